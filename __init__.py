@@ -1,0 +1,33 @@
+"""Numbered image sequences for ComfyUI: save one frame a run, count frames and stop, save and load batches."""
+
+from .nodes.frame_counter import ImageSequenceFrameCounter, ImageSequenceFrameCounterFromDirectory
+from .nodes.from_animation import ImageSequenceFromAnimation
+from .nodes.load_batch import ImageSequenceLoadBatch
+from .nodes.save_batch import ImageSequenceSaveBatch
+from .nodes.save_counted import ImageSequenceSaveCounted
+from .nodes.save_frame import ImageSequenceSaveFrame
+
+NODE_CLASS_MAPPINGS = {
+    "ImageSequenceSaveFrame": ImageSequenceSaveFrame,
+    "ImageSequenceSaveCounted": ImageSequenceSaveCounted,
+    "ImageSequenceSaveBatch": ImageSequenceSaveBatch,
+    "ImageSequenceLoadBatch": ImageSequenceLoadBatch,
+    "ImageSequenceFrameCounter": ImageSequenceFrameCounter,
+    "ImageSequenceFrameCounterFromDirectory": ImageSequenceFrameCounterFromDirectory,
+    "ImageSequenceFromAnimation": ImageSequenceFromAnimation,
+}
+
+NODE_DISPLAY_NAME_MAPPINGS = {
+    "ImageSequenceSaveFrame": "Save Image Sequence (Frame Index)",
+    "ImageSequenceSaveCounted": "Save Image Sequence (Frame Counter)",
+    "ImageSequenceSaveBatch": "Save Image Sequence (Batch)",
+    "ImageSequenceLoadBatch": "Load Image Sequence (Batch)",
+    "ImageSequenceFrameCounter": "Frame Counter",
+    "ImageSequenceFrameCounterFromDirectory": "Frame Counter (Resume from Directory)",
+    "ImageSequenceFromAnimation": "Animation Sequence to Images",
+}
+
+# Help pages; the registry's [tool.comfy] web would list the folder a second time.
+WEB_DIRECTORY = "./web"
+
+__all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

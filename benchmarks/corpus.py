@@ -1,0 +1,179 @@
+"""Test pictures made by code: the content classes that people save as image sequences, several pictures in each.
+
+Nothing is read from disk: a picture is a function of (kind, size, seed), so a figure in the README can be repeated
+anywhere. Seeds in `TUNING_SEEDS` were looked at while the encoder's constants were chosen; `HELD_OUT_SEEDS` never were,
+and the same figures on them say whether the constants fit pictures or only fit the pictures they were chosen on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+Frame = npt.NDArray[np.uint8]
+Plane = npt.NDArray[np.float64]
+
+TUNING_SEEDS = (0, 1, 2)
+HELD_OUT_SEEDS = (1000, 1001, 1002)  # seed % 3 picks the variant, so both sets hold every variant once
+
+_WORDS = [
+    "frame",
+    "render",
+    "depth",
+    "light",
+    "lens",
+    "shot",
+    "layer",
+    "pixel",
+    "sample",
+    "node",
+    "batch",
+    "graph",
+    "model",
+]
+
+
+def frames(kind: str, size: tuple[int, int], seed: int) -> Frame:
+    """One picture of content class `kind`, `size` = (width, height) in pixels, as (height, width, 3) uint8.
+
+    The same arguments give the same pixels. `seed % 3` picks one of three variants of the class; the whole seed
+    picks everything else. Raises ValueError for a class that is not in `KINDS`.
+    """
+    if kind not in _MAKERS:
+        raise ValueError(f"unknown content class {kind!r}: expected one of {', '.join(KINDS)}")
+    return _MAKERS[kind](np.random.default_rng(seed), size, seed % 3)
+
+
+def _spectrum(rng: np.random.Generator, size: tuple[int, int], slope: float) -> Plane:
+    """A random field whose amplitude falls as frequency ** -slope (photographs: about 1.2), zero mean, deviation 1."""
+    width, height = size
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.rfftfreq(width)[None, :] * width)
+    frequency[0, 0] = np.inf
+    white = np.fft.rfft2(rng.standard_normal((height, width)))
+    field: Plane = np.fft.irfft2(white * frequency**-slope, s=(height, width))
+    return field / field.std()
+
+
+def _shapes(rng: np.random.Generator, size: tuple[int, int], count: int, oversample: int = 2) -> Plane:
+    """Random polygons and ellipses of random value in 0..1 on a ground of 0.5, with anti-aliased edges."""
+    width, height = size[0] * oversample, size[1] * oversample
+    canvas = Image.new("L", (width, height), 128)
+    draw = ImageDraw.Draw(canvas)
+    for _ in range(count):
+        centre, radius = rng.uniform((0, 0), (width, height)), rng.uniform(0.03, 0.25) * min(width, height)
+        fill = int(rng.integers(256))
+        if rng.random() < 0.5:
+            draw.ellipse([*(centre - radius), *(centre + radius * rng.uniform(0.4, 1))], fill=fill)
+        else:
+            turns = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 8))))
+            draw.polygon([tuple(centre + radius * np.array([np.cos(t), np.sin(t)])) for t in turns], fill=fill)
+    return np.asarray(canvas.resize(size, Image.Resampling.BOX), np.float64) / 255
+
+
+def _quantised(picture: Plane) -> Frame:
+    return (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _scene(rng: np.random.Generator, size: tuple[int, int], slope: float) -> Plane:
+    """A picture without noise: structure shared by the channels, a little colour of its own in each, hard edges."""
+    shared = 0.16 * _spectrum(rng, size, slope) + 0.35 * (_shapes(rng, size, 25) - 0.5)
+    colour = [0.04 * _spectrum(rng, size, slope + 0.3) for _ in range(3)]
+    return np.stack([0.5 + shared + own for own in colour], -1)
+
+
+def _photo(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
+    """Photographs, rendered or shot: detail at every scale and sensor noise of 0.003 to 0.008 of full scale."""
+    sigma = (0.004, 0.003, 0.008)[variant]
+    scene = _scene(rng, size, (1.6, 1.9, 1.4)[variant])
+    return _quantised(scene + rng.normal(0, sigma, scene.shape))
+
+
+def _smooth(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
+    """Denoised renders and upscaler output: the same scenes without noise, and with less fine detail."""
+    return _quantised(_scene(rng, size, (2.0, 2.4, 1.8)[variant]))
+
+
+def _text(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
+    """Black text on white, coloured code on a dark ground, and a line drawing."""
+    paper, inks = (
+        ("white", ["black"]),
+        ("#1e1e2e", ["#cdd6f4", "#89b4fa", "#a6e3a1", "#f38ba8"]),
+        ("#fafaf5", ["#202020", "#b03030"]),
+    )[variant]
+    canvas = Image.new("RGB", size, paper)
+    draw = ImageDraw.Draw(canvas)
+    if variant == 2:
+        for _ in range(120):
+            ends = [tuple(rng.uniform((0, 0), size)) for _ in range(int(rng.integers(2, 5)))]
+            draw.line(ends, fill=inks[int(rng.integers(len(inks)))], width=int(rng.integers(1, 4)))
+    font = ImageFont.load_default(16)
+    for y in range(20, size[1] - 20, 24 if variant < 2 else 180):
+        x = 20 + 30 * int(rng.integers(4))
+        while x < size[0] - rng.uniform(100, 400):
+            word = _WORDS[int(rng.integers(len(_WORDS)))]
+            draw.text((x, y), word, fill=inks[int(rng.integers(len(inks)))], font=font)
+            x += int(draw.textlength(word + " ", font=font))
+    return np.asarray(canvas)
+
+
+def _mask(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
+    """A hard black and white mask, an anti-aliased one, and a segmentation map in flat colours."""
+    shapes = _shapes(rng, size, (6, 12, 40)[variant], oversample=2 if variant == 1 else 1)
+    if variant == 2:
+        palette = rng.integers(0, 256, (256, 3), dtype=np.uint8)
+        return palette[(shapes * 255).astype(np.uint8)]
+    plane = (shapes > 0.55).astype(np.uint8) * np.uint8(255) if variant == 0 else _quantised((shapes - 0.5) * 4)
+    return np.repeat(plane[..., None], 3, -1)
+
+
+def _depth(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
+    """A coloured ramp, a depth map with steps at the outlines of things, and a radial falloff."""
+    width, height = size
+    x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
+    if variant == 0:
+        ramps = [rng.uniform(-0.5, 0.5, 3) for _ in range(3)]
+        return _quantised(np.stack([0.5 + a * x + b * y + 0.3 * c for a, b, c in ramps], -1))
+    if variant == 1:
+        plane = 0.2 + 0.5 * y + 0.4 * (_shapes(rng, size, 12) - 0.5) + 0.05 * _spectrum(rng, size, 3)
+    else:
+        centre = rng.uniform(0.3, 0.7, 2)
+        plane = 1 - 1.2 * np.hypot(x - centre[0], y - centre[1])
+    return np.repeat(_quantised(plane)[..., None], 3, -1)
+
+
+def _noise(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
+    """Bytes that nothing predicts: uniform colour, uniform grey in three equal channels, and normal of deviation 60."""
+    shape = (size[1], size[0], 3)
+    if variant == 0:
+        return rng.integers(0, 256, shape, dtype=np.uint8)
+    if variant == 1:
+        return np.repeat(rng.integers(0, 256, (*shape[:2], 1), dtype=np.uint8), 3, -1)
+    return _quantised(rng.normal(0.5, 60 / 255, shape))
+
+
+def _mixed(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
+    """A letterboxed photograph, a photograph above a page of text, and a photograph beside a flat panel."""
+    frame = _photo(rng, size, 0)
+    width, height = size
+    if variant == 0:
+        frame[: height // 6] = frame[-(height // 6) :] = 0
+    elif variant == 1:
+        frame[height // 2 :] = _text(rng, size, 0)[height // 2 :]
+    else:
+        frame[:, width // 2 :] = (40, 44, 52)
+    return frame
+
+
+_MAKERS: dict[str, Callable[[np.random.Generator, tuple[int, int], int], Frame]] = {
+    "photo": _photo,
+    "smooth": _smooth,
+    "text": _text,
+    "mask": _mask,
+    "depth": _depth,
+    "noise": _noise,
+    "mixed": _mixed,
+}
+KINDS = tuple(_MAKERS)

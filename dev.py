@@ -1,0 +1,178 @@
+"""Demo, tests and linters of this pack, on a machine that has nothing but Python 3.10 or later.
+
+    python dev.py demo                  run the example prompts, see demo-output/contact-sheet.png
+    python dev.py demo --comfyui DIR    the same in a real ComfyUI
+    python dev.py test [PYTEST ...]     run the tests, e.g. python dev.py test -k resume
+    python dev.py lint                  ruff and mypy
+
+What is needed is installed into .venv beside this file, once, unless the Python that runs this has it all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+REQUIREMENTS = ROOT / "tests" / "requirements.txt"
+CONSTRAINTS = ROOT / "tests" / "constraints.txt"
+
+# Modules, by the names they are imported as.
+DEMO_NEEDS = ("torch", "numpy", "PIL")
+ALL_NEEDS = (*DEMO_NEEDS, "av", "isal", "zlib_ng", "pytest", "hypothesis", "png", "fileseq", "ruff", "mypy")
+
+
+class SetupError(Exception):
+    """The environment cannot be made. The message says what to do."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command; its exit code."""
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.command != "test":
+        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        python = interpreter(DEMO_NEEDS if options.command == "demo" else ALL_NEEDS)
+        return run_all(commands(options, rest, python))
+    except SetupError as error:
+        print(f"dev.py: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> list[list[str]]:
+    """The command lines that do what is asked, to be run in the pack's folder."""
+    module = [str(python), "-m"]
+    if options.command == "demo":
+        paths = {"--comfyui": options.comfyui, "--python": options.python, "--output": options.output}
+        # Made absolute here, in the user's folder: the demo runs in the pack's. abspath keeps links: a venv's Python
+        # is one, and only finds its packages through it.
+        given = [part for name, path in paths.items() if path for part in (name, os.path.abspath(path))]
+        return [[*module, "dev.demo", *given]]
+    if options.command == "test":
+        named = any((ROOT / argument.split("::")[0]).exists() for argument in rest if not argument.startswith("-"))
+        # Else pytest takes the pack's folder for a package to import, which fails unless its name is an identifier.
+        cut = f"--confcutdir={ROOT / 'tests'}"
+        return [[*module, "pytest", cut, *([] if named else ["tests"]), "-q", *rest]]
+    # As for pytest: the pack's folder is no package to mypy, whatever it is called.
+    mypy = [*module, "mypy", "--explicit-package-bases"]
+    return [
+        [*module, "ruff", "check", "."],
+        [*module, "ruff", "format", "--check", "."],
+        mypy,  # what pyproject.toml names
+        # One by one: a package dev beside a module dev is one name twice.
+        [*mypy, "dev"],
+        [*mypy, "dev.py"],
+    ]
+
+
+def run_all(lines: Sequence[Sequence[str]]) -> int:
+    """Run each command line in the pack's folder; the first exit code that is not 0, else 0."""
+    codes = []
+    for line in lines:
+        if len(lines) > 1:
+            print("$", *line[2:], flush=True)
+        codes.append(subprocess.run(line, cwd=ROOT, check=False).returncode)
+    return next((code for code in codes if code), 0)
+
+
+def interpreter(needs: Sequence[str]) -> Path:
+    """The Python to use: this one if it has all that is needed, else that of .venv, made or renewed as needed.
+
+    SetupError if it cannot be made.
+    """
+    if not missing(needs):
+        return Path(sys.executable)
+    python = venv_python(VENV)
+    stamp = VENV / "dev-stamp.txt"
+    wanted = fingerprint(REQUIREMENTS, CONSTRAINTS)
+    if python.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    make_venv(python)
+    stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def missing(needs: Sequence[str]) -> list[str]:
+    """Which of these modules the running Python does not have."""
+    return [name for name in needs if importlib.util.find_spec(name) is None]
+
+
+def venv_python(folder: Path) -> Path:
+    """Where a virtual environment has its Python."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def fingerprint(*files: Path) -> str:
+    """Changes when the files do, or when another version of Python makes the environment."""
+    digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def torch_pin(constraints: Path) -> str:
+    """The line that pins torch, e.g. "torch==2.13.0". SetupError if there is none."""
+    for line in constraints.read_text(encoding="utf-8").splitlines():
+        if line.startswith("torch=="):
+            return line.strip()
+    msg = f"{constraints} pins no torch: add a line torch==VERSION"
+    raise SetupError(msg)
+
+
+def make_venv(python: Path) -> None:
+    """Make .venv and install what tests/requirements.txt lists. SetupError if a step fails."""
+    if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        msg = (
+            f"this Python has no venv module. On Debian and Ubuntu: sudo apt install python{version}-venv "
+            "(elsewhere: install Python from python.org or your system's full Python package), then run this again."
+        )
+        raise SetupError(msg)
+    print("Setting up .venv for the first time, or anew: 2 to 10 minutes, most of it downloading PyTorch.", flush=True)
+    if sys.platform == "linux":
+        print("(About 0.5 GB; 3 GB and more where pip brings PyTorch with the CUDA libraries.)", flush=True)
+    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
+    if not sys.stdout.isatty():
+        pip.append("--quiet")
+    _step("1/3 making the environment", [sys.executable, "-m", "venv", str(VENV)])
+    # First and alone, with its exact version: whichever build of it (CPU, CUDA) this machine's pip offers is then kept.
+    _step("2/3 installing PyTorch", [*pip, torch_pin(CONSTRAINTS), "-c", str(CONSTRAINTS)])
+    _step("3/3 installing the rest", [*pip, "-r", str(REQUIREMENTS), "-c", str(CONSTRAINTS)])
+    print(flush=True)
+
+
+def _step(what: str, command: Sequence[str]) -> None:
+    print(f"  {what} ...", flush=True)
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    if code:
+        msg = f"{what[4:]} failed with exit code {code}: see above. Once that is solved, run this again: it goes on."
+        raise SetupError(msg)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    names = parser.add_subparsers(dest="command", required=True, metavar="demo | test | lint")
+    demo = names.add_parser("demo", help="run the example prompts and show their frames", allow_abbrev=False)
+    demo.add_argument("--comfyui", metavar="DIR", help="a ComfyUI folder to run them in; else a small stand-in")
+    demo.add_argument("--python", metavar="PYTHON", help="the Python that has ComfyUI's requirements")
+    demo.add_argument("--output", metavar="DIR", help="where the frames go; else demo-output beside this file")
+    names.add_parser("test", help="run the tests; further arguments go to pytest", allow_abbrev=False)
+    names.add_parser("lint", help="ruff check, ruff format --check and mypy", allow_abbrev=False)
+    return parser
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 10):  # noqa: UP036 - says so instead of failing somewhere inside
+        sys.exit(f"dev.py needs Python 3.10 or later, this is {sys.version.split()[0]}: {sys.executable}")
+    sys.exit(main(sys.argv[1:]))

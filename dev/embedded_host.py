@@ -1,0 +1,284 @@
+"""A small in-process stand-in for ComfyUI: runs API prompts through the pack on machines that have no ComfyUI.
+
+It follows ComfyUI 0.19.3 where a node can tell the difference: how the pack is loaded, what is checked when a prompt is
+posted, lazy inputs, lists, hidden inputs, blockers, and what ends up in the history.
+
+Not modelled: caching and IS_CHANGED (every run runs every node that is needed, so nothing is ever skipped as unchanged),
+V3 nodes, node expansion, async nodes, and the web server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, final
+
+import torch
+
+from dev.core_nodes import CORE_NODES
+from dev.node_calls import Inputs, NodeClass, call_over_lists, input_info, merge_returns
+from dev.pack_folder import install_pack, uninstall_pack
+from dev.prompts import Prompt, PromptError, is_link
+from dev.stand_ins import ComfyUIStandIn, ExecutionBlocker, InterruptProcessingException
+from dev.validation import NodeErrors, check_prompt
+
+__all__ = ["EmbeddedHost", "ExecutionBlocker", "InterruptProcessingException", "PromptError"]
+
+
+@final
+class EmbeddedHost:
+    """ComfyUI with the pack in its custom_nodes, in this process. A new one is a restarted ComfyUI.
+
+    `base` holds custom_nodes, output, input, temp and user, as ComfyUI's --base-directory. Close it, or use it in a
+    `with` block: that takes the pack out of `base` again.
+    """
+
+    def __init__(
+        self, base: Path, pack: Path, *, output_directory: Path | None = None, input_directory: Path | None = None
+    ) -> None:
+        base = base.absolute()
+        self.comfyui = ComfyUIStandIn(
+            output=(output_directory or base / "output").absolute(),
+            input=(input_directory or base / "input").absolute(),
+            temp=base / "temp",
+            user=base / "user",
+        )
+        for folder in (self.comfyui.output, self.comfyui.input, self.comfyui.temp, self.comfyui.user):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.node_errors: NodeErrors = {}
+        self.block_messages: list[tuple[str, str]] = []
+        self._objects: dict[tuple[str, str], Any] = {}
+        self._folder = install_pack(pack, base / "custom_nodes")
+        try:
+            with self.comfyui.installed():
+                self.pack = _load_pack(self._folder)
+        except BaseException:
+            self.close()
+            raise
+        # A pack cannot shadow a core node: ComfyUI skips its class silently.
+        self.node_classes: dict[str, NodeClass] = {**self.pack.NODE_CLASS_MAPPINGS, **CORE_NODES}
+
+    def run(self, prompt: Mapping[str, Any], extra_pnginfo: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
+        """Run a prompt; what its nodes show, for each node id: {"9": {"images": [...]}}, as ComfyUI's history.
+
+        Raises PromptError if the prompt is refused. Output nodes that fail the checks beside others that pass are left
+        out, as ComfyUI does: their errors are in `node_errors`. What a node raises comes through, with a note that
+        names the node and as attributes `node_id` and `class_type`; InterruptProcessingException if cancelled.
+        """
+        checked: Prompt = json.loads(json.dumps(prompt))  # nothing but JSON ever reaches a server
+        pnginfo = json.loads(json.dumps(extra_pnginfo))
+        with self.comfyui.installed():
+            outputs, self.node_errors = check_prompt(checked, self.node_classes)
+            wanted = {(node_id, node["class_type"]) for node_id, node in checked.items()}
+            self._objects = {key: node for key, node in self._objects.items() if key in wanted}
+            self.comfyui.interrupted.clear()
+            run = _Run(self, checked, pnginfo)
+            with torch.inference_mode():
+                for node_id in outputs:
+                    run.finish(node_id)
+        return run.ui
+
+    def interrupt(self) -> None:
+        """Cancel the run that is going on, as the Cancel button does. Call it from another thread, or from a node."""
+        self.comfyui.interrupted.set()
+
+    def close(self) -> None:
+        """Take the pack out of `base` and of the loaded modules. What it wrote stays."""
+        name = _module_name(self._folder)
+        for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
+            del sys.modules[loaded]
+        uninstall_pack(self._folder)
+
+    def __enter__(self) -> EmbeddedHost:
+        """The host itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def node_object(self, node_id: str, class_type: str) -> Any:
+        """The one object of a node id: ComfyUI keeps it from run to run while the node stays in the prompt."""
+        key = (node_id, class_type)
+        if key not in self._objects:
+            self._objects[key] = self.node_classes[class_type]()
+        return self._objects[key]
+
+
+class DynamicPrompt:
+    """What a hidden DYNPROMPT input gets: read access to the prompt. There is no node expansion here."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self.original_prompt = prompt
+
+    def get_node(self, node_id: str) -> dict[str, Any]:
+        """The node as the prompt has it. KeyError if it has none."""
+        node: dict[str, Any] = self.original_prompt[node_id]
+        return node
+
+    def has_node(self, node_id: str) -> bool:
+        """Is there a node of this id?"""
+        return node_id in self.original_prompt
+
+    def get_original_prompt(self) -> Prompt:
+        """The whole prompt."""
+        return self.original_prompt
+
+
+class _Run:
+    """One run of a prompt: the outputs of the nodes that have run so far."""
+
+    def __init__(self, host: EmbeddedHost, prompt: Prompt, extra_pnginfo: dict[str, Any] | None) -> None:
+        self.host = host
+        self.prompt = prompt
+        self.hidden_values = {
+            "PROMPT": prompt,
+            "DYNPROMPT": DynamicPrompt(prompt),
+            "EXTRA_PNGINFO": extra_pnginfo,
+        }
+        self.outputs: dict[str, list[list[Any]]] = {}
+        self.ui: dict[str, dict[str, Any]] = {}
+
+    def finish(self, node_id: str) -> None:
+        """Run a node after all that it needs, once."""
+        if node_id in self.outputs:
+            return
+        node = self.prompt[node_id]
+        node_class = self.host.node_classes[node["class_type"]]
+        declared = node_class.INPUT_TYPES()
+        sources = {name: value[0] for name, value in node["inputs"].items() if is_link(value)}
+        wired = {source for name, source in sources.items() if not _is_lazy(declared, name)}
+        for source in sorted(wired):
+            self.finish(source)
+
+        with self._naming(node_id):
+            instance = self.host.node_object(node_id, node["class_type"])
+        # A lazy input arrives as None until it is asked for. What it asks for may make it ask for more.
+        while True:
+            with self._naming(node_id):
+                inputs, absent = self._inputs(node_id, declared, wired)
+                asked = self._asked_for(instance, inputs, absent)
+                new = {self._lazy_source(sources, node["inputs"], name) for name in asked}
+            if not new:
+                break
+            for source in sorted(new):
+                self.finish(source)
+            wired |= new
+
+        with self._naming(node_id):
+            self._call(node_id, instance, inputs)
+
+    def _call(self, node_id: str, instance: Any, inputs: Inputs) -> None:
+        returned = call_over_lists(
+            instance,
+            instance.FUNCTION,
+            inputs,
+            before_call=self.host.comfyui.throw_if_interrupted,
+            on_block=lambda blocker: self._note_block(node_id, blocker),
+        )
+        self.outputs[node_id], ui = merge_returns(instance, returned)
+        if ui:
+            _check_json(ui)
+            self.ui[node_id] = ui
+
+    def _inputs(self, node_id: str, declared: Mapping[str, Any], wired: set[str]) -> tuple[Inputs, set[str]]:
+        """(inputs as lists, names of those whose source has not been asked to run)."""
+        inputs: Inputs = {}
+        absent = set()
+        for name, value in self.prompt[node_id]["inputs"].items():
+            info = input_info(declared, name)
+            if is_link(value) and not (info and info[2].get("rawLink")):
+                source, slot = value
+                if source in wired and slot < len(self.outputs[source]):
+                    inputs[name] = self.outputs[source][slot]
+                else:
+                    inputs[name] = (None,)
+                    absent.add(name)
+            elif info is not None:
+                inputs[name] = [value]
+        for name, kind in declared.get("hidden", {}).items():
+            if kind == "UNIQUE_ID":
+                inputs[name] = [node_id]
+            elif kind in self.hidden_values:
+                inputs[name] = [self.hidden_values[kind]]
+        return inputs, absent
+
+    def _asked_for(self, instance: Any, inputs: Inputs, absent: set[str]) -> list[str]:
+        if getattr(instance, "check_lazy_status", None) is None:
+            return []
+        answers = call_over_lists(
+            instance, "check_lazy_status", inputs, before_call=self.host.comfyui.throw_if_interrupted
+        )
+        names = {name for answer in answers if isinstance(answer, list) for name in answer if isinstance(name, str)}
+        return sorted(name for name in names if name not in inputs or name in absent)
+
+    def _lazy_source(self, sources: Mapping[str, str], inputs: Mapping[str, Any], name: str) -> str:
+        if name not in sources:
+            what = "is a constant" if name in inputs else "is not in the prompt"
+            msg = f"check_lazy_status asks for {name!r}, which {what}: ask only for inputs that arrived as None"
+            raise ValueError(msg)
+        return sources[name]
+
+    def _note_block(self, node_id: str, blocker: ExecutionBlocker) -> ExecutionBlocker:
+        # ComfyUI shows the message once, at the first node it blocks, and goes on silently.
+        if blocker.message is None:
+            return blocker
+        self.host.block_messages.append((node_id, blocker.message))
+        return ExecutionBlocker(None)
+
+    @contextlib.contextmanager
+    def _naming(self, node_id: str) -> Iterator[None]:
+        """Within this block progress belongs to the node, and what is raised says that it came from it."""
+        self.host.comfyui.current_node = node_id
+        try:
+            yield
+        except Exception as error:
+            class_type = self.prompt[node_id]["class_type"]
+            error.node_id, error.class_type = node_id, class_type  # type: ignore[attr-defined]
+            if sys.version_info >= (3, 11):
+                error.add_note(f"raised by node {node_id} ({class_type})")
+            raise
+        finally:
+            self.host.comfyui.current_node = None
+
+
+def _load_pack(folder: Path) -> ModuleType:
+    """Import the pack as ComfyUI does. ImportError with what is wrong, or whatever its import raises."""
+    name = _module_name(folder)
+    spec = importlib.util.spec_from_file_location(name, folder / "__init__.py")
+    if spec is None or spec.loader is None:
+        msg = f"{folder} is no Python package"
+        raise ImportError(msg)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    if getattr(module, "NODE_CLASS_MAPPINGS", None) is None:
+        msg = f"{folder} has no NODE_CLASS_MAPPINGS: ComfyUI would skip it"
+        raise ImportError(msg)
+    return module
+
+
+def _module_name(folder: Path) -> str:
+    # Not an importable name: absolute imports of the pack by itself fail here as they do in ComfyUI.
+    return os.fspath(folder).replace(".", "_x_")
+
+
+def _is_lazy(declared: Mapping[str, Any], name: str) -> bool:
+    info = input_info(declared, name)
+    return info is not None and bool(info[2].get("lazy"))
+
+
+def _check_json(ui: dict[str, list[Any]]) -> None:
+    try:
+        json.dumps(ui)
+    except TypeError as error:
+        msg = f"ui must be plain JSON values ({error}): ComfyUI's whole process ends when it sends this to a browser"
+        raise TypeError(msg) from error

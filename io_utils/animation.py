@@ -1,0 +1,153 @@
+"""FrameCounter, AnimationSequence, LogEntry: the values on the wires.
+
+Duck-typed both ways with the Dream pack (https://github.com/alt-key-project/comfyui-dream-project), whose nodes take
+ours and whose values our nodes take: the attribute names below are that contract.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class EndOfAnimationError(ValueError):
+    """The frame counter is past its last frame and at_end is "raise error". Attributes: `frame`, `total_frames`."""
+
+    def __init__(self, frame: int, total_frames: int) -> None:
+        self.frame, self.total_frames = frame, total_frames
+        super().__init__(
+            f"Frame {frame} is past the end: the animation has {total_frames} frames, 0 to {total_frames - 1}. Nothing "
+            f"was written. Raise total_frames, or set at_end to {AtEnd.STOP.value!r} or {AtEnd.KEEP.value!r}."
+        )
+
+
+class AtEnd(str, Enum):
+    """What a saver does once `current_frame >= total_frames`."""
+
+    STOP = "stop output"
+    RAISE = "raise error"
+    KEEP = "keep going"
+
+    def saves(self, counter: Any) -> bool:
+        """Is the frame of `counter` to be written? Raises EndOfAnimationError where the policy says so."""
+        frame, total = whole_frame(counter), int(counter.total_frames)
+        if frame >= total and self is AtEnd.RAISE:
+            raise EndOfAnimationError(frame, total)
+        return frame < total or self is AtEnd.KEEP
+
+
+@dataclass(frozen=True)
+class FrameCounter:
+    """Where in an animation we are: frame `current_frame` of 0 .. `total_frames` - 1. A value; counting makes new ones."""
+
+    current_frame: float
+    total_frames: int
+    frames_per_second: float
+
+    def incremented(self, amount: float) -> FrameCounter:
+        return FrameCounter(self.current_frame + amount, self.total_frames, self.frames_per_second)
+
+    @property
+    def is_first_frame(self) -> bool:
+        return self.current_frame == 0
+
+    @property
+    def is_final_frame(self) -> bool:
+        return self.current_frame == self.total_frames - 1
+
+    @property
+    def is_after_last_frame(self) -> bool:
+        return self.current_frame >= self.total_frames
+
+    @property
+    def current_time_in_seconds(self) -> float:
+        return self.current_frame / self.frames_per_second
+
+    @property
+    def total_time_in_seconds(self) -> float:
+        return self.total_frames / self.frames_per_second
+
+    @property
+    def remaining_time_in_seconds(self) -> float:
+        return self.total_time_in_seconds - self.current_time_in_seconds
+
+    @property
+    def progress(self) -> float:
+        """0.0 at the first frame, 1.0 at the final one (0.0 for an animation of one frame)."""
+        return self.current_frame / max(1, self.total_frames - 1)
+
+
+def whole_frame(counter: Any) -> int:
+    """The frame number of any frame counter. ValueError for a fractional one (a time offset makes them) or one below 0."""
+    frame = counter.current_frame
+    if not math.isfinite(frame) or frame != int(frame):
+        raise ValueError(
+            f"The frame counter stands at {frame}, between two frames: an offset in seconds was not a whole number "
+            f"of frames. Use an offset in frames, or a multiple of 1/{counter.frames_per_second:g} s."
+        )
+    if frame < 0:
+        raise ValueError(f"The frame counter stands at {int(frame)}, but frame numbers start at 0. Check its offset.")
+    return int(frame)
+
+
+@dataclass(frozen=True)
+class AnimationSequence:
+    """The files of a finished animation: `frames` maps a frame number to its files, one for each image of the batch.
+
+    Undefined (`is_defined` False) until the final frame is saved.
+    """
+
+    frame_counter: Any
+    frames: Mapping[int, list[str]] = field(default_factory=dict)
+
+    @property
+    def is_defined(self) -> bool:
+        return bool(self.frames)
+
+    @property
+    def fps(self) -> float:
+        return float(self.frame_counter.frames_per_second)
+
+    @property
+    def keys_in_order(self) -> list[int]:
+        return sorted(self.frames)
+
+    @property
+    def num_batches(self) -> int:
+        return min((len(files) for files in self.frames.values()), default=0)
+
+    @property
+    def batches(self) -> range:
+        return range(self.num_batches)
+
+    def get_image_files_of_batch(self, batch_num: int) -> Iterator[str]:
+        for frame in self.keys_in_order:
+            yield self.frames[frame][batch_num]
+
+
+class LogEntry:
+    """Lines of text with the time of each, in seconds since the epoch. A value: `add` and `merge` make new ones."""
+
+    def __init__(self, data: Iterable[tuple[float, str]] = ()) -> None:
+        self._data = list(data)
+
+    @classmethod
+    def new(cls, text: str) -> LogEntry:
+        return cls([(time.time(), text)])
+
+    def add(self, text: str) -> LogEntry:
+        return LogEntry([*self._data, (time.time(), text)])
+
+    def merge(self, log_entry: Any) -> LogEntry:
+        return LogEntry([*self._data, *log_entry._data])  # noqa: SLF001 the Dream pack's own name for it
+
+    def get_filtered_entries(self, t: float) -> Iterator[tuple[float, str]]:
+        """The (time, text) of every line later than `t`, in order of time."""
+        return (entry for entry in sorted(self._data) if entry[0] > t)
+
+    def __str__(self) -> str:
+        return "\n".join(text for _, text in self._data)

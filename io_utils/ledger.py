@@ -1,0 +1,118 @@
+"""Ledger: what a node last left on disk, so that ComfyUI's cache is not believed once that is gone.
+
+ComfyUI runs an unchanged save node once and then reports it from its cache, whether or not the files still exist.
+What IS_CHANGED returns is part of the cache key; a fingerprint of the files would differ before and after the first
+run and cost a second one. So a generation number is returned, which goes up once when the files are found changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+# An entry is some hundred bytes; what is evicted is at worst saved once more.
+MAX_ENTRIES = 4096
+
+
+class Watch(Protocol):
+    def lost(self) -> bool:
+        """Has what the node left on disk, or read from it, changed since? Must not raise."""
+
+
+@dataclass
+class _Entry:
+    generation: int = 0
+    watch: Watch | None = None
+
+
+class Ledger:
+    """Per key (a node and its settings): what to watch on disk after its runs, and how often that was lost."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[tuple[Hashable, Hashable], _Entry] = OrderedDict()
+        self._settings: dict[Hashable, Hashable] = {}
+
+    def generation(self, node_id: Hashable, settings: Hashable) -> str:
+        """For IS_CHANGED: a new value once after what was recorded for these settings was lost.
+
+        Also notes that the next record for `node_id` belongs to `settings`: when the node runs, links have become
+        values, and nothing tells any more what IS_CHANGED was given.
+        """
+        self._settings[node_id] = settings
+        entry = self._entry(node_id)
+        if entry.watch is not None and entry.watch.lost():
+            entry.generation, entry.watch = entry.generation + 1, None
+        return f"generation {entry.generation}"
+
+    def record(self, node_id: Hashable, watch: Watch) -> None:
+        """After a run: `watch` replaces what was recorded for the settings of this run."""
+        self._entry(node_id).watch = watch
+
+    def record_files(self, node_id: Hashable, files: Iterable[Path]) -> None:
+        """After a run: `files` are to stay on disk, like those of earlier runs with these settings.
+
+        Earlier runs count because a linked frame number is not among the settings, and ComfyUI may hold all of them
+        in its cache (--cache-lru, --cache-ram).
+        """
+        entry = self._entry(node_id)
+        if not isinstance(entry.watch, FilesThere):
+            entry.watch = FilesThere()
+        entry.watch.add(files)
+
+    def _entry(self, node_id: Hashable) -> _Entry:
+        key = (node_id, self._settings.get(node_id))
+        entry = self._entries.setdefault(key, _Entry())
+        self._entries.move_to_end(key)
+        if len(self._entries) > MAX_ENTRIES:
+            (evicted, settings), _ = self._entries.popitem(last=False)
+            if self._settings.get(evicted) == settings:
+                del self._settings[evicted]
+        return entry
+
+
+class FilesThere:
+    """Watches that files stay. A folder is asked again only when its time of change is not the one last seen."""
+
+    def __init__(self) -> None:
+        self._names: dict[Path, set[str]] = {}
+        self._changed: dict[Path, int | None] = {}
+
+    def add(self, files: Iterable[Path]) -> None:
+        for file in files:
+            self._names.setdefault(file.parent, set()).add(file.name)
+
+    def lost(self) -> bool:
+        return any(self._lost_in(folder) for folder in self._names)
+
+    def _lost_in(self, folder: Path) -> bool:
+        changed = _time_of_change(folder)
+        if changed is not None and changed == self._changed.get(folder):
+            return False
+        # Not noted in add(): what vanished between the last question and the save would be taken for our own change.
+        self._changed[folder] = changed
+        try:
+            with os.scandir(folder) as entries:
+                return not self._names[folder].issubset(entry.name for entry in entries if entry.is_file())
+        except OSError:
+            return True
+
+
+class Unchanged:
+    """Watches that `look()`, a fingerprint of files, stays what it was."""
+
+    def __init__(self, look: Callable[[], Any]) -> None:
+        self._look, self._seen = look, look()
+
+    def lost(self) -> bool:
+        return bool(self._look() != self._seen)
+
+
+def _time_of_change(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return None

@@ -1,0 +1,50 @@
+"""Work on many frames at once: bounded in flight, in step with ComfyUI's progress bar and Cancel button."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+from . import host
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# How soon a Cancel is noticed while long frames are under way.
+_CANCEL_POLL_SECONDS = 0.1
+
+
+def worker_count() -> int:
+    """One thread a core: encoding and decoding release the GIL. Fewer where the process may use fewer cores."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """`[work(item) for item in items]` on `worker_count()` threads, one item a thread in flight at any time.
+
+    The main thread alone drives the progress bar and asks for Cancel: in a worker the question would use up the flag.
+    On Cancel or on the first error nothing new is begun, what is in flight is finished, then the exception is raised.
+    """
+    if not items:
+        return []
+    show_done = host.progress_bar(len(items))
+    results: dict[int, Result] = {}
+    workers = min(worker_count(), len(items))
+    with ThreadPoolExecutor(workers, thread_name_prefix="image-sequence") as pool:
+        waiting = iter(enumerate(items))
+        running: dict[Future[Result], int] = {}
+        while len(results) < len(items):
+            host.raise_if_cancelled()
+            while len(running) < workers and (upcoming := next(waiting, None)):
+                running[pool.submit(work, upcoming[1])] = upcoming[0]
+            done, _ = wait(running, timeout=_CANCEL_POLL_SECONDS, return_when=FIRST_COMPLETED)
+            for future in sorted(done, key=running.__getitem__):
+                results[running.pop(future)] = future.result()
+            if done:
+                show_done(len(results))
+    return [results[index] for index in range(len(items))]

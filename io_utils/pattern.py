@@ -1,0 +1,206 @@
+"""FramePattern, a value: file names <-> frame numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+# Wider paddings only make names that no file system holds (255 bytes); 64-bit frame numbers have 19 digits.
+MAX_PADDING = 32
+
+# PATH_MAX on Linux; no system takes longer ones without special calls.
+MAX_LENGTH = 4096
+
+_FIELD = re.compile(
+    r"""
+      (?P<escape> \{\{ | \}\} )
+    | \{ (?P<argument> [^{}:!]* ) (?P<conversion> ![^{}:]* )? (?: : (?P<spec> [^{}]* ) )? \}
+    | % (?P<printf> [0-9]* ) d
+    | (?P<hashes> \#+ )
+    | (?P<stray> [{}] )
+    """,
+    re.VERBOSE,
+)
+
+
+class PatternError(ValueError):
+    """A file name pattern that does not say clearly where the frame number goes.
+
+    Attributes: `pattern` (the text), `reason`, `suggestion` (the nearest pattern that works).
+    """
+
+    def __init__(self, pattern: str, reason: str, suggestion: str) -> None:
+        self.pattern, self.reason, self.suggestion = pattern, reason, suggestion
+        super().__init__(f"The pattern {pattern!r} {reason}. Write for example {suggestion!r}.")
+
+
+@dataclass(frozen=True)
+class FramePattern:
+    """A file name (or '/'-separated path) with the frame number written `len(literals) - 1` times between literals.
+
+    `padding` is the least number of digits, 0 for none: widths pad, they never truncate, so that frame 1000 of
+    `f_###.png` is `f_1000.png`. `name` and `number` are inverse. `str()` gives the pattern as `str.format` reads it.
+    """
+
+    literals: tuple[str, ...]
+    padding: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> FramePattern:
+        """Read `f_{:06d}.png`, `f_{}.png`, `f_{i:04d}.png`, `f_{0:04d}.png`, `f_%06d.png` or `f_####.png`.
+
+        `{{` and `}}` stand for braces. A named number (`{i}` or `{0}`) may occur again, written the same way.
+        A pattern without a number is legal: it names one file. Raises PatternError, never runs `str.format` on `text`
+        (attribute access and padding bombs, see https://docs.python.org/3/library/string.html#formatstrings).
+        """
+        if len(text) > MAX_LENGTH:
+            reason = f"goes on for {len(text)} characters, more than the {MAX_LENGTH} of the longest path"
+            raise PatternError(text[:40] + "...", reason, "frame_{:06d}.png")
+        literals, fields, end = [""], [], 0
+        for match in _FIELD.finditer(text):
+            literals[-1] += text[end : match.start()]
+            end = match.end()
+            if match["escape"]:
+                literals[-1] += match["escape"][0]
+                continue
+            padding = _padding(text, match)
+            fields.append((match["argument"], padding, match[0]))
+            literals.append("")
+        literals[-1] += text[end:]
+        if len(set(fields)) > 1 or (len(fields) > 1 and not fields[0][0]):
+            written = " and ".join(repr(field) for _, _, field in fields)
+            reason = f"has {len(fields)} frame numbers ({written}), but a file has one"
+            raise PatternError(text, reason, _with_one_number(text))
+        return cls(tuple(literals), fields[0][1] if fields else 0)
+
+    @classmethod
+    def around(cls, before: str, after: str, padding: int) -> FramePattern:
+        """The pattern `before<frame>after`; both texts are taken literally. Raises PatternError for a huge padding."""
+        pattern = cls((before, after), max(0, padding))
+        if padding > MAX_PADDING:
+            reason = f"pads frame numbers to {padding} digits, more than {MAX_PADDING}"
+            raise PatternError(str(pattern), reason, str(cls((before, after), 5)))
+        return pattern
+
+    def within(self, folder: str) -> FramePattern:
+        """The same names inside `folder`, a literal '/'-separated path ('' for no folder)."""
+        head = f"{folder}/{self.literals[0]}" if folder else self.literals[0]
+        return FramePattern((head, *self.literals[1:]), self.padding)
+
+    def with_suffix(self, suffix: str) -> FramePattern:
+        """The same names with `suffix` before their extension: `f_{:04d}.png` -> `f_{:04d}-0.png`."""
+        stem, dot, extension = self.literals[-1].rpartition(".")
+        last = f"{stem}{suffix}{dot}{extension}" if dot else f"{self.literals[-1]}{suffix}"
+        return FramePattern((*self.literals[:-1], last), self.padding)
+
+    @property
+    def has_number(self) -> bool:
+        return len(self.literals) > 1
+
+    def name(self, frame: int) -> str:
+        """The file name of `frame` (0 or more; ValueError below)."""
+        if frame < 0:
+            raise ValueError(f"Frame numbers start at 0, not at {frame}.")
+        return f"{frame:0{self.padding}d}".join(self.literals)
+
+    def number(self, name: str) -> int | None:
+        """The frame that `name` names, or None where it is not one of this pattern's names."""
+        match = self._regex.fullmatch(name) if self.has_number else None
+        if match is None:
+            return None
+        frame = int(match["frame"])
+        return frame if self.name(frame) == name else None
+
+    def require_number(self, frames: int) -> None:
+        """Raise PatternError if `frames` frames would all have the same name."""
+        if frames > 1 and not self.has_number:
+            reason = f"has no frame number, but there are {frames} frames"
+            raise PatternError(str(self), reason, _with_one_number(str(self)))
+
+    def relative(self) -> tuple[str, FramePattern]:
+        """(folder, pattern): the folder that all frames share, and their pattern below it."""
+        folder, _, head = self.literals[0].rpartition("/")
+        return folder, FramePattern((head, *self.literals[1:]), self.padding)
+
+    def component(self) -> FramePattern:
+        """The pattern of the first file or folder name with the number, below the folder that all frames share."""
+        literals: list[str] = []
+        for literal in self.relative()[1].literals:
+            name, slash, _ = literal.partition("/")
+            literals.append(name)
+            if slash:
+                break
+        return FramePattern(tuple(literals), self.padding)
+
+    def __str__(self) -> str:
+        number = f"{{:0{self.padding}d}}" if self.padding else "{}"
+        if len(self.literals) > 2:  # str.format numbers bare fields one by one; the same number needs its index
+            number = number.replace("{", "{0")
+        return number.join(literal.replace("{", "{{").replace("}", "}}") for literal in self.literals)
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        first, *others = (re.escape(literal) for literal in self.literals[1:])
+        rest = first + "".join("(?P=frame)" + other for other in others)
+        # [0-9], not \d: int() would read other scripts' digits, and name() would not write them back.
+        return re.compile(re.escape(self.literals[0]) + "(?P<frame>[0-9]{1,32})" + rest)
+
+
+def ranges(frames: Iterable[int]) -> str:
+    """Frame numbers as people write them: [1001, 1002, 1003, 1008] -> '1001-1003,1008'."""
+    runs: list[list[int]] = []
+    for frame in sorted(set(frames)):
+        if runs and runs[-1][1] == frame - 1:
+            runs[-1][1] = frame
+        else:
+            runs.append([frame, frame])
+    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
+
+
+def _padding(text: str, match: re.Match[str]) -> int:
+    """The padding that one field asks for. Raises PatternError where it is not plainly a zero-padded integer."""
+    digits: int | None
+    if match["hashes"]:
+        digits = len(match["hashes"])
+    elif match["printf"] is not None:
+        digits = _zero_padded(match["printf"])
+    elif match["stray"]:
+        raise PatternError(text, f"has a single {match[0]!r}", _with_one_number(text))
+    elif match["argument"] not in ("", "i", "0") or match["conversion"]:
+        reason = f"asks for {match[0]!r}, which is not the frame number"
+        raise PatternError(text, reason, _with_one_number(text))
+    else:
+        digits = _zero_padded((match["spec"] or "").removesuffix("d"))
+    if digits is None:
+        reason = f"writes the frame number as {match[0]!r}; only whole numbers padded with zeros are read back"
+        raise PatternError(text, reason, _with_one_number(text))
+    if digits > MAX_PADDING:
+        reason = f"pads frame numbers to {digits} digits, more than {MAX_PADDING}"
+        raise PatternError(text, reason, _with_one_number(text))
+    return digits
+
+
+def _zero_padded(spec: str) -> int | None:
+    """'06' -> 6, '' -> 0; None for anything else ('6' pads with spaces in both str.format and printf)."""
+    if not spec or spec == "0":
+        return 0
+    return int(spec) if re.fullmatch(r"0[1-9][0-9]{0,9}", spec) else None
+
+
+def _with_one_number(text: str) -> str:
+    """`text` with exactly one well-formed frame number: where its last field stands, or before its extension."""
+    fields = [match for match in _FIELD.finditer(text) if not match["escape"]]
+    numbers = [match for match in fields if not match["stray"]]
+    if not numbers:
+        plain = re.sub(r"[{}%#]", "", text)
+        folder, slash, file = plain.rpartition("/")
+        stem, dot, extension = file.rpartition(".")
+        return f"{folder}{slash}{stem or file}_{{:06d}}{dot}{extension if dot else ''}"
+    last = numbers[-1]
+    width = re.search(r"[1-9][0-9]?", last[0]) if not last["hashes"] else None
+    digits = len(last["hashes"]) if last["hashes"] else int(width[0]) if width else 4
+    number = f"{{:0{min(digits, MAX_PADDING)}d}}"
+    before, after = (re.sub(r"[{}%#]", "", _FIELD.sub("", part)) for part in (text[: last.start()], text[last.end() :]))
+    return f"{before}{number}{after}"

@@ -1,0 +1,260 @@
+"""Many files -> one tensor: parallel, bounded, cancellable, with progress; nothing invented, nothing dropped unasked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from bisect import bisect_left
+from collections.abc import Mapping
+from collections.abc import Sequence as Many
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import decode, host
+from .parallel import each
+from .paths import allowed_roots
+from .pattern import FramePattern, ranges
+from .pixels import dequantise
+from .sequence import Sequence
+
+# Enough of a file for its size: JPEG puts it behind its EXIF and ICC data, of which 64 KiB is one segment's most.
+_HEADER_BYTES = 1 << 18
+
+
+class OnMissing(str, Enum):
+    """What to do about a frame that is not on disk. The first two keep the earlier pack's words."""
+
+    ERROR = "false"
+    DROP = "true"
+    HOLD_PREVIOUS = "hold previous"
+    BLACK = "black"
+
+
+class OnSizeMismatch(str, Enum):
+    """What to do about a frame that is not as large as the first one."""
+
+    ERROR = "error"
+    RESIZE = "resize to first"
+
+
+class FrameMissingError(FileNotFoundError):
+    """Frames that are not on disk. Attributes: `frames` (missing), `available`, `path` (of the first one missing)."""
+
+    def __init__(self, sequence: Sequence, frames: Many[int], available: Many[int]) -> None:
+        self.frames, self.available, self.path = list(frames), list(available), sequence.file(frames[0])
+        what = f"frame {frames[0]} is" if len(frames) == 1 else f"frames {ranges(frames)} are"
+        have = f"On disk are {ranges(available)}" if available else f"No file there matches {sequence.pattern!s}"
+        super().__init__(
+            f"{what} missing: {str(self.path)!r}. {have}. Change start_index and frame_count, render what is missing, "
+            f"or set ignore_missing_images to 'true', 'hold previous' or 'black'."
+        )
+
+
+class FrameReadError(ValueError):
+    """A file that is not a whole image. Attributes: `frame`, `path`, `reason`."""
+
+    def __init__(self, frame: int, path: Path, reason: str) -> None:
+        self.frame, self.path, self.reason = frame, path, reason
+        super().__init__(f"frame {frame} cannot be read: {str(path)!r} is broken ({reason}). Render it again.")
+
+
+class FrameSizeError(ValueError):
+    """Two frames of different size. Attributes: `frames`, `sizes`, two each; sizes are (width, height) in pixels."""
+
+    def __init__(self, frames: tuple[int, int], sizes: tuple[tuple[int, int], tuple[int, int]], path: Path) -> None:
+        self.frames, self.sizes, self.path = frames, sizes, path
+        first, second = (f"frame {frame} is {width} x {height}" for frame, (width, height) in zip(frames, sizes))
+        super().__init__(
+            f"{first}, but {second}: {str(path)!r}. A batch has one size: load them apart, or set on_size_mismatch to "
+            f"{OnSizeMismatch.RESIZE.value!r}."
+        )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which frames to load: `numbers` in order, and for each the frame that fills its place (None: black).
+
+    `files` has the file of every such frame, `missing` the numbers that were asked for and are not on disk.
+    """
+
+    numbers: tuple[int, ...]
+    sources: tuple[int | None, ...]
+    files: Mapping[int, Path]
+    missing: tuple[int, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """A line for people: what was loaded, and what was not there."""
+        lacking = f"; not on disk: {ranges(self.missing)}" if self.missing else ""
+        return f"Loaded {len(self.numbers)} frames: {ranges(self.files)}{lacking}"
+
+
+def locate(path_pattern: str, kind: str) -> Sequence:
+    """The sequence that a loader's `path_pattern` names. Raises PatternError, PathError, ValueError for its extension."""
+    pattern = FramePattern.parse(path_pattern)
+    extension = os.path.splitext(f"x{pattern.literals[-1]}")[1].lower()
+    if extension not in decode.EXTENSIONS:
+        raise ValueError(
+            f"The pattern {path_pattern!r} does not end in an image type that can be read. Write one of "
+            f"{', '.join(decode.EXTENSIONS)}."
+        )
+    return Sequence.locate(pattern, kind, write=False)
+
+
+def select(sequence: Sequence, start: int, count: int, step: int, on_missing: OnMissing) -> Selection:
+    """The frames start, start + step, ... (`count` of them; 0 for all to the last on disk), as `on_missing` says.
+
+    One directory listing. Raises FrameMissingError naming every missing frame at once (under ERROR; and always if none
+    is there, or "hold previous" has nothing before the first), PatternError for many frames and no number.
+    """
+    if not sequence.pattern.has_number:
+        sequence.pattern.require_number(count)
+        available = [start] if sequence.file(start).is_file() else []
+    else:
+        available = sequence.frames()
+    last = available[-1] if available and not count else start + (max(count, 1) - 1) * step
+    wanted = range(start, last + 1, step)
+    there = set(available)
+    missing = tuple(number for number in wanted if number not in there)
+    if len(missing) == len(wanted) or (missing and on_missing is OnMissing.ERROR):
+        raise FrameMissingError(sequence, missing or (start,), available)
+    numbers, sources = [], []
+    for number in wanted:
+        source = number if number in there else None
+        if source is None and on_missing is OnMissing.HOLD_PREVIOUS:
+            earlier = bisect_left(available, number)
+            if not earlier:
+                raise FrameMissingError(sequence, missing, available)
+            source = available[earlier - 1]
+        if source is not None or on_missing is OnMissing.BLACK:
+            numbers.append(number)
+            sources.append(source)
+    files = {source: sequence.file(source) for source in sources if source is not None}
+    return Selection(tuple(numbers), tuple(sources), files, missing)
+
+
+def select_animation(sequence: Any, batch_index: int) -> Selection:
+    """The files of one image of the batch in a finished animation sequence, ours or the Dream pack's.
+
+    Raises ValueError for a `batch_index` that it has not, FileNotFoundError naming a file that is gone.
+    """
+    if not 0 <= batch_index < sequence.num_batches:
+        raise ValueError(
+            f"batch_index is {batch_index}, but the sequence holds {sequence.num_batches} images a frame: 0 to "
+            f"{sequence.num_batches - 1}."
+        )
+    numbers = tuple(sequence.keys_in_order)
+    files = {number: Path(sequence.frames[number][batch_index]) for number in numbers}
+    gone = [number for number, file in files.items() if not file.is_file()]
+    if gone:
+        raise FileNotFoundError(f"Frame {ranges(gone)} of the sequence is gone: {str(files[gone[0]])!r}.")
+    return Selection(numbers, numbers, files)
+
+
+def fingerprint(path_pattern: str, kind: str, start: int, count: int, step: int) -> str:
+    """For a cache key: changes when the frames that `select` may choose change on disk. Never raises.
+
+    sha256 of their numbers, sizes and times of change; settings that cannot be located have their error as fingerprint.
+    """
+    try:
+        sequence = locate(path_pattern, kind)
+        numbers = sequence.frames() if sequence.pattern.has_number else [start]
+    except (ValueError, OSError) as error:
+        return str(error)
+    digest = hashlib.sha256(f"{sequence}|{start}|{count}|{step}".encode())
+    # From the frame before start on, and between the steps: "hold previous" may choose those.
+    for number in numbers[max(0, bisect_left(numbers, start) - 1) :]:
+        if count and number >= start + count * step:
+            break
+        try:
+            status = sequence.file(number).stat()
+        except OSError:
+            continue
+        digest.update(f"{number}|{status.st_size}|{status.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.Tensor, torch.Tensor]:
+    """(images, mask): (N, H, W, 3) and (N, H, W), 0.0 .. 1.0, in the dtype ComfyUI wants; mask = 1 - alpha.
+
+    Sizes are compared before the first decode. Raises FrameSizeError, FrameReadError (a broken file), PathError (a file
+    that is a link to somewhere else); on Cancel ComfyUI's exception passes through.
+    """
+    files = selection.files
+    any_root = allowed_roots()["output"]
+    for path in files.values():
+        any_root.confirm(path, write=False)
+    width, height = _common_size(files, on_size_mismatch)
+    count, dtype = len(selection.numbers), host.float_dtype()
+    images = torch.empty((count, height, width, 3), dtype=dtype)
+    # From numpy, whose zeros cost no memory until they are written: most sequences have no alpha.
+    mask = torch.from_numpy(np.zeros((count, height, width), np.float16 if dtype == torch.float16 else np.float32))
+    places: dict[int | None, list[int]] = {}
+    for place, source in enumerate(selection.sources):
+        places.setdefault(source, []).append(place)
+
+    def load_one(number: int) -> None:
+        place = places[number][0]
+        _load_into(number, files[number], images[place], mask[place], on_size_mismatch)
+
+    with decode.strict():
+        each(load_one, list(files))
+    for source, (first, *repeats) in places.items():
+        if source is None:
+            images[[first, *repeats]] = 0
+        for place in repeats if source is not None else ():
+            images[place], mask[place] = images[first], mask[first]
+    return images, mask
+
+
+def _common_size(files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch) -> tuple[int, int]:
+    """(width, height) of the first frame. FrameSizeError if another differs and is not to be resized."""
+    first: tuple[int, tuple[int, int]] | None = None
+    for number, path in files.items():
+        try:
+            with open(path, "rb") as file:
+                size = decode.size(file.read(_HEADER_BYTES))
+        except (decode.BrokenImageError, IsADirectoryError) as error:
+            raise FrameReadError(number, path, str(error)) from error
+        if first is None:
+            first = number, size
+        elif size != first[1] and on_size_mismatch is OnSizeMismatch.ERROR:
+            raise FrameSizeError((first[0], number), (first[1], size), path)
+        if on_size_mismatch is OnSizeMismatch.RESIZE:
+            break
+    assert first is not None, "select() never gives an empty selection"
+    return first[1]
+
+
+def _load_into(
+    number: int, path: Path, image: torch.Tensor, mask: torch.Tensor, on_size_mismatch: OnSizeMismatch
+) -> None:
+    try:
+        pixels = decode.decode(path.read_bytes())
+    except (decode.BrokenImageError, IsADirectoryError) as error:
+        raise FrameReadError(number, path, str(error)) from error
+    if pixels.shape[:2] == tuple(image.shape[:2]):
+        dequantise(pixels, image, mask)
+    elif on_size_mismatch is OnSizeMismatch.RESIZE:
+        _resize_into(pixels, image, mask)
+    else:
+        found, expected = (pixels.shape[1], pixels.shape[0]), (image.shape[1], image.shape[0])
+        raise FrameReadError(
+            number, path, f"it holds {found[0]} x {found[1]} pixels, not {expected[0]} x {expected[1]}"
+        )
+
+
+def _resize_into(pixels: decode.Pixels, image: torch.Tensor, mask: torch.Tensor) -> None:
+    """Bicubic with antialiasing, colour and mask alike, clipped to 0..1."""
+    full_image, full_mask = torch.empty((*pixels.shape[:2], 3)), torch.zeros(pixels.shape[:2])
+    dequantise(pixels, full_image, full_mask)
+    planes = torch.cat([full_image.movedim(-1, 0), full_mask[None]])[None]
+    size = tuple(image.shape[:2])
+    scaled = torch.nn.functional.interpolate(planes, size, mode="bicubic", antialias=True)[0].clamp_(0, 1)
+    image.copy_(scaled[:3].movedim(0, -1))
+    mask.copy_(scaled[3])

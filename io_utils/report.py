@@ -1,0 +1,56 @@
+"""What a node tells ComfyUI about its frames: `ui` values for API clients, the assets panel and the player."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from .sequence import Sequence
+
+
+def ui(
+    frames: Iterable[tuple[Sequence, int]],
+    *,
+    step: int = 1,
+    missing: Iterable[int] = (),
+    fps: float | None = None,
+    message: str = "",
+) -> dict[str, list[Any]]:
+    """The `ui` dict for `frames`, (sequence, frame number) pairs in order.
+
+    `images`: {filename, subfolder, type} of every frame that /view serves (not those below the operator's roots).
+    `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, first, last, step,
+    missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it, `missing` lists
+    the frames between first and last that are not there, and those in `missing`; type "" is an operator's folder.
+    Lists of plain values only: anything else stops ComfyUI's message loop.
+    """
+    frames = list(frames)
+    numbers: dict[Sequence, set[int]] = {}
+    for sequence, frame in frames:
+        numbers.setdefault(sequence, set()).add(frame)
+    common = {"fps": fps, "message": message}
+    described = [_describe(sequence, found, step, set(missing)) | common for sequence, found in numbers.items()]
+    if not described and message:
+        described = [common]
+    images = [_image(sequence, frame) for sequence, frame in frames if sequence.root.kind]
+    return {"images": images, "image_sequence": [json.dumps(description) for description in described]}
+
+
+def _image(sequence: Sequence, frame: int) -> dict[str, str]:
+    subfolder, _, filename = sequence.pattern.name(frame).rpartition("/")
+    return {"filename": filename, "subfolder": subfolder, "type": sequence.root.kind}
+
+
+def _describe(sequence: Sequence, found: set[int], step: int, missing: set[int]) -> dict[str, Any]:
+    first, last = min(found), max(found)
+    folder, pattern = sequence.pattern.relative()
+    return {
+        "pattern": str(pattern),
+        "subfolder": folder,
+        "type": sequence.root.kind,
+        "first": first,
+        "last": last,
+        "step": step,
+        "missing": sorted((set(range(first, last + 1, step)) - found) | missing),
+    }

@@ -1,0 +1,73 @@
+"""Which files the widgets of the frame-index and batch savers mean: settings -> sequences and their frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import datetime
+
+import torch
+
+from . import tokens
+from .filetype import FileType
+from .paths import PathError
+from .pattern import FramePattern
+from .sequence import Sequence
+from .writer import Frame, is_saved
+
+
+def indexed(prefix: str, digits: int, filetype: FileType, now: datetime, image: torch.Tensor | None = None) -> Sequence:
+    """`<output>/<prefix>/<last name of prefix>_<frame>.<ext>`, tokens in `prefix` resolved (image: (N, H, W, C)).
+
+    Raises PathError for an empty prefix or one outside the output folder, PatternError for too many digits.
+    """
+    height, width = (0, 0) if image is None else image.shape[1:3]
+    folder = tokens.resolve(prefix, now, width, height).rstrip("/\\")
+    name = folder.replace("\\", "/").rpartition("/")[2]
+    if name in ("", "."):
+        raise PathError(prefix, "does not name the sequence", "Write a name such as 'Sequence' or 'shots/take1'.")
+    pattern = FramePattern.around(f"{folder}/{name}_", filetype.extension, digits)
+    return Sequence.locate(pattern, "output", write=True)
+
+
+def indexed_frame(
+    prefix: str, digits: int, filetype: FileType, now: datetime, number: int, images: torch.Tensor | None
+) -> Frame:
+    """The frame `number` that `images`, (1, H, W, C) or None if unrendered, is. ValueError for more than one image."""
+    if images is not None and len(images) != 1:
+        raise ValueError(
+            f"Frame {number}: there is one frame number for a batch of {len(images)} images. Save a batch with "
+            f"Save Image Sequence (Batch), or give each image its own frame number."
+        )
+    sequence = indexed(prefix, digits, filetype, now, images)
+    return Frame(sequence, number, None if images is None else images[0])
+
+
+def indexed_is_saved(prefix: str, digits: int, filetype: FileType, now: datetime, number: int) -> bool:
+    """Is this frame on disk, as far as that can be told without its image?"""
+    return not tokens.needs_image(prefix) and is_saved(indexed(prefix, digits, filetype, now), number)
+
+
+def batch(sequence: Sequence, start_index: int, batches: Iterable[torch.Tensor]) -> list[Frame]:
+    """The frames of one or many batches, (N, H, W, C) each, counted on from `start_index`.
+
+    Raises PatternError if there are several and the pattern has no frame number.
+    """
+    images = [image for batch in batches for image in batch]
+    sequence.pattern.require_number(len(images))
+    return [Frame(sequence, number, image) for number, image in enumerate(images, start_index)]
+
+
+def batch_sequence(path_pattern: str, filetype: FileType) -> tuple[Sequence, FileType]:
+    """The sequence that a saver's `path_pattern` names, and its file type, by the extension where it has one.
+
+    Raises PatternError, PathError, FileTypeError.
+    """
+    pattern = FramePattern.parse(path_pattern)
+    # Only what follows the number can be an extension: 'shot.####' has none.
+    tail = pattern.literals[-1].replace("\\", "/").rpartition("/")[2]
+    extension = os.path.splitext(f"x{tail}")[1]
+    filetype = filetype.for_extension(extension)
+    if not extension:
+        pattern = FramePattern((*pattern.literals[:-1], pattern.literals[-1] + filetype.extension), pattern.padding)
+    return Sequence.locate(pattern, "output", write=True), filetype

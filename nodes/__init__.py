@@ -1,0 +1,1 @@
+"""Thin shells: widgets -> values -> one call into io_utils -> result."""

@@ -1,0 +1,128 @@
+"""Frame Counter, and Frame Counter (Resume from Directory): which frame this is, of how many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..io_utils import resume
+from ..io_utils.animation import FrameCounter
+from ..io_utils.ledger import Ledger, Unchanged
+from ..io_utils.resume import Indexing, ResumeAt
+from .validation import verdict
+
+# Sixty hours at 24 frames a second: the earlier pack's limit.
+MAX_FRAMES = 24 * 3600 * 60
+# Where a widget sets none, the frontend stops at 2048.
+_NO_LIMIT = 2**31 - 1
+
+_RETURN_TYPES = ("FRAME_COUNTER", "INT", "INT", "BOOLEAN", "FLOAT")
+_RETURN_NAMES = ("frame_counter", "frame_index", "total_frames", "is_final_frame", "progress")
+_OUTPUT_TOOLTIPS = (
+    "For the savers and loaders that count, and for the Dream pack's nodes.",
+    "The frame that this run renders, from 0.",
+    "How many frames the animation has.",
+    "True on the last frame.",
+    "0.0 on the first frame, 1.0 on the last.",
+)
+_TOTAL = ("INT", {"default": 100, "min": 1, "max": MAX_FRAMES, "tooltip": "How many frames the animation has."})
+
+_ledger = Ledger()
+
+
+def _outputs(counter: FrameCounter) -> tuple[FrameCounter, int, int, bool, float]:
+    return counter, int(counter.current_frame), counter.total_frames, counter.is_final_frame, counter.progress
+
+
+def _fps(default: int) -> tuple[str, dict[str, Any]]:
+    return ("INT", {"default": default, "min": 1, "max": _NO_LIMIT, "tooltip": "Frames per second of the animation."})
+
+
+class ImageSequenceFrameCounter:
+    CATEGORY = "image/sequence"
+    DESCRIPTION = (
+        "Says which frame of an animation this run renders. Set frame_index to increment, queue total_frames runs."
+    )
+    SEARCH_ALIASES = ["frame counter", "frame index", "animation", "image sequence", "current frame"]
+    FUNCTION = "count"
+    RETURN_TYPES, RETURN_NAMES, OUTPUT_TOOLTIPS = _RETURN_TYPES, _RETURN_NAMES, _OUTPUT_TOOLTIPS
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        frame = "The frame to render, from 0. Set control after generate to increment to count on with every run."
+        counting = {
+            "default": 0,
+            "min": 0,
+            "max": _NO_LIMIT,
+            "control_after_generate": "increment",
+            "tooltip": frame,
+        }
+        return {
+            "required": {"frame_index": ("INT", counting), "total_frames": _TOTAL, "frames_per_second": _fps(25)},
+        }
+
+    def count(self, frame_index: int, total_frames: int, frames_per_second: int) -> tuple[Any, ...]:
+        return _outputs(FrameCounter(frame_index, total_frames, frames_per_second))
+
+
+class ImageSequenceFrameCounterFromDirectory:
+    CATEGORY = "image/sequence"
+    DESCRIPTION = (
+        "Goes on where a folder of frames ends: looks which frames are there and counts to the next one. Queue the same "
+        "graph as often as there are frames; after a crash queue it again."
+    )
+    SEARCH_ALIASES = ["resume", "continue render", "frame counter", "image sequence", "next frame"]
+    FUNCTION = "count"
+    RETURN_TYPES, RETURN_NAMES, OUTPUT_TOOLTIPS = _RETURN_TYPES, _RETURN_NAMES, _OUTPUT_TOOLTIPS
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        directory = "The folder that the saver writes to, below the output folder."
+        pattern = "Which files count: with wildcards (frame_*.png, several with | between), or as frame_{:05d}.png."
+        how = "numeric: by the number at the end of the file name. alphabetic order: by how many files there are."
+        resume_at = "after last: one past the highest frame there is. first gap: the first frame that is not there."
+        return {
+            "required": {
+                "directory_path": ("STRING", {"default": "", "tooltip": directory}),
+                "pattern": ("STRING", {"default": "*", "tooltip": pattern}),
+                "indexing": ([indexing.value for indexing in Indexing], {"tooltip": how}),
+                "total_frames": _TOTAL,
+                "frames_per_second": _fps(30),
+            },
+            "optional": {"resume_at": ([place.value for place in ResumeAt], {"tooltip": resume_at})},
+            "hidden": {"unique_id": "UNIQUE_ID"},
+        }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, directory_path: Any = None, pattern: Any = None) -> bool | str:
+        return verdict(resume.Frames.locate, directory_path, pattern)
+
+    @classmethod
+    def IS_CHANGED(
+        cls,
+        directory_path: Any = None,
+        pattern: Any = None,
+        indexing: Any = None,
+        total_frames: Any = None,
+        frames_per_second: Any = None,
+        resume_at: Any = ResumeAt.AFTER_LAST.value,
+        unique_id: Any = None,
+    ) -> str:
+        settings = (directory_path, pattern, indexing, resume_at)
+        if None in settings:  # linked: compare with what the last run found
+            return _ledger.generation(unique_id, settings)
+        return resume.fingerprint(*settings)
+
+    def count(
+        self,
+        directory_path: str,
+        pattern: str,
+        indexing: str,
+        total_frames: int,
+        frames_per_second: int,
+        resume_at: str = ResumeAt.AFTER_LAST.value,
+        unique_id: Any = None,
+    ) -> tuple[Any, ...]:
+        settings = (directory_path, pattern, indexing, resume_at)
+        frame = resume.Frames.locate(directory_path, pattern).next(Indexing(indexing), ResumeAt(resume_at))
+        _ledger.record(unique_id, Unchanged(lambda: resume.fingerprint(*settings)))
+        return _outputs(FrameCounter(frame, total_frames, frames_per_second))

@@ -1,0 +1,45 @@
+"""Animation Sequence to Images: the files of a finished animation as one batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..io_utils import host, reader, report
+from ..io_utils.reader import OnSizeMismatch
+from ..io_utils.sequence import Sequence
+
+
+class ImageSequenceFromAnimation:
+    CATEGORY = "image/sequence"
+    DESCRIPTION = (
+        "Loads the frames of a finished animation as one batch. Until the final frame is saved, what is wired behind "
+        "this node does not run, so that the node that makes the video can be there from the first frame on."
+    )
+    SEARCH_ALIASES = ["animation to images", "image sequence", "load frames", "sequence to video", "sequence to batch"]
+    FUNCTION = "load"
+    RETURN_TYPES = ("IMAGE", "FLOAT")
+    RETURN_NAMES = ("images", "frames_per_second")
+    OUTPUT_TOOLTIPS = (
+        "The frames of the animation, in order, as RGB.",
+        "Frames per second, as the frame counter has it.",
+    )
+    HAS_INTERMEDIATE_OUTPUT = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        index = "Which image of every batch, where several variants of each frame were saved."
+        return {
+            "required": {
+                "sequence": ("ANIMATION_SEQUENCE", {"tooltip": "From Save Image Sequence (Frame Counter)."}),
+            },
+            "optional": {"batch_index": ("INT", {"default": 0, "min": 0, "max": 9999, "tooltip": index})},
+        }
+
+    def load(self, sequence: Any, batch_index: int = 0) -> dict[str, Any]:
+        if not sequence.is_defined:
+            return {"result": (host.silent_block(), host.silent_block())}
+        selection = reader.select_animation(sequence, batch_index)
+        images, _ = reader.load(selection, OnSizeMismatch.ERROR)
+        loaded = [(Sequence.of_file(file, number), number) for number, file in selection.files.items()]
+        fps = float(sequence.fps)
+        return {"ui": report.ui(loaded, fps=fps, message=selection.summary), "result": (images, fps)}

@@ -1,0 +1,101 @@
+"""Load Image Sequence (Batch): numbered files as one batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..io_utils import reader, report
+from ..io_utils.ledger import Ledger, Unchanged
+from ..io_utils.reader import OnMissing, OnSizeMismatch
+from .validation import verdict
+
+FOLDERS = ["output", "input", "temp"]
+
+_ledger = Ledger()
+
+
+class ImageSequenceLoadBatch:
+    CATEGORY = "image/sequence"
+    DESCRIPTION = (
+        "Loads numbered image files as one batch, with their alpha as a mask. Every file is looked for before the first "
+        "one is read; files that change on disk are read again."
+    )
+    SEARCH_ALIASES = ["load frames", "load frames from folder", "image sequence", "load batch", "import png sequence"]
+    FUNCTION = "load"
+    RETURN_TYPES = ("IMAGE", "MASK", "INT")
+    RETURN_NAMES = ("images", "mask", "frame_count")
+    OUTPUT_TOOLTIPS = (
+        "The frames, in order, as RGB.",
+        "1 - alpha of every frame: 0 is opaque, and all 0 without alpha.",
+        "How many frames were loaded.",
+    )
+    # Frames shown in a node that is no output: ComfyUI sends them again after a page reload and on cached runs.
+    HAS_INTERMEDIATE_OUTPUT = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        pattern = "File names below the chosen folder, with the frame number as {:06d}, %06d or ######."
+        count = "How many frames, counting missing ones; 0 loads up to the last one on disk."
+        missing = (
+            "When a frame is not on disk. false: stop, naming every missing frame. true: leave it out, the batch gets "
+            "shorter. hold previous: repeat the last frame that is there. black: put a black frame."
+        )
+        mismatch = (
+            "When frames differ in size. error: stop, naming both. resize to first: scale to the first frame's size."
+        )
+        large = 2**53 - 1
+        return {
+            "required": {
+                "path_pattern": ("STRING", {"default": "./frame{:06d}.png", "tooltip": pattern}),
+                "start_index": ("INT", {"default": 0, "min": 0, "max": large, "tooltip": "The first frame to load."}),
+                "frame_count": ("INT", {"default": 16, "min": 0, "max": large, "tooltip": count}),
+                "ignore_missing_images": ([policy.value for policy in OnMissing], {"tooltip": missing}),
+            },
+            "optional": {
+                "folder": (FOLDERS, {"tooltip": "The ComfyUI folder that path_pattern starts in."}),
+                "step": ("INT", {"default": 1, "min": 1, "max": large, "tooltip": "Load every step-th frame."}),
+                "on_size_mismatch": ([policy.value for policy in OnSizeMismatch], {"tooltip": mismatch}),
+            },
+            "hidden": {"unique_id": "UNIQUE_ID"},
+        }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, path_pattern: Any = None) -> bool | str:
+        return verdict(lambda pattern: reader.locate(pattern, "output"), path_pattern)
+
+    @classmethod
+    def IS_CHANGED(
+        cls,
+        path_pattern: Any = None,
+        start_index: Any = 0,
+        frame_count: Any = 16,
+        ignore_missing_images: Any = None,
+        folder: Any = "output",
+        step: Any = 1,
+        on_size_mismatch: Any = None,
+        unique_id: Any = None,
+    ) -> str:
+        settings = (path_pattern, folder, start_index, frame_count, step)
+        if None in settings:  # linked: compare with what the last run read
+            return _ledger.generation(unique_id, settings)
+        return reader.fingerprint(*settings)
+
+    def load(
+        self,
+        path_pattern: str,
+        start_index: int,
+        frame_count: int,
+        ignore_missing_images: str,
+        folder: str = "output",
+        step: int = 1,
+        on_size_mismatch: str = OnSizeMismatch.ERROR.value,
+        unique_id: Any = None,
+    ) -> dict[str, Any]:
+        sequence = reader.locate(path_pattern, folder)
+        selection = reader.select(sequence, start_index, frame_count, step, OnMissing(ignore_missing_images))
+        images, mask = reader.load(selection, OnSizeMismatch(on_size_mismatch))
+        settings = (path_pattern, folder, start_index, frame_count, step)
+        _ledger.record(unique_id, Unchanged(lambda: reader.fingerprint(*settings)))
+        loaded = [(sequence, number) for number in selection.files]
+        ui = report.ui(loaded, step=step, missing=selection.missing, message=selection.summary)
+        return {"ui": ui, "result": (images, mask, len(images))}

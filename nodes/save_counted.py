@@ -1,0 +1,113 @@
+"""Save Image Sequence (Frame Counter): the frame that a frame counter stands at, until the animation ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..io_utils.animation import AtEnd, whole_frame
+from ..io_utils.counted import Counted
+from ..io_utils.filetype import FileType
+from ..io_utils.writer import OnExisting
+from . import saving
+from .lists import listed, one, rows
+from .validation import verdict
+
+
+class ImageSequenceSaveCounted:
+    CATEGORY = "image/sequence"
+    DESCRIPTION = (
+        "Saves the frame that a frame counter stands at: <directory>/<prefix>_<frame>.<ext>, a batch into folders "
+        "batch_0000, batch_0001, ... On the final frame, sequence lists the whole animation. Past the end, at_end decides."
+    )
+    SEARCH_ALIASES = [
+        "save frames",
+        "export png sequence",
+        "image sequence",
+        "animation saver",
+        "stop at end",
+        "resume",
+    ]
+    FUNCTION = "save"
+    OUTPUT_NODE = True
+    INPUT_IS_LIST = True
+    RETURN_TYPES = ("ANIMATION_SEQUENCE", "LOG_ENTRY")
+    RETURN_NAMES = ("sequence", "log_entry")
+    OUTPUT_TOOLTIPS = (
+        "All files of the finished animation; undefined before the final frame is saved.",
+        "What was saved, kept or stopped, as text.",
+    )
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        directory = "Folder below the output folder, made if needed. Empty: the output folder itself."
+        prefix = "Start of the file names: prefix 'frame' writes frame_00000.png."
+        at_end = (
+            "When the counter is past its last frame. stop output: write nothing, and do not run the graph in front. "
+            "raise error: stop the queue. keep going: write on."
+        )
+        return {
+            "required": {
+                "frame_counter": ("FRAME_COUNTER", {"tooltip": "Which frame this is, of how many."}),
+                "image": ("IMAGE", {"lazy": True, "tooltip": "The image of this frame, or a batch of variants of it."}),
+                "directory_path": ("STRING", {"default": "", "tooltip": directory}),
+                "prefix": ("STRING", {"default": "frame", "tooltip": prefix}),
+                "digits": ("INT", {"default": 5, "tooltip": saving.DIGITS_TOOLTIP}),
+                "at_end": ([policy.value for policy in AtEnd], {"tooltip": at_end}),
+                "filetype": (saving.FILETYPES, {"tooltip": saving.FILETYPE_TOOLTIP}),
+            },
+            "optional": {"on_existing": (saving.ON_EXISTING, {"tooltip": saving.ON_EXISTING_TOOLTIP})},
+            "hidden": saving.HIDDEN,
+        }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, directory_path: Any = None, prefix: Any = None) -> bool | str:
+        return verdict(lambda path, name: Counted.locate(path, name, 0, FileType.PNG), directory_path, prefix)
+
+    @classmethod
+    def IS_CHANGED(cls, unique_id: Any = None, prompt: Any = None, extra_pnginfo: Any = None, **settings: Any) -> str:
+        return saving.generation(unique_id, settings)
+
+    def check_lazy_status(
+        self,
+        frame_counter: Any,
+        directory_path: Any,
+        prefix: Any,
+        digits: Any,
+        at_end: Any,
+        filetype: Any,
+        image: Any = None,
+        on_existing: Any = OnExisting.OVERWRITE.value,
+        **hidden: Any,
+    ) -> list[str]:
+        files = Counted.locate(one(directory_path), one(prefix), one(digits), FileType(one(filetype)))
+        policy, existing = AtEnd(one(at_end)), OnExisting(one(on_existing))
+        return ["image"] if files.needs_image(listed(frame_counter), policy, existing) else []
+
+    def save(
+        self,
+        frame_counter: Any,
+        image: Any,
+        directory_path: Any,
+        prefix: Any,
+        digits: Any,
+        at_end: Any,
+        filetype: Any,
+        on_existing: Any = OnExisting.OVERWRITE.value,
+        prompt: Any = None,
+        extra_pnginfo: Any = None,
+        unique_id: Any = None,
+    ) -> dict[str, Any]:
+        kind, policy = FileType(one(filetype)), AtEnd(one(at_end))
+        files = Counted.locate(one(directory_path), one(prefix), one(digits), kind)
+        frames = [
+            frame
+            for counter, images in rows(frame_counter, image)
+            if policy.saves(counter)
+            for frame in files.frames(whole_frame(counter), images)
+        ]
+        context = saving.Context(prompt, extra_pnginfo, unique_id)
+        saved, summary = saving.save(frames, kind, OnExisting(one(on_existing)), context)
+        counter = one(frame_counter)
+        sequence, log_entry = files.outcome(counter, saved, summary)
+        ui = saving.ui(saved, str(log_entry), counter.frames_per_second)
+        return {"ui": ui, "result": (sequence, log_entry)}

@@ -1,0 +1,56 @@
+"""What the three savers share: their widgets, their cache key and the last step of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..io_utils import report, writer
+from ..io_utils.filetype import FileType
+from ..io_utils.ledger import Ledger
+from ..io_utils.metadata import text_entries
+from ..io_utils.writer import Frame, OnExisting, Saved
+from .lists import one
+
+HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
+
+FILETYPES = [filetype.value for filetype in FileType]
+ON_EXISTING = [OnExisting.OVERWRITE.value, OnExisting.SKIP.value, OnExisting.ERROR.value]
+
+FILETYPE_TOOLTIP = (
+    "The kind of file. PNG is lossless; with the embedded workflow, dropping a frame into ComfyUI opens the graph that "
+    "made it. JPG is small and lossy (quality 95) and cannot hold the workflow."
+)
+DIGITS_TOOLTIP = "Least number of digits of the frame number; shorter numbers are padded with zeros, longer ones kept."
+ON_EXISTING_TOOLTIP = (
+    "When the frame is on disk already. overwrite: replace it, all at once. skip: keep it, and do not even run the "
+    "graph in front of this node; queueing a whole range again renders only what is missing. error: stop."
+)
+
+_ledger = Ledger()
+
+
+@dataclass(frozen=True)
+class Context:
+    """The hidden inputs of a saver, as ComfyUI hands them over."""
+
+    prompt: Any
+    extra_pnginfo: Any
+    unique_id: Any
+
+
+def generation(unique_id: Any, settings: dict[str, Any]) -> str:
+    """For IS_CHANGED: changes once after a file that this node left on disk has vanished."""
+    return _ledger.generation(one(unique_id), repr(sorted(settings.items())))
+
+
+def save(frames: list[Frame], filetype: FileType, on_existing: OnExisting, context: Context) -> tuple[list[Saved], str]:
+    """Save the frames, remember their files for `generation`, and say in a line what was done."""
+    text = text_entries(one(context.prompt), one(context.extra_pnginfo))
+    saved = writer.save(frames, filetype, text, on_existing)
+    _ledger.record_files(one(context.unique_id), [item.path for item in saved])
+    return saved, writer.summary(saved)
+
+
+def ui(saved: list[Saved], message: str, fps: float | None = None) -> dict[str, list[Any]]:
+    return report.ui([(item.sequence, item.number) for item in saved], fps=fps, message=message)

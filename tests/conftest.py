@@ -1,0 +1,32 @@
+"""Fixtures: a ComfyUI-shaped folder to work in, and the pack loaded as ComfyUI loads it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PACK = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that output, input, temp and user lie in: without ComfyUI, the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def pack() -> ModuleType:
+    """The pack, imported from its folder under a name of its own, as a custom node is."""
+    name = "image_sequence_pack_under_test"
+    spec = importlib.util.spec_from_file_location(name, PACK / "__init__.py", submodule_search_locations=[str(PACK)])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

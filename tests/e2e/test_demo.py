@@ -1,0 +1,28 @@
+"""The embedded host is held to the real one: the demo's prompts leave identical files in both."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from dev.comfyui_server import comfyui_python
+
+from .conftest import PACK
+
+
+def test_the_demo_leaves_the_same_files_in_the_embedded_host_and_in_comfyui(start, tmp_path):
+    directory = Path(os.environ["COMFYUI_DIR"])
+    python = comfyui_python(directory)  # one interpreter for both: the deflate library decides the bytes
+
+    def demo(name: str, *arguments: str) -> dict[str, bytes]:
+        command = [python, "-m", "dev.demo", "--output", tmp_path / name, *arguments]
+        subprocess.run(command, cwd=PACK, check=True)
+        output = tmp_path / name / "output"
+        return {path.relative_to(output).as_posix(): path.read_bytes() for path in output.rglob("*") if path.is_file()}
+
+    embedded = demo("embedded")
+    real = demo("real", "--comfyui", str(directory), "--python", str(python))
+    assert len(real) > 60
+    assert sorted(embedded) == sorted(real)
+    assert [name for name, content in real.items() if embedded[name] != content] == []

@@ -1,0 +1,482 @@
+"""The whole file or no file, on every way out, with any number of writers."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from io_utils.atomic import remove_parts, write_whole
+
+PACK = Path(__file__).resolve().parents[1]
+PART = ".f.png.0123456789ab.part"
+
+posix = pytest.mark.skipif(os.name == "nt", reason="locks, signals and modes are other ones there")
+
+
+def every_name(name: str) -> bool:
+    return True
+
+
+def parts(folder: Path) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if name.endswith(".part"))
+
+
+class Failure:
+    """Stands in for a function of the system that fails, and counts how often it was asked to work."""
+
+    def __init__(self, code: int) -> None:
+        self.code, self.fired = code, 0
+
+    def __call__(self, *args: object) -> None:
+        self.fired += 1
+        raise OSError(self.code, os.strerror(self.code))
+
+
+@pytest.fixture(params=["hard links", "no hard links"])
+def any_file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A file system with hard links, and one without (exFAT, some network mounts)."""
+    if request.param == "hard links":
+        yield
+        return
+    failing = Failure(errno.EPERM)
+    monkeypatch.setattr(os, "link", failing)
+    yield
+    assert failing.fired
+
+
+class TestAFile:
+    @pytest.mark.parametrize("replace", [True, False])
+    def test_is_there_whole_with_its_folders_and_nothing_else(self, tmp_path: Path, replace: bool) -> None:
+        file = tmp_path / "a" / "b" / "f.png"
+
+        write_whole(file, b"frame", replace=replace)
+
+        assert file.read_bytes() == b"frame"
+        assert os.listdir(file.parent) == ["f.png"]
+
+    @pytest.mark.parametrize("data", [b"", bytes(5_000_000)], ids=["empty", "5 MB"])
+    def test_may_have_any_size(self, tmp_path: Path, data: bytes) -> None:
+        write_whole(tmp_path / "f.png", data, replace=True)
+
+        assert (tmp_path / "f.png").read_bytes() == data
+
+    @pytest.mark.parametrize("name", ["naïve 日本.png", "-rf.png", ".hidden.png", "a.part", "n" * 200 + ".png"])
+    def test_may_have_any_name(self, tmp_path: Path, name: str) -> None:
+        write_whole(tmp_path / name, b"frame", replace=False)
+
+        assert os.listdir(tmp_path) == [name]
+
+    def test_replaces_the_old_one_when_told_to(self, tmp_path: Path) -> None:
+        (tmp_path / "f.png").write_bytes(b"old")
+
+        write_whole(tmp_path / "f.png", b"new", replace=True)
+
+        assert (tmp_path / "f.png").read_bytes() == b"new"
+        assert os.listdir(tmp_path) == ["f.png"]
+
+    def test_never_replaces_the_old_one_when_not_told_to(self, tmp_path: Path, any_file_system: None) -> None:
+        (tmp_path / "f.png").write_bytes(b"old")
+
+        with pytest.raises(FileExistsError):
+            write_whole(tmp_path / "f.png", b"new", replace=False)
+
+        assert (tmp_path / "f.png").read_bytes() == b"old"
+        assert os.listdir(tmp_path) == ["f.png"]
+
+    @posix
+    def test_takes_the_place_of_a_link_and_leaves_what_it_led_to(self, tmp_path: Path) -> None:
+        (tmp_path / "precious").write_bytes(b"old")
+        (tmp_path / "f.png").symlink_to(tmp_path / "precious")
+
+        write_whole(tmp_path / "f.png", b"new", replace=True)
+
+        assert not (tmp_path / "f.png").is_symlink()
+        assert (tmp_path / "precious").read_bytes() == b"old"
+
+    @posix
+    def test_does_not_follow_a_link_to_nothing(self, tmp_path: Path, any_file_system: None) -> None:
+        (tmp_path / "f.png").symlink_to(tmp_path / "elsewhere")
+
+        with pytest.raises(FileExistsError):
+            write_whole(tmp_path / "f.png", b"new", replace=False)
+
+        assert sorted(os.listdir(tmp_path)) == ["f.png"]
+
+    @posix
+    @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+    def test_has_the_mode_that_the_umask_leaves(self, tmp_path: Path, umask: int, mode: int) -> None:
+        before = os.umask(umask)
+        try:
+            write_whole(tmp_path / "f.png", b"frame", replace=False)
+            write_whole(tmp_path / "g.png", b"frame", replace=True)
+        finally:
+            os.umask(before)
+
+        assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("f.png", "g.png")] == [mode, mode]
+
+    def test_is_one_file_where_there_are_no_hard_links(self, tmp_path: Path, any_file_system: None) -> None:
+        write_whole(tmp_path / "f.png", b"frame", replace=False)
+
+        assert (tmp_path / "f.png").read_bytes() == b"frame"
+        assert (tmp_path / "f.png").stat().st_nlink == 1
+        assert os.listdir(tmp_path) == ["f.png"]
+
+    @pytest.mark.parametrize("replace", [True, False])
+    def test_in_a_folder_that_is_a_file_is_an_error_but_does_not_exist(self, tmp_path: Path, replace: bool) -> None:
+        """FileExistsError would be taken for a frame that is on disk already."""
+        (tmp_path / "notes.txt").write_bytes(b"mine")
+
+        with pytest.raises(OSError) as caught:
+            write_whole(tmp_path / "notes.txt" / "f.png", b"frame", replace=replace)
+
+        assert not isinstance(caught.value, FileExistsError)
+        assert (tmp_path / "notes.txt").read_bytes() == b"mine"
+
+    @pytest.mark.parametrize("replace", [True, False])
+    def test_under_the_name_of_a_folder_is_an_error(self, tmp_path: Path, replace: bool) -> None:
+        (tmp_path / "f.png").mkdir()
+
+        with pytest.raises(OSError):
+            write_whole(tmp_path / "f.png", b"frame", replace=replace)
+
+        assert os.listdir(tmp_path) == ["f.png"]
+
+
+class TestWhenTheSystemFails:
+    """The injected failure is proven to have fired; what was there before is untouched; no part file stays."""
+
+    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["disk full", "broken disk"])
+    def test_to_write(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+        (tmp_path / "old.png").write_bytes(b"old")
+        failing = Failure(code)
+        monkeypatch.setattr(os, "fsync", failing)
+
+        for name, replace in (("old.png", True), ("new.png", True), ("new.png", False)):
+            with pytest.raises(OSError) as caught:
+                write_whole(tmp_path / name, b"frame", replace=replace)
+            assert caught.value.errno == code
+
+        assert failing.fired == 3
+        assert (tmp_path / "old.png").read_bytes() == b"old"
+        assert os.listdir(tmp_path) == ["old.png"]
+
+    @pytest.mark.parametrize("code", [errno.EACCES, errno.EXDEV, errno.ENOSPC], ids=lambda code: errno.errorcode[code])
+    def test_to_rename_over_the_old_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+        (tmp_path / "f.png").write_bytes(b"old")
+        failing = Failure(code)
+        monkeypatch.setattr(os, "replace", failing)
+
+        with pytest.raises(OSError) as caught:
+            write_whole(tmp_path / "f.png", b"new", replace=True)
+
+        assert (caught.value.errno, failing.fired) == (code, 1)
+        assert (tmp_path / "f.png").read_bytes() == b"old"
+        assert os.listdir(tmp_path) == ["f.png"]
+
+    @posix
+    def test_to_rename_over_the_claim_where_there_are_no_hard_links(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        no_links, no_renames = Failure(errno.EPERM), Failure(errno.ENOSPC)
+        monkeypatch.setattr(os, "link", no_links)
+        monkeypatch.setattr(os, "replace", no_renames)
+
+        with pytest.raises(OSError) as caught:
+            write_whole(tmp_path / "f.png", b"frame", replace=False)
+
+        assert (caught.value.errno, no_links.fired, no_renames.fired) == (errno.ENOSPC, 1, 1)
+        assert os.listdir(tmp_path) == []
+
+    @posix
+    def test_in_the_middle_of_the_bytes(self, tmp_path: Path) -> None:
+        """A limit of 1 MB on file sizes: the system itself takes part of the bytes and refuses the rest."""
+        (tmp_path / "old.png").write_bytes(b"old")
+        program = (
+            "import resource, signal, sys; from pathlib import Path; from io_utils.atomic import write_whole\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))\n"
+            "for name, replace in (('old.png', True), ('new.png', True), ('new.png', False)):\n"
+            "    try: write_whole(Path(sys.argv[1], name), bytes(2**21), replace=replace)\n"
+            "    except OSError as error: print(error.errno)\n"
+        )
+
+        done = run(program, tmp_path)
+
+        assert done.stdout.split() == [str(errno.EFBIG)] * 3
+        assert (tmp_path / "old.png").read_bytes() == b"old"
+        assert os.listdir(tmp_path) == ["old.png"]
+
+    @posix
+    def test_in_a_folder_that_may_not_be_written(self, tmp_path: Path) -> None:
+        if os.geteuid() == 0:
+            pytest.skip("root may write everywhere: nothing to refuse")
+        (tmp_path / "f.png").write_bytes(b"old")
+        tmp_path.chmod(0o555)
+        try:
+            for replace in (True, False):
+                with pytest.raises(PermissionError):
+                    write_whole(tmp_path / "f.png", b"new", replace=replace)
+        finally:
+            tmp_path.chmod(0o755)
+
+        assert (tmp_path / "f.png").read_bytes() == b"old"
+        assert os.listdir(tmp_path) == ["f.png"]
+
+    def test_an_interruption_leaves_no_part_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        fired = []
+
+        def interrupted(descriptor: int) -> None:
+            fired.append(descriptor)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(os, "fsync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            write_whole(tmp_path / "f.png", b"frame", replace=False)
+
+        assert fired
+        assert os.listdir(tmp_path) == []
+
+    @posix
+    @pytest.mark.parametrize("replace", [True, False])
+    def test_a_part_file_that_a_sweep_took_is_written_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: bool
+    ) -> None:
+        taken = self.sweep_at_fsync(tmp_path, monkeypatch, times=2)
+
+        write_whole(tmp_path / "f.png", b"frame", replace=replace)
+
+        assert len(taken) == 2
+        assert (tmp_path / "f.png").read_bytes() == b"frame"
+        assert os.listdir(tmp_path) == ["f.png"]
+
+    @posix
+    def test_a_part_file_that_always_vanishes_is_an_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        taken = self.sweep_at_fsync(tmp_path, monkeypatch, times=1000)
+
+        with pytest.raises(FileNotFoundError):
+            write_whole(tmp_path / "f.png", b"frame", replace=False)
+
+        assert len(taken) == 3
+        assert os.listdir(tmp_path) == []
+
+    @staticmethod
+    def sweep_at_fsync(folder: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+        """Removes the part file, as a sweep does that comes before the writer's lock."""
+        taken: list[str] = []
+
+        def fsync(descriptor: int) -> None:
+            if len(taken) < times:
+                for name in parts(folder):
+                    taken.append(name)
+                    (folder / name).unlink()
+
+        monkeypatch.setattr(os, "fsync", fsync)
+        return taken
+
+
+class TestRacingWriters:
+    def test_exactly_one_of_eight_threads_wins(self, tmp_path: Path, any_file_system: None) -> None:
+        file, start = tmp_path / "f.png", threading.Barrier(8)
+        outcomes: list[bytes | type[BaseException]] = []
+
+        def write(data: bytes) -> None:
+            start.wait()
+            try:
+                write_whole(file, data, replace=False)
+            except BaseException as error:
+                outcomes.append(type(error))
+            else:
+                outcomes.append(data)
+
+        threads = [threading.Thread(target=write, args=(bytes([n]) * 100_000,)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        winners = [outcome for outcome in outcomes if isinstance(outcome, bytes)]
+        assert [outcome for outcome in outcomes if outcome not in winners] == [FileExistsError] * 7
+        assert winners == [file.read_bytes()]
+        assert os.listdir(tmp_path) == ["f.png"]
+
+    def test_eight_threads_that_replace_leave_one_whole_file(self, tmp_path: Path) -> None:
+        file, start = tmp_path / "f.png", threading.Barrier(8)
+        contents = [bytes([n]) * 100_000 for n in range(8)]
+        failed: list[BaseException] = []
+
+        def write(data: bytes) -> None:
+            start.wait()
+            try:
+                for _ in range(5):
+                    write_whole(file, data, replace=True)
+                    assert file.read_bytes() in contents
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=write, args=(data,)) for data in contents]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert failed == []
+        assert os.listdir(tmp_path) == ["f.png"]
+
+    def test_exactly_one_of_four_processes_wins(self, tmp_path: Path) -> None:
+        program = (
+            "import sys; from pathlib import Path; from io_utils.atomic import write_whole\n"
+            "print('ready', flush=True); sys.stdin.readline()\n"
+            "try: write_whole(Path(sys.argv[1], 'f.png'), sys.argv[2].encode() * 100_000, replace=False)\n"
+            "except FileExistsError: print('exists')\n"
+            "else: print(sys.argv[2])\n"
+        )
+        with contextlib.ExitStack() as stack:
+            writers = [stack.enter_context(started(program, tmp_path, letter)) for letter in "abcd"]
+            for writer in writers:
+                assert writer.stdout.readline() == "ready\n"
+            for writer in writers:
+                writer.stdin.write("go\n")
+                writer.stdin.flush()
+            outcomes = sorted(writer.communicate()[0].strip() for writer in writers)
+
+        winner = (tmp_path / "f.png").read_text()[0]
+        assert outcomes == [winner, *["exists"] * 3]
+        assert (tmp_path / "f.png").read_text() == winner * 100_000
+        assert os.listdir(tmp_path) == ["f.png"]
+
+
+# Stops where the bytes are written and not yet published, says so, and goes on when told.
+PAUSED_WRITER = (
+    "import os, sys; from pathlib import Path; from io_utils.atomic import write_whole\n"
+    "def fsync(descriptor): print('held', flush=True); sys.stdin.readline()\n"
+    "os.fsync = fsync\n"
+    "write_whole(Path(sys.argv[1], 'f.png'), b'new' * 1000, replace=sys.argv[2] == 'replace')\n"
+    "print('done', flush=True)\n"
+)
+
+
+@posix
+class TestAKilledWriter:
+    def test_leaves_the_old_file_and_a_part_that_the_next_run_removes(self, tmp_path: Path) -> None:
+        (tmp_path / "f.png").write_bytes(b"old")
+        self.kill(tmp_path, "replace")
+
+        assert (tmp_path / "f.png").read_bytes() == b"old"
+        left = parts(tmp_path)
+        assert len(left) == 1
+
+        assert remove_parts(tmp_path, lambda name: name == "f.png") == [tmp_path / left[0]]
+        assert os.listdir(tmp_path) == ["f.png"]
+
+    def test_leaves_no_file_under_the_final_name(self, tmp_path: Path) -> None:
+        self.kill(tmp_path, "keep")
+
+        assert os.listdir(tmp_path) == parts(tmp_path)
+        assert len(parts(tmp_path)) == 1
+
+    def test_is_no_living_one_whose_part_is_never_taken(self, tmp_path: Path) -> None:
+        with started(PAUSED_WRITER, tmp_path, "keep") as writer:
+            assert writer.stdout.readline() == "held\n"
+            held = parts(tmp_path)
+            assert len(held) == 1
+            assert remove_parts(tmp_path, every_name) == []
+            assert parts(tmp_path) == held
+
+            output, _ = writer.communicate("go on\n")
+
+        assert output == "done\n"
+        assert (tmp_path / "f.png").read_bytes() == b"new" * 1000
+        assert os.listdir(tmp_path) == ["f.png"]
+
+    @staticmethod
+    def kill(folder: Path, mode: str) -> None:
+        with started(PAUSED_WRITER, folder, mode) as writer:
+            assert writer.stdout.readline() == "held\n"
+            writer.kill()
+            assert writer.wait() == -signal.SIGKILL
+
+
+class TestRemoveParts:
+    def test_takes_those_whose_final_name_is_ours(self, tmp_path: Path) -> None:
+        theirs = ".g.png.0123456789ab.part"
+        for name in (PART, theirs):
+            (tmp_path / name).touch()
+
+        assert remove_parts(tmp_path, lambda name: name == "f.png") == [tmp_path / PART]
+        assert os.listdir(tmp_path) == [theirs]
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param("f.png", id="a frame"),
+            pytest.param("f.png.0123456789ab.part", id="no dot in front"),
+            pytest.param(".f.png.part", id="no random letters"),
+            pytest.param(".f.png.0123456789a.part", id="too few of them"),
+            pytest.param(".f.png.0123456789abc.part", id="too many of them"),
+            pytest.param(".f.png.0123456789AB.part", id="capitals"),
+            pytest.param(".f.png.0123456789xy.part", id="other letters"),
+            pytest.param(".f.png.0123456789ab.part2", id="more behind"),
+            pytest.param(".f.png.0123456789ab.PART", id="another ending"),
+            pytest.param("..0123456789ab.part", id="no name"),
+            pytest.param("movie.mkv.part", id="another program's"),
+        ],
+    )
+    def test_leaves_names_that_no_writer_of_ours_gives(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).touch()
+
+        assert remove_parts(tmp_path, every_name) == []
+        assert os.listdir(tmp_path) == [name]
+
+    def test_leaves_folders(self, tmp_path: Path) -> None:
+        (tmp_path / PART).mkdir()
+
+        assert remove_parts(tmp_path, every_name) == []
+        assert os.listdir(tmp_path) == [PART]
+
+    @posix
+    def test_removes_a_link_and_not_what_it_leads_to(self, tmp_path: Path) -> None:
+        (tmp_path / "precious").write_bytes(b"mine")
+        (tmp_path / PART).symlink_to(tmp_path / "precious")
+
+        remove_parts(tmp_path, every_name)
+
+        assert (tmp_path / "precious").read_bytes() == b"mine"
+
+    def test_does_not_look_into_folders_below(self, tmp_path: Path) -> None:
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / PART).touch()
+
+        assert remove_parts(tmp_path, every_name) == []
+
+    def test_of_a_folder_that_is_not_there_removes_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+
+        assert remove_parts(tmp_path / "none", every_name) == []
+        assert remove_parts(tmp_path / "file", every_name) == []
+
+
+def run(program: str, *args: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program, *map(str, args)]
+    return subprocess.run(command, cwd=PACK, capture_output=True, text=True, check=True)
+
+
+@contextlib.contextmanager
+def started(program: str, *args: object) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", program, *map(str, args)]
+    process = subprocess.Popen(command, cwd=PACK, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,497 @@
+"""The house: which way its arrows point, what importing it does, and the contract of its nodes."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli")
+
+PACK = Path(__file__).resolve().parents[1]
+# What the registry's archive holds of Python: the rest is in .comfyignore.
+PUBLISHED = sorted([PACK / "__init__.py", *PACK.glob("nodes/**/*.py"), *PACK.glob("io_utils/**/*.py")])
+
+IDS = {
+    "ImageSequenceSaveFrame": "Save Image Sequence (Frame Index)",
+    "ImageSequenceSaveCounted": "Save Image Sequence (Frame Counter)",
+    "ImageSequenceSaveBatch": "Save Image Sequence (Batch)",
+    "ImageSequenceLoadBatch": "Load Image Sequence (Batch)",
+    "ImageSequenceFrameCounter": "Frame Counter",
+    "ImageSequenceFrameCounterFromDirectory": "Frame Counter (Resume from Directory)",
+    "ImageSequenceFromAnimation": "Animation Sequence to Images",
+}
+SAVERS = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceSaveBatch"]
+
+COMFYUI = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
+ABOVE_THE_NOUNS = {"writer", "reader", "targets", "counted", "resume"}
+NOUNS = sorted({file.stem for file in PACK.glob("io_utils/*.py")} - ABOVE_THE_NOUNS)
+
+
+def label(path: Path) -> str:
+    return path.relative_to(PACK).as_posix()
+
+
+def imports(file: Path) -> Iterator[tuple[int, str]]:
+    """(dots, module) of everything that `file` imports: `from ..io_utils import x` is (2, "io_utils.x")."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            yield node.level, module
+            yield from ((node.level, f"{module}.{alias.name}".lstrip(".")) for alias in node.names)
+
+
+class TestArrows:
+    """__init__ -> nodes -> io_utils: each module knows only what lies further in."""
+
+    def test_there_are_modules_to_look_at(self) -> None:
+        assert {"__init__.py", "nodes/save_batch.py", "io_utils/host.py"} <= {label(path) for path in PUBLISHED}
+
+    @pytest.mark.parametrize("file", sorted(PACK.glob("io_utils/*.py")), ids=label)
+    def test_the_core_imports_nothing_of_the_pack_but_itself(self, file: Path) -> None:
+        assert {dots for dots, _ in imports(file)} <= {0, 1}
+        assert not [name for dots, name in imports(file) if dots == 0 and name.split(".")[0] in ("nodes", "io_utils")]
+
+    @pytest.mark.parametrize("file", PUBLISHED, ids=label)
+    def test_nobody_but_the_host_knows_comfyui(self, file: Path) -> None:
+        absolute = {name.split(".")[0] for dots, name in imports(file) if dots == 0}
+
+        assert not absolute & COMFYUI
+        assert "importlib" not in absolute or file.name == "host.py"
+
+    @pytest.mark.parametrize("file", sorted(PACK.glob("nodes/*.py")), ids=label)
+    def test_nodes_import_the_core_and_their_neighbours_only(self, file: Path) -> None:
+        relative = {(dots, name.split(".")[0]) for dots, name in imports(file) if dots and name}
+
+        assert {name for dots, name in relative if dots == 2} <= {"io_utils"}
+        assert {dots for dots, _ in relative} <= {1, 2}
+
+    @pytest.mark.parametrize("noun", NOUNS)
+    def test_nouns_do_not_know_what_stands_above_them(self, noun: str) -> None:
+        neighbours = {name.split(".")[0] for dots, name in imports(PACK / "io_utils" / f"{noun}.py") if dots}
+
+        assert not neighbours & ABOVE_THE_NOUNS
+
+    def test_no_arrows_go_round(self) -> None:
+        arrows = {
+            file.stem: {name.split(".")[0] for dots, name in imports(file) if dots and name} - {file.stem}
+            for file in PACK.glob("io_utils/*.py")
+        }
+        arrows = {stem: {name for name in names if name in arrows} for stem, names in arrows.items()}
+        while free := [stem for stem, names in arrows.items() if not names]:
+            arrows = {stem: names - set(free) for stem, names in arrows.items() if stem not in free}
+
+        assert arrows == {}
+
+
+class TestPublishedCode:
+    @pytest.mark.parametrize("file", PUBLISHED, ids=label)
+    def test_has_nothing_that_the_registry_flags(self, file: Path) -> None:
+        flagged = (
+            r"\b(eval\(|exec\(|print\(|subprocess|os\.system|os\.popen|os\.environ|getenv|putenv|rmtree|pickle|ctypes"
+        )
+        flagged += r"|socket|urllib|requests|__import__)"
+
+        assert re.findall(flagged, file.read_text(encoding="utf-8")) == []
+
+    @pytest.mark.parametrize("file", PUBLISHED, ids=label)
+    def test_has_one_statement_a_line(self, file: Path) -> None:
+        """`comfy node validate` warns of semicolons (E702)."""
+        statements = [
+            node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.stmt)
+        ]
+        ends = {(node.end_lineno, node.end_col_offset) for node in statements}
+        lines = file.read_text(encoding="utf-8").splitlines()
+
+        assert not [end for end in ends if lines[end[0] - 1].encode()[end[1] :].lstrip().startswith(b";")]
+
+    @pytest.mark.parametrize("file", PUBLISHED, ids=label)
+    def test_catches_no_error_without_naming_it(self, file: Path) -> None:
+        handlers = [
+            node
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ExceptHandler)
+        ]
+
+        assert all(handler.type is not None for handler in handlers)
+
+    def test_is_all_the_python_that_is_not_ignored(self) -> None:
+        ignored = [line.strip("/") for line in (PACK / ".comfyignore").read_text().splitlines() if line.strip()]
+        others = [
+            path
+            for path in PACK.rglob("*.py")
+            if path not in PUBLISHED
+            and path.relative_to(PACK).parts[0] not in ignored
+            and not path.relative_to(PACK).parts[0].startswith(".")
+        ]
+
+        assert others == []
+
+
+class TestTheFace:
+    """`__init__.py` is read by programs that do not run it: mappings are literal."""
+
+    @staticmethod
+    def assigned(name: str) -> ast.expr:
+        for node in ast.parse((PACK / "__init__.py").read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
+                return node.value
+        raise AssertionError(f"{name} is not assigned in __init__.py")
+
+    def test_node_class_mappings_are_a_literal_dict_of_the_seven_ids(self) -> None:
+        mappings = self.assigned("NODE_CLASS_MAPPINGS")
+
+        assert isinstance(mappings, ast.Dict)
+        assert [key.value for key in mappings.keys if isinstance(key, ast.Constant)] == list(IDS)
+        assert [ast.unparse(value) for value in mappings.values] == list(IDS)
+
+    def test_display_names_are_a_literal_dict(self) -> None:
+        assert ast.literal_eval(self.assigned("NODE_DISPLAY_NAME_MAPPINGS")) == IDS
+
+    def test_the_web_folder_is_one_that_exists(self) -> None:
+        assert ast.literal_eval(self.assigned("WEB_DIRECTORY")) == "./web"
+        assert (PACK / "web").is_dir()
+
+    @pytest.mark.parametrize("node_id", list(IDS))
+    def test_every_node_has_a_help_page(self, node_id: str) -> None:
+        page = PACK / "web" / "docs" / f"{node_id}.md"
+
+        assert page.is_file()
+        assert page.read_text(encoding="utf-8").strip()
+
+    def test_every_help_page_has_a_node(self) -> None:
+        assert {page.stem for page in (PACK / "web" / "docs").glob("*.md")} <= set(IDS)
+
+
+# Watches what an import does, once the libraries that ComfyUI has imported long before are there.
+IMPORT_UNDER_WATCH = """
+import importlib.util, json, pathlib, sys, threading
+import logging, concurrent.futures, fractions
+import numpy, numpy.typing, torch, av, PIL.Image, PIL.ImageOps, PIL.PngImagePlugin, PIL.JpegImagePlugin
+try: import zlib_ng.zlib_ng
+except ImportError: pass
+seen = []
+def watch(event, arguments):
+    if event == "open":
+        path, mode, flags = arguments
+        if flags & 3 or (isinstance(mode, str) and set(mode) & set("wax+")):
+            seen.append(f"open {path} {mode}")
+    elif event.split(".")[0] in ("socket", "subprocess", "shutil", "tempfile") or event in (
+        "os.putenv", "os.unsetenv", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.mkdir", "os.remove",
+        "os.rename", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.chdir", "os.truncate", "os.utime",
+    ):
+        seen.append(f"{event} {arguments}")
+threads = threading.active_count()
+pack = pathlib.Path(sys.argv[1])
+spec = importlib.util.spec_from_file_location("pack", pack / "__init__.py", submodule_search_locations=[str(pack)])
+module = importlib.util.module_from_spec(spec)
+sys.modules["pack"] = module
+sys.addaudithook(watch)
+spec.loader.exec_module(module)
+done = [*seen]
+done += [f"thread {thread.name}" for thread in threading.enumerate()[threads:]]
+comfyui = sorted({name.split(".")[0] for name in sys.modules} & {"comfy", "folder_paths", "server", "execution"})
+sys.__stderr__.write(json.dumps({"done": done, "nodes": list(module.NODE_CLASS_MAPPINGS), "comfyui": comfyui}))
+"""
+
+
+def test_importing_the_pack_does_nothing(tmp_path: Path) -> None:
+    """No file is written, no connection made, nothing printed, no variable set, no thread begun."""
+    copy = tmp_path / "custom_nodes" / "image-sequence-pack"
+    for file in PUBLISHED:
+        (copy / file.relative_to(PACK)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy / file.relative_to(PACK))
+    paths = [copy, *copy.rglob("*")]
+    for path in paths:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    (tmp_path / "cwd").mkdir()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", IMPORT_UNDER_WATCH, str(copy)],
+            cwd=tmp_path / "cwd",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        after = [copy, *copy.rglob("*")]
+    finally:
+        for path in paths:
+            path.chmod(0o755)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert json.loads(done.stderr) == {"done": [], "nodes": list(IDS), "comfyui": []}
+    assert sorted(after) == sorted(paths)
+    assert list((tmp_path / "cwd").iterdir()) == []
+
+
+PNG_OR_JPG = ["png with embedded workflow", "png", "jpg"]
+ON_EXISTING = ["overwrite", "skip", "error"]
+
+# (input, type, options that saved workflows and API prompts depend on), in the order of the widgets. What stands before
+# the star is the earlier pack's: names, order, defaults and accepted values are not to change.
+STAR = "*"
+CONTRACT: dict[str, list[Any]] = {
+    "ImageSequenceSaveFrame": [
+        ("images", "IMAGE", {}),
+        ("filename_prefix", "STRING", {"default": "Sequence"}),
+        ("current_frame", "INT", {"default": 0, "min": 0, "max": 9999999}),
+        STAR,
+        ("digits", "INT", {"default": 5}),
+        ("filetype", PNG_OR_JPG, {}),
+        ("on_existing", ON_EXISTING, {}),
+    ],
+    "ImageSequenceSaveCounted": [
+        ("frame_counter", "FRAME_COUNTER", {}),
+        ("image", "IMAGE", {}),
+        ("directory_path", "STRING", {"default": ""}),
+        ("prefix", "STRING", {"default": "frame"}),
+        ("digits", "INT", {"default": 5}),
+        ("at_end", ["stop output", "raise error", "keep going"], {}),
+        ("filetype", PNG_OR_JPG, {}),
+        STAR,
+        ("on_existing", ON_EXISTING, {}),
+    ],
+    "ImageSequenceSaveBatch": [
+        ("images", "IMAGE", {}),
+        ("path_pattern", "STRING", {"default": "./frame{:06d}.png"}),
+        ("start_index", "INT", {"default": 0, "min": 0}),
+        ("overwrite", ["false", "true", "skip", "error"], {"default": "true"}),
+        STAR,
+        ("filetype", PNG_OR_JPG, {}),
+    ],
+    "ImageSequenceLoadBatch": [
+        ("path_pattern", "STRING", {"default": "./frame{:06d}.png"}),
+        ("start_index", "INT", {"default": 0, "min": 0}),
+        ("frame_count", "INT", {"default": 16}),
+        ("ignore_missing_images", ["false", "true", "hold previous", "black"], {}),
+        STAR,
+        ("folder", ["output", "input", "temp"], {}),
+        ("step", "INT", {"default": 1, "min": 1}),
+        ("on_size_mismatch", None, {}),
+    ],
+    "ImageSequenceFrameCounter": [
+        ("frame_index", "INT", {"default": 0, "min": 0}),
+        ("total_frames", "INT", {"default": 100, "min": 1, "max": 5184000}),
+        ("frames_per_second", "INT", {"default": 25, "min": 1}),
+        STAR,
+    ],
+    "ImageSequenceFrameCounterFromDirectory": [
+        ("directory_path", "STRING", {"default": ""}),
+        ("pattern", "STRING", {"default": "*"}),
+        ("indexing", ["numeric", "alphabetic order"], {}),
+        ("total_frames", "INT", {"default": 100, "max": 5184000}),
+        ("frames_per_second", "INT", {"default": 30, "min": 1}),
+        STAR,
+        ("resume_at", ["after last", "first gap"], {}),
+    ],
+    "ImageSequenceFromAnimation": [
+        ("sequence", "ANIMATION_SEQUENCE", {}),
+        STAR,
+        ("batch_index", "INT", {"default": 0, "min": 0}),
+    ],
+}
+COUNTED = [
+    ("frame_counter", "FRAME_COUNTER"),
+    ("frame_index", "INT"),
+    ("total_frames", "INT"),
+    ("is_final_frame", "BOOLEAN"),
+    ("progress", "FLOAT"),
+]
+OUTPUTS: dict[str, list[tuple[str, str]]] = {
+    "ImageSequenceSaveFrame": [],
+    "ImageSequenceSaveCounted": [("sequence", "ANIMATION_SEQUENCE"), ("log_entry", "LOG_ENTRY")],
+    "ImageSequenceSaveBatch": [],
+    "ImageSequenceLoadBatch": [("images", "IMAGE"), ("mask", "MASK"), ("frame_count", "INT")],
+    "ImageSequenceFrameCounter": COUNTED,
+    "ImageSequenceFrameCounterFromDirectory": COUNTED,
+    "ImageSequenceFromAnimation": [("images", "IMAGE"), ("frames_per_second", "FLOAT")],
+}
+every_node = pytest.mark.parametrize("node_id", list(IDS))
+
+
+@pytest.fixture
+def node(pack: ModuleType, node_id: str) -> Any:
+    return pack.NODE_CLASS_MAPPINGS[node_id]
+
+
+def inputs(node: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """Name -> (type, options) of every input that is not hidden, in order."""
+    declared = node.INPUT_TYPES()
+    return {
+        name: (kind, rest[0] if rest else {})
+        for group in ("required", "optional")
+        for name, (kind, *rest) in declared.get(group, {}).items()
+    }
+
+
+@every_node
+class TestNodes:
+    def test_inputs_have_the_names_and_the_order_of_the_contract(self, node: Any, node_id: str) -> None:
+        star = CONTRACT[node_id].index(STAR)
+        names = [row[0] for row in CONTRACT[node_id] if row is not STAR]
+
+        assert list(inputs(node)) == names
+        assert list(node.INPUT_TYPES()["required"]) == names[:star]
+        assert list(node.INPUT_TYPES().get("optional", {})) == names[star:]
+
+    def test_inputs_have_the_types_options_and_defaults_of_the_contract(self, node: Any, node_id: str) -> None:
+        for name, kind, options in (row for row in CONTRACT[node_id] if row is not STAR):
+            declared, given = inputs(node)[name]
+
+            assert kind is None or declared == kind, name
+            assert {key: given.get(key) for key in options} == options, name
+            if isinstance(declared, list):
+                assert given.get("default", declared[0]) in declared, name
+
+    def test_values_that_the_contract_leaves_open_are_not_limited(self, node: Any, node_id: str) -> None:
+        """The earlier pack's digits had no limits, its start indices no upper one, its total no lower one than 2."""
+        given = {name: options for name, (_, options) in inputs(node).items()}
+        if node_id == "ImageSequenceSaveCounted":
+            assert not {"min", "max"} & set(given["digits"])
+        for name in ("start_index", "frame_count"):
+            assert given.get(name, {}).get("max", 2**53 - 1) >= 2**53 - 1
+        assert given.get("frame_count", {"min": 0})["min"] == 0
+        assert given.get("total_frames", {"min": 1})["min"] <= 2
+
+    def test_outputs_have_the_names_and_types_of_the_contract(self, node: Any, node_id: str) -> None:
+        names = getattr(node, "RETURN_NAMES", node.RETURN_TYPES)
+
+        assert list(zip(names, node.RETURN_TYPES, strict=True)) == OUTPUTS[node_id]
+
+    def test_every_input_and_output_has_a_tooltip(self, node: Any, node_id: str) -> None:
+        assert [name for name, (_, options) in inputs(node).items() if not options.get("tooltip")] == []
+        tooltips = getattr(node, "OUTPUT_TOOLTIPS", ())
+        assert len(tooltips) == len(node.RETURN_TYPES)
+        assert all(tooltips)
+
+    def test_has_a_description_and_words_to_find_it_by(self, node: Any, node_id: str) -> None:
+        assert node.DESCRIPTION.strip().endswith((".", "!"))
+        assert node.SEARCH_ALIASES
+        assert all(isinstance(alias, str) and alias for alias in node.SEARCH_ALIASES)
+        assert node.CATEGORY == "image/sequence"
+
+    def test_is_an_output_exactly_if_it_saves(self, node: Any, node_id: str) -> None:
+        """ComfyUI asks `is True`."""
+        assert (getattr(node, "OUTPUT_NODE", False) is True) == (node_id in SAVERS)
+
+    def test_savers_get_the_workflow_and_their_own_id(self, node: Any, node_id: str) -> None:
+        hidden = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
+        if node_id in SAVERS:
+            assert node.INPUT_TYPES()["hidden"] == hidden
+
+    def test_counting_goes_on_with_every_run(self, node: Any, node_id: str) -> None:
+        counted = {"ImageSequenceSaveFrame": "current_frame", "ImageSequenceFrameCounter": "frame_index"}
+        for name, (_, options) in inputs(node).items():
+            assert bool(options.get("control_after_generate")) == (counted.get(node_id) == name), name
+
+    def test_an_image_that_may_not_be_saved_is_lazy(self, node: Any, node_id: str) -> None:
+        lazy = {name for name, (_, options) in inputs(node).items() if options.get("lazy")}
+        expected = {"ImageSequenceSaveFrame": {"images"}, "ImageSequenceSaveCounted": {"image"}}
+
+        assert lazy == expected.get(node_id, set())
+        assert hasattr(node, "check_lazy_status") == bool(lazy)
+
+    def test_paths_are_no_dynamic_prompts(self, node: Any, node_id: str) -> None:
+        """The frontend would expand {a|b} and cut // away."""
+        assert not [name for name, (_, options) in inputs(node).items() if options.get("dynamicPrompts")]
+
+    def test_its_function_takes_every_input_by_name(self, node: Any, node_id: str) -> None:
+        declared = node.INPUT_TYPES()
+        function = inspect.signature(getattr(node, node.FUNCTION))
+        given = {name: None for group in declared.values() for name in group}
+
+        function.bind(None, **given)
+        function.bind(None, **dict.fromkeys(declared["required"]))
+
+    def test_a_validator_names_its_inputs(self, node: Any, node_id: str) -> None:
+        """**kwargs would switch off ComfyUI's own checks of all inputs."""
+        if not hasattr(node, "VALIDATE_INPUTS"):
+            return
+        parameters = inspect.signature(node.VALIDATE_INPUTS).parameters.values()
+        assert all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
+        assert all(parameter.default is None for parameter in parameters)
+        assert {parameter.name for parameter in parameters} <= set(inputs(node))
+
+    def test_is_changed_takes_every_input_linked_or_not_and_is_text(self, node: Any, node_id: str, base: Path) -> None:
+        if not hasattr(node, "IS_CHANGED"):
+            return
+        names = [name for group in node.INPUT_TYPES().values() for name in group]
+
+        assert isinstance(node.IS_CHANGED(**dict.fromkeys(names)), str)
+        assert isinstance(node.IS_CHANGED(), str)
+
+    def test_what_it_declares_is_plain_json(self, node: Any, node_id: str) -> None:
+        """/object_info sends it; an exception there takes the node off the list."""
+        assert json.loads(json.dumps(node.INPUT_TYPES(), allow_nan=False))
+
+    def test_asking_for_its_inputs_touches_no_disk(self, node: Any, node_id: str, base: Path) -> None:
+        node.INPUT_TYPES()
+
+        assert list(base.iterdir()) == []
+
+    def test_its_words_are_english(self, node: Any, node_id: str) -> None:
+        words = [node.DESCRIPTION, *(options["tooltip"] for _, options in inputs(node).values()), *inputs(node)]
+
+        assert all(text.isascii() for text in words)
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return tomllib.loads((PACK / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+class TestPyproject:
+    def test_its_name_is_one_that_the_registry_takes(self, project: dict[str, Any]) -> None:
+        name = project["project"]["name"]
+
+        assert re.fullmatch(r"[A-Za-z](?:[A-Za-z0-9]|[._-](?=[A-Za-z0-9]))*", name)
+        assert "comfyui" not in name.lower()
+        assert len(name) < 100
+
+    def test_its_version_is_three_static_numbers(self, project: dict[str, Any]) -> None:
+        assert re.fullmatch(r"\d+\.\d+\.\d+", project["project"]["version"])
+        assert "dynamic" not in project["project"]
+
+    def test_what_it_requires_of_comfyui_has_three_parts(self, project: dict[str, Any]) -> None:
+        parts = project["tool"]["comfy"]["requires-comfyui"].split(",")
+
+        assert all(re.fullmatch(r"(>=|<=|==|~=|!=|<|>)?\d+\.\d+\.\d+(-\w+)?", part.strip()) for part in parts)
+
+    def test_it_says_what_the_registry_asks_for(self, project: dict[str, Any]) -> None:
+        assert project["project"]["urls"]["Repository"].startswith("https://")
+        assert project["tool"]["comfy"]["PublisherId"]
+        assert project["tool"]["comfy"]["DisplayName"]
+        assert (PACK / project["project"]["license"]["file"]).is_file()
+        assert (PACK / project["project"]["readme"]).is_file()
+
+    def test_its_web_folder_is_not_registered_twice(self, project: dict[str, Any]) -> None:
+        assert "web" not in project["tool"]["comfy"]
+
+    def test_its_classifiers_are_ones_that_comfy_cli_keeps(self, project: dict[str, Any]) -> None:
+        kept = ("Microsoft", "POSIX", "MacOS", "OS Independent")
+        for classifier in project["project"].get("classifiers", []):
+            assert not classifier.startswith("Environment ::")
+            if classifier.startswith("Operating System :: "):
+                assert classifier.removeprefix("Operating System :: ").startswith(kept)
+
+    def test_requirements_txt_is_what_it_depends_on(self, project: dict[str, Any]) -> None:
+        """The Manager installs requirements.txt only."""
+        lines = (PACK / "requirements.txt").read_text(encoding="utf-8").splitlines()
+
+        assert [line for line in lines if line and not line.startswith("#")] == project["project"]["dependencies"]

@@ -1,0 +1,152 @@
+"""What a node tells ComfyUI about its frames."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from io_utils.paths import Root
+from io_utils.pattern import FramePattern
+from io_utils.report import ui
+from io_utils.sequence import Sequence
+
+
+def sequence(pattern: str, kind: str = "output") -> Sequence:
+    return Sequence(Root(Path("/base") / (kind or "operator"), kind), FramePattern.parse(pattern))
+
+
+def described(report: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in report["image_sequence"]]
+
+
+def test_every_frame_is_listed_as_view_asks_for_it() -> None:
+    frames = sequence("shots/a/f_####.png")
+
+    assert ui([(frames, 7), (frames, 8)])["images"] == [
+        {"filename": "f_0007.png", "subfolder": "shots/a", "type": "output"},
+        {"filename": "f_0008.png", "subfolder": "shots/a", "type": "output"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "filename", "subfolder"),
+    [
+        pytest.param("f_{}.png", "f_7.png", "", id="in the folder itself"),
+        pytest.param("a/{i}/f_{i}.png", "f_7.png", "a/7", id="in a folder for each frame"),
+        pytest.param("a/still.png", "still.png", "a", id="without a number"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["output", "input", "temp"])
+def test_the_folder_is_in_subfolder_and_never_in_filename(
+    pattern: str, filename: str, subfolder: str, kind: str
+) -> None:
+    assert ui([(sequence(pattern, kind), 7)])["images"] == [
+        {"filename": filename, "subfolder": subfolder, "type": kind}
+    ]
+
+
+def test_the_sequence_is_described_in_one_json_string() -> None:
+    frames = sequence("shots/a/f_####.png")
+
+    (description,) = described(ui([(frames, n) for n in (5, 6, 8)], fps=24.0, message="Saved frame 5-6,8"))
+
+    assert description == {
+        "pattern": "f_{:04d}.png",
+        "subfolder": "shots/a",
+        "type": "output",
+        "first": 5,
+        "last": 8,
+        "step": 1,
+        "missing": [7],
+        "fps": 24.0,
+        "message": "Saved frame 5-6,8",
+    }
+
+
+@pytest.mark.parametrize(
+    ("frames", "step", "missing", "expected"),
+    [
+        pytest.param([4], 1, [], [], id="one frame"),
+        pytest.param([4, 5, 6], 1, [], [], id="no gap"),
+        pytest.param([9, 4, 6], 1, [], [5, 7, 8], id="gaps, whatever the order"),
+        pytest.param([0, 2, 4], 2, [], [], id="every other frame is all of them"),
+        pytest.param([0, 4, 10], 2, [], [2, 6, 8], id="gaps among every other frame"),
+        pytest.param([4, 5], 1, [2, 3, 6], [2, 3, 6], id="before and behind what is there"),
+        pytest.param([4, 6], 1, [5], [5], id="told and found"),
+        pytest.param([4, 4, 5], 1, [], [], id="one twice"),
+    ],
+)
+def test_missing_are_the_frames_between_first_and_last_and_those_told(
+    frames: list[int], step: int, missing: list[int], expected: list[int]
+) -> None:
+    (description,) = described(ui([(sequence("f_{}.png"), n) for n in frames], step=step, missing=missing))
+
+    assert (description["first"], description["last"]) == (min(frames), max(frames))
+    assert (description["step"], description["missing"]) == (step, expected)
+
+
+def test_each_pattern_is_a_sequence_of_its_own() -> None:
+    batches = [sequence(f"batch_{n:04d}/f_####.png") for n in range(3)]
+
+    report = ui([(batch, frame) for frame in (1, 3) for batch in batches])
+
+    assert [description["subfolder"] for description in described(report)] == ["batch_0000", "batch_0001", "batch_0002"]
+    assert [description["missing"] for description in described(report)] == [[2]] * 3
+    assert len(report["images"]) == 6
+
+
+def test_frames_in_an_operator_s_folder_are_described_but_not_listed_for_view() -> None:
+    """/view serves output, input and temp only: an entry would be a broken picture."""
+    report = ui([(sequence("a/f_{}.png", ""), 1), (sequence("b/f_{}.png"), 1)])
+
+    assert report["images"] == [{"filename": "f_1.png", "subfolder": "b", "type": "output"}]
+    assert [description["type"] for description in described(report)] == ["", "output"]
+
+
+def test_a_pattern_is_described_as_str_format_reads_it() -> None:
+    for text in ("f_####.png", "{i:02d}/f_{i:02d}.png", "{{x}}_{}.png", "50%_%04d.png"):
+        frames = sequence(text)
+
+        (description,) = described(ui([(frames, 7)]))
+
+        name = description["pattern"].format(7)
+        assert "/".join(filter(None, [description["subfolder"], name])) == frames.pattern.name(7)
+
+
+def test_a_message_without_frames_is_still_told() -> None:
+    report = ui([], fps=25.0, message="Stopped: frame 5 is past the end.")
+
+    assert report["images"] == []
+    assert described(report) == [{"fps": 25.0, "message": "Stopped: frame 5 is past the end."}]
+
+
+def test_nothing_to_tell_is_two_empty_lists() -> None:
+    assert ui([]) == {"images": [], "image_sequence": []}
+
+
+def test_every_value_is_a_list_of_plain_values() -> None:
+    """A Path or a numpy number in `ui` ends ComfyUI's message loop, and with it the process."""
+    report = ui([(sequence("a/f_{}.png"), n) for n in range(3)], step=2, missing=[9], fps=12.5, message="x")
+
+    for values in report.values():
+        assert type(values) is list
+        assert {type(value) for value in values} <= {dict, str}
+    assert all(type(text) is str for image in report["images"] for text in image.values())
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+def test_what_describes_is_no_file_to_comfyui() -> None:
+    """ComfyUI takes every dict with a filename for a file that a node made."""
+    assert all(type(value) is str for value in ui([(sequence("f_{}.png"), 1)])["image_sequence"])
+
+
+def test_frames_are_asked_for_once_so_that_an_iterator_will_do() -> None:
+    frames = sequence("f_{}.png")
+
+    report = ui(((frames, n) for n in range(3)), missing=iter([5]))
+
+    assert len(report["images"]) == 3
+    assert described(report)[0]["missing"] == [5]
