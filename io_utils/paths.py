@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import host
+from .pattern import MAX_LENGTH
 
 ROOTS_FILE = "image_sequence_roots.txt"
 
@@ -29,7 +30,8 @@ class PathError(ValueError):
 
     def __init__(self, path: str, rule: str, fix: str) -> None:
         self.path, self.rule = path, rule
-        super().__init__(f"The path {path!r} {rule}. {fix}")
+        shown = path if len(path) <= MAX_LENGTH else f"{path[:40]}..."
+        super().__init__(f"The path {shown!r} {rule}. {fix}")
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
     Raises PathError, naming `shown`, for anything else, before and after following symlinks. It need not exist.
     """
     shown = folder if shown is None else shown
+    _check_length(folder, shown)
     roots = allowed_roots()
     text = folder.replace("\\", "/")
     drive = _DRIVE.match(text)
@@ -114,6 +117,7 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
 
 def normalise(text: str, shown: str | None = None) -> str:
     """A relative path with '/' between its names, without '.' and empty names. Raises PathError as `check_names`."""
+    _check_length(text, text if shown is None else shown)
     names = [name for name in text.replace("\\", "/").split("/") if name not in ("", ".")]
     check_names("/".join(names), text if shown is None else shown)
     return "/".join(names)
@@ -139,6 +143,11 @@ def check_names(path: str, shown: str | None = None) -> None:
             raise PathError(shown, f"has a dot or a space at the edge of {name!r}", fix)
         if name.partition(".")[0].rstrip(" ").lower() in _RESERVED:
             raise PathError(shown, f"uses {name!r}, which is a device on Windows", f"Call it {'_' + name!r}, say.")
+
+
+def _check_length(path: str, shown: str) -> None:
+    if len(path) > MAX_LENGTH:
+        raise PathError(shown, f"goes on for {len(path)} characters", f"No path is longer than {MAX_LENGTH}.")
 
 
 def _inside(real: str, root: str) -> bool:

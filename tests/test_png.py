@@ -289,6 +289,11 @@ class TestSize:
         assert len(encode_png(pixels)) <= pillow_size(pixels)
 
     @pytest.mark.usefixtures("engine")
+    def test_a_black_and_white_mask_is_no_larger_than_pillow_makes_it(self) -> None:
+        pixels = mask(1024, 1024)
+        assert len(encode_png(pixels)) <= pillow_size(pixels)
+
+    @pytest.mark.usefixtures("engine")
     def test_noise_grows_by_less_than_a_thousandth(self) -> None:
         pixels = noise((512, 512, 3))
         assert len(encode_png(pixels)) < pixels.nbytes * 1.001
