@@ -12,7 +12,7 @@ import torch
 from .animation import AnimationSequence, AtEnd, LogEntry, whole_frame
 from .filetype import FileType
 from .paths import Root, locate, normalise
-from .pattern import FramePattern, ranges
+from .pattern import FramePattern, named
 from .sequence import Sequence
 from .writer import Frame, OnExisting, Saved, is_saved
 
@@ -58,6 +58,8 @@ class Counted:
         """The frames that `images`, (N, H, W, C), are at `number`; for None, nobody having rendered, those on disk."""
         if images is None:
             return [Frame(sequence, number) for sequence in self.on_disk(number) or [self.single]]
+        if not len(images):
+            raise ValueError(f"Frame {number}: the batch holds no image.")
         if len(images) == 1:
             return [Frame(self.single, number, images[0])]
         return [Frame(self.variant(index), number, image) for index, image in enumerate(images)]
@@ -92,8 +94,6 @@ class Counted:
         common = set(range(total)).intersection(*(sequence.frames() for sequence in sequences))
         whole = [n for n in sorted(common) if all(is_saved(sequence, n) for sequence in sequences)]
         missing = sorted(set(range(total)).difference(whole))
-        end = (
-            f"The animation of {total} frames lacks {ranges(missing)}." if missing else f"All {total} frames are there."
-        )
+        end = f"The animation lacks {named(missing)} of {total}." if missing else f"All frames are there: {total}."
         files = {n: [str(sequence.file(n)) for sequence in sequences] for n in whole}
         return AnimationSequence(counter, files), log.add(end)

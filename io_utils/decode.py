@@ -8,12 +8,13 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any, cast
 
 import av
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 try:
     from isal import isal_zlib
@@ -29,9 +30,17 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# PNG colour types: specification, third edition, table 8. Palettes are not among them: Pillow resolves those.
-_PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
+# Samples a pixel by PNG colour type (specification, third edition, table 8), palettes left out: Pillow resolves those.
+_PNG_SAMPLES = {0: 1, 2: 3, 4: 2, 6: 4}
 _PAETH = 4  # the last of the filter types, 9.2
+# Adam7, 8.1: first column and row of each pass, and its steps. A picture that is not interlaced is one pass.
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_ONE_PASS = ((0, 0, 1, 1),)
+_ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4 A: 1 to 8
+_BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
+# What FFmpeg makes of PNG samples (tRNS adds a channel), and the channels of each.
+_CHANNELS = {"gray": 1, "gray16be": 1, "ya8": 2, "ya16be": 2, "rgb24": 3, "rgb48be": 3, "rgba": 4, "rgba64be": 4}
+_CHANNELS |= {"rgb48le": 3, "rgba64le": 4}  # TIFF
 
 
 class BrokenImageError(ValueError):
@@ -40,26 +49,27 @@ class BrokenImageError(ValueError):
 
 @dataclass(frozen=True)
 class _Png:
-    """What a PNG file says of itself, and its compressed samples: the concatenated IDAT chunks, a zlib stream."""
+    """What a PNG file says of itself, and its compressed samples: the joined IDAT chunks, a zlib stream."""
 
     width: int
     height: int
     bit_depth: int
     colour_type: int
     interlaced: bool
-    chunks: frozenset[bytes]
+    transparency: bytes | None
+    exif: bytes | None
     samples: bytes
 
     @property
-    def row_bytes(self) -> int:
-        """Bytes of a row, without the filter type in front of it."""
-        return self.width * _PNG_CHANNELS[self.colour_type] * self.bit_depth // 8
-
-    @property
-    def is_plain(self) -> bool:
-        """Are its samples its pixels, in order, 8 or 16 bits each?"""
-        resolved = self.colour_type not in _PNG_CHANNELS or self.bit_depth < 8 or self.interlaced
-        return not resolved and not self.chunks & {b"tRNS", b"eXIf", b"acTL"}
+    def passes(self) -> list[tuple[int, int]]:
+        """(rows, bytes in a row, its filter type included) of every pass that has pixels."""
+        size = _PNG_SAMPLES[self.colour_type] * self.bit_depth // 8
+        passes = []
+        for left, top, right, down in _ADAM7 if self.interlaced else _ONE_PASS:
+            columns, rows = -((left - self.width) // right), -((top - self.height) // down)
+            if columns > 0 and rows > 0:
+                passes.append((rows, 1 + columns * size))
+        return passes
 
 
 def decode(data: bytes) -> Pixels:
@@ -68,30 +78,39 @@ def decode(data: bytes) -> Pixels:
     EXIF orientation is applied, palettes and transparency keys are resolved. Raises BrokenImageError, never returns
     part of a picture.
 
-    | file                                      | decoder | because                                                  |
-    |-------------------------------------------|---------|----------------------------------------------------------|
-    | PNG grey/RGB, with or without alpha, 8/16 | PyAV    | 2x as fast; Pillow 13 gives 8 bits of a 16-bit RGB file  |
-    | other PNG (palette, tRNS, Adam7, eXIf)    | Pillow  | resolves palettes and transparency                       |
-    | JPEG, WebP, BMP, TIFF                     | Pillow  |                                                          |
+    | file                                 | decoder | because                                                  |
+    |--------------------------------------|---------|----------------------------------------------------------|
+    | PNG, 8 or 16 bits a sample           | PyAV    | 2x as fast; Pillow 13 gives 8 bits of a 16-bit RGB file  |
+    | PNG, palette, or 1, 2, 4 bits        | Pillow  | resolves palettes and their transparency                 |
+    | TIFF, colour, 16 bits a sample       | PyAV    | Pillow 13 gives 8 bits                                   |
+    | other TIFF, JPEG, WebP, BMP          | Pillow  |                                                          |
     """
     try:
         if data.startswith(_PNG_SIGNATURE):
             png = _checked_png(data)
-            if png.is_plain:
-                return _with_pyav(png)
+            if png.colour_type in _PNG_SAMPLES and png.bit_depth >= 8:
+                return _turned(_with_pyav(png), _orientation(png.exif))
         return _with_pillow(data)
     except BrokenImageError:
         raise
+    except UnidentifiedImageError as error:
+        raise BrokenImageError("it is no image that can be read") from error
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
         raise BrokenImageError(str(error)) from error
 
 
-def size(data: bytes) -> tuple[int, int]:
-    """(width, height) from the first bytes of a file, orientation applied, nothing decoded. BrokenImageError if none."""
+def size(file: IO[bytes]) -> tuple[int, int]:
+    """(width, height) of an image file, orientation applied; only its header is read. BrokenImageError if it is none."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            turned = image.format != "PNG" and image.getexif().get(0x0112, 1) >= 5  # EXIF 2.32, 4.6.4: a quarter turn
-            return (image.height, image.width) if turned else image.size
+        with Image.open(file) as image:
+            if image.format == "PNG":
+                # Not getexif(), which decodes a whole PNG in search of EXIF data that stand behind its pixels.
+                orientation = _orientation(image.info.get("exif"))
+            else:  # of a TIFF, Pillow gives the size as turned
+                orientation = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION, 1)
+            return (image.height, image.width) if orientation >= 5 else image.size  # from 5 on a quarter turn
+    except UnidentifiedImageError as error:
+        raise BrokenImageError("it is no image that can be read") from error
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise BrokenImageError(str(error)) from error
 
@@ -112,7 +131,8 @@ def strict() -> Iterator[None]:
 
 def _checked_png(data: bytes) -> _Png:
     """Read IHDR and check every chunk's length and CRC, which neither decoder does for all of them."""
-    position, chunks, samples = len(_PNG_SIGNATURE), [], []
+    position, samples = len(_PNG_SIGNATURE), []
+    chunks: dict[bytes, bytes] = {}
     crc32 = _engine().crc32
     while position < len(data):
         if position + 12 > len(data):
@@ -123,17 +143,17 @@ def _checked_png(data: bytes) -> _Png:
             raise BrokenImageError(f"it ends inside its {kind.decode('latin-1')} chunk")
         if crc32(memoryview(data)[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
             raise BrokenImageError(f"the checksum of its {kind.decode('latin-1')} chunk is wrong")
-        chunks.append(kind)
         if kind == b"IDAT":
             samples.append(memoryview(data)[position + 8 : end])
+        chunks.setdefault(kind, b"" if kind == b"IDAT" else data[position + 8 : end])
         position = end + 4
         if kind == b"IEND":
             break
-    if not samples or chunks[0] != b"IHDR" or chunks[-1] != b"IEND":
+    if not samples or next(iter(chunks)) != b"IHDR" or b"IEND" not in chunks:
         raise BrokenImageError("it has no image data, or no end")
-    header = struct.unpack_from(">IIBBBBB", data, len(_PNG_SIGNATURE) + 8)
-    width, height, bit_depth, colour_type, _, _, interlace = header
-    return _Png(width, height, bit_depth, colour_type, bool(interlace), frozenset(chunks), b"".join(samples))
+    width, height, bit_depth, colour_type, _, _, interlace = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
+    transparency, exif = chunks.get(b"tRNS"), chunks.get(b"eXIf")
+    return _Png(width, height, bit_depth, colour_type, bool(interlace), transparency, exif, b"".join(samples))
 
 
 def _engine() -> Any:
@@ -143,7 +163,7 @@ def _engine() -> Any:
 
 def _inflated(png: _Png) -> bytes:
     """The filtered rows of a PNG: exactly as many as it has. BrokenImageError if any is missing or no row at all."""
-    wanted = png.height * (1 + png.row_bytes)
+    wanted = sum(rows * row_bytes for rows, row_bytes in png.passes)
     try:
         # One byte more, so that the checksum behind the last row is read; a bomb is not inflated any further.
         rows: bytes = _engine().decompressobj().decompress(png.samples, wanted + 1)[:wanted]
@@ -151,9 +171,12 @@ def _inflated(png: _Png) -> bytes:
         raise BrokenImageError(f"its compressed data are damaged: {error}") from error
     if len(rows) < wanted:
         raise BrokenImageError(f"it holds {len(rows):,} of {wanted:,} bytes of picture")
-    worst = max(rows[:: 1 + png.row_bytes])
-    if worst > _PAETH:
-        raise BrokenImageError(f"a row of it has filter type {worst}, which PNG has not")
+    start = 0
+    for count, row_bytes in png.passes:
+        worst = max(rows[start : start + count * row_bytes : row_bytes])
+        if worst > _PAETH:
+            raise BrokenImageError(f"a row of it has filter type {worst}, which PNG has not")
+        start += count * row_bytes
     return rows
 
 
@@ -166,9 +189,10 @@ def _stored(png: _Png, rows: bytes) -> bytes:
             (len(content).to_bytes(4, "big"), kind, content, engine.crc32(content, zlib.crc32(kind)).to_bytes(4, "big"))
         )
 
-    header = struct.pack(">IIBBBBB", png.width, png.height, png.bit_depth, png.colour_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", png.width, png.height, png.bit_depth, png.colour_type, 0, 0, png.interlaced)
     stream = (zlib_ng or zlib).compress(rows, 0)  # not ISA-L, whose level 0 is not "stored"
-    return b"".join((_PNG_SIGNATURE, chunk(b"IHDR", header), chunk(b"IDAT", stream), chunk(b"IEND", b"")))
+    transparency = b"" if png.transparency is None else chunk(b"tRNS", png.transparency)
+    return b"".join((_PNG_SIGNATURE, chunk(b"IHDR", header), transparency, chunk(b"IDAT", stream), chunk(b"IEND", b"")))
 
 
 def _with_pyav(png: _Png) -> Pixels:
@@ -176,32 +200,70 @@ def _with_pyav(png: _Png) -> Pixels:
 
     1024 x 1024 RGB: 4 ms to inflate and 2 to 3 for the rest, against 12 for FFmpeg alone and 14 for Pillow.
     """
-    decoder = av.CodecContext.create("png", "r")
+    return _decoded("png", _stored(png, _inflated(png)))
+
+
+def _decoded(codec: str, data: bytes) -> Pixels:
+    """The first picture that FFmpeg's `codec` finds in `data`."""
+    decoder = cast("av.VideoCodecContext", av.CodecContext.create(codec, "r"))
     decoder.thread_count = 1  # frames are decoded side by side already
-    packet = av.Packet(_stored(png, _inflated(png)))
+    packet = av.Packet(data)
     frames = decoder.decode(packet) or decoder.decode(None)
-    if not frames:
-        raise BrokenImageError("it holds no picture")
-    return _plane(frames[0], png)
+    if not frames or frames[0].format.name not in _CHANNELS:
+        raise BrokenImageError("it holds no picture of 8 or 16 bits a sample")
+    return _plane(frames[0])
 
 
-def _plane(frame: av.VideoFrame, png: _Png) -> Pixels:
-    """The frame's one plane as (H, W, C), the padding of its rows cut off. 16 bits come big-endian, as PNG has them."""
-    plane = frame.planes[0]
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: png.height]
-    samples = rows[:, : png.row_bytes]
-    shape = (png.height, png.width, _PNG_CHANNELS[png.colour_type])
-    if png.bit_depth == 16:
-        return samples.view(">u2").reshape(shape).astype(np.uint16)
-    return samples.reshape(shape)
+def _plane(frame: av.VideoFrame) -> Pixels:
+    """The frame's one plane as (H, W, C), the padding of its rows cut off. 16 bits come in the byte order of the file."""
+    dtype = np.dtype({"be": ">u2", "le": "<u2"}.get(frame.format.name[-2:], "u1"))
+    plane, channels = frame.planes[0], _CHANNELS[frame.format.name]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: frame.height]
+    samples = rows[:, : frame.width * channels * dtype.itemsize].view(dtype)
+    return samples.reshape(frame.height, frame.width, channels).astype(dtype.newbyteorder("="), copy=False)
+
+
+def _orientation(exif: bytes | None) -> int:
+    """How a picture is turned, 1 to 8 (EXIF 2.32, 4.6.4 A); 1, upright, where nothing is said."""
+    if not exif:
+        return 1
+    tags = Image.Exif()
+    tags.load(exif)
+    return int(tags.get(_ORIENTATION, 1))
+
+
+def _turned(pixels: Pixels, orientation: int) -> Pixels:
+    """The picture upright."""
+    turns = {
+        2: lambda: pixels[:, ::-1],
+        3: lambda: pixels[::-1, ::-1],
+        4: lambda: pixels[::-1],
+        5: lambda: pixels.swapaxes(0, 1),
+        6: lambda: pixels.swapaxes(0, 1)[:, ::-1],
+        7: lambda: pixels.swapaxes(0, 1)[::-1, ::-1],
+        8: lambda: pixels.swapaxes(0, 1)[::-1],
+    }
+    return turns[orientation]() if orientation in turns else pixels
+
+
+def _has_16_bits(image: Image.Image) -> bool:
+    """Is it a TIFF whose samples have 16 bits, of which Pillow keeps 8?"""
+    return isinstance(image, TiffImageFile) and 16 in image.tag_v2.get(_BITS_PER_SAMPLE, ())
 
 
 def _with_pillow(data: bytes) -> Pixels:
     with Image.open(io.BytesIO(data)) as opened:
+        if opened.mode in ("RGB", "RGBA") and _has_16_bits(opened):
+            return _turned(_decoded("tiff", data), opened.getexif().get(_ORIENTATION, 1))
         image: Image.Image = ImageOps.exif_transpose(opened)
         image.load()
-        if image.mode.startswith("I"):  # 16-bit grey; mode "I" holds the same in 32 bits
-            return np.asarray(image).astype(np.uint16)[..., np.newaxis]
+        if image.mode.startswith("I"):  # 16-bit grey; mode "I" may hold more
+            values = np.asarray(image)
+            if values.min() < 0 or values.max() > np.iinfo(np.uint16).max:
+                raise BrokenImageError("its samples have more than 16 bits, which are not read")
+            return values.astype(np.uint16)[..., np.newaxis]
+        if image.mode == "F":
+            raise BrokenImageError("its samples are floating point, which are not read")
         transparent = image.has_transparency_data
         if image.mode not in ("L", "LA", "RGB", "RGBA") or (transparent and image.mode in ("L", "RGB")):
             image = image.convert("RGBA" if transparent else "RGB")

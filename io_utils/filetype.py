@@ -20,6 +20,7 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PNG_LEAST = len(_PNG_START) + 25 + 12 + len(_PNG_END)  # IHDR is 25 bytes, an empty IDAT 12
 # Start and end of image markers: ITU-T T.81, table B.1.
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+_JPEG_LEAST = 100  # the two quantisation and Huffman tables alone are larger
 
 # What the Dream pack writes, with optimized Huffman tables and 4:2:0 as it does: files no larger.
 JPEG_QUALITY = 95
@@ -86,7 +87,7 @@ def is_whole(path: Path) -> bool:
         return False
     if path.suffix.lower() == ".png":
         return size >= _PNG_LEAST and start == _PNG_START and end == _PNG_END
-    return start.startswith(_JPEG_START) and end.endswith(_JPEG_END)
+    return size >= _JPEG_LEAST and start.startswith(_JPEG_START) and end.endswith(_JPEG_END)
 
 
 def _without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

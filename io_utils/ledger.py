@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-# An entry is some hundred bytes; what is evicted is at worst saved once more.
+# An entry is some hundred bytes. By the time one is evicted, ComfyUI has long dropped the results it stands for.
 MAX_ENTRIES = 4096
 
 

@@ -28,7 +28,8 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """`[work(item) for item in items]` on `worker_count()` threads, one item a thread in flight at any time.
 
     The main thread alone drives the progress bar and asks for Cancel: in a worker the question would use up the flag.
-    On Cancel or on the first error nothing new is begun, what is in flight is finished, then the exception is raised.
+    On Cancel or on the first error nothing new is begun, what is in flight is finished, then the exception is raised:
+    of several errors that of the first item.
     """
     if not items:
         return []
@@ -43,6 +44,9 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
             while len(running) < workers and (upcoming := next(waiting, None)):
                 running[pool.submit(work, upcoming[1])] = upcoming[0]
             done, _ = wait(running, timeout=_CANCEL_POLL_SECONDS, return_when=FIRST_COMPLETED)
+            if any(future.exception() for future in done):
+                wait(running)
+                done = set(running)
             for future in sorted(done, key=running.__getitem__):
                 results[running.pop(future)] = future.result()
             if done:

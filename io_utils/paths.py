@@ -15,6 +15,9 @@ from pathlib import Path
 from . import host
 from .pattern import MAX_LENGTH
 
+# 255 hold on every common file system; while a file is written, its name is 19 longer (see atomic.py).
+MAX_NAME_BYTES = 230
+
 ROOTS_FILE = "image_sequence_roots.txt"
 
 # https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
@@ -107,7 +110,10 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
         real = os.path.realpath(text)
         owners = [root for root in roots.values() if _inside(real, os.path.realpath(root.path))]
         if not owners:
-            raise _outside(shown, real, real, write)
+            # Where a link leads is told to those who may look there, not to everyone who posts a path.
+            known = any(_inside(os.path.normpath(text), str(root.path)) for root in roots.values())
+            told = real if known else text
+            raise _outside(shown, told, told, write)
         root = max(owners, key=lambda owner: len(os.path.realpath(owner.path)))
         relative = Path(os.path.relpath(real, os.path.realpath(root.path))).as_posix()
         relative = "" if relative == "." else relative
@@ -117,9 +123,12 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
 
 def normalise(text: str, shown: str | None = None) -> str:
     """A relative path with '/' between its names, without '.' and empty names. Raises PathError as `check_names`."""
-    _check_length(text, text if shown is None else shown)
+    shown = text if shown is None else shown
+    _check_length(text, shown)
+    if text.startswith(("/", "\\")):
+        raise PathError(shown, "starts at the root of the file system", "Write it without the slash in front.")
     names = [name for name in text.replace("\\", "/").split("/") if name not in ("", ".")]
-    check_names("/".join(names), text if shown is None else shown)
+    check_names("/".join(names), shown)
     return "/".join(names)
 
 
@@ -131,6 +140,11 @@ def check_names(path: str, shown: str | None = None) -> None:
         if forbidden:
             rule = f"has the character {forbidden[0]!r}, which file names cannot hold everywhere"
             raise PathError(shown, rule, "Use letters, digits, spaces, '.', '-' and '_'.")
+        if len(name.encode()) > MAX_NAME_BYTES:
+            rule = f"has a name of {len(name.encode())} bytes, more than {MAX_NAME_BYTES}"
+            raise PathError(
+                shown, rule, "Shorten it: file systems hold 255, and a file needs some more while it is written."
+            )
         if name.startswith("~"):
             raise PathError(shown, "starts a name with '~', which is not expanded here", "Write the folder's own name.")
         if name == "..":

@@ -17,7 +17,7 @@ _FIELD = re.compile(
     r"""
       (?P<escape> \{\{ | \}\} )
     | \{ (?P<argument> [^{}:!]* ) (?P<conversion> ![^{}:]* )? (?: : (?P<spec> [^{}]* ) )? \}
-    | % (?P<printf> [0-9]* ) d
+    | % (?P<printf> [0-9]* ) d (?! ate: | ay% )
     | (?P<hashes> \#+ )
     | (?P<stray> [{}] )
     """,
@@ -159,27 +159,37 @@ def ranges(frames: Iterable[int]) -> str:
     return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
 
 
+def named(frames: Iterable[int]) -> str:
+    """'frame 7', or 'frames 1001-1003,1008'."""
+    text = ranges(frames)
+    return f"frame {text}" if text.isdigit() else f"frames {text}"
+
+
 def _padding(text: str, match: re.Match[str]) -> int:
     """The padding that one field asks for. Raises PatternError where it is not plainly a zero-padded integer."""
-    digits: int | None
-    if match["hashes"]:
-        digits = len(match["hashes"])
-    elif match["printf"] is not None:
-        digits = _zero_padded(match["printf"])
-    elif match["stray"]:
-        raise PatternError(text, f"has a single {match[0]!r}", _with_one_number(text))
-    elif match["argument"] not in ("", "i", "0") or match["conversion"]:
+    digits = _digits(match)
+    if match["stray"]:
+        reason = f"has a single {match[0]!r}"
+    elif match["conversion"] or match["argument"] not in (None, "", "i", "0"):
         reason = f"asks for {match[0]!r}, which is not the frame number"
-        raise PatternError(text, reason, _with_one_number(text))
-    else:
-        digits = _zero_padded((match["spec"] or "").removesuffix("d"))
-    if digits is None:
+    elif digits is None:
         reason = f"writes the frame number as {match[0]!r}; only whole numbers padded with zeros are read back"
-        raise PatternError(text, reason, _with_one_number(text))
-    if digits > MAX_PADDING:
+    elif digits > MAX_PADDING:
         reason = f"pads frame numbers to {digits} digits, more than {MAX_PADDING}"
-        raise PatternError(text, reason, _with_one_number(text))
-    return digits
+    else:
+        return digits
+    raise PatternError(text, reason, _with_one_number(text))
+
+
+def _digits(match: re.Match[str]) -> int | None:
+    """The padding of a field; None if it is not one of a zero-padded integer."""
+    if match["hashes"]:
+        return len(match["hashes"])
+    if match["printf"] is not None:
+        return _zero_padded(match["printf"])
+    if match["stray"] or match["conversion"] or match["argument"] not in ("", "i", "0"):
+        return None
+    return _zero_padded((match["spec"] or "").removesuffix("d"))
 
 
 def _zero_padded(spec: str) -> int | None:
@@ -198,9 +208,11 @@ def _with_one_number(text: str) -> str:
         folder, slash, file = plain.rpartition("/")
         stem, dot, extension = file.rpartition(".")
         return f"{folder}{slash}{stem or file}_{{:06d}}{dot}{extension if dot else ''}"
-    last = numbers[-1]
-    width = re.search(r"[1-9][0-9]?", last[0]) if not last["hashes"] else None
-    digits = len(last["hashes"]) if last["hashes"] else int(width[0]) if width else 4
+    chosen = next((match for match in reversed(numbers) if _digits(match) is not None), numbers[-1])
+    width = re.search(r"[1-9][0-9]?", chosen[0])
+    digits = _digits(chosen) or (int(width[0]) if width else 4)
     number = f"{{:0{min(digits, MAX_PADDING)}d}}"
-    before, after = (re.sub(r"[{}%#]", "", _FIELD.sub("", part)) for part in (text[: last.start()], text[last.end() :]))
+    before, after = (
+        re.sub(r"[{}%#]", "", _FIELD.sub("", part)) for part in (text[: chosen.start()], text[chosen.end() :])
+    )
     return f"{before}{number}{after}"

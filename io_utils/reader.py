@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ import torch
 from . import decode, host
 from .parallel import each
 from .paths import allowed_roots
-from .pattern import FramePattern, ranges
+from .pattern import FramePattern, named, ranges
 from .pixels import dequantise
 from .sequence import Sequence
 
-# Enough of a file for its size: JPEG puts it behind its EXIF and ICC data, of which 64 KiB is one segment's most.
-_HEADER_BYTES = 1 << 18
+# No memory holds more, and naming each of 2^53 missing frames would never end.
+MAX_FRAMES = 1_000_000
 
 
 class OnMissing(str, Enum):
@@ -45,14 +46,16 @@ class OnSizeMismatch(str, Enum):
 class FrameMissingError(FileNotFoundError):
     """Frames that are not on disk. Attributes: `frames` (missing), `available`, `path` (of the first one missing)."""
 
-    def __init__(self, sequence: Sequence, frames: Many[int], available: Many[int]) -> None:
+    def __init__(self, sequence: Sequence, frames: Many[int], available: Many[int], on_missing: OnMissing) -> None:
         self.frames, self.available, self.path = list(frames), list(available), sequence.file(frames[0])
-        what = f"frame {frames[0]} is" if len(frames) == 1 else f"frames {ranges(frames)} are"
+        what = f"{named(frames)} {'is' if len(frames) == 1 else 'are'} missing: {str(self.path)!r}"
         have = f"On disk are {ranges(available)}" if available else f"No file there matches {sequence.pattern!s}"
-        super().__init__(
-            f"{what} missing: {str(self.path)!r}. {have}. Change start_index and frame_count, render what is missing, "
-            f"or set ignore_missing_images to 'true', 'hold previous' or 'black'."
-        )
+        fix = "Check the folder, the pattern, start_index and frame_count, or render what is missing"
+        if available and on_missing is OnMissing.ERROR:
+            fix += ", or set ignore_missing_images to 'true', 'hold previous' or 'black'"
+        elif available and on_missing is OnMissing.HOLD_PREVIOUS:
+            fix += "; before the first frame on disk there is none to hold"
+        super().__init__(f"{what}. {have}. {fix}.")
 
 
 class FrameReadError(ValueError):
@@ -70,8 +73,8 @@ class FrameSizeError(ValueError):
         self.frames, self.sizes, self.path = frames, sizes, path
         first, second = (f"frame {frame} is {width} x {height}" for frame, (width, height) in zip(frames, sizes))
         super().__init__(
-            f"{first}, but {second}: {str(path)!r}. A batch has one size: load them apart, or set on_size_mismatch to "
-            f"{OnSizeMismatch.RESIZE.value!r}."
+            f"{first}, but {second}: {str(path)!r}. A batch has one size. Load them apart, or by Load Image Sequence "
+            f"(Batch) with on_size_mismatch {OnSizeMismatch.RESIZE.value!r}."
         )
 
 
@@ -91,7 +94,7 @@ class Selection:
     def summary(self) -> str:
         """A line for people: what was loaded, and what was not there."""
         lacking = f"; not on disk: {ranges(self.missing)}" if self.missing else ""
-        return f"Loaded {len(self.numbers)} frames: {ranges(self.files)}{lacking}"
+        return f"Loaded {named(self.files)}{lacking}"
 
 
 def locate(path_pattern: str, kind: str) -> Sequence:
@@ -110,7 +113,8 @@ def select(sequence: Sequence, start: int, count: int, step: int, on_missing: On
     """The frames start, start + step, ... (`count` of them; 0 for all to the last on disk), as `on_missing` says.
 
     One directory listing. Raises FrameMissingError naming every missing frame at once (under ERROR; and always if none
-    is there, or "hold previous" has nothing before the first), PatternError for many frames and no number.
+    is there, or "hold previous" has nothing before the first), PatternError for many frames and no number, ValueError
+    for more than MAX_FRAMES.
     """
     if not sequence.pattern.has_number:
         sequence.pattern.require_number(count)
@@ -120,22 +124,28 @@ def select(sequence: Sequence, start: int, count: int, step: int, on_missing: On
     last = available[-1] if available and not count else start + (max(count, 1) - 1) * step
     wanted = range(start, last + 1, step)
     there = set(available)
-    missing = tuple(number for number in wanted if number not in there)
-    if len(missing) == len(wanted) or (missing and on_missing is OnMissing.ERROR):
-        raise FrameMissingError(sequence, missing or (start,), available)
-    numbers, sources = [], []
+    missing = tuple(islice((number for number in wanted if number not in there), MAX_FRAMES))
+    found = [number for number in available if number in wanted]
+    if not found or (missing and on_missing is OnMissing.ERROR):
+        raise FrameMissingError(sequence, missing or (start,), available, on_missing)
+    if on_missing is OnMissing.DROP:
+        return Selection(tuple(found), tuple(found), {number: sequence.file(number) for number in found}, missing)
+    if len(wanted) > MAX_FRAMES:
+        raise ValueError(
+            f"Frames {start} to {last} in steps of {step} are {len(wanted)}, more than {MAX_FRAMES} at a time. "
+            f"Load them in parts, by start_index and frame_count."
+        )
+    sources: list[int | None] = []
     for number in wanted:
         source = number if number in there else None
         if source is None and on_missing is OnMissing.HOLD_PREVIOUS:
             earlier = bisect_left(available, number)
             if not earlier:
-                raise FrameMissingError(sequence, missing, available)
+                raise FrameMissingError(sequence, missing, available, on_missing)
             source = available[earlier - 1]
-        if source is not None or on_missing is OnMissing.BLACK:
-            numbers.append(number)
-            sources.append(source)
+        sources.append(source)
     files = {source: sequence.file(source) for source in sources if source is not None}
-    return Selection(tuple(numbers), tuple(sources), files, missing)
+    return Selection(tuple(wanted), tuple(sources), files, missing)
 
 
 def select_animation(sequence: Any, batch_index: int) -> Selection:
@@ -152,7 +162,7 @@ def select_animation(sequence: Any, batch_index: int) -> Selection:
     files = {number: Path(sequence.frames[number][batch_index]) for number in numbers}
     gone = [number for number, file in files.items() if not file.is_file()]
     if gone:
-        raise FileNotFoundError(f"Frame {ranges(gone)} of the sequence is gone: {str(files[gone[0]])!r}.")
+        raise FileNotFoundError(f"{named(gone)} of the sequence cannot be found any more: {str(files[gone[0]])!r}.")
     return Selection(numbers, numbers, files)
 
 
@@ -218,7 +228,7 @@ def _common_size(files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch) ->
     for number, path in files.items():
         try:
             with open(path, "rb") as file:
-                size = decode.size(file.read(_HEADER_BYTES))
+                size = decode.size(file)
         except (decode.BrokenImageError, IsADirectoryError) as error:
             raise FrameReadError(number, path, str(error)) from error
         if first is None:

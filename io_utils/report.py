@@ -8,6 +8,9 @@ from typing import Any
 
 from .sequence import Sequence
 
+# Two frames can be 2^53 apart, and a list of what is between them larger than memory.
+_MAX_SPAN = 1_000_000
+
 
 def ui(
     frames: Iterable[tuple[Sequence, int]],
@@ -21,8 +24,9 @@ def ui(
 
     `images`: {filename, subfolder, type} of every frame that /view serves (not those below the operator's roots).
     `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, first, last, step,
-    missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it, `missing` lists
-    the frames between first and last that are not there, and those in `missing`; type "" is an operator's folder.
+    missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it; `missing`
+    has the frames between first and last that are not there (worked out for up to a million), and those in `missing`;
+    type "" is an operator's folder.
     Lists of plain values only: anything else stops ComfyUI's message loop.
     """
     frames = list(frames)
@@ -44,6 +48,7 @@ def _image(sequence: Sequence, frame: int) -> dict[str, str]:
 
 def _describe(sequence: Sequence, found: set[int], step: int, missing: set[int]) -> dict[str, Any]:
     first, last = min(found), max(found)
+    gaps = set(range(first, last + 1, step)) - found if last - first < _MAX_SPAN * step else set()
     folder, pattern = sequence.pattern.relative()
     return {
         "pattern": str(pattern),
@@ -52,5 +57,5 @@ def _describe(sequence: Sequence, found: set[int], step: int, missing: set[int])
         "first": first,
         "last": last,
         "step": step,
-        "missing": sorted((set(range(first, last + 1, step)) - found) | missing),
+        "missing": sorted(gaps | missing),
     }

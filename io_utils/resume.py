@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .counted import batch_folder
 from .decode import EXTENSIONS
-from .paths import locate
+from .paths import Root, locate
 from .pattern import FramePattern
 
 
@@ -32,6 +32,7 @@ class ResumeAt(str, Enum):
 class Frames:
     """The frames in `folder`, and in its batch folders, whose file names one of `globs` matches, or `names` does."""
 
+    root: Root
     folder: Path
     globs: tuple[str, ...]
     names: FramePattern
@@ -46,7 +47,7 @@ class Frames:
         if "/" in pattern or "\\" in pattern:
             raise ValueError(f"The pattern {pattern!r} has a folder in it. Write the folder into directory_path.")
         root, relative = locate(directory_path, "output", write=False)
-        return cls(root.path / relative, tuple(pattern.split("|")), FramePattern.parse(pattern))
+        return cls(root, root.path / relative, tuple(pattern.split("|")), FramePattern.parse(pattern))
 
     def next(self, indexing: Indexing, resume_at: ResumeAt) -> int:
         """The frame to render next, 0 for a folder that is empty or not there yet. One listing a folder.
@@ -58,6 +59,7 @@ class Frames:
         for path in map(self.folder.joinpath, map(batch_folder, count())):
             if not path.is_dir():
                 break
+            self.root.confirm_folder(path, write=False, shown=str(path))
             batches.append(self._in(path, indexing))
         done |= set.intersection(*batches) if batches else set()
         if resume_at is ResumeAt.FIRST_GAP:
@@ -66,7 +68,8 @@ class Frames:
 
     def _in(self, folder: Path, indexing: Indexing) -> set[int]:
         try:
-            names = os.listdir(folder)
+            with os.scandir(folder) as entries:
+                names = [entry.name for entry in entries if entry.is_file()]
         except (FileNotFoundError, NotADirectoryError):
             return set()
         if self.names.has_number:

@@ -51,9 +51,11 @@ def indexed_is_saved(prefix: str, digits: int, filetype: FileType, now: datetime
 def batch(sequence: Sequence, start_index: int, batches: Iterable[torch.Tensor]) -> list[Frame]:
     """The frames of one or many batches, (N, H, W, C) each, counted on from `start_index`.
 
-    Raises PatternError if there are several and the pattern has no frame number.
+    Raises PatternError if there are several and the pattern has no frame number, ValueError if there is none.
     """
     images = [image for batch in batches for image in batch]
+    if not images:
+        raise ValueError(f"There is no image to save to {str(sequence)!r}: the batch is empty.")
     sequence.pattern.require_number(len(images))
     return [Frame(sequence, number, image) for number, image in enumerate(images, start_index)]
 
@@ -68,6 +70,8 @@ def batch_sequence(path_pattern: str, filetype: FileType) -> tuple[Sequence, Fil
     tail = pattern.literals[-1].replace("\\", "/").rpartition("/")[2]
     extension = os.path.splitext(f"x{tail}")[1]
     filetype = filetype.for_extension(extension)
+    if not pattern.has_number and tail in ("", extension):
+        raise PathError(path_pattern, "does not name a file", "Write a pattern such as 'shot/frame_{:06d}.png'.")
     if not extension:
         pattern = FramePattern((*pattern.literals[:-1], pattern.literals[-1] + filetype.extension), pattern.padding)
     return Sequence.locate(pattern, "output", write=True), filetype

@@ -15,7 +15,7 @@ import torch
 from .atomic import remove_parts, write_whole
 from .filetype import FileType, is_whole
 from .parallel import each, worker_count
-from .pattern import ranges
+from .pattern import named
 from .pixels import quantise
 from .sequence import Sequence
 
@@ -31,9 +31,8 @@ class FrameExistsError(FileExistsError):
 
     def __init__(self, frames: Many[int], path: Path) -> None:
         self.frames, self.path = list(frames), path
-        what = f"frame {frames[0]} exists" if len(frames) == 1 else f"frames {ranges(frames)} exist"
         super().__init__(
-            f"{what} already: {str(path)!r}. Nothing was written over it. Move the old take away, start at another "
+            f"{named(frames)} exist{'s' if len(frames) == 1 else ''} already: {str(path)!r}. Nothing was written over it. Move the old take away, start at another "
             f"frame, or choose to skip or to overwrite."
         )
 
@@ -102,7 +101,7 @@ def save(frames: Many[Frame], filetype: FileType, text: Mapping[str, str], on_ex
     not_numbers = [saved.number for saved, nan_count in outcomes if nan_count]
     if not_numbers:
         count = sum(nan_count for _, nan_count in outcomes)
-        _log.warning("Frame %s: %d values were NaN (not a number) and are saved as 0.", ranges(not_numbers), count)
+        _log.warning("In %s %d values are NaN (not a number); they are saved as 0.", named(not_numbers), count)
     return [saved for saved, _ in outcomes]
 
 
@@ -120,7 +119,7 @@ def summary(saved: Many[Saved]) -> str:
     ):
         for sequence in dict.fromkeys(item.sequence for item in items):
             numbers = [item.number for item in items if item.sequence == sequence]
-            parts.append(f"{verb} frame {ranges(numbers)}: {sequence}")
+            parts.append(f"{verb} {named(numbers)}: {sequence}")
     return "\n".join(parts) or "Saved nothing"
 
 

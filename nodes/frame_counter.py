@@ -22,7 +22,7 @@ _OUTPUT_TOOLTIPS = (
     "The frame that this run renders, from 0.",
     "How many frames the animation has.",
     "True on the last frame.",
-    "0.0 on the first frame, 1.0 on the last.",
+    "0.0 on the first frame, 1.0 on the last of several.",
 )
 _TOTAL = ("INT", {"default": 100, "min": 1, "max": MAX_FRAMES, "tooltip": "How many frames the animation has."})
 

@@ -109,5 +109,5 @@ class ImageSequenceSaveCounted:
         saved, summary = saving.save(frames, kind, OnExisting(one(on_existing)), context)
         counter = one(frame_counter)
         sequence, log_entry = files.outcome(counter, saved, summary)
-        ui = saving.ui(saved, str(log_entry), counter.frames_per_second)
+        ui = saving.ui(saved, str(log_entry), float(counter.frames_per_second))
         return {"ui": ui, "result": (sequence, log_entry)}

@@ -69,13 +69,13 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_results_come_in_the_order_of_the_items_whatever_is_done_first(four_cores: None) -> None:
-    last_done = threading.Event()
+    later_ones_done = threading.Event()
 
     def work(item: int) -> int:
-        if item == 3:
-            last_done.set()
-        elif item < 3:
-            assert last_done.wait(PATIENCE)  # 0 to 2 are done after 3
+        if item == 10:  # begun once 3 to 9 are done, by the one worker that is left
+            later_ones_done.set()
+        if item < 3:
+            assert later_ones_done.wait(PATIENCE)
         return item * 10
 
     assert each(work, range(50)) == [item * 10 for item in range(50)]

@@ -131,9 +131,9 @@ class TestCache:
             Image.new("RGB", (8, 8), (grey,) * 3).save(folder / f"f_{frame}.png")
 
         def queue() -> list[int]:
-            images = comfyui.run(
-                load=load_batch("reload/f_{}.png"), save=("PreviewImage", {"images": ["load", 0]})
-            )["save"]["images"]
+            images = comfyui.run(load=load_batch("reload/f_{}.png"), save=("PreviewImage", {"images": ["load", 0]}))[
+                "save"
+            ]["images"]
             opened = [Image.open(comfyui.server.base / "temp" / image["filename"]) for image in images]
             return [image.getpixel((0, 0))[0] for image in opened], [image["filename"] for image in images]
 
@@ -156,7 +156,9 @@ class TestCache:
                 load=load_batch(["text", 0], 1),
                 save=("PreviewImage", {"images": ["load", 0]}),
             )["save"]["images"]
-            return [Image.open(comfyui.server.base / "temp" / image["filename"]).getpixel((0, 0))[0] for image in images]
+            return [
+                Image.open(comfyui.server.base / "temp" / image["filename"]).getpixel((0, 0))[0] for image in images
+            ]
 
         Image.new("RGB", (8, 8), (10, 0, 0)).save(folder / "000.png")
         assert queue() == [10]

@@ -1,0 +1,137 @@
+"""Builds disks and images for tests, tells what is on a disk afterwards, and makes disks fail.
+
+Frames are told apart by their shade, one grey value for all their pixels: `shades(10, 20)` is a batch of two, and
+`on_disk(folder)` says {"f_0000.png": 10, "f_0001.png": 20}. Pillow writes and reads here, never the code under test.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+HEIGHT, WIDTH = 4, 6
+
+
+def shades(*values: int, height: int = HEIGHT, width: int = WIDTH) -> torch.Tensor:
+    """An IMAGE: a batch of one frame for each grey value 0..255."""
+    grey = torch.tensor(values, dtype=torch.float32) / 255
+    return grey[:, None, None, None].expand(-1, height, width, 3).clone()
+
+
+def image_of(pixels: np.ndarray) -> torch.Tensor:
+    """The IMAGE of one frame that 8-bit `pixels`, (H, W, C), stand for."""
+    return torch.from_numpy(pixels.astype(np.float32) / np.float32(255))[None]
+
+
+def noise(height: int = HEIGHT, width: int = WIDTH, channels: int = 3, *, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
+
+
+def put(path: Path, shade: int = 0, *, height: int = HEIGHT, width: int = WIDTH, mode: str = "L") -> Path:
+    """A whole file of one shade at `path`, its type by the extension, with its folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = shade if mode == "L" else (*[shade] * (len(mode) - 1), shade // 2) if mode[-1] == "A" else (shade,) * 3
+    Image.new(mode, (width, height), colour).save(path)
+    return path
+
+
+def tear(path: Path, keep: int = -10) -> Path:
+    """What a kill in the middle of writing leaves behind."""
+    path.write_bytes(path.read_bytes()[:keep])
+    return path
+
+
+def decoded(path: Path) -> np.ndarray:
+    """The pixels of the file, in its own mode, as Pillow sees them."""
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def shade(path: Path) -> int | str:
+    """The one grey value of a whole file; "torn" for anything else."""
+    try:
+        pixels = decoded(path)
+    except (OSError, SyntaxError):
+        return "torn"
+    assert pixels.min() == pixels.max(), f"{path} is not of one shade"
+    return int(pixels.max())
+
+
+def on_disk(folder: Path) -> dict[str, int | str]:
+    """Every file in and below `folder`, hidden ones and part files included, and its shade."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): shade(path) for path in files}
+
+
+class Fails:
+    """A function of the system that fails when `when(number of this call, *arguments)` says so. Counts how often."""
+
+    def __init__(self, real: Callable[..., Any], when: Callable[..., bool], code: int = errno.ENOSPC) -> None:
+        self._real, self._when, self._code = real, when, code
+        self._calls, self._lock = 0, threading.Lock()
+        self.fired = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with self._lock:
+            call, self._calls = self._calls, self._calls + 1
+        if self._when(call, *args):
+            with self._lock:
+                self.fired += 1
+            raise OSError(self._code, os.strerror(self._code))
+        return self._real(*args, **kwargs)
+
+
+class InterruptProcessingException(Exception):  # noqa: N818 ComfyUI's name
+    """As in ComfyUI: a plain Exception."""
+
+
+def cancel_at(question: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Stands in for comfy.model_management: its user has pressed Cancel when it is asked for the `question`-th time.
+
+    Returns the questions asked so far, from 0. ComfyUI clears its flag when it raises, so it raises once.
+    """
+    asked: list[int] = []
+
+    def throw_exception_if_processing_interrupted() -> None:
+        asked.append(len(asked))
+        if asked[-1] == question:
+            raise InterruptProcessingException
+
+    stand_in(
+        monkeypatch,
+        "comfy.model_management",
+        throw_exception_if_processing_interrupted=throw_exception_if_processing_interrupted,
+    )
+    return asked
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **attributes: Any) -> None:
+    """A module of ComfyUI that has just these attributes."""
+    module = ModuleType(name)
+    vars(module).update(attributes)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine with two cores, wherever the test runs."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+
+
+def is_plain(value: Any) -> bool:
+    """Is `value` made of what JSON holds, exactly? A subclass may not survive ComfyUI's message loop."""
+    if type(value) is list:
+        return all(map(is_plain, value))
+    if type(value) is dict:
+        return all(type(key) is str and is_plain(item) for key, item in value.items())
+    return value is None or type(value) in (str, int, float, bool)

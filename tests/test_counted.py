@@ -1,0 +1,379 @@
+"""The files of an animation that a frame counter counts: what is rendered, and what the final frame hands on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from io_utils.animation import AtEnd, EndOfAnimationError, FrameCounter, LogEntry
+from io_utils.counted import Counted, batch_folder
+from io_utils.filetype import FileType
+from io_utils.paths import PathError
+from io_utils.pattern import PatternError
+from io_utils.writer import OnExisting, Saved
+
+from .disk import put, shades, tear
+
+OVERWRITE, SKIP, ERROR = OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR
+EVERY_POLICY = [(at_end, existing) for at_end in AtEnd for existing in (OVERWRITE, SKIP, ERROR)]
+
+
+@pytest.fixture
+def output(base: Path) -> Path:
+    (base / "output").mkdir()
+    return base / "output"
+
+
+def files(
+    directory: str = "shot", prefix: str = "frame", digits: int = 5, filetype: FileType = FileType.PNG
+) -> Counted:
+    return Counted.locate(directory, prefix, digits, filetype)
+
+
+def counter(frame: float, total: int = 5) -> FrameCounter:
+    return FrameCounter(frame, total, 24.0)
+
+
+def on_disk(output: Path, *names: str) -> None:
+    for name in names:
+        put(output / "shot" / name)
+
+
+def whole(numbers: list[int] | range, start: str = "frame_", end: str = ".png") -> list[str]:
+    return [f"{start}{number:05d}{end}" for number in numbers]
+
+
+def outcome(frame: int, total: int, *, variants: int = 1, written: bool = True) -> tuple[Any, LogEntry]:
+    """What a run amounts to that saved, or kept, this frame."""
+    counted = files()
+    sequences = [counted.single] if variants == 1 else [counted.variant(index) for index in range(variants)]
+    saved = [Saved(sequence, frame, written) for sequence in sequences]
+    return counted.outcome(counter(frame, total), saved, "Saved something.")
+
+
+def names_of(sequence: Any, batch: int = 0) -> list[str]:
+    paths = [Path(path) for path in sequence.get_image_files_of_batch(batch)]
+    return [path.relative_to(Path.cwd() / "output" / "shot").as_posix() for path in paths]
+
+
+class TestLocate:
+    @pytest.mark.parametrize(
+        ("directory", "prefix", "digits", "frame_7"),
+        [
+            pytest.param("shot", "frame", 5, "shot/frame_00007.png", id="a folder"),
+            pytest.param("", "frame", 5, "frame_00007.png", id="the output folder itself"),
+            pytest.param("a/b/c", "x", 3, "a/b/c/x_007.png", id="folders in folders"),
+            pytest.param("a\\b", "x", 3, "a/b/x_007.png", id="with backslashes"),
+            pytest.param("shot", "sub/x", 0, "shot/sub/x_7.png", id="a folder in the prefix, no padding"),
+            pytest.param("shot", "x", -3, "shot/x_7.png", id="less than no padding"),
+            pytest.param("shot", "take {1} #2 %d", 2, None, id="a prefix is no pattern"),
+        ],
+    )
+    def test_finds_the_files(self, output: Path, directory: str, prefix: str, digits: int, frame_7: str | None) -> None:
+        frame_7 = frame_7 or f"{directory}/{prefix}_07.png"
+        assert files(directory, prefix, digits).single.file(7) == output / frame_7
+
+    def test_takes_the_extension_of_the_file_type(self, output: Path) -> None:
+        assert files(filetype=FileType.JPG).single.file(7) == output / "shot" / "frame_00007.jpg"
+
+    def test_takes_the_absolute_output_folder_that_the_earlier_pack_put_into_its_widget(self, output: Path) -> None:
+        assert files(str(output)).single.file(7) == output / "frame_00007.png"
+
+    def test_finds_the_files_of_a_batch_in_folders(self, output: Path) -> None:
+        assert files().variant(2).file(7) == output / "shot" / "batch_0002" / "frame_00007.png"
+        assert batch_folder(12345) == "batch_12345"
+
+    @pytest.mark.parametrize(
+        ("directory", "prefix"),
+        [
+            pytest.param("..", "x", id="out by the folder"),
+            pytest.param("a/../../b", "x", id="out by a folder in between"),
+            pytest.param("/etc", "x", id="an absolute folder elsewhere"),
+            pytest.param("shot", "../../x", id="out by the prefix"),
+            pytest.param("shot", "/tmp/x", id="an absolute prefix"),
+            pytest.param("shot", "nul\0", id="NUL in the prefix"),
+        ],
+    )
+    def test_refuses_what_lies_elsewhere(self, output: Path, directory: str, prefix: str) -> None:
+        with pytest.raises(PathError):
+            files(directory, prefix)
+        assert list(output.iterdir()) == []
+
+    def test_refuses_digits_that_make_no_file_name(self, output: Path) -> None:
+        with pytest.raises(PatternError, match="300"):
+            files(digits=300)
+
+
+class TestNeedsImage:
+    @pytest.mark.parametrize("existing", [OVERWRITE, SKIP, ERROR])
+    @pytest.mark.parametrize("at_end", list(AtEnd))
+    @pytest.mark.parametrize("frame", [0, 3, 4])
+    def test_for_a_frame_that_is_not_on_disk(
+        self, output: Path, frame: int, at_end: AtEnd, existing: OnExisting
+    ) -> None:
+        assert files().needs_image([counter(frame)], at_end, existing)
+
+    @pytest.mark.parametrize("frame", [5, 9])
+    @pytest.mark.parametrize("existing", [OVERWRITE, SKIP, ERROR])
+    def test_past_the_end_only_to_keep_going(self, output: Path, frame: int, existing: OnExisting) -> None:
+        assert not files().needs_image([counter(frame)], AtEnd.STOP, existing)
+        assert files().needs_image([counter(frame)], AtEnd.KEEP, existing)
+        with pytest.raises(EndOfAnimationError, match=rf"Frame {frame} .*5 frames.*stop output.*keep going"):
+            files().needs_image([counter(frame)], AtEnd.RAISE, existing)
+
+    @pytest.mark.parametrize(("existing", "needed"), [(OVERWRITE, True), (SKIP, False), (ERROR, True)])
+    @pytest.mark.parametrize("at_end", list(AtEnd))
+    def test_not_for_a_frame_on_disk_that_is_to_be_kept(
+        self, output: Path, at_end: AtEnd, existing: OnExisting, needed: bool
+    ) -> None:
+        on_disk(output, *whole([3]))
+
+        assert files().needs_image([counter(3)], at_end, existing) is needed
+
+    def test_not_past_the_end_either_if_it_is_on_disk(self, output: Path) -> None:
+        on_disk(output, *whole([7]))
+
+        assert not files().needs_image([counter(7)], AtEnd.KEEP, SKIP)
+
+    @pytest.mark.parametrize("keep", [0, 20, -1])
+    def test_for_a_torn_frame(self, output: Path, keep: int) -> None:
+        tear(put(output / "shot" / "frame_00003.png"), keep)
+
+        assert files().needs_image([counter(3)], AtEnd.STOP, SKIP)
+
+    def test_for_a_frame_of_another_prefix_type_or_padding(self, output: Path) -> None:
+        on_disk(output, "other_00003.png", "frame_00003.jpg", "frame_0003.png", "sub/frame_00003.png")
+
+        assert files().needs_image([counter(3)], AtEnd.STOP, SKIP)
+
+    def test_if_any_of_several_counters_needs_one(self, output: Path) -> None:
+        on_disk(output, *whole([0, 1, 3]))
+
+        assert files().needs_image([counter(n) for n in range(4)], AtEnd.STOP, SKIP)
+        assert not files().needs_image([counter(n) for n in (0, 1, 3, 5, 6)], AtEnd.STOP, SKIP)
+
+    @pytest.mark.parametrize(
+        ("there", "needed"),
+        [
+            pytest.param(["batch_0000/0", "batch_0001/0", "batch_0000/1", "batch_0001/1"], False, id="all have it"),
+            pytest.param(["batch_0000/0", "batch_0001/0", "batch_0000/1"], True, id="the second has it not"),
+            pytest.param(["batch_0000/0", "batch_0001/0", "batch_0001/1"], True, id="the first has it not"),
+            pytest.param(
+                ["batch_0000/1", "batch_0001/1"], True, id="none has frame 0: nobody knows how many there are"
+            ),
+            pytest.param(["batch_0000/0", "batch_0000/1", "batch_0001/7"], False, id="the second was never begun"),
+            pytest.param(["batch_0001/0", "batch_0001/1"], True, id="the first is not there"),
+        ],
+    )
+    def test_of_a_batch_counts_every_folder_that_has_frame_0(
+        self, output: Path, there: list[str], needed: bool
+    ) -> None:
+        for place in there:
+            folder, number = place.split("/")
+            on_disk(output, f"{folder}/frame_{int(number):05d}.png")
+
+        assert files().needs_image([counter(1)], AtEnd.STOP, SKIP) is needed
+
+    def test_of_a_batch_with_a_torn_file_is_needed(self, output: Path) -> None:
+        for folder in ("batch_0000", "batch_0001"):
+            on_disk(output, *whole([0, 1], f"{folder}/frame_"))
+        tear(output / "shot" / "batch_0001" / "frame_00001.png")
+
+        assert files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+
+    @pytest.mark.parametrize("frame", [2.5, float("nan"), float("inf"), -1])
+    def test_of_no_frame_number_is_an_error_before_anything_is_rendered(self, output: Path, frame: float) -> None:
+        with pytest.raises(ValueError, match="frame counter stands at"):
+            files().needs_image([counter(frame)], AtEnd.STOP, OVERWRITE)
+
+    def test_of_any_counter_with_the_three_attributes(self, output: Path) -> None:
+        foreign = SimpleNamespace(current_frame=3.0, total_frames=5, frames_per_second=12)
+
+        assert files().needs_image([foreign], AtEnd.STOP, SKIP)
+
+
+class TestFrames:
+    def test_of_one_image_is_one_file(self, output: Path) -> None:
+        (frame,) = files().frames(7, shades(10))
+
+        assert (frame.path, frame.number) == (output / "shot" / "frame_00007.png", 7)
+        assert torch.equal(frame.image, shades(10)[0])
+
+    def test_of_a_batch_are_files_of_the_same_number_in_folders(self, output: Path) -> None:
+        frames = files().frames(7, shades(10, 20, 30))
+
+        assert [frame.path.relative_to(output / "shot").as_posix() for frame in frames] == [
+            "batch_0000/frame_00007.png",
+            "batch_0001/frame_00007.png",
+            "batch_0002/frame_00007.png",
+        ]
+        assert {frame.number for frame in frames} == {7}
+        assert [int(frame.image.max() * 255) for frame in frames] == [10, 20, 30]
+
+    def test_that_nobody_rendered_are_those_on_disk(self, output: Path) -> None:
+        on_disk(output, *whole([0, 1], "batch_0000/frame_"), *whole([0, 1], "batch_0001/frame_"), "frame_00002.png")
+
+        assert [frame.path.parent.name for frame in files().frames(1, None)] == ["batch_0000", "batch_0001"]
+        assert [frame.path.parent.name for frame in files().frames(2, None)] == ["shot"]
+
+    def test_that_nobody_rendered_and_that_are_gone_are_one_that_is_missing(self, output: Path) -> None:
+        (frame,) = files().frames(1, None)
+
+        assert frame.image is None
+        assert not frame.path.exists()
+
+    def test_of_an_empty_batch_are_an_error(self, output: Path) -> None:
+        """Not "past the end": nothing would be written, and the log would say that the animation is over."""
+        with pytest.raises(ValueError, match="7"):
+            files().frames(7, torch.zeros(0, 4, 6, 3))
+
+
+class TestOutcome:
+    @pytest.mark.parametrize("frame", [0, 3])
+    def test_before_the_final_frame_is_undefined(self, output: Path, frame: int) -> None:
+        on_disk(output, *whole(range(5)))
+
+        sequence, log = outcome(frame, 5)
+
+        assert not sequence.is_defined
+        assert str(log) == "Saved something."
+
+    def test_on_the_final_frame_is_the_whole_animation(self, output: Path) -> None:
+        on_disk(output, *whole(range(5)))
+
+        sequence, log = outcome(4, 5)
+
+        assert sequence.is_defined
+        assert sequence.keys_in_order == [0, 1, 2, 3, 4]
+        assert (sequence.num_batches, sequence.fps) == (1, 24.0)
+        assert names_of(sequence) == whole(range(5))
+        assert all(Path(path).is_absolute() for path in sequence.get_image_files_of_batch(0))
+        assert "Saved something." in str(log)
+        assert "lacks" not in str(log)
+
+    def test_on_the_final_frame_is_the_whole_animation_even_if_all_was_on_disk(self, output: Path) -> None:
+        on_disk(output, *whole(range(5)))
+
+        assert outcome(4, 5, written=False)[0].keys_in_order == [0, 1, 2, 3, 4]
+
+    def test_of_an_animation_of_one_frame(self, output: Path) -> None:
+        on_disk(output, *whole([0]))
+
+        assert outcome(0, 1)[0].keys_in_order == [0]
+
+    @pytest.mark.parametrize("frame", [5, 9])
+    def test_past_the_end_is_undefined_when_it_keeps_going(self, output: Path, frame: int) -> None:
+        on_disk(output, *whole(range(frame + 1)))
+
+        sequence, log = outcome(frame, 5)
+
+        assert not sequence.is_defined
+        assert str(log) == "Saved something."
+
+    @pytest.mark.parametrize("frame", [5, 9])
+    def test_past_the_end_says_that_it_stopped(self, output: Path, frame: int) -> None:
+        sequence, log = files().outcome(counter(frame), [], "Saved nothing")
+
+        assert not sequence.is_defined
+        assert "Stopped" in str(log)
+        assert f"{frame}" in str(log)
+        assert "5 frames" in str(log)
+
+    def test_is_of_this_prefix_type_and_length_only(self, output: Path) -> None:
+        """An older, longer run, another prefix, another type and stray pictures in one folder."""
+        on_disk(output, *whole(range(6)), *whole(range(3), "other_"), *whole(range(3), end=".jpg"))
+        on_disk(output, "cover.png", "logo_7.png", "frame_00001-0.png", "frame_1.png", "frame_x.png")
+        (output / "shot" / ".frame_00002.png.0123456789ab.part").write_bytes(b"")
+
+        sequence, log = outcome(2, 3)
+
+        assert names_of(sequence) == whole(range(3))
+        assert "lacks" not in str(log)
+
+    def test_names_its_gaps_in_the_log(self, output: Path) -> None:
+        on_disk(output, *whole([0, 3, 6]))
+
+        sequence, log = outcome(6, 7)
+
+        assert sequence.keys_in_order == [0, 3, 6]
+        assert "1-2,4-5" in str(log)
+
+    def test_takes_a_torn_file_for_a_gap(self, output: Path) -> None:
+        on_disk(output, *whole(range(4)))
+        tear(output / "shot" / "frame_00002.png")
+
+        sequence, log = outcome(3, 4)
+
+        assert sequence.keys_in_order == [0, 1, 3]
+        assert "2" in str(log).splitlines()[-1]
+
+    def test_is_in_numeric_order_where_the_digits_overflow(self, output: Path) -> None:
+        on_disk(output, *(f"frame_{n}.png" for n in range(12)))
+        counted = files(digits=1)
+
+        sequence, _ = counted.outcome(counter(11, 12), [Saved(counted.single, 11, written=True)], "")
+
+        assert names_of(sequence) == [f"frame_{n}.png" for n in range(12)]
+
+    def test_of_a_batch_has_every_variant_of_every_frame(self, output: Path) -> None:
+        for index in range(3):
+            on_disk(output, *whole(range(2), f"batch_{index:04d}/frame_"))
+
+        sequence, _ = outcome(1, 2, variants=3)
+
+        assert (sequence.keys_in_order, sequence.num_batches) == ([0, 1], 3)
+        for index in range(3):
+            assert names_of(sequence, index) == whole(range(2), f"batch_{index:04d}/frame_")
+
+    def test_of_a_batch_takes_a_missing_variant_for_a_gap_and_mixes_none(self, output: Path) -> None:
+        on_disk(output, *whole([0, 2], "batch_0000/frame_"), *whole([0, 1, 2], "batch_0001/frame_"))
+
+        sequence, log = outcome(2, 3, variants=2)
+
+        assert (sequence.keys_in_order, sequence.num_batches) == ([0, 2], 2)
+        assert names_of(sequence, 0) == whole([0, 2], "batch_0000/frame_")
+        assert names_of(sequence, 1) == whole([0, 2], "batch_0001/frame_")
+        assert "1" in str(log).splitlines()[-1]
+
+    def test_of_single_images_does_not_look_at_batch_folders_of_an_older_run(self, output: Path) -> None:
+        for index in range(3):
+            on_disk(output, *whole(range(3), f"batch_{index:04d}/frame_"))
+        on_disk(output, *whole(range(3)))
+
+        sequence, _ = outcome(2, 3)
+
+        assert (names_of(sequence), sequence.num_batches) == (whole(range(3)), 1)
+
+    def test_of_a_batch_does_not_look_at_folders_of_an_older_run_with_more_of_them(self, output: Path) -> None:
+        for index in range(5):
+            on_disk(output, *whole(range(3), f"batch_{index:04d}/frame_"))
+
+        assert outcome(2, 3, variants=2)[0].num_batches == 2
+
+    @pytest.mark.parametrize(("first", "last"), [(1, 2), (2, 1)], ids=["one image, then two", "two images, then one"])
+    def test_names_the_frames_that_were_saved_with_another_number_of_images(
+        self, output: Path, first: int, last: int
+    ) -> None:
+        for number, variants in ((0, first), (1, last)):
+            for index in range(variants):
+                on_disk(output, *whole([number], f"batch_{index:04d}/frame_" if variants > 1 else "frame_"))
+
+        sequence, log = outcome(1, 2, variants=last)
+
+        assert (sequence.keys_in_order, sequence.num_batches) == ([1], last)
+        assert "0" in str(log).splitlines()[-1]
+
+    def test_of_foreign_counters_is_as_of_ours(self, output: Path) -> None:
+        on_disk(output, *whole(range(3)))
+        foreign = SimpleNamespace(current_frame=2.0, total_frames=3, frames_per_second=12)
+        counted = files()
+
+        sequence, _ = counted.outcome(foreign, [Saved(counted.single, 2, written=True)], "")
+
+        assert sequence.keys_in_order == [0, 1, 2]
+        assert sequence.fps == 12.0
+        assert sequence.frame_counter is foreign

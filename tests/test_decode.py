@@ -1,0 +1,444 @@
+"""File bytes -> integer pixels. Judges: Pillow for what has 8 bits, pypng's own pixels for what has 16."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import struct
+import subprocess
+import sys
+import threading
+import zlib
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import png
+import pytest
+from PIL import Image, ImageFile, ImageOps
+
+from io_utils import decode
+from io_utils.decode import BrokenImageError
+
+from .disk import noise
+
+HEIGHT, WIDTH = 8, 16
+
+CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+def file_of(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def picture(mode: str = "RGB", height: int = HEIGHT, width: int = WIDTH) -> Image.Image:
+    """Noise in any of Pillow's modes."""
+    if mode in ("P", "1", "CMYK"):
+        return Image.fromarray(noise(height, width)).convert(mode)
+    pixels = noise(height, width, len(Image.new(mode, (1, 1)).getbands()))
+    return Image.fromarray(pixels[..., 0] if mode == "L" else pixels)
+
+
+def png16(pixels: np.ndarray, **options: Any) -> bytes:
+    """A 16-bit PNG that pypng wrote."""
+    channels = pixels.shape[-1]
+    writer = png.Writer(
+        pixels.shape[1], pixels.shape[0], greyscale=channels < 3, alpha=channels in (2, 4), bitdepth=16, **options
+    )
+    buffer = io.BytesIO()
+    rows = pixels.reshape(len(pixels), -1).tolist()
+    writer.write(buffer, rows) if not options.get("interlace") else writer.write_array(
+        buffer, list(itertools.chain.from_iterable(rows))
+    )
+    return buffer.getvalue()
+
+
+def noise16(channels: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    return np.random.default_rng(16).integers(0, 1 << 16, (height, width, channels), np.uint16)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def with_chunk(data: bytes, kind: bytes, content: bytes) -> bytes:
+    """The PNG `data` with one more chunk behind IHDR, which ends at byte 33."""
+    return data[:33] + chunk(kind, content) + data[33:]
+
+
+def exif(orientation: int) -> bytes:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags.tobytes()
+
+
+class TestEightBits:
+    @pytest.mark.parametrize(
+        ("kind", "mode"),
+        [
+            *itertools.product(["PNG", "TIFF", "WEBP"], ["L", "LA", "RGB", "RGBA"]),
+            *itertools.product(["BMP"], ["L", "RGB", "RGBA"]),
+            *itertools.product(["JPEG"], ["L", "RGB", "CMYK"]),
+        ],
+    )
+    def test_are_the_pixels_that_pillow_sees(self, kind: str, mode: str) -> None:
+        data = file_of(picture(mode), kind, **({"lossless": True} if kind == "WEBP" else {}))
+        with Image.open(io.BytesIO(data)) as image:
+            expected = np.asarray(image.convert("RGB") if mode == "CMYK" else image)
+
+        np.testing.assert_array_equal(decode.decode(data), expected.reshape(HEIGHT, WIDTH, -1))
+
+    @pytest.mark.parametrize("channels", CHANNELS)
+    @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (3, 5), (64, 33)], ids=lambda s: f"{s[0]}x{s[1]}")
+    def test_of_any_size(self, channels: int, size: tuple[int, int]) -> None:
+        pixels = noise(*size, channels)
+        data = file_of(Image.fromarray(pixels if channels > 1 else pixels[..., 0]))
+
+        np.testing.assert_array_equal(decode.decode(data), pixels)
+
+    @pytest.mark.parametrize("mode", ["P", "1", "CMYK"])
+    def test_of_other_modes_become_colour(self, mode: str) -> None:
+        image = picture(mode)
+        data = file_of(image, "TIFF" if mode == "CMYK" else "PNG")
+
+        np.testing.assert_array_equal(decode.decode(data), np.asarray(image.convert("RGB")))
+
+    def test_of_a_palette_with_transparency_become_rgba(self) -> None:
+        image = picture("P")
+        data = file_of(image, transparency=bytes([0, 64, 128] + [255] * 253))
+        with Image.open(io.BytesIO(data)) as opened:
+            expected = np.asarray(opened.convert("RGBA"))
+
+        assert set(np.unique(expected[..., 3])) >= {255}
+        np.testing.assert_array_equal(decode.decode(data), expected)
+
+    @pytest.mark.parametrize(("mode", "key"), [("L", 0), ("RGB", (9, 9, 9))], ids=["grey", "colour"])
+    def test_of_the_transparency_key_are_transparent(self, mode: str, key: Any) -> None:
+        image = picture(mode)
+        image.putpixel((3, 2), key)
+        data = file_of(image, transparency=key)
+
+        pixels = decode.decode(data)
+
+        colour = pixels[..., :-1]
+        np.testing.assert_array_equal(np.broadcast_to(colour, (HEIGHT, WIDTH, 3)), np.asarray(image.convert("RGB")))
+        np.testing.assert_array_equal(pixels[..., -1], np.where((colour == key).all(axis=-1), 0, 255))
+        assert pixels[2, 3, -1] == 0
+
+    @pytest.mark.parametrize("channels", CHANNELS)
+    def test_of_an_interlaced_png(self, channels: int) -> None:
+        pixels = noise(9, 7, channels)
+        buffer = io.BytesIO()
+        writer = png.Writer(7, 9, greyscale=channels < 3, alpha=channels in (2, 4), interlace=True)
+        writer.write_array(buffer, pixels.reshape(-1).tolist())
+
+        np.testing.assert_array_equal(decode.decode(buffer.getvalue()), pixels)
+
+    @pytest.mark.parametrize("bits", [1, 2, 4])
+    def test_of_a_grey_png_of_fewer_bits_are_scaled_up(self, bits: int) -> None:
+        levels = np.random.default_rng(0).integers(0, 1 << bits, (5, 7))
+        buffer = io.BytesIO()
+        png.Writer(7, 5, greyscale=True, bitdepth=bits).write(buffer, levels.tolist())
+
+        pixels = decode.decode(buffer.getvalue())
+
+        np.testing.assert_array_equal(pixels[..., 0], levels * 255 // ((1 << bits) - 1))
+
+    def test_of_a_png_in_many_idat_chunks(self) -> None:
+        pixels = noise(64, 64)
+        data = file_of(Image.fromarray(pixels))
+        idat = data.index(b"IDAT")
+        (length,) = struct.unpack_from(">I", data, idat - 4)
+        samples = data[idat + 4 : idat + 4 + length]
+        pieces = b"".join(chunk(b"IDAT", samples[start : start + 100]) for start in range(0, length, 100))
+
+        np.testing.assert_array_equal(decode.decode(data[: idat - 4] + pieces + chunk(b"IEND", b"")), pixels)
+
+
+class TestSixteenBits:
+    @pytest.mark.parametrize("channels", CHANNELS, ids=CHANNELS.get)
+    def test_of_a_png_are_all_there(self, channels: int) -> None:
+        pixels = noise16(channels)
+
+        decoded = decode.decode(png16(pixels))
+
+        assert decoded.dtype == np.uint16
+        np.testing.assert_array_equal(decoded, pixels)
+
+    @pytest.mark.parametrize("channels", CHANNELS, ids=CHANNELS.get)
+    def test_of_an_interlaced_png_are_all_there(self, channels: int) -> None:
+        pixels = noise16(channels)
+
+        np.testing.assert_array_equal(decode.decode(png16(pixels, interlace=True)), pixels)
+
+    @pytest.mark.parametrize("channels", CHANNELS, ids=CHANNELS.get)
+    def test_of_a_png_with_exif_data_are_all_there(self, channels: int) -> None:
+        """GIMP and darktable write an eXIf chunk into every 16-bit PNG."""
+        pixels = noise16(channels)
+
+        np.testing.assert_array_equal(decode.decode(with_chunk(png16(pixels), b"eXIf", exif(1))), pixels)
+
+    @pytest.mark.parametrize(("channels", "key"), [(1, (300,)), (3, (300, 40000, 7))], ids=["grey", "colour"])
+    def test_of_the_transparency_key_are_transparent(self, channels: int, key: tuple[int, ...]) -> None:
+        """A key of 16 bits is one colour of 2 ** 48: the other 65 535 that share its high bytes are opaque."""
+        pixels = noise16(channels)
+        pixels[2, 3] = key
+        pixels[4, 5] = np.array(key) ^ 1
+
+        decoded = decode.decode(png16(pixels, transparent=key if channels == 3 else key[0]))
+
+        colour = decoded[..., :-1]
+        np.testing.assert_array_equal(
+            np.broadcast_to(colour, (HEIGHT, WIDTH, 3)), np.broadcast_to(pixels, (HEIGHT, WIDTH, 3))
+        )
+        assert [decoded[2, 3, -1], decoded[4, 5, -1]] == [0, 65535]
+
+    def test_of_a_colour_png_with_exif_orientation_are_turned(self) -> None:
+        pixels = noise16(3)
+        data = with_chunk(png16(pixels), b"eXIf", exif(6))
+
+        np.testing.assert_array_equal(decode.decode(data), np.rot90(pixels, -1))
+
+    def test_of_a_grey_tiff_are_all_there(self) -> None:
+        pixels = noise16(1)
+        data = file_of(Image.fromarray(pixels[..., 0]), "TIFF")
+
+        np.testing.assert_array_equal(decode.decode(data), pixels)
+
+    def test_of_a_colour_tiff_are_all_there(self) -> None:
+        pixels = noise16(3)
+        encoder = av.CodecContext.create("tiff", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "rgb48le"
+        encoder.time_base = Fraction(1, 25)
+        (packet,) = encoder.encode(av.VideoFrame.from_ndarray(pixels, "rgb48le"))
+
+        np.testing.assert_array_equal(decode.decode(bytes(packet)), pixels)
+
+
+def test_pixels_that_integers_do_not_hold_are_refused_rather_than_changed() -> None:
+    """A float TIFF of 0.0 .. 1.0 is all black once it is cut to 8 bits."""
+    ramp = np.linspace(0, 1, HEIGHT * WIDTH, dtype=np.float32).reshape(HEIGHT, WIDTH)
+    data = file_of(Image.fromarray(ramp), "TIFF")
+
+    with pytest.raises(BrokenImageError, match="float"):
+        decode.decode(data)
+
+
+def test_pixels_of_more_than_16_bits_are_refused_rather_than_wrapped() -> None:
+    levels = np.array([[0, 65535], [65536, 70000]], np.int32)
+
+    with pytest.raises(BrokenImageError):
+        decode.decode(file_of(Image.fromarray(levels), "TIFF"))
+
+
+class TestOrientation:
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF", "PNG"])
+    def test_is_applied_to_pixels_and_size_alike(self, kind: str, orientation: int) -> None:
+        data = file_of(picture(), kind, exif=exif(orientation), **({"lossless": True} if kind == "WEBP" else {}))
+        with Image.open(io.BytesIO(data)) as image:
+            expected = np.asarray(ImageOps.exif_transpose(image))
+        assert expected.shape[:2] == ((WIDTH, HEIGHT) if orientation >= 5 else (HEIGHT, WIDTH))
+
+        pixels = decode.decode(data)
+
+        np.testing.assert_array_equal(pixels, expected)
+        assert decode.size(io.BytesIO(data)) == (pixels.shape[1], pixels.shape[0])
+
+    def test_1_and_6_and_8_are_what_exif_says_they_are(self) -> None:
+        pixels = noise(HEIGHT, WIDTH)
+        turned = {1: pixels, 6: np.rot90(pixels, -1), 8: np.rot90(pixels)}
+        for orientation, expected in turned.items():
+            data = file_of(Image.fromarray(pixels), "WEBP", lossless=True, exif=exif(orientation))
+            np.testing.assert_array_equal(decode.decode(data), expected)
+
+
+class TestSize:
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
+    def test_is_width_and_height(self, kind: str) -> None:
+        assert decode.size(io.BytesIO(file_of(picture(), kind))) == (WIDTH, HEIGHT)
+
+    @pytest.mark.parametrize("data", [b"", b"This is not an image.", b"\x89PNG\r\n\x1a\n", bytes(1000)])
+    def test_of_no_image_is_an_error(self, data: bytes) -> None:
+        with pytest.raises(BrokenImageError):
+            decode.size(io.BytesIO(data))
+
+
+def broken_png(name: str) -> bytes:
+    whole = file_of(picture())
+    idat = whole.index(b"IDAT")
+    rows = b"".join(b"\0" + row.tobytes() for row in noise(HEIGHT, WIDTH))
+
+    def with_samples(samples: bytes) -> bytes:
+        return whole[: idat - 4] + chunk(b"IDAT", samples) + chunk(b"IEND", b"")
+
+    flipped = bytearray(whole)
+    flipped[idat + 20] ^= 1
+    return {
+        "cut in its samples": whole[: idat + 30],
+        "cut before IEND": whole[:-12],
+        "cut in its IEND": whole[:-3],
+        "a flipped bit": bytes(flipped),
+        "half of its samples, checksums right": with_samples(zlib.compress(rows[: len(rows) // 2])),
+        "one row short": with_samples(zlib.compress(rows[: -(1 + WIDTH * 3)])),
+        "half of its compressed samples, checksums right": with_samples(zlib.compress(rows)[:200]),
+        "samples that are not zlib's": with_samples(bytes(range(256))),
+        "a wrong Adler checksum": with_samples(zlib.compress(rows)[:-4] + b"\1\2\3\4"),
+        "an unknown filter type": with_samples(zlib.compress(b"\7" + rows[1:])),
+        "no samples": with_samples(b""),
+        "no IDAT": whole[: idat - 4] + chunk(b"IEND", b""),
+        "a flipped bit in its workflow": with_chunk(whole, b"tEXt", b"workflow\0{}").replace(b"{}", b"{]"),
+        "a length far beyond its end": whole[: idat - 4] + b"\x7f\xff\xff\xff" + whole[idat:],
+        "an empty IHDR": whole[:8] + chunk(b"IHDR", b"") + whole[33:],
+        "no width": whole[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", 0, HEIGHT, 8, 2, 0, 0, 0)) + whole[33:],
+        "3 bits a sample": whole[:8]
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 3, 2, 0, 0, 0))
+        + whole[33:],
+    }[name]
+
+
+BROKEN_PNGS = [
+    "cut in its samples",
+    "cut before IEND",
+    "cut in its IEND",
+    "a flipped bit",
+    "half of its samples, checksums right",
+    "one row short",
+    "half of its compressed samples, checksums right",
+    "samples that are not zlib's",
+    "a wrong Adler checksum",
+    "an unknown filter type",
+    "no samples",
+    "no IDAT",
+    "a flipped bit in its workflow",
+    "a length far beyond its end",
+    "an empty IHDR",
+    "no width",
+    "3 bits a sample",
+]
+OTHERS = {"JPEG": {}, "WEBP": {"lossless": True}, "BMP": {}, "TIFF": {"compression": "tiff_lzw"}}
+
+
+@pytest.fixture(params=[False, True], ids=["", "another pack loads truncated images"])
+def load_truncated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """ImageFile.LOAD_TRUNCATED_IMAGES, which any pack may have set for all of them."""
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", request.param)
+    return request.param
+
+
+@pytest.mark.usefixtures("load_truncated")
+@pytest.mark.filterwarnings("ignore:Truncated File Read", "ignore:Corrupt EXIF data")
+class TestABrokenFile:
+    @pytest.mark.parametrize("name", BROKEN_PNGS)
+    def test_png_is_an_error(self, name: str) -> None:
+        with decode.strict(), pytest.raises(BrokenImageError, match=r"\w"):
+            decode.decode(broken_png(name))
+
+    @pytest.mark.parametrize("kind", OTHERS)
+    @pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
+    def test_cut_short_is_an_error(self, kind: str, part: float) -> None:
+        data = file_of(picture(height=64, width=64), kind, **OTHERS[kind])
+
+        with decode.strict(), pytest.raises(BrokenImageError, match=r"\w"):
+            decode.decode(data[: int(len(data) * part)])
+
+    @pytest.mark.parametrize("mode", ["P", "1"])
+    def test_png_that_pillow_decodes_is_an_error(self, mode: str) -> None:
+        data = file_of(picture(mode, 64, 64))
+        idat = data.index(b"IDAT")
+        (length,) = struct.unpack_from(">I", data, idat - 4)
+        half = data[: idat - 4] + chunk(b"IDAT", data[idat + 4 : idat + 4 + length // 2]) + chunk(b"IEND", b"")
+
+        with decode.strict(), pytest.raises(BrokenImageError):
+            decode.decode(half)
+
+    @pytest.mark.parametrize(
+        "data",
+        [b"", b"This is not an image.", bytes(1000), b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0"],
+        ids=["empty", "text", "zeros", "a PNG signature", "a JPEG signature", "a TIFF signature"],
+    )
+    def test_that_is_no_image_is_an_error(self, data: bytes) -> None:
+        with decode.strict(), pytest.raises(BrokenImageError):
+            decode.decode(data)
+
+
+@pytest.mark.parametrize("before", [False, True])
+class TestStrict:
+    def test_is_strict_inside_and_leaves_the_switch_as_it_was(
+        self, monkeypatch: pytest.MonkeyPatch, before: bool
+    ) -> None:
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", before)
+
+        with decode.strict():
+            assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+        assert ImageFile.LOAD_TRUNCATED_IMAGES is before
+
+    def test_leaves_the_switch_as_it_was_after_an_error(self, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", before)
+
+        with pytest.raises(BrokenImageError), decode.strict():
+            raise BrokenImageError
+        assert ImageFile.LOAD_TRUNCATED_IMAGES is before
+
+
+def test_a_file_that_inflates_without_end_is_not_inflated_beyond_its_picture() -> None:
+    """64 MiB of zeros in 64 kB, behind the rows of a small picture: the rows are the picture, or an error says why."""
+    whole = file_of(picture())
+    idat = whole.index(b"IDAT")
+    rows = b"".join(b"\0" + row.tobytes() for row in noise(HEIGHT, WIDTH))
+    bomb = whole[: idat - 4] + chunk(b"IDAT", zlib.compress(rows + bytes(1 << 26))) + chunk(b"IEND", b"")
+
+    np.testing.assert_array_equal(decode.decode(bomb), noise(HEIGHT, WIDTH))
+
+
+def test_many_threads_decode_at_once() -> None:
+    pixels = [noise(32, 32, channels) for channels in (1, 2, 3, 4) * 8]
+    files = [file_of(Image.fromarray(p if p.shape[-1] > 1 else p[..., 0])) for p in pixels]
+    decoded: dict[int, np.ndarray] = {}
+
+    threads = [
+        threading.Thread(target=lambda n=n: decoded.update({n: decode.decode(files[n])})) for n in range(len(files))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for n, expected in enumerate(pixels):
+        np.testing.assert_array_equal(decoded[n], expected)
+
+
+WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys(sys.argv[2].split(",")))  # None: importing it fails
+from io_utils import decode
+with open(sys.argv[1], "rb") as file:
+    data = file.read()
+sys.stdout.buffer.write(decode.decode(data).tobytes())
+try:
+    decode.decode(data[:-40] + data[-12:])
+except decode.BrokenImageError:
+    pass
+else:
+    sys.exit("a torn file was taken for a whole one")
+"""
+
+
+@pytest.mark.parametrize("absent", ["isal", "isal,zlib_ng"])
+def test_pixels_are_the_same_without_the_accelerators(tmp_path: Path, absent: str) -> None:
+    pixels = noise(40, 30)
+    (tmp_path / "f.png").write_bytes(file_of(Image.fromarray(pixels)))
+
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(tmp_path / "f.png"), absent],
+        cwd=Path(decode.__file__).parents[1],
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout == pixels.tobytes()

@@ -1,0 +1,251 @@
+"""The example workflows and the help pages, held against the nodes they are about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from PIL import Image
+
+PACK = Path(__file__).resolve().parents[1]
+WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
+PAGES = PACK / "web" / "docs"
+NODE_IDS = [
+    "ImageSequenceFrameCounter",
+    "ImageSequenceFrameCounterFromDirectory",
+    "ImageSequenceFromAnimation",
+    "ImageSequenceLoadBatch",
+    "ImageSequenceSaveBatch",
+    "ImageSequenceSaveCounted",
+    "ImageSequenceSaveFrame",
+]
+
+# In ComfyUI 0.3.64 and 0.19.3, and none of them needs a model or a file. Notes live in the editor only.
+CORE_NODES = {
+    "CreateVideo",
+    "EmptyImage",
+    "ImageAddNoise",
+    "ImageBlend",
+    "ImageCompositeMasked",
+    "ImageScale",
+    "PreviewAny",
+    "PreviewImage",
+    "SaveVideo",
+}
+NOTES = {"MarkdownNote", "Note"}
+
+WIDGET_TYPES = {"INT": int, "FLOAT": (int, float), "STRING": str, "BOOLEAN": bool}
+CONTROL_VALUES = {"fixed", "increment", "decrement", "randomize"}
+WIDEST_THUMBNAIL = 1280
+
+every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+every_node = pytest.mark.parametrize("node_id", NODE_IDS)
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def is_ours(node: dict[str, Any]) -> bool:
+    return node["type"] in NODE_IDS
+
+
+def inputs_of(pack: ModuleType, node_id: str) -> dict[str, tuple[Any, dict[str, Any]]]:
+    """The visible inputs of a node, required ones first: name -> (type or options, settings)."""
+    groups = pack.NODE_CLASS_MAPPINGS[node_id].INPUT_TYPES()
+    declared = {**groups["required"], **groups.get("optional", {})}
+    return {name: (spec[0], spec[1] if len(spec) > 1 else {}) for name, spec in declared.items()}
+
+
+def is_widget(kind: Any, settings: dict[str, Any]) -> bool:
+    return (isinstance(kind, list) or kind in WIDGET_TYPES) and not settings.get("forceInput")
+
+
+def refusal(kind: Any, settings: dict[str, Any], value: Any) -> str | None:
+    """Why a widget cannot have this value, or None."""
+    if isinstance(kind, list):
+        return None if value in kind else f"{value!r} is not among {kind}"
+    if not isinstance(value, WIDGET_TYPES[kind]) or (isinstance(value, bool) and kind != "BOOLEAN"):
+        return f"{value!r} is no {kind}"
+    if "min" in settings and value < settings["min"]:
+        return f"{value} is below {settings['min']}"
+    if "max" in settings and value > settings["max"]:
+        return f"{value} is above {settings['max']}"
+    return None
+
+
+def expected_widgets(pack: ModuleType, node_id: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """(name, type, settings) for every entry of widgets_values; the editor puts a control widget behind some."""
+    for name, (kind, settings) in inputs_of(pack, node_id).items():
+        if is_widget(kind, settings):
+            yield name, kind, settings
+            if settings.get("control_after_generate"):
+                yield f"control after generate of {name}", sorted(CONTROL_VALUES), {}
+
+
+def slot_type(kind: Any) -> Any:
+    return "COMBO" if isinstance(kind, list) else kind
+
+
+def test_every_node_of_the_pack_is_used_in_some_example(pack):
+    used = {node["type"] for path in WORKFLOWS for node in read(path)["nodes"] if is_ours(node)}
+    assert sorted(used) == sorted(pack.NODE_CLASS_MAPPINGS) == NODE_IDS
+
+
+@every_workflow
+def test_an_example_is_a_workflow_of_the_editor_with_a_thumbnail_of_the_same_name(path):
+    workflow = read(path)
+    assert workflow["version"] == 0.4
+    with Image.open(path.with_suffix(".jpg")) as thumbnail:
+        thumbnail.load()
+        assert thumbnail.format == "JPEG"
+        assert thumbnail.width <= WIDEST_THUMBNAIL
+    assert path.with_suffix(".jpg").stat().st_size < 120_000
+
+
+def test_no_thumbnail_lacks_its_example():
+    pictures = {path.stem for path in (PACK / "example_workflows").iterdir() if path.suffix != ".json"}
+    assert pictures == {path.stem for path in WORKFLOWS}
+
+
+@every_workflow
+def test_an_example_uses_only_this_pack_and_core_nodes_that_need_no_model(path):
+    assert {node["type"] for node in read(path)["nodes"]} <= {*NODE_IDS, *CORE_NODES, *NOTES}
+
+
+@every_workflow
+def test_an_example_says_what_to_press(path):
+    notes = [node for node in read(path)["nodes"] if node["type"] in NOTES]
+    assert any("**Run**" in note["widgets_values"][0] for note in notes)
+
+
+@every_workflow
+def test_every_node_of_an_example_names_the_pack_that_it_comes_from(path):
+    for node in read(path)["nodes"]:
+        if node["type"] in NOTES:
+            continue
+        properties = node["properties"]
+        assert properties["Node name for S&R"] == node["type"]
+        assert properties["cnr_id"] == ("image-sequence-pack" if is_ours(node) else "comfy-core")
+        assert properties["ver"]
+
+
+@every_workflow
+def test_both_ends_of_every_link_know_of_it(path):
+    workflow = read(path)
+    nodes = {node["id"]: node for node in workflow["nodes"]}
+    assert len(nodes) == len(workflow["nodes"])
+    links = {link[0]: link for link in workflow["links"]}
+    assert len(links) == len(workflow["links"])
+    for number, source, output, target, slot, kind in links.values():
+        start, end = nodes[source]["outputs"][output], nodes[target]["inputs"][slot]
+        assert number in start["links"]
+        assert end["link"] == number
+        assert start["type"] == kind
+        assert end["type"] in (kind, "*")
+    held = [slot["link"] for node in nodes.values() for slot in node.get("inputs", []) if slot.get("link") is not None]
+    given = [link for node in nodes.values() for slot in node.get("outputs", []) for link in slot["links"] or []]
+    assert sorted(held) == sorted(given) == sorted(links)
+    assert max(links, default=0) <= workflow["last_link_id"]
+    assert max(nodes) <= workflow["last_node_id"]
+
+
+@every_workflow
+def test_the_sockets_of_our_nodes_are_those_that_the_nodes_have(path, pack):
+    for node in read(path)["nodes"]:
+        if not is_ours(node):
+            continue
+        cls = pack.NODE_CLASS_MAPPINGS[node["type"]]
+        inputs = inputs_of(pack, node["type"])
+        assert {slot["name"]: slot["type"] for slot in node["inputs"]} == {
+            name: slot_type(kind) for name, (kind, _) in inputs.items()
+        }
+        names = getattr(cls, "RETURN_NAMES", cls.RETURN_TYPES)
+        found = [(slot["name"], slot["type"]) for slot in node["outputs"]]
+        assert found == list(zip(names, cls.RETURN_TYPES, strict=True))
+
+
+@every_workflow
+def test_the_widget_values_of_our_nodes_are_ones_that_the_nodes_take(path, pack):
+    for node in read(path)["nodes"]:
+        if not is_ours(node):
+            continue
+        expected = list(expected_widgets(pack, node["type"]))
+        values = node["widgets_values"]
+        assert len(values) == len(expected), f"{node['type']}: {[name for name, _, _ in expected]}"
+        refused = {
+            name: reason
+            for (name, kind, settings), value in zip(expected, values, strict=True)
+            if (reason := refusal(kind, settings, value))
+        }
+        assert refused == {}
+
+
+@every_workflow
+def test_every_socket_of_our_nodes_that_has_no_widget_and_is_required_is_linked(path, pack):
+    for node in read(path)["nodes"]:
+        if not is_ours(node):
+            continue
+        required = pack.NODE_CLASS_MAPPINGS[node["type"]].INPUT_TYPES()["required"]
+        for slot in node["inputs"]:
+            kind, settings = inputs_of(pack, node["type"])[slot["name"]]
+            if slot["name"] in required and not is_widget(kind, settings):
+                assert slot["link"] is not None, f"{node['type']}.{slot['name']}"
+
+
+@every_workflow
+def test_the_paths_of_an_example_are_ones_that_its_nodes_accept(path, pack, base):
+    for node in read(path)["nodes"]:
+        validate = getattr(pack.NODE_CLASS_MAPPINGS.get(node["type"]), "VALIDATE_INPUTS", None)
+        if validate is None:
+            continue
+        names = [name for name, _, _ in expected_widgets(pack, node["type"])]
+        values = dict(zip(names, node["widgets_values"], strict=True))
+        asked = validate.__func__.__code__.co_varnames[1 : validate.__func__.__code__.co_argcount]
+        assert validate(**{name: values[name] for name in asked}) is True
+
+
+def test_there_is_one_help_page_for_every_node(pack):
+    assert sorted(path.stem for path in PAGES.glob("*.md")) == sorted(pack.NODE_CLASS_MAPPINGS)
+
+
+def section(page: str, title: str) -> str:
+    _, heading, rest = page.partition(f"\n## {title}\n")
+    assert heading, f"no section {title!r}"
+    return rest.partition("\n## ")[0]
+
+
+@every_node
+def test_a_help_page_names_every_input_and_no_other(node_id, pack):
+    text = section((PAGES / f"{node_id}.md").read_text(encoding="utf-8"), "Inputs")
+    inputs = inputs_of(pack, node_id)
+    assert [name for name in inputs if f"- **{name}**" not in text] == []
+    extra = [line for line in text.splitlines() if line.startswith("- **") and line.strip(" -*") not in inputs]
+    assert extra == []
+
+
+@every_node
+def test_a_help_page_tells_about_every_choice_of_a_node(node_id, pack):
+    page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
+    choices = [choice for kind, _ in inputs_of(pack, node_id).values() if isinstance(kind, list) for choice in kind]
+    assert [choice for choice in choices if f"*{choice}*" not in page and f"| {choice} |" not in page] == []
+
+
+@every_node
+def test_a_help_page_names_every_output(node_id, pack):
+    cls = pack.NODE_CLASS_MAPPINGS[node_id]
+    text = section((PAGES / f"{node_id}.md").read_text(encoding="utf-8"), "Outputs")
+    assert [name for name in getattr(cls, "RETURN_NAMES", cls.RETURN_TYPES) if f"- **{name}**" not in text] == []
+    assert text.strip().startswith("None.") == (not cls.RETURN_TYPES)
+
+
+@every_node
+def test_a_help_page_has_an_example_troubles_and_facts(node_id):
+    page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
+    for title in ("Example", "What goes wrong and what to do", "Good to know"):
+        assert section(page, title).strip()
+    assert "<" not in page, "the help panel shows no HTML"

@@ -1,0 +1,190 @@
+"""Which files the widgets of the frame-index and batch savers mean."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+import torch
+
+from io_utils import targets
+from io_utils.filetype import FileType, FileTypeError
+from io_utils.paths import PathError
+from io_utils.pattern import PatternError
+
+from .disk import put, shades, tear
+
+NOW = datetime(2024, 3, 5, 7, 8, 9, tzinfo=timezone.utc)
+PNG, WITH_WORKFLOW, JPG = FileType.PNG, FileType.PNG_WITH_WORKFLOW, FileType.JPG
+
+
+@pytest.fixture
+def output(base: Path) -> Path:
+    (base / "output").mkdir()
+    return base / "output"
+
+
+def frame_7(prefix: str, digits: int = 5, filetype: FileType = PNG, image: torch.Tensor | None = None) -> str:
+    """The path of frame 7 below the output folder."""
+    path = targets.indexed(prefix, digits, filetype, NOW, image).file(7)
+    return path.relative_to(Path.cwd() / "output").as_posix()
+
+
+class TestIndexed:
+    @pytest.mark.parametrize(
+        ("prefix", "file"),
+        [
+            pytest.param("Sequence", "Sequence/Sequence_00007.png", id="a name"),
+            pytest.param("a/b/c", "a/b/c/c_00007.png", id="folders, the last one named twice only"),
+            pytest.param("nest/seq", "nest/seq/seq_00007.png", id="one folder"),
+            pytest.param("a\\b", "a/b/b_00007.png", id="a backslash"),
+            pytest.param("shots/", "shots/shots_00007.png", id="a slash at the end"),
+            pytest.param("./shots", "shots/shots_00007.png", id="a dot in front"),
+            pytest.param("a//b", "a/b/b_00007.png", id="two slashes"),
+            pytest.param("v1.2", "v1.2/v1.2_00007.png", id="a dot in the name"),
+            pytest.param("{0} ## %d", "{0} ## %d/{0} ## %d_00007.png", id="a prefix is no pattern"),
+            pytest.param("naïve 日本", "naïve 日本/naïve 日本_00007.png", id="any script"),
+        ],
+    )
+    def test_is_a_folder_and_files_of_its_name(self, output: Path, prefix: str, file: str) -> None:
+        assert frame_7(prefix) == file
+
+    @pytest.mark.parametrize(
+        ("prefix", "file"),
+        [
+            ("%year%%month%%day%", "20240305/20240305_00007.png"),
+            ("%date:yyyy-MM-dd%/take", "2024-03-05/take/take_00007.png"),
+            ("%hour%%minute%%second%", "070809/070809_00007.png"),
+            ("shot_%width%x%height%", "shot_6x4/shot_6x4_00007.png"),
+        ],
+    )
+    def test_fills_in_tokens(self, output: Path, prefix: str, file: str) -> None:
+        assert frame_7(prefix, image=shades(1)) == file
+
+    @pytest.mark.parametrize(("digits", "file"), [(0, "s/s_7.png"), (1, "s/s_7.png"), (3, "s/s_007.png")])
+    def test_pads(self, output: Path, digits: int, file: str) -> None:
+        assert frame_7("s", digits) == file
+
+    def test_has_the_extension_of_its_file_type(self, output: Path) -> None:
+        assert frame_7("s", filetype=JPG) == "s/s_00007.jpg"
+
+    @pytest.mark.parametrize(
+        "prefix", ["", "/", ".", "./", "a/.", "   ", "..", "../zone", "a/../../b", "/etc/x", "C:x"]
+    )
+    def test_refuses_what_names_no_sequence_in_the_output_folder(self, output: Path, prefix: str) -> None:
+        with pytest.raises(PathError):
+            frame_7(prefix)
+
+    def test_says_what_a_prefix_looks_like(self, output: Path) -> None:
+        with pytest.raises(PathError, match="Sequence"):
+            frame_7("")
+
+    def test_takes_an_absolute_prefix_inside_the_output_folder(self, output: Path) -> None:
+        assert frame_7(f"{output}/a/b") == "a/b/b_00007.png"
+
+
+class TestIndexedFrame:
+    def test_is_the_one_image_under_its_number(self, output: Path) -> None:
+        frame = targets.indexed_frame("s", 5, PNG, NOW, 7, shades(10))
+
+        assert (frame.number, frame.path) == (7, output / "s" / "s_00007.png")
+        assert torch.equal(frame.image, shades(10)[0])
+
+    def test_may_have_been_left_unrendered(self, output: Path) -> None:
+        assert targets.indexed_frame("s", 5, PNG, NOW, 7, None).image is None
+
+    @pytest.mark.parametrize("count", [0, 2, 3])
+    def test_of_a_batch_is_an_error_that_names_the_node_for_batches(self, output: Path, count: int) -> None:
+        with pytest.raises(ValueError, match=rf"7.*{count} images.*Save Image Sequence \(Batch\)"):
+            targets.indexed_frame("s", 5, PNG, NOW, 7, shades(*range(count)))
+
+
+class TestIndexedIsSaved:
+    def test_tells_whether_the_frame_is_on_disk(self, output: Path) -> None:
+        put(output / "s" / "s_00007.png")
+
+        saved = [targets.indexed_is_saved("s", 5, PNG, NOW, number) for number in (6, 7, 8)]
+
+        assert saved == [False, True, False]
+
+    def test_takes_a_torn_frame_for_none(self, output: Path) -> None:
+        tear(put(output / "s" / "s_00007.png"))
+
+        assert not targets.indexed_is_saved("s", 5, PNG, NOW, 7)
+
+    @pytest.mark.parametrize("token", ["%width%", "%height%"])
+    def test_does_not_know_where_only_the_image_tells(self, output: Path, token: str) -> None:
+        put(output / "s_0" / "s_0_00007.png")
+
+        assert not targets.indexed_is_saved(f"s_{token}", 5, PNG, NOW, 7)
+
+
+class TestBatch:
+    def test_counts_on_from_the_start(self, output: Path) -> None:
+        sequence, _ = targets.batch_sequence("f_##.png", PNG)
+
+        frames = targets.batch(sequence, 8, [shades(10, 20), shades(30), shades(40, 50)])
+
+        assert [frame.number for frame in frames] == [8, 9, 10, 11, 12]
+        assert [int(frame.image.max() * 255) for frame in frames] == [10, 20, 30, 40, 50]
+
+    def test_of_one_needs_no_number(self, output: Path) -> None:
+        sequence, _ = targets.batch_sequence("still.png", PNG)
+
+        assert [frame.path for frame in targets.batch(sequence, 8, [shades(10)])] == [output / "still.png"]
+
+    @pytest.mark.parametrize("batches", [[shades(1, 2)], [shades(1), shades(2)]], ids=["a batch", "a list"])
+    def test_of_several_needs_a_number(self, output: Path, batches: list[torch.Tensor]) -> None:
+        sequence, _ = targets.batch_sequence("still.png", PNG)
+
+        with pytest.raises(PatternError, match=r"2 frames.*still_\{:06d\}\.png"):
+            targets.batch(sequence, 0, batches)
+
+    def test_may_be_empty(self, output: Path) -> None:
+        assert targets.batch(targets.batch_sequence("f_#.png", PNG)[0], 0, [torch.zeros(0, 4, 6, 3)]) == []
+
+
+class TestBatchSequence:
+    @pytest.mark.parametrize(
+        ("text", "filetype", "file", "kind"),
+        [
+            pytest.param("./frame{:06d}.png", WITH_WORKFLOW, "frame000007.png", WITH_WORKFLOW, id="the default"),
+            pytest.param("f_%04d.png", PNG, "f_0007.png", PNG, id=".png leaves the choice about the workflow"),
+            pytest.param("f_####.jpg", WITH_WORKFLOW, "f_0007.jpg", JPG, id=".jpg decides"),
+            pytest.param("f_####.jpeg", PNG, "f_0007.jpeg", JPG, id=".jpeg decides"),
+            pytest.param("f_####.png", JPG, "f_0007.png", WITH_WORKFLOW, id=".png decides"),
+            pytest.param("f_####.PNG", PNG, "f_0007.PNG", PNG, id="in capitals"),
+            pytest.param("f_####", JPG, "f_0007.jpg", JPG, id="no extension leaves it all"),
+            pytest.param("shot.####", PNG, "shot.0007.png", PNG, id="what stands before the number is no extension"),
+            pytest.param("v1.2/####", PNG, "v1.2/0007.png", PNG, id="nor is a dot in a folder"),
+            pytest.param("####/beauty", PNG, "0007/beauty.png", PNG, id="a folder for each frame"),
+        ],
+    )
+    def test_is_named_by_the_pattern(
+        self, output: Path, text: str, filetype: FileType, file: str, kind: FileType
+    ) -> None:
+        sequence, found = targets.batch_sequence(text, filetype)
+
+        assert (sequence.file(7), found) == (output / file, kind)
+
+    @pytest.mark.parametrize("text", ["f_####.exr", "f_####.webp", "f_####.tif", "f_####.part"])
+    def test_of_another_type_is_an_error_that_names_those_there_are(self, output: Path, text: str) -> None:
+        with pytest.raises(FileTypeError, match=r"\.png.*\.jpg"):
+            targets.batch_sequence(text, PNG)
+
+    @pytest.mark.parametrize("text", ["", ".png", "a/", "a/.png", "/", "./"])
+    def test_of_no_name_is_an_error(self, output: Path, text: str) -> None:
+        with pytest.raises((PathError, PatternError), match="Write"):
+            targets.batch_sequence(text, PNG)
+
+    @pytest.mark.parametrize("text", ["####", "a/####.png", "#.jpg"])
+    def test_of_nothing_but_a_number_is_fine(self, output: Path, text: str) -> None:
+        targets.batch_sequence(text, PNG)
+
+    @pytest.mark.parametrize(
+        "text", ["../f_##.png", "/etc/f_##.png", "a/../../f_##.png", "##/../../f.png", "C:\\f##.png"]
+    )
+    def test_elsewhere_is_refused(self, output: Path, text: str) -> None:
+        with pytest.raises(PathError):
+            targets.batch_sequence(text, PNG)

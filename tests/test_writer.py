@@ -1,0 +1,557 @@
+"""Many frames -> many files: which are written, which are kept, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from io_utils.filetype import FileType
+from io_utils.paths import PathError
+from io_utils.pattern import FramePattern
+from io_utils.sequence import Sequence
+from io_utils.writer import Frame, FrameExistsError, FrameWriteError, OnExisting, is_saved, save, summary
+
+from .disk import Fails, InterruptProcessingException, cancel_at, noise, on_disk, put, shades, tear, two_workers
+
+OVERWRITE, SKIP, ERROR, KEEP_BOTH = OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR, OnExisting.KEEP_BOTH
+TEXT = {"prompt": "{}"}
+
+needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
+
+
+@pytest.fixture
+def output(base: Path) -> Path:
+    (base / "output").mkdir()
+    return base / "output"
+
+
+def sequence(pattern: str = "f_{:04d}.png") -> Sequence:
+    return Sequence.locate(FramePattern.parse(pattern), "output", write=True)
+
+
+def frames(*values: int, start: int = 0, pattern: str = "f_{:04d}.png") -> list[Frame]:
+    return [Frame(sequence(pattern), number, image) for number, image in enumerate(shades(*values), start)]
+
+
+def written(items: list[Frame], on_existing: OnExisting = OVERWRITE, filetype: FileType = FileType.PNG) -> list[str]:
+    """The names of the files that a save wrote."""
+    return [saved.path.name for saved in save(items, filetype, TEXT, on_existing) if saved.written]
+
+
+class TestFrames:
+    def test_are_all_there_in_order_with_the_pixels_they_had(self, output: Path) -> None:
+        pixels = [noise(seed=seed) for seed in range(20)]
+        items = [Frame(sequence(), n, torch.from_numpy(p / np.float32(255))) for n, p in enumerate(pixels)]
+
+        saved = save(items, FileType.PNG, TEXT, OVERWRITE)
+
+        assert [item.path for item in saved] == [output / f"f_{n:04d}.png" for n in range(20)]
+        assert [item.number for item in saved] == list(range(20))
+        assert all(item.written for item in saved)
+        for n, expected in enumerate(pixels):
+            with Image.open(output / f"f_{n:04d}.png") as image:
+                np.testing.assert_array_equal(np.asarray(image), expected)
+
+    def test_may_be_none(self, output: Path) -> None:
+        assert save([], FileType.PNG, TEXT, OVERWRITE) == []
+        assert on_disk(output) == {}
+
+    def test_may_be_of_different_sizes(self, output: Path) -> None:
+        items = [Frame(sequence(), n, shades(n, height=2 + n, width=9 - n)[0]) for n in range(3)]
+        save(items, FileType.PNG, TEXT, OVERWRITE)
+
+        assert on_disk(output) == {"f_0000.png": 0, "f_0001.png": 1, "f_0002.png": 2}
+
+    def test_of_two_sequences_can_be_saved_in_one_run(self, output: Path) -> None:
+        save(frames(1, 2, pattern="a/f_#.png") + frames(3, 4, pattern="b/f_#.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert on_disk(output) == {"a/f_0.png": 1, "a/f_1.png": 2, "b/f_0.png": 3, "b/f_1.png": 4}
+
+    def test_go_into_folders_of_their_own_where_the_pattern_says_so(self, output: Path) -> None:
+        save(frames(1, 2, pattern="shot/####/beauty.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert on_disk(output) == {"shot/0000/beauty.png": 1, "shot/0001/beauty.png": 2}
+
+    def test_with_one_path_for_two_of_them_are_refused_before_anything_is_written(self, output: Path) -> None:
+        items = [*frames(1, 2), *frames(3, start=1)]
+
+        with pytest.raises(ValueError, match=r"frame 1, '.*f_0001\.png'.*Save Image Sequence \(Batch\)"):
+            save(items, FileType.PNG, TEXT, OVERWRITE)
+        assert on_disk(output) == {}
+
+    @pytest.mark.parametrize(
+        ("image", "fact"),
+        [
+            pytest.param(torch.zeros(4, 6, 5), "(4, 6, 5)", id="five channels"),
+            pytest.param(torch.zeros(4, 6), "(4, 6)", id="no channels"),
+            pytest.param(torch.zeros(0, 6, 3), "(0, 6, 3)", id="no rows"),
+            pytest.param(torch.zeros(4, 6, 3, dtype=torch.uint8), "uint8", id="integers"),
+        ],
+    )
+    def test_that_are_no_images_are_named(self, output: Path, image: torch.Tensor, fact: str) -> None:
+        with pytest.raises(ValueError, match="Frame 7") as caught:
+            save([Frame(sequence(), 7, image)], FileType.PNG, TEXT, OVERWRITE)
+
+        assert fact in str(caught.value)
+        assert on_disk(output) == {}
+
+    @pytest.mark.parametrize("on_existing", [OVERWRITE, SKIP, KEEP_BOTH])
+    def test_that_nobody_rendered_are_kept_if_they_are_on_disk(self, output: Path, on_existing: OnExisting) -> None:
+        put(output / "f_0007.png", 70)
+        unrendered = Frame(sequence(), 7)
+
+        (saved,) = save([unrendered], FileType.PNG, TEXT, on_existing)
+
+        assert (saved.number, saved.written, saved.path) == (7, False, output / "f_0007.png")
+        assert on_disk(output) == {"f_0007.png": 70}
+
+    @pytest.mark.parametrize("state", ["gone", "torn"])
+    def test_that_nobody_rendered_and_that_are_gone_are_named(self, output: Path, state: str) -> None:
+        if state == "torn":
+            tear(put(output / "f_0007.png"))
+
+        with pytest.raises(FileNotFoundError, match=r"[Ff]rame 7 .*f_0007\.png'.*[Qq]ueue"):
+            save([Frame(sequence(), 7)], FileType.PNG, TEXT, SKIP)
+
+
+class TestAFrameThatIsOnDisk:
+    @pytest.fixture(autouse=True)
+    def _old_take(self, output: Path) -> None:
+        put(output / "f_0001.png", 10)
+        put(output / "f_0002.png", 20)
+
+    def test_is_replaced_under_overwrite(self, output: Path) -> None:
+        assert written(frames(100, 101, 102, 103)) == ["f_0000.png", "f_0001.png", "f_0002.png", "f_0003.png"]
+        assert on_disk(output) == {"f_0000.png": 100, "f_0001.png": 101, "f_0002.png": 102, "f_0003.png": 103}
+
+    def test_is_kept_under_skip(self, output: Path) -> None:
+        assert written(frames(100, 101, 102, 103), SKIP) == ["f_0000.png", "f_0003.png"]
+        assert on_disk(output) == {"f_0000.png": 100, "f_0001.png": 10, "f_0002.png": 20, "f_0003.png": 103}
+
+    @pytest.mark.parametrize("keep", [0, 20, -1], ids=["empty", "its head only", "all but one byte"])
+    def test_is_written_again_under_skip_if_it_is_torn(self, output: Path, keep: int) -> None:
+        tear(output / "f_0001.png", keep)
+
+        assert written(frames(100, 101, 102), SKIP) == ["f_0000.png", "f_0001.png"]
+        assert on_disk(output) == {"f_0000.png": 100, "f_0001.png": 101, "f_0002.png": 20}
+
+    def test_is_an_error_under_error_that_names_all_of_them(self, output: Path) -> None:
+        with pytest.raises(FrameExistsError, match=r"frames 1-2 .*f_0001\.png'.*skip.*overwrite") as caught:
+            save(frames(100, 101, 102, 103), FileType.PNG, TEXT, ERROR)
+
+        assert (caught.value.frames, caught.value.path) == ([1, 2], output / "f_0001.png")
+        assert on_disk(output) == {"f_0001.png": 10, "f_0002.png": 20}
+
+    def test_is_an_error_under_error_before_any_frame_is_encoded(self, output: Path) -> None:
+        """Frame 0 is no image at all: that would be noticed when it is encoded."""
+        items = [Frame(sequence(), 0, torch.zeros(4, 6, 5)), *frames(101, start=1)]
+
+        with pytest.raises(FrameExistsError):
+            save(items, FileType.PNG, TEXT, ERROR)
+
+    def test_of_another_frame_is_no_error_under_error(self, output: Path) -> None:
+        assert written(frames(103, 104, start=3), ERROR) == ["f_0003.png", "f_0004.png"]
+
+    def test_is_kept_under_keep_both_and_the_new_one_goes_beside_it(self, output: Path) -> None:
+        assert written(frames(100, 101, 102), KEEP_BOTH) == ["f_0000.png", "f_0001-0.png", "f_0002-0.png"]
+        assert written(frames(200, 201, 202), KEEP_BOTH) == ["f_0000-0.png", "f_0001-1.png", "f_0002-1.png"]
+        assert on_disk(output) == {
+            "f_0000.png": 100,
+            "f_0000-0.png": 200,
+            "f_0001.png": 10,
+            "f_0001-0.png": 101,
+            "f_0001-1.png": 201,
+            "f_0002.png": 20,
+            "f_0002-0.png": 102,
+            "f_0002-1.png": 202,
+        }
+
+    @pytest.mark.parametrize("on_existing", list(OnExisting))
+    def test_and_really_a_folder_is_left_alone(self, output: Path, on_existing: OnExisting) -> None:
+        (output / "f_0007.png").mkdir()
+
+        if on_existing is KEEP_BOTH:
+            assert written(frames(107, start=7), on_existing) == ["f_0007-0.png"]
+        else:
+            with pytest.raises(OSError, match=r"f_0007\.png"):
+                save(frames(107, start=7), FileType.PNG, TEXT, on_existing)
+        assert (output / "f_0007.png").is_dir()
+        assert not list(output.glob(".*"))
+
+    @needs_links
+    def test_and_is_a_link_is_replaced_and_never_written_through(self, output: Path, base: Path) -> None:
+        precious = put(base / "precious.png", 1)
+        (output / "f_0003.png").symlink_to(precious)
+
+        save(frames(103, start=3), FileType.PNG, TEXT, OVERWRITE)
+
+        assert on_disk(output)["f_0003.png"] == 103
+        assert not (output / "f_0003.png").is_symlink()
+        assert on_disk(base)["precious.png"] == 1
+
+    @needs_links
+    @pytest.mark.parametrize("on_existing", [SKIP, ERROR, KEEP_BOTH])
+    def test_and_is_a_link_to_nothing_brings_nothing_into_being_elsewhere(
+        self, output: Path, base: Path, on_existing: OnExisting
+    ) -> None:
+        (output / "f_0003.png").symlink_to(base / "elsewhere.png")
+
+        try:
+            save(frames(103, start=3), FileType.PNG, TEXT, on_existing)
+        except (OSError, PathError) as error:
+            assert "f_0003.png" in str(error)  # noqa: PT017 either way is right, as long as nothing is written through
+        assert not (base / "elsewhere.png").exists()
+
+
+class TestWhereFilesMayBe:
+    @needs_links
+    @pytest.mark.parametrize("on_existing", list(OnExisting))
+    def test_a_folder_that_leads_out_is_refused_before_any_frame_is_written(
+        self, output: Path, base: Path, on_existing: OnExisting
+    ) -> None:
+        (base / "elsewhere").mkdir()
+        (output / "0003").symlink_to(base / "elsewhere", target_is_directory=True)
+
+        with pytest.raises(PathError, match=r"0003.*outside"):
+            save(frames(0, 1, 2, 3, 4, pattern="####/f.png"), FileType.PNG, TEXT, on_existing)
+        assert on_disk(base) == {}
+
+    @needs_links
+    def test_a_folder_that_leads_out_is_refused_even_when_it_was_a_folder_before(
+        self, output: Path, base: Path
+    ) -> None:
+        """Single frames are saved run by run, and anything may happen to the folder in between."""
+        items = frames(1, 2, pattern="shot/f_#.png")
+        save(items[:1], FileType.PNG, TEXT, OVERWRITE)
+        (output / "shot").rename(base / "elsewhere")
+        (output / "shot").symlink_to(base / "elsewhere", target_is_directory=True)
+
+        with pytest.raises(PathError):
+            save(items[1:], FileType.PNG, TEXT, OVERWRITE)
+        assert on_disk(base / "elsewhere") == {"f_0.png": 1}
+
+
+class TestNotANumber:
+    def test_is_saved_as_0_and_one_warning_names_all_frames(
+        self, output: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        batch = shades(50, 50, 50, 50)
+        batch[1, 0, 0, 0] = batch[3, 2, 2, 1] = batch[3, 2, 2, 2] = torch.nan
+        items = [Frame(sequence(), number, image) for number, image in enumerate(batch)]
+
+        with caplog.at_level(logging.WARNING):
+            save(items, FileType.PNG, TEXT, OVERWRITE)
+
+        (record,) = caplog.records
+        assert record.levelno == logging.WARNING
+        assert "1,3" in record.getMessage()
+        assert "3 values" in record.getMessage()
+        with Image.open(output / "f_0003.png") as image:
+            pixels = np.asarray(image)
+        assert pixels[2, 2].tolist() == [50, 0, 0]
+        assert pixels[0, 0].tolist() == [50, 50, 50]
+
+    def test_is_told_from_infinity(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
+        image = shades(50)[0]
+        image[0, 0] = torch.tensor([torch.inf, -torch.inf, 300.0])
+
+        with caplog.at_level(logging.WARNING):
+            save([Frame(sequence(), 0, image)], FileType.PNG, TEXT, OVERWRITE)
+
+        assert caplog.records == []
+        with Image.open(output / "f_0000.png") as saved:
+            assert np.asarray(saved)[0, 0].tolist() == [255, 0, 255]
+
+
+@pytest.fixture(params=["os.fsync", "os.replace"])
+def full_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Fails]:
+    """Makes a disk that is full from the k-th write on: noticed when data go to disk, or when they get their name."""
+    name = request.param.partition(".")[2]
+
+    def fill(k: int) -> Fails:
+        failing = Fails(getattr(os, name), lambda call, *_: call >= k)
+        monkeypatch.setattr(os, name, failing)
+        return failing
+
+    return fill
+
+
+class TestAFullDisk:
+    def test_leaves_earlier_frames_whole_later_ones_absent_and_no_part_files(
+        self, output: Path, full_disk: Callable[[int], Fails], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+        failing = full_disk(3)
+
+        with pytest.raises(FrameWriteError, match=r"frame 3 .*No space left.*f_0003\.png") as caught:
+            save(frames(*range(100, 110)), FileType.PNG, TEXT, OVERWRITE)
+
+        assert failing.fired
+        assert (caught.value.frame, caught.value.path) == (3, output / "f_0003.png")
+        assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(output / "f_0003.png"))
+        assert on_disk(output) == {"f_0000.png": 100, "f_0001.png": 101, "f_0002.png": 102}
+
+    def test_leaves_old_frames_as_they_were(self, output: Path, full_disk: Callable[[int], Fails]) -> None:
+        for number in range(4):
+            put(output / f"f_{number:04d}.png", number)
+        old = {path.name: path.read_bytes() for path in output.iterdir()}
+        failing = full_disk(0)
+
+        with pytest.raises(FrameWriteError):
+            save(frames(100, 101, 102, 103), FileType.PNG, TEXT, OVERWRITE)
+
+        assert failing.fired
+        assert {path.name: path.read_bytes() for path in output.iterdir()} == old
+
+    @pytest.mark.parametrize("on_existing", [SKIP, ERROR, KEEP_BOTH])
+    def test_is_an_error_under_every_policy(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, on_existing: OnExisting
+    ) -> None:
+        failing = Fails(os.fsync, lambda call, *_: call == 0)
+        monkeypatch.setattr(os, "fsync", failing)
+
+        with pytest.raises(FrameWriteError) as caught:
+            save(frames(100), FileType.PNG, TEXT, on_existing)
+
+        assert failing.fired == 1
+        assert caught.value.errno == errno.ENOSPC
+        assert on_disk(output) == {}
+
+    def test_is_told_of_the_first_frame_that_is_not_there_whichever_failed_first(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Frames are written side by side. "The frames before it are whole" must be true of the frame that is named."""
+        two_workers(monkeypatch)
+        later_failed, run_ends = threading.Event(), threading.Event()
+        shutdown = ThreadPoolExecutor.shutdown
+
+        def full(_call: int, _part: Path, path: Path) -> bool:
+            if path.name == "f_0004.png":
+                assert later_failed.wait(10)
+                run_ends.wait(0.3)  # if frame 5 ends it; a run that waits for frame 4 as well takes its time
+            elif path.name == "f_0005.png":
+                later_failed.set()
+            return path.name in ("f_0004.png", "f_0005.png")
+
+        monkeypatch.setattr(ThreadPoolExecutor, "shutdown", lambda *a, **k: (run_ends.set(), shutdown(*a, **k))[1])
+        failing = Fails(os.replace, full)
+        monkeypatch.setattr(os, "replace", failing)
+
+        with pytest.raises(FrameWriteError) as caught:
+            save(frames(*range(100, 110)), FileType.PNG, TEXT, OVERWRITE)
+
+        assert failing.fired == 2
+        assert not (output / "f_0004.png").exists()
+        assert caught.value.frame == 4
+
+    def test_that_has_room_again_is_filled_up_by_the_next_run(
+        self, output: Path, full_disk: Callable[[int], Fails], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context():
+            failing = full_disk(2)
+            with pytest.raises(FrameWriteError):
+                save(frames(100, 101, 102, 103), FileType.PNG, TEXT, OVERWRITE)
+            assert failing.fired
+        monkeypatch.undo()
+        monkeypatch.chdir(output.parent)
+
+        save(frames(200, 201, 202, 203), FileType.PNG, TEXT, SKIP)
+
+        assert len(on_disk(output)) == 4
+        assert "torn" not in on_disk(output).values()
+
+
+def test_a_folder_that_is_a_file_is_an_error_that_names_frame_and_path(output: Path) -> None:
+    (output / "shot").write_text("notes")
+
+    with pytest.raises(FrameWriteError, match=r"frame 7 .*Not a directory.*f_7\.png"):
+        save(frames(1, start=7, pattern="shot/f_#.png"), FileType.PNG, TEXT, OVERWRITE)
+
+
+class TestCancel:
+    def test_leaves_finished_frames_whole_and_writes_no_more(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        two_workers(monkeypatch)
+        asked = cancel_at(3, monkeypatch)
+
+        with pytest.raises(InterruptProcessingException):
+            save(frames(*range(40)), FileType.PNG, TEXT, OVERWRITE)
+
+        assert asked[-1] == 3
+        found = on_disk(output)
+        assert 2 <= len(found) <= 6
+        assert found == {f"f_{n:04d}.png": n for n in range(len(found))}
+
+    def test_before_the_first_frame_writes_nothing(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        cancel_at(0, monkeypatch)
+
+        with pytest.raises(InterruptProcessingException):
+            save(frames(1, 2), FileType.PNG, TEXT, OVERWRITE)
+        assert on_disk(output) == {}
+
+    def test_is_asked_for_in_the_main_thread_only(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In a worker the question would use up the flag, and the main thread would go on."""
+        threads = set()
+        asked = cancel_at(-1, monkeypatch)
+        management = __import__("sys").modules["comfy.model_management"]
+        ask = management.throw_exception_if_processing_interrupted
+        monkeypatch.setattr(
+            management,
+            "throw_exception_if_processing_interrupted",
+            lambda: (threads.add(threading.current_thread()), ask())[1],
+        )
+
+        save(frames(*range(8)), FileType.PNG, TEXT, OVERWRITE)
+
+        assert asked
+        assert threads == {threading.main_thread()}
+
+
+PART = ".{}.0123456789ab.part"
+
+
+class TestWhatAKilledRunLeft:
+    def test_is_removed_by_the_next_run_over_that_sequence_and_nothing_else_is(self, output: Path) -> None:
+        ours = ["f_0000.png", "f_0099.png", "f_0007-0.png", "f_12345.png"]
+        others = ["g_0000.png", "f_0000.jpg", "f_1.png"]
+        for name in (*ours, *others):
+            (output / PART.format(name)).write_bytes(b"half a frame")
+        (output / "notes.part").write_bytes(b"mine")
+
+        save(frames(1, 2), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == sorted([*map(PART.format, others), "notes.part", "f_0000.png", "f_0001.png"])
+
+    def test_is_removed_from_every_folder_of_the_sequence(self, output: Path) -> None:
+        for folder in ("0000", "0001"):
+            (output / folder).mkdir()
+            (output / folder / PART.format("f.png")).write_bytes(b"half a frame")
+
+        save(frames(1, 2, pattern="####/f.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == ["0000/f.png", "0001/f.png"]
+
+    def test_is_removed_by_a_run_of_one_frame(self, output: Path) -> None:
+        (output / PART.format("f_0003.png")).write_bytes(b"half a frame")
+
+        save(frames(1), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == ["f_0000.png"]
+
+    def test_is_removed_where_the_file_has_no_frame_number(self, output: Path) -> None:
+        (output / PART.format("still.png")).write_bytes(b"half a frame")
+
+        save(frames(1, pattern="still.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == ["still.png"]
+
+
+class TestManyWriters:
+    @pytest.mark.parametrize("on_existing", [OVERWRITE, SKIP, KEEP_BOTH])
+    def test_of_the_same_frames_lose_none(self, output: Path, on_existing: OnExisting) -> None:
+        start, failures = threading.Barrier(8), []
+
+        def write(value: int) -> None:
+            start.wait()
+            try:
+                save(frames(*[value] * 5), FileType.PNG, TEXT, on_existing)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=write, args=(value,)) for value in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert failures == []
+        found = on_disk(output)
+        names = {f"f_{n:04d}" for n in range(5)}
+        if on_existing is KEEP_BOTH:
+            takes = ["", *(f"-{take}" for take in range(7))]
+            assert set(found) == {f"{name}{take}.png" for name in names for take in takes}
+            for name in names:
+                assert sorted(found[f"{name}{take}.png"] for take in takes) == list(range(8))
+        else:
+            assert set(found) == {f"{name}.png" for name in names}
+            assert "torn" not in found.values()
+
+    def test_under_error_leave_each_frame_to_one_of_them(self, output: Path) -> None:
+        start, outcomes = threading.Barrier(8), []
+
+        def write(value: int) -> None:
+            start.wait()
+            try:
+                save(frames(value), FileType.PNG, TEXT, ERROR)
+            except FrameExistsError as error:
+                outcomes.append(error.frames)
+            else:
+                outcomes.append(value)
+
+        threads = [threading.Thread(target=write, args=(value,)) for value in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        (winner,) = [outcome for outcome in outcomes if outcome != [0]]
+        assert len(outcomes) == 8
+        assert on_disk(output) == {"f_0000.png": winner}
+
+
+class TestIsSaved:
+    @pytest.mark.parametrize("name", ["f_####.png", "f_####.jpg"])
+    def test_a_whole_file_is(self, output: Path, name: str) -> None:
+        put(sequence(name).file(3))
+
+        assert [is_saved(sequence(name), number) for number in (2, 3)] == [False, True]
+
+    @pytest.mark.parametrize("keep", [0, 8, 20, -12, -1])
+    @pytest.mark.parametrize("name", ["f_####.png", "f_####.jpg"])
+    def test_a_torn_one_is_not(self, output: Path, name: str, keep: int) -> None:
+        tear(put(sequence(name).file(3)), keep)
+
+        assert not is_saved(sequence(name), 3)
+
+    def test_a_folder_is_not(self, output: Path) -> None:
+        (output / "f_0003.png").mkdir()
+
+        assert not is_saved(sequence(), 3)
+
+    @needs_links
+    def test_a_file_outside_is_refused(self, output: Path, base: Path) -> None:
+        (output / "f_0003.png").symlink_to(put(base / "elsewhere.png"))
+
+        with pytest.raises(PathError, match=r"f_0003\.png"):
+            is_saved(sequence(), 3)
+
+
+class TestSummary:
+    def test_says_what_was_written_and_where(self, output: Path) -> None:
+        saved = save(frames(1, 2, 3, start=5), FileType.PNG, TEXT, OVERWRITE)
+
+        assert summary(saved) == f"Saved frames 5-7: {output.as_posix()}/f_{{:04d}}.png"
+
+    def test_says_what_was_kept(self, output: Path) -> None:
+        put(output / "f_0001.png")
+        saved = save(frames(1, 2, 3), FileType.PNG, TEXT, SKIP)
+
+        first, second = summary(saved).splitlines()
+        assert "Saved" in first
+        assert "0,2" in first
+        assert "Kept" in second
+        assert "frame 1" in second
+
+    def test_says_when_there_was_nothing_to_do(self) -> None:
+        assert summary([]) == "Saved nothing"
