@@ -141,8 +141,9 @@ class TestBatch:
         with pytest.raises(PatternError, match=r"2 frames.*still_\{:06d\}\.png"):
             targets.batch(sequence, 0, batches)
 
-    def test_may_be_empty(self, output: Path) -> None:
-        assert targets.batch(targets.batch_sequence("f_#.png", PNG)[0], 0, [torch.zeros(0, 4, 6, 3)]) == []
+    def test_of_no_images_is_an_error(self, output: Path) -> None:
+        with pytest.raises(ValueError, match=r"no image to save to .*f_\{:01d\}\.png"):
+            targets.batch(targets.batch_sequence("f_#.png", PNG)[0], 0, [torch.zeros(0, 4, 6, 3)])
 
 
 class TestBatchSequence:
