@@ -9,11 +9,9 @@ import subprocess
 import sys
 import threading
 import zlib
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import png
 import pytest
@@ -55,6 +53,22 @@ def png16(pixels: np.ndarray, **options: Any) -> bytes:
         buffer, list(itertools.chain.from_iterable(rows))
     )
     return buffer.getvalue()
+
+
+def tiff16(pixels: np.ndarray, *, tiled: bool = False, deflate: bool = False) -> bytes:
+    """A 16-bit RGB TIFF by the book (TIFF 6.0, sections 2, 6 and 15): one strip, or one tile of 16 x 16."""
+    height, width = pixels.shape[:2]
+    samples = np.zeros((16, 16, 3), "<u2") if tiled else np.zeros((height, width, 3), "<u2")
+    samples[:height, :width] = pixels
+    data = zlib.compress(samples.tobytes()) if deflate else samples.tobytes()
+    bits = 8 + len(data) + len(data) % 2
+    layout = {322: 16, 323: 16, 324: 8, 325: len(data)} if tiled else {273: 8, 278: height, 279: len(data)}
+    tags = {256: width, 257: height, 258: bits, 259: 8 if deflate else 1, 262: 2, 277: 3} | layout
+    directory = struct.pack("<H", len(tags))
+    for tag, value in sorted(tags.items()):
+        directory += struct.pack("<HHII", tag, 3, 3, value) if tag == 258 else struct.pack("<HHII", tag, 4, 1, value)
+    head = b"II*\0" + struct.pack("<I", bits + 6)
+    return head + data.ljust(bits - 8, b"\0") + struct.pack("<3H", 16, 16, 16) + directory + bytes(4)
 
 
 def noise16(channels: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
@@ -209,14 +223,49 @@ class TestSixteenBits:
 
         np.testing.assert_array_equal(decode.decode(data), pixels)
 
-    def test_of_a_colour_tiff_are_all_there(self) -> None:
+    @pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])
+    @pytest.mark.parametrize("deflate", [False, True], ids=["", "deflated"])
+    def test_of_a_colour_tiff_are_all_there_or_refused(self, tiled: bool, deflate: bool) -> None:
+        """Black pixels for tiles that a decoder does not know would be an invented frame."""
         pixels = noise16(3)
-        encoder = av.CodecContext.create("tiff", "w")
-        encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "rgb48le"
-        encoder.time_base = Fraction(1, 25)
-        (packet,) = encoder.encode(av.VideoFrame.from_ndarray(pixels, "rgb48le"))
+        data = tiff16(pixels, tiled=tiled, deflate=deflate)
+        with Image.open(io.BytesIO(data)) as judge:
+            np.testing.assert_array_equal(np.asarray(judge), pixels >> 8)
 
-        np.testing.assert_array_equal(decode.decode(bytes(packet)), pixels)
+        try:
+            decoded = decode.decode(data)
+        except BrokenImageError as error:
+            assert tiled
+            assert "til" in str(error)  # noqa: PT017 it says why
+        else:
+            np.testing.assert_array_equal(decoded, pixels)
+
+    @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+    @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+    def test_of_a_colour_tiff_cut_short_are_an_error(self, part: float) -> None:
+        data = tiff16(noise16(3))
+
+        with pytest.raises(BrokenImageError):
+            decode.decode(data[: int(len(data) * part)])
+
+    def test_of_a_colour_tiff_whose_compressed_samples_are_damaged_are_an_error(self) -> None:
+        data = bytearray(tiff16(noise16(3), deflate=True))
+        data[len(data) // 2] ^= 0xFF
+
+        with pytest.raises(BrokenImageError):
+            decode.decode(bytes(data))
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_of_a_colour_png_are_turned(self, orientation: int) -> None:
+        pixels = noise16(3)
+        with Image.open(
+            io.BytesIO(file_of(Image.fromarray((pixels >> 8).astype(np.uint8)), exif=exif(orientation)))
+        ) as judge:
+            expected = np.asarray(ImageOps.exif_transpose(judge))
+
+        decoded = decode.decode(with_chunk(png16(pixels), b"eXIf", exif(orientation)))
+
+        np.testing.assert_array_equal(decoded >> 8, expected)
 
 
 def test_pixels_that_integers_do_not_hold_are_refused_rather_than_changed() -> None:
