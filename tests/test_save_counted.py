@@ -240,7 +240,7 @@ class TestFiles:
         [{"directory_path": "../zone"}, {"directory_path": "/etc"}, {"prefix": "../../zone"}, {"prefix": "/z"}],
     )
     def test_elsewhere_are_refused(self, node: Any, output: Path, base: Path, inputs: dict[str, str]) -> None:
-        with pytest.raises(ValueError, match="Write"):
+        with pytest.raises(ValueError, match=r"The path .*(Write|operator)"):
             save(node, counter(3), shades(50), **inputs)
         assert on_disk(base) == {}
 

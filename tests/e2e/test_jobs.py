@@ -175,3 +175,52 @@ def test_help_pages_are_served_for_every_node(comfyui):
     assert len(nodes) == 7
     for name in nodes:
         assert comfyui.server.get(f"/extensions/image-sequence-pack/docs/{name}.md")
+
+
+class TestPromptsOfEarlierPacks:
+    """Their inputs, values and defaults, with class_type alone changed."""
+
+    MAKE = ("ProbeCostly", {"frame": 3, "count": 1, "width": 32, "height": 24, "seed": 5})
+
+    def test_mtb_save_image_sequence(self, comfyui):
+        inputs = {"images": ["make", 0], "filename_prefix": "Sequence", "current_frame": 12}
+        comfyui.run(make=self.MAKE, save=("ImageSequenceSaveFrame", inputs))
+        assert (comfyui.output / "Sequence/Sequence_00012.png").is_file()
+
+    def test_dream_frame_counter_and_saver_with_the_output_folder_written_out(self, comfyui):
+        count = {"frame_index": 0, "total_frames": 100, "frames_per_second": 25}
+        save = {
+            "directory_path": str(comfyui.output / "dream"),
+            "prefix": "frame",
+            "digits": 5,
+            "at_end": "stop output",
+        }
+        links = {"frame_counter": ["count", 0], "image": ["make", 0], "filetype": EMBEDDED}
+        comfyui.run(
+            count=("ImageSequenceFrameCounter", count),
+            make=self.MAKE,
+            save=("ImageSequenceSaveCounted", {**save, **links}),
+        )
+        where = {"directory_path": str(comfyui.output / "dream"), "pattern": "*", "indexing": "numeric"}
+        shown = comfyui.run(
+            count=("ImageSequenceFrameCounterFromDirectory", {**where, "total_frames": 100, "frames_per_second": 30}),
+            show=("PreviewAny", {"source": ["count", 1]}),
+        )
+        assert (comfyui.output / "dream/frame_00000.png").is_file()
+        assert shown["show"]["text"] == ["1"]
+
+    def test_jw_batch_save_and_load(self, comfyui):
+        save = {"images": ["make", 0], "path_pattern": "./frame{:06d}.png", "start_index": 0, "overwrite": "true"}
+        load = {
+            "path_pattern": "./frame{i:06d}.png",
+            "start_index": 0,
+            "frame_count": 16,
+            "ignore_missing_images": "true",
+        }
+        comfyui.run(
+            make=(self.MAKE[0], self.MAKE[1] | {"count": 16}),
+            save=("ImageSequenceSaveBatch", save),
+        )
+        shown = comfyui.run(load=("ImageSequenceLoadBatch", load), show=("PreviewAny", {"source": ["load", 2]}))
+        assert (comfyui.output / "frame000015.png").is_file()
+        assert shown["show"]["text"] == ["16"]

@@ -1,0 +1,223 @@
+"""Frame Counter, and Frame Counter (Resume from Directory): the nodes, as ComfyUI and scripts call them."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from .disk import put, shades
+
+
+@pytest.fixture
+def shot(base: Path) -> Path:
+    (base / "output" / "shot").mkdir(parents=True)
+    return base / "output" / "shot"
+
+
+class TestFrameCounter:
+    @pytest.fixture
+    def node(self, pack: ModuleType) -> Any:
+        return pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounter"]()
+
+    @pytest.mark.parametrize(
+        ("frame", "total", "is_final", "progress"),
+        [
+            pytest.param(0, 100, False, 0.0, id="the first"),
+            pytest.param(50, 101, False, 0.5, id="half way"),
+            pytest.param(99, 100, True, 1.0, id="the last"),
+            pytest.param(100, 100, False, 100 / 99, id="past the end"),
+            pytest.param(0, 1, True, 0.0, id="the only one"),
+        ],
+    )
+    def test_says_which_frame_of_how_many_this_is(
+        self, node: Any, frame: int, total: int, is_final: bool, progress: float
+    ) -> None:
+        counter, *outputs = node.count(frame, total, 25)
+
+        assert outputs == [frame, total, is_final, pytest.approx(progress)]
+        assert [type(value) for value in outputs] == [int, int, bool, float]
+        assert (counter.current_frame, counter.total_frames, counter.frames_per_second) == (frame, total, 25)
+
+    def test_offers_what_the_nodes_of_the_dream_pack_ask_for(self, node: Any) -> None:
+        counter = node.count(10, 100, 25)[0]
+
+        assert (counter.is_first_frame, counter.is_final_frame, counter.is_after_last_frame) == (False, False, False)
+        assert counter.current_time_in_seconds == pytest.approx(0.4)
+        assert counter.total_time_in_seconds == pytest.approx(4.0)
+        assert counter.remaining_time_in_seconds == pytest.approx(3.6)
+        assert counter.progress == pytest.approx(10 / 99)
+        assert counter.incremented(5).current_frame == 15
+        assert counter.incremented(-10).is_first_frame
+
+    def test_is_not_run_again_for_the_same_frame(self, node: Any) -> None:
+        assert not hasattr(node, "IS_CHANGED")
+
+    def test_counts_frames_for_the_saver(self, node: Any, pack: ModuleType, shot: Path) -> None:
+        saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
+        for frame in range(3):
+            result = saver.save(node.count(frame, 3, 12)[0], shades(frame), "shot", "frame", 5, "stop output", "png")[
+                "result"
+            ]
+            assert result[0].is_defined is (frame == 2)
+
+
+class TestFromDirectory:
+    @pytest.fixture
+    def node(self, pack: ModuleType) -> Any:
+        return pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]()
+
+    @staticmethod
+    def count(node: Any, total: int = 10, **more: Any) -> tuple[Any, ...]:
+        inputs = {"directory_path": "shot", "pattern": "*", "indexing": "numeric", "frames_per_second": 30} | more
+        return node.count(total_frames=total, **inputs)
+
+    @pytest.mark.parametrize(
+        ("names", "inputs", "frame"),
+        [
+            pytest.param([], {}, 0, id="an empty folder"),
+            pytest.param(["f_00000.png", "f_00001.png"], {}, 2, id="after the last"),
+            pytest.param(["f_00000.png", "f_00002.png", "f_00003.png"], {}, 4, id="after the last, with a gap"),
+            pytest.param(
+                ["f_00000.png", "f_00002.png", "f_00003.png"], {"resume_at": "first gap"}, 1, id="the first gap"
+            ),
+            pytest.param(["frame0.png", "frame1.png"], {}, 2, id="no underscore"),
+            pytest.param(["a.png", "b.png"], {"indexing": "alphabetic order"}, 2, id="how many there are"),
+            pytest.param(["f_00000.png", "g_00007.png"], {"pattern": "f_*"}, 1, id="of one prefix"),
+            pytest.param(["f_00000.png", "g_00007.png"], {"pattern": "f_*|g_*"}, 8, id="of two prefixes"),
+            pytest.param(["f_00000.png", "f_9.png"], {"pattern": "f_{:05d}.png"}, 1, id="of one pattern"),
+            pytest.param(["batch_0000/f_00000.png", "batch_0001/f_00000.png"], {}, 1, id="of a batch"),
+            pytest.param(["batch_0000/f_00000.png", "batch_0001/x.png"], {}, 0, id="of half a batch"),
+        ],
+    )
+    def test_goes_on_where_the_folder_ends(
+        self, node: Any, shot: Path, names: list[str], inputs: dict[str, Any], frame: int
+    ) -> None:
+        for name in names:
+            put(shot / name)
+
+        counter, index, total, is_final, _ = self.count(node, **inputs)
+
+        assert (counter.current_frame, index, total, is_final) == (frame, frame, 10, frame == 9)
+        assert type(index) is int
+
+    def test_in_a_folder_that_is_not_there_yet_is_the_first_frame(self, node: Any, base: Path) -> None:
+        assert self.count(node)[1] == 0
+        assert list(base.iterdir()) == []
+
+    def test_with_more_files_than_frames_is_past_the_end(self, node: Any, shot: Path) -> None:
+        for number in range(12):
+            put(shot / f"f_{number:05d}.png")
+
+        counter, index, *_ = self.count(node, total=10)
+
+        assert index == 12
+        assert counter.is_after_last_frame
+
+    @pytest.mark.parametrize(
+        "inputs", [{"directory_path": ".."}, {"directory_path": "/etc"}, {"pattern": "{x}"}, {"pattern": "a/*"}]
+    )
+    def test_of_what_cannot_be_looked_at_is_an_error(self, node: Any, shot: Path, inputs: dict[str, str]) -> None:
+        with pytest.raises(ValueError, match=r"\w"):
+            self.count(node, **inputs)
+
+    def test_queued_again_and_again_renders_an_animation_and_stops(
+        self, node: Any, pack: ModuleType, shot: Path
+    ) -> None:
+        """The same prompt, five times, three frames: its key must change as long as there is something to do."""
+        saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
+        keys, defined = [], []
+        for _ in range(5):
+            keys.append(self.key(node, total_frames=3))
+            result = saver.save(self.count(node, total=3)[0], shades(1), "shot", "frame", 5, "stop output", "png")[
+                "result"
+            ]
+            defined.append(result[0].is_defined)
+
+        assert keys == ["0", "1", "2", "3", "3"]
+        assert defined == [False, False, True, False, False]
+        assert sorted(path.name for path in shot.iterdir()) == [f"frame_{n:05d}.png" for n in range(3)]
+
+    @staticmethod
+    def key(node: Any, **inputs: Any) -> str:
+        given = {
+            "directory_path": "shot",
+            "pattern": "*",
+            "indexing": "numeric",
+            "total_frames": 10,
+            "frames_per_second": 30,
+            "resume_at": "after last",
+            "unique_id": "1",
+        }
+        answer = type(node).IS_CHANGED(**given | inputs)
+        assert type(answer) is str
+        return answer
+
+    class TestIsChanged:
+        @pytest.fixture
+        def node(self, pack: ModuleType) -> Any:
+            return pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]()
+
+        def test_is_the_next_frame(self, node: Any, shot: Path) -> None:
+            seen = [TestFromDirectory.key(node)]
+            for number in (0, 1, 5):
+                put(shot / f"f_{number:05d}.png")
+                seen += [TestFromDirectory.key(node), TestFromDirectory.key(node)]
+
+            assert seen == ["0", "1", "1", "2", "2", "6", "6"]
+            assert TestFromDirectory.key(node, resume_at="first gap") == "2"
+
+        def test_without_its_optional_input_is_as_with_its_default(self, node: Any, shot: Path) -> None:
+            put(shot / "f_00003.png")
+            given = {"directory_path": "shot", "pattern": "*", "indexing": "numeric", "total_frames": 1}
+
+            assert type(node).IS_CHANGED(**given, frames_per_second=1, unique_id="1") == "4"
+
+        @pytest.mark.parametrize("inputs", [{"directory_path": ".."}, {"pattern": "{x}"}, {"directory_path": "\0"}])
+        def test_of_what_cannot_be_looked_at_is_no_exception(
+            self, node: Any, shot: Path, inputs: dict[str, str]
+        ) -> None:
+            assert TestFromDirectory.key(node, **inputs) == TestFromDirectory.key(node, **inputs)
+
+        @pytest.mark.parametrize("link", ["directory_path", "pattern", "indexing", "resume_at"])
+        def test_of_a_link_changes_once_after_the_folder_did(self, node: Any, shot: Path, link: str) -> None:
+            inputs = {link: None, "unique_id": f"link {link}"}
+            before = [TestFromDirectory.key(node, **inputs)]
+            TestFromDirectory.count(node, unique_id=f"link {link}")
+            before += [TestFromDirectory.key(node, **inputs) for _ in range(3)]
+            put(shot / "f_00000.png")
+            after = [TestFromDirectory.key(node, **inputs) for _ in range(3)]
+
+            assert len(set(before)) == 1
+            assert len(set(after)) == 1
+            assert before[0] != after[0]
+
+    class TestValidateInputs:
+        @pytest.fixture
+        def node(self, pack: ModuleType) -> Any:
+            return pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]()
+
+        @pytest.mark.parametrize(
+            ("directory", "pattern"), [("", "*"), ("a/b", "f_*|g_*"), (None, "*"), ("shot", None), ("shot", "f_##.png")]
+        )
+        def test_takes_what_can_be_looked_at_or_is_linked(
+            self, node: Any, shot: Path, directory: Any, pattern: Any
+        ) -> None:
+            assert type(node).VALIDATE_INPUTS(directory_path=directory, pattern=pattern) is True
+
+        @pytest.mark.parametrize(
+            ("directory", "pattern"), [("..", "*"), ("/etc", "*"), ("shot", "a/*"), ("shot", "{x}"), ("shot", "##_##")]
+        )
+        def test_says_what_is_wrong_and_what_to_write(
+            self, node: Any, shot: Path, directory: str, pattern: str
+        ) -> None:
+            answer = type(node).VALIDATE_INPUTS(directory_path=directory, pattern=pattern)
+
+            assert type(answer) is str
+            assert len(answer.split(". ")) >= 2, "a fact and a remedy"
+
+        def test_names_only_what_it_checks(self, node: Any) -> None:
+            assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path", "pattern"]
