@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import av
 import numpy as np
@@ -40,7 +40,6 @@ _ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4 A: 1 to 8
 _BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
 # What FFmpeg makes of PNG samples (tRNS adds a channel), and the channels of each.
 _CHANNELS = {"gray": 1, "gray16be": 1, "ya8": 2, "ya16be": 2, "rgb24": 3, "rgb48be": 3, "rgba": 4, "rgba64be": 4}
-_CHANNELS |= {"rgb48le": 3, "rgba64le": 4}  # TIFF
 
 
 class BrokenImageError(ValueError):
@@ -82,8 +81,8 @@ def decode(data: bytes) -> Pixels:
     |--------------------------------------|---------|----------------------------------------------------------|
     | PNG, 8 or 16 bits a sample           | PyAV    | 2x as fast; Pillow 13 gives 8 bits of a 16-bit RGB file  |
     | PNG, palette, or 1, 2, 4 bits        | Pillow  | resolves palettes and their transparency                 |
-    | TIFF, colour, 16 bits a sample       | PyAV    | Pillow 13 gives 8 bits                                   |
-    | other TIFF, JPEG, WebP, BMP          | Pillow  |                                                          |
+    | JPEG, WebP, BMP, TIFF                | Pillow  |                                                          |
+    | TIFF, colour, 16 bits a sample       | none    | Pillow keeps 8 bits, PyAV shows broken tiles as black    |
     """
     try:
         if data.startswith(_PNG_SIGNATURE):
@@ -200,23 +199,18 @@ def _with_pyav(png: _Png) -> Pixels:
 
     1024 x 1024 RGB: 4 ms to inflate and 2 to 3 for the rest, against 12 for FFmpeg alone and 14 for Pillow.
     """
-    return _decoded("png", _stored(png, _inflated(png)))
-
-
-def _decoded(codec: str, data: bytes) -> Pixels:
-    """The first picture that FFmpeg's `codec` finds in `data`."""
-    decoder = cast("av.VideoCodecContext", av.CodecContext.create(codec, "r"))
+    decoder = av.CodecContext.create("png", "r")
     decoder.thread_count = 1  # frames are decoded side by side already
-    packet = av.Packet(data)
+    packet = av.Packet(_stored(png, _inflated(png)))
     frames = decoder.decode(packet) or decoder.decode(None)
-    if not frames or frames[0].format.name not in _CHANNELS:
-        raise BrokenImageError("it holds no picture of 8 or 16 bits a sample")
+    if not frames:
+        raise BrokenImageError("it holds no picture")
     return _plane(frames[0])
 
 
 def _plane(frame: av.VideoFrame) -> Pixels:
-    """The frame's one plane as (H, W, C), the padding of its rows cut off. 16 bits come in the byte order of the file."""
-    dtype = np.dtype({"be": ">u2", "le": "<u2"}.get(frame.format.name[-2:], "u1"))
+    """The frame's one plane as (H, W, C), the padding of its rows cut off. 16 bits come big-endian, as PNG has them."""
+    dtype = np.dtype(">u2" if frame.format.name.endswith("be") else "u1")
     plane, channels = frame.planes[0], _CHANNELS[frame.format.name]
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: frame.height]
     samples = rows[:, : frame.width * channels * dtype.itemsize].view(dtype)
@@ -254,7 +248,7 @@ def _has_16_bits(image: Image.Image) -> bool:
 def _with_pillow(data: bytes) -> Pixels:
     with Image.open(io.BytesIO(data)) as opened:
         if opened.mode in ("RGB", "RGBA") and _has_16_bits(opened):
-            return _turned(_decoded("tiff", data), opened.getexif().get(_ORIENTATION, 1))
+            raise BrokenImageError("it is a colour TIFF of 16 bits, which is not read yet; convert it to 16-bit PNG")
         image: Image.Image = ImageOps.exif_transpose(opened)
         image.load()
         if image.mode.startswith("I"):  # 16-bit grey; mode "I" may hold more

@@ -18,6 +18,7 @@ from .pattern import MAX_LENGTH
 # 255 hold on every common file system; while a file is written, its name is 19 longer (see atomic.py).
 MAX_NAME_BYTES = 230
 
+FOLDERS = ("output", "input", "temp")
 ROOTS_FILE = "image_sequence_roots.txt"
 
 # https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
@@ -78,7 +79,7 @@ def allowed_roots() -> dict[str, Root]:
     One absolute folder a line, with `rw` or `ro` (the default) before or behind it; `#` starts a comment line.
     Raises ValueError, naming file and line, for a line that is not that, and for a whole drive.
     """
-    folders = [(host.folder(kind), kind, kind == "output") for kind in ("output", "input", "temp")]
+    folders = [(host.folder(kind), kind, kind == "output") for kind in FOLDERS]
     folders += [(path, "", writable) for path, writable in _operator_folders(roots_file())]
     allowed = tuple((os.path.realpath(path), writable) for path, _, writable in folders)
     return {kind or str(path): Root(path, kind, allowed) for path, kind, _ in folders}

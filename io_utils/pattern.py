@@ -100,8 +100,8 @@ class FramePattern:
         return len(self.literals) > 1
 
     def name(self, frame: int) -> str:
-        """The file name of `frame` (0 or more; ValueError below)."""
-        if frame < 0:
+        """The file name of `frame` (0 or more; ValueError below, where the name has a number)."""
+        if frame < 0 and self.has_number:
             raise ValueError(f"Frame numbers start at 0, not at {frame}.")
         return f"{frame:0{self.padding}d}".join(self.literals)
 

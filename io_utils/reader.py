@@ -7,6 +7,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Mapping
 from collections.abc import Sequence as Many
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
@@ -18,7 +19,7 @@ import torch
 
 from . import decode, host
 from .parallel import each
-from .paths import allowed_roots
+from .paths import FOLDERS, allowed_roots
 from .pattern import FramePattern, named, ranges
 from .pixels import dequantise
 from .sequence import Sequence
@@ -107,6 +108,16 @@ def locate(path_pattern: str, kind: str) -> Sequence:
             f"{', '.join(decode.EXTENSIONS)}."
         )
     return Sequence.locate(pattern, kind, write=False)
+
+
+def check(path_pattern: str) -> None:
+    """Raise what `locate` raises for this pattern in every folder: not knowing which, only that is wrong for sure."""
+    *others, last = FOLDERS
+    for kind in others:
+        with suppress(ValueError):
+            locate(path_pattern, kind)
+            return
+    locate(path_pattern, last)
 
 
 def select(sequence: Sequence, start: int, count: int, step: int, on_missing: OnMissing) -> Selection:

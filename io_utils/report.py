@@ -8,6 +8,8 @@ from typing import Any
 
 from .sequence import Sequence
 
+# Enough for any slider; the message has them all, as ranges.
+_MAX_MISSING = 10_000
 # Two frames can be 2^53 apart, and a list of what is between them larger than memory.
 _MAX_SPAN = 1_000_000
 
@@ -25,7 +27,7 @@ def ui(
     `images`: {filename, subfolder, type} of every frame that /view serves (not those below the operator's roots).
     `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, first, last, step,
     missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it; `missing`
-    has the frames between first and last that are not there (worked out for up to a million), and those in `missing`;
+    has the frames between first and last that are not there, and those in `missing`, the first 10 000 of them;
     type "" is an operator's folder.
     Lists of plain values only: anything else stops ComfyUI's message loop.
     """
@@ -57,5 +59,5 @@ def _describe(sequence: Sequence, found: set[int], step: int, missing: set[int])
         "first": first,
         "last": last,
         "step": step,
-        "missing": sorted(gaps | missing),
+        "missing": sorted(gaps | missing)[:_MAX_MISSING],
     }

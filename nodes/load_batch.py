@@ -6,10 +6,9 @@ from typing import Any
 
 from ..io_utils import reader, report
 from ..io_utils.ledger import Ledger, Unchanged
+from ..io_utils.paths import FOLDERS
 from ..io_utils.reader import OnMissing, OnSizeMismatch
 from .validation import verdict
-
-FOLDERS = ["output", "input", "temp"]
 
 _ledger = Ledger()
 
@@ -52,7 +51,7 @@ class ImageSequenceLoadBatch:
                 "ignore_missing_images": ([policy.value for policy in OnMissing], {"tooltip": missing}),
             },
             "optional": {
-                "folder": (FOLDERS, {"tooltip": "The ComfyUI folder that path_pattern starts in."}),
+                "folder": (list(FOLDERS), {"tooltip": "The ComfyUI folder that path_pattern starts in."}),
                 "step": ("INT", {"default": 1, "min": 1, "max": large, "tooltip": "Load every step-th frame."}),
                 "on_size_mismatch": ([policy.value for policy in OnSizeMismatch], {"tooltip": mismatch}),
             },
@@ -61,7 +60,7 @@ class ImageSequenceLoadBatch:
 
     @classmethod
     def VALIDATE_INPUTS(cls, path_pattern: Any = None) -> bool | str:
-        return verdict(lambda pattern: reader.locate(pattern, "output"), path_pattern)
+        return verdict(reader.check, path_pattern)
 
     @classmethod
     def IS_CHANGED(

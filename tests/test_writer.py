@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -508,6 +508,41 @@ class TestManyWriters:
         (winner,) = [outcome for outcome in outcomes if outcome != [0]]
         assert len(outcomes) == 8
         assert on_disk(output) == {"f_0000.png": winner}
+
+
+class TestAFrameThatAnotherRunFinishesFirst:
+    """It was not there when this run looked, and is there when this run's own is about to get its name."""
+
+    @pytest.fixture(autouse=True)
+    def faster(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+        finished: list[Path] = []
+        fsync = os.fsync
+
+        def finish_first(descriptor: int) -> None:
+            fsync(descriptor)
+            if not finished:
+                finished.append(put(output / "f_0000.png", 99))
+
+        monkeypatch.setattr(os, "fsync", finish_first)
+        yield finished
+        assert finished
+
+    def test_is_kept_under_skip(self, output: Path) -> None:
+        assert written(frames(1), SKIP) == []
+        assert on_disk(output) == {"f_0000.png": 99}
+
+    def test_is_an_error_under_error(self, output: Path) -> None:
+        with pytest.raises(FrameExistsError, match=r"frame 0 .*f_0000\.png"):
+            save(frames(1), FileType.PNG, TEXT, ERROR)
+        assert on_disk(output) == {"f_0000.png": 99}
+
+    def test_is_kept_under_keep_both_and_this_one_goes_beside_it(self, output: Path) -> None:
+        assert written(frames(1), KEEP_BOTH) == ["f_0000-0.png"]
+        assert on_disk(output) == {"f_0000.png": 99, "f_0000-0.png": 1}
+
+    def test_is_replaced_under_overwrite(self, output: Path) -> None:
+        assert written(frames(1)) == ["f_0000.png"]
+        assert on_disk(output) == {"f_0000.png": 1}
 
 
 class TestIsSaved:
