@@ -50,9 +50,13 @@ class Counted:
         return Sequence(self.root, self.file.within(batch_folder(index)).within(self.directory))
 
     def needs_image(self, counters: Iterable[Any], at_end: AtEnd, on_existing: OnExisting) -> bool:
-        """Is there a frame to render? Not past the end, nor where it is on disk and to be kept (SKIP)."""
+        """Is there a frame to render? Not past the end, nor where it is on disk and to be kept (SKIP).
+
+        Raises EndOfAnimationError and FrameExistsError where the policies say so: before anything is rendered.
+        """
         frames = [whole_frame(counter) for counter in counters if at_end.saves(counter)]
-        return any(on_existing is not OnExisting.SKIP or not self.on_disk(frame) for frame in frames)
+        wanted = [on_existing.wants(frame, self.on_disk(frame)) for frame in frames]
+        return any(wanted)
 
     def frames(self, number: int, images: torch.Tensor | None) -> list[Frame]:
         """The frames that `images`, (N, H, W, C), are at `number`; for None, nobody having rendered, those on disk."""

@@ -16,20 +16,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from .png import SIGNATURE, chunk, deflate_engine
+
 try:
     from isal import isal_zlib
 except ImportError:
     isal_zlib = None  # type: ignore[assignment]
-try:
-    from zlib_ng import zlib_ng
-except ImportError:
-    zlib_ng = None  # type: ignore[assignment]
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Samples a pixel by PNG colour type (specification, third edition, table 8), palettes left out: Pillow resolves those.
 _PNG_SAMPLES = {0: 1, 2: 3, 4: 2, 6: 4}
 _PAETH = 4  # the last of the filter types, 9.2
@@ -37,7 +34,7 @@ _PAETH = 4  # the last of the filter types, 9.2
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _ONE_PASS = ((0, 0, 1, 1),)
 _ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4 A: 1 to 8
-_BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _BLACK_IS_ZERO = 258, 262, 1  # TIFF 6.0, section 8
 # What FFmpeg makes of PNG samples (tRNS adds a channel), and the channels of each.
 _CHANNELS = {"gray": 1, "gray16be": 1, "ya8": 2, "ya16be": 2, "rgb24": 3, "rgb48be": 3, "rgba": 4, "rgba64be": 4}
 
@@ -82,10 +79,10 @@ def decode(data: bytes) -> Pixels:
     | PNG, 8 or 16 bits a sample           | PyAV    | 2x as fast; Pillow 13 gives 8 bits of a 16-bit RGB file  |
     | PNG, palette, or 1, 2, 4 bits        | Pillow  | resolves palettes and their transparency                 |
     | JPEG, WebP, BMP, TIFF                | Pillow  |                                                          |
-    | TIFF, colour, 16 bits a sample       | none    | Pillow keeps 8 bits, PyAV shows broken tiles as black    |
+    | TIFF, 16 bits, but grey              | none    | Pillow keeps 8 bits, PyAV shows broken tiles as black    |
     """
     try:
-        if data.startswith(_PNG_SIGNATURE):
+        if data.startswith(SIGNATURE):
             png = _checked_png(data)
             if png.colour_type in _PNG_SAMPLES and png.bit_depth >= 8:
                 return _turned(_with_pyav(png), _orientation(png.exif))
@@ -130,7 +127,7 @@ def strict() -> Iterator[None]:
 
 def _checked_png(data: bytes) -> _Png:
     """Read IHDR and check every chunk's length and CRC, which neither decoder does for all of them."""
-    position, samples = len(_PNG_SIGNATURE), []
+    position, samples = len(SIGNATURE), []
     chunks: dict[bytes, bytes] = {}
     crc32 = _engine().crc32
     while position < len(data):
@@ -157,7 +154,7 @@ def _checked_png(data: bytes) -> _Png:
 
 def _engine() -> Any:
     """The fastest zlib there is: ISA-L inflates in 40 % of the time of stdlib zlib, zlib-ng in 75 %. Same bytes."""
-    return isal_zlib or zlib_ng or zlib
+    return isal_zlib or deflate_engine()
 
 
 def _inflated(png: _Png) -> bytes:
@@ -181,17 +178,11 @@ def _inflated(png: _Png) -> bytes:
 
 def _stored(png: _Png, rows: bytes) -> bytes:
     """A PNG file of `rows`, not compressed: stored blocks, RFC 1951, section 3.2.4."""
-    engine = _engine()
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return b"".join(
-            (len(content).to_bytes(4, "big"), kind, content, engine.crc32(content, zlib.crc32(kind)).to_bytes(4, "big"))
-        )
-
     header = struct.pack(">IIBBBBB", png.width, png.height, png.bit_depth, png.colour_type, 0, 0, png.interlaced)
-    stream = (zlib_ng or zlib).compress(rows, 0)  # not ISA-L, whose level 0 is not "stored"
-    transparency = b"" if png.transparency is None else chunk(b"tRNS", png.transparency)
-    return b"".join((_PNG_SIGNATURE, chunk(b"IHDR", header), transparency, chunk(b"IDAT", stream), chunk(b"IEND", b"")))
+    transparency = [] if png.transparency is None else chunk(b"tRNS", png.transparency)
+    stream = deflate_engine().compress(rows, 0)  # not ISA-L, whose level 0 is not "stored"
+    chunks = [*chunk(b"IHDR", header), *transparency, *chunk(b"IDAT", stream), *chunk(b"IEND")]
+    return b"".join((SIGNATURE, *chunks))
 
 
 def _with_pyav(png: _Png) -> Pixels:
@@ -240,15 +231,19 @@ def _turned(pixels: Pixels, orientation: int) -> Pixels:
     return turns[orientation]() if orientation in turns else pixels
 
 
-def _has_16_bits(image: Image.Image) -> bool:
-    """Is it a TIFF whose samples have 16 bits, of which Pillow keeps 8?"""
-    return isinstance(image, TiffImageFile) and 16 in image.tag_v2.get(_BITS_PER_SAMPLE, ())
+def _is_unread_tiff(image: Image.Image) -> bool:
+    """Is it a TIFF of 16-bit samples that Pillow cuts to 8 bits, or gives as a negative (WhiteIsZero)?"""
+    if not isinstance(image, TiffImageFile) or 16 not in image.tag_v2.get(_BITS_PER_SAMPLE, ()):
+        return False
+    return not image.mode.startswith("I;16") or image.tag_v2.get(_PHOTOMETRIC) != _BLACK_IS_ZERO
 
 
 def _with_pillow(data: bytes) -> Pixels:
     with Image.open(io.BytesIO(data)) as opened:
-        if opened.mode in ("RGB", "RGBA") and _has_16_bits(opened):
-            raise BrokenImageError("it is a colour TIFF of 16 bits, which is not read yet; convert it to 16-bit PNG")
+        if _is_unread_tiff(opened):
+            raise BrokenImageError(
+                "it is a colour or inverted TIFF of 16 bits, which is not read yet; convert it to 16-bit PNG"
+            )
         image: Image.Image = ImageOps.exif_transpose(opened)
         image.load()
         if image.mode.startswith("I"):  # 16-bit grey; mode "I" may hold more

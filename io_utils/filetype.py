@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .png import encode_png
+from .png import SIGNATURE, encode_png
 
-# The PNG signature and the whole of the IEND chunk: PNG specification, third edition, 5.2 and 11.2.5.
-_PNG_START = b"\x89PNG\r\n\x1a\n"
+# The whole of the IEND chunk: PNG specification, third edition, 11.2.5.
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
-_PNG_LEAST = len(_PNG_START) + 25 + 12 + len(_PNG_END)  # IHDR is 25 bytes, an empty IDAT 12
+_PNG_LEAST = len(SIGNATURE) + 25 + 12 + len(_PNG_END)  # IHDR is 25 bytes, an empty IDAT 12
 # Start and end of image markers: ITU-T T.81, table B.1.
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _JPEG_LEAST = 100  # the two quantisation and Huffman tables alone are larger
@@ -75,19 +74,25 @@ _BY_EXTENSION = {".png": FileType.PNG_WITH_WORKFLOW, ".jpg": FileType.JPG, ".jpe
 
 
 def is_whole(path: Path) -> bool:
-    """Is there a whole file at `path`? By size, signature and end marker: a few microseconds, no decoding."""
+    """Is there a whole file at `path`? By size, signature and end marker: a few microseconds, no decoding.
+
+    Of types that this pack does not write, only an empty file is known not to be whole.
+    """
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            start = file.read(len(_PNG_START))
+            start = file.read(len(SIGNATURE))
             file.seek(max(0, size - len(_PNG_END)))
             end = file.read()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
-    if path.suffix.lower() == ".png":
-        return size >= _PNG_LEAST and start == _PNG_START and end == _PNG_END
-    return size >= _JPEG_LEAST and start.startswith(_JPEG_START) and end.endswith(_JPEG_END)
+    extension = path.suffix.lower()
+    if extension == ".png":
+        return size >= _PNG_LEAST and start == SIGNATURE and end == _PNG_END
+    if extension in (".jpg", ".jpeg"):
+        return size >= _JPEG_LEAST and start.startswith(_JPEG_START) and end.endswith(_JPEG_END)
+    return size > 0
 
 
 def _without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -64,7 +64,7 @@ class FrameReadError(ValueError):
 
     def __init__(self, frame: int, path: Path, reason: str) -> None:
         self.frame, self.path, self.reason = frame, path, reason
-        super().__init__(f"frame {frame} cannot be read: {str(path)!r} is broken ({reason}). Render it again.")
+        super().__init__(f"frame {frame} cannot be read: {str(path)!r}: {reason}. Render or convert it again.")
 
 
 class FrameSizeError(ValueError):

@@ -27,9 +27,9 @@ class Sequence:
         first, *others = (re.sub(r"[\\/](?:\.?[\\/])*", "/", literal) for literal in pattern.literals)
         start = first.rfind("/") + 1
         file = FramePattern((first[start:], *others), pattern.padding)
-        check_names(file.name(1), str(pattern))  # 1, as com1 and lpt1 are devices and com0 is none
         # Absolute folders keep their two leading slashes or backslashes: that is what makes them UNC paths.
         root, relative = locate(_head(pattern.literals[0]), kind, write=write, shown=str(pattern))
+        check_names(file.name(1), str(pattern))  # 1, as com1 and lpt1 are devices and com0 is none
         return cls(root, file.within(relative))
 
     @classmethod

@@ -13,7 +13,7 @@ from .filetype import FileType
 from .paths import PathError
 from .pattern import FramePattern
 from .sequence import Sequence
-from .writer import Frame, is_saved
+from .writer import Frame, OnExisting, is_saved
 
 
 def indexed(prefix: str, digits: int, filetype: FileType, now: datetime, image: torch.Tensor | None = None) -> Sequence:
@@ -43,9 +43,14 @@ def indexed_frame(
     return Frame(sequence, number, None if images is None else images[0])
 
 
-def indexed_is_saved(prefix: str, digits: int, filetype: FileType, now: datetime, number: int) -> bool:
-    """Is this frame on disk, as far as that can be told without its image?"""
-    return not tokens.needs_image(prefix) and is_saved(indexed(prefix, digits, filetype, now), number)
+def indexed_needs_image(
+    prefix: str, digits: int, filetype: FileType, now: datetime, number: int, on_existing: OnExisting
+) -> bool:
+    """Is this frame to be rendered, as far as that can be told without its image? FrameExistsError under ERROR."""
+    if tokens.needs_image(prefix):
+        return True
+    sequence = indexed(prefix, digits, filetype, now)
+    return on_existing.wants(number, [sequence] if is_saved(sequence, number) else [])
 
 
 def batch(sequence: Sequence, start_index: int, batches: Iterable[torch.Tensor]) -> list[Frame]:

@@ -54,6 +54,12 @@ class OnExisting(str, Enum):
     ERROR = "error"
     KEEP_BOTH = "keep both"
 
+    def wants(self, frame: int, on_disk: Many[Sequence]) -> bool:
+        """Is a frame that is whole in these sequences (none: missing) to be rendered? FrameExistsError under ERROR."""
+        if on_disk and self is OnExisting.ERROR:
+            raise FrameExistsError([frame], on_disk[0].file(frame))
+        return not on_disk or self is not OnExisting.SKIP
+
 
 @dataclass(frozen=True)
 class Frame:

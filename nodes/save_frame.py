@@ -70,11 +70,12 @@ class ImageSequenceSaveFrame:
         **hidden: Any,
     ) -> list[str]:
         now, digits, filetype = datetime.now().astimezone(), one(digits), FileType(one(filetype))
-        saved = OnExisting(one(on_existing)) is OnExisting.SKIP and all(
-            targets.indexed_is_saved(prefix, digits, filetype, now, number)
+        existing = OnExisting(one(on_existing))
+        wanted = [
+            targets.indexed_needs_image(prefix, digits, filetype, now, number, existing)
             for prefix, number in rows(filename_prefix, current_frame)
-        )
-        return [] if saved else ["images"]
+        ]
+        return ["images"] if any(wanted) else []
 
     def save(
         self,

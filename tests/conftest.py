@@ -19,6 +19,13 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def output(base: Path) -> Path:
+    """The output folder."""
+    (base / "output").mkdir()
+    return base / "output"
+
+
 @pytest.fixture(scope="session")
 def pack() -> ModuleType:
     """The pack, imported from its folder under a name of its own, as a custom node is."""

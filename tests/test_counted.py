@@ -14,18 +14,12 @@ from io_utils.counted import Counted, batch_folder
 from io_utils.filetype import FileType
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
-from io_utils.writer import OnExisting, Saved
+from io_utils.writer import FrameExistsError, OnExisting, Saved
 
 from .disk import put, shades, tear
 
 OVERWRITE, SKIP, ERROR = OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR
 EVERY_POLICY = [(at_end, existing) for at_end in AtEnd for existing in (OVERWRITE, SKIP, ERROR)]
-
-
-@pytest.fixture
-def output(base: Path) -> Path:
-    (base / "output").mkdir()
-    return base / "output"
 
 
 def files(
@@ -125,7 +119,7 @@ class TestNeedsImage:
         with pytest.raises(EndOfAnimationError, match=rf"Frame {frame} .*5 frames.*stop output.*keep going"):
             files().needs_image([counter(frame)], AtEnd.RAISE, existing)
 
-    @pytest.mark.parametrize(("existing", "needed"), [(OVERWRITE, True), (SKIP, False), (ERROR, True)])
+    @pytest.mark.parametrize(("existing", "needed"), [(OVERWRITE, True), (SKIP, False)])
     @pytest.mark.parametrize("at_end", list(AtEnd))
     def test_not_for_a_frame_on_disk_that_is_to_be_kept(
         self, output: Path, at_end: AtEnd, existing: OnExisting, needed: bool
@@ -133,6 +127,12 @@ class TestNeedsImage:
         on_disk(output, *whole([3]))
 
         assert files().needs_image([counter(3)], at_end, existing) is needed
+
+    def test_of_a_frame_on_disk_is_refused_under_error(self, output: Path) -> None:
+        on_disk(output, *whole([3]))
+
+        with pytest.raises(FrameExistsError, match=r"frame 3 exists.*frame_00003\.png"):
+            files().needs_image([counter(3)], AtEnd.STOP, ERROR)
 
     def test_not_past_the_end_either_if_it_is_on_disk(self, output: Path) -> None:
         on_disk(output, *whole([7]))

@@ -230,7 +230,7 @@ class TestSixteenBits:
         with Image.open(io.BytesIO(data)) as judge:
             assert np.asarray(judge).dtype == np.uint8, "Pillow reads all 16 bits by now: so can we"
 
-        with pytest.raises(BrokenImageError, match=r"colour TIFF of 16 bits.*16-bit PNG"):
+        with pytest.raises(BrokenImageError, match=r"TIFF of 16 bits.*16-bit PNG"):
             decode.decode(data)
 
     @pytest.mark.parametrize("orientation", range(1, 9))

@@ -21,12 +21,6 @@ needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a p
 
 
 @pytest.fixture
-def output(base: Path) -> Path:
-    (base / "output").mkdir()
-    return base / "output"
-
-
-@pytest.fixture
 def node(pack: ModuleType) -> Any:
     return pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]()
 

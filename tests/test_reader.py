@@ -43,12 +43,6 @@ ERROR, DROP, HOLD_PREVIOUS, BLACK = OnMissing.ERROR, OnMissing.DROP, OnMissing.H
 needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 
 
-@pytest.fixture
-def output(base: Path) -> Path:
-    (base / "output").mkdir()
-    return base / "output"
-
-
 def on_disk(output: Path, *numbers: int, pattern: str = "f_{:04d}.png") -> None:
     """Frames whose shade is their number."""
     for number in numbers:
@@ -588,7 +582,7 @@ class TestABrokenFile:
             Image.fromarray(noise(16, 16, seed=number)).save(output / f"f_{number:04d}.png")
         BREAK[how](output / "f_0003.png")
 
-        with pytest.raises(FrameReadError, match=r"frame 3 .*f_0003\.png.*Render it again") as caught:
+        with pytest.raises(FrameReadError, match=r"frame 3 .*f_0003\.png.*Render or convert it again") as caught:
             loaded()
 
         assert (caught.value.frame, caught.value.path) == (3, output / "f_0003.png")

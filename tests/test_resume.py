@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
@@ -26,7 +27,10 @@ def shot(base: Path) -> Path:
 def touch(folder: Path, *names: str) -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
+        if name.lower().endswith((".png", ".jpg", ".jpeg")):
+            Image.new("L", (1, 1)).save(folder / name)
+        else:
+            (folder / name).write_bytes(b"some other file")
 
 
 def following(
@@ -220,3 +224,15 @@ class TestFingerprint:
 
         assert isinstance(found, str)
         assert not found.isdigit()
+
+
+@pytest.mark.parametrize("resume_at", list(ResumeAt))
+@pytest.mark.parametrize("left", [0, 20, -1], ids=["nothing", "a start", "all but a byte"])
+def test_a_frame_at_the_end_that_a_killed_program_left_torn_is_rendered_again(
+    shot: Path, left: int, resume_at: ResumeAt
+) -> None:
+    touch(shot, "f_00000.png", "f_00001.png")
+    torn = shot / "f_00001.png"
+    torn.write_bytes(torn.read_bytes()[:left])
+
+    assert following(resume_at=resume_at) == 1

@@ -32,12 +32,6 @@ needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a p
 
 
 @pytest.fixture
-def output(base: Path) -> Path:
-    (base / "output").mkdir()
-    return base / "output"
-
-
-@pytest.fixture
 def node(pack: ModuleType) -> Any:
     return pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
 
@@ -444,15 +438,19 @@ class TestCheckLazyStatus:
         with pytest.raises(ValueError, match=f"Frame {frame}"):
             self.asks(node, frame, "raise error")
 
-    @pytest.mark.parametrize(
-        ("on_existing", "asked"), [(None, True), ("overwrite", True), ("skip", False), ("error", True)]
-    )
+    @pytest.mark.parametrize(("on_existing", "asked"), [(None, True), ("overwrite", True), ("skip", False)])
     def test_asks_for_a_frame_on_disk_unless_it_is_kept(
         self, node: Any, output: Path, on_existing: str | None, asked: bool
     ) -> None:
         put(output / "shot" / "frame_00003.png")
 
         assert self.asks(node, 3, on_existing=on_existing) is asked
+
+    def test_refuses_a_frame_on_disk_before_it_is_rendered_under_error(self, node: Any, output: Path) -> None:
+        put(output / "shot" / "frame_00003.png")
+
+        with pytest.raises(FileExistsError, match="exists already"):
+            self.asks(node, 3, on_existing="error")
 
     def test_asks_for_a_torn_frame(self, node: Any, output: Path) -> None:
         tear(put(output / "shot" / "frame_00003.png"))

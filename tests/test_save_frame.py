@@ -25,12 +25,6 @@ needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a p
 
 
 @pytest.fixture
-def output(base: Path) -> Path:
-    (base / "output").mkdir()
-    return base / "output"
-
-
-@pytest.fixture
 def node(pack: ModuleType) -> Any:
     return pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveFrame"]()
 
@@ -273,15 +267,19 @@ class TestCheckLazyStatus:
     def test_asks_for_a_frame_that_is_not_on_disk(self, node: Any, output: Path, on_existing: str | None) -> None:
         assert self.asks(node, on_existing)
 
-    @pytest.mark.parametrize(
-        ("on_existing", "asked"), [(None, True), ("overwrite", True), ("skip", False), ("error", True)]
-    )
+    @pytest.mark.parametrize(("on_existing", "asked"), [(None, True), ("overwrite", True), ("skip", False)])
     def test_asks_for_a_frame_on_disk_unless_it_is_kept(
         self, node: Any, output: Path, on_existing: str | None, asked: bool
     ) -> None:
         put(output / "shot" / "shot_00007.png")
 
         assert self.asks(node, on_existing) is asked
+
+    def test_refuses_a_frame_on_disk_before_it_is_rendered_under_error(self, node: Any, output: Path) -> None:
+        put(output / "shot" / "shot_00007.png")
+
+        with pytest.raises(FileExistsError, match="exists already"):
+            self.asks(node, "error")
 
     @pytest.mark.parametrize("keep", [0, 30, -1])
     def test_asks_for_a_torn_frame(self, node: Any, output: Path, keep: int) -> None:

@@ -16,12 +16,6 @@ from io_utils.sequence import Sequence
 needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 
 
-@pytest.fixture
-def output(base: Path) -> Path:
-    (base / "output").mkdir()
-    return base / "output"
-
-
 def files(folder: Path, *names: str) -> None:
     for name in names:
         file = folder / name

@@ -12,17 +12,12 @@ from io_utils import targets
 from io_utils.filetype import FileType, FileTypeError
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
+from io_utils.writer import FrameExistsError, OnExisting
 
 from .disk import put, shades, tear
 
 NOW = datetime(2024, 3, 5, 7, 8, 9, tzinfo=timezone.utc)
 PNG, WITH_WORKFLOW, JPG = FileType.PNG, FileType.PNG_WITH_WORKFLOW, FileType.JPG
-
-
-@pytest.fixture
-def output(base: Path) -> Path:
-    (base / "output").mkdir()
-    return base / "output"
 
 
 def frame_7(prefix: str, digits: int = 5, filetype: FileType = PNG, image: torch.Tensor | None = None) -> str:
@@ -100,24 +95,34 @@ class TestIndexedFrame:
             targets.indexed_frame("s", 5, PNG, NOW, 7, shades(*range(count)))
 
 
-class TestIndexedIsSaved:
-    def test_tells_whether_the_frame_is_on_disk(self, output: Path) -> None:
+def needs_image(prefix: str, number: int, on_existing: OnExisting = OnExisting.SKIP) -> bool:
+    return targets.indexed_needs_image(prefix, 5, PNG, NOW, number, on_existing)
+
+
+class TestIndexedNeedsImage:
+    def test_of_a_frame_on_disk_only_if_it_is_to_be_overwritten(self, output: Path) -> None:
         put(output / "s" / "s_00007.png")
 
-        saved = [targets.indexed_is_saved("s", 5, PNG, NOW, number) for number in (6, 7, 8)]
+        assert [needs_image("s", number) for number in (6, 7, 8)] == [True, False, True]
+        assert needs_image("s", 7, OnExisting.OVERWRITE)
 
-        assert saved == [False, True, False]
+    def test_refuses_a_frame_on_disk_before_it_is_rendered_under_error(self, output: Path) -> None:
+        put(output / "s" / "s_00007.png")
 
-    def test_takes_a_torn_frame_for_none(self, output: Path) -> None:
+        with pytest.raises(FrameExistsError, match=r"frame 7 exists.*s_00007\.png"):
+            needs_image("s", 7, OnExisting.ERROR)
+        assert needs_image("s", 8, OnExisting.ERROR)
+
+    def test_of_a_torn_frame(self, output: Path) -> None:
         tear(put(output / "s" / "s_00007.png"))
 
-        assert not targets.indexed_is_saved("s", 5, PNG, NOW, 7)
+        assert needs_image("s", 7)
 
     @pytest.mark.parametrize("token", ["%width%", "%height%"])
-    def test_does_not_know_where_only_the_image_tells(self, output: Path, token: str) -> None:
+    def test_where_only_the_image_tells_the_name(self, output: Path, token: str) -> None:
         put(output / "s_0" / "s_0_00007.png")
 
-        assert not targets.indexed_is_saved(f"s_{token}", 5, PNG, NOW, 7)
+        assert needs_image(f"s_{token}", 7)
 
 
 class TestBatch:

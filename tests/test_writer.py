@@ -29,12 +29,6 @@ TEXT = {"prompt": "{}"}
 needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 
 
-@pytest.fixture
-def output(base: Path) -> Path:
-    (base / "output").mkdir()
-    return base / "output"
-
-
 def sequence(pattern: str = "f_{:04d}.png") -> Sequence:
     return Sequence.locate(FramePattern.parse(pattern), "output", write=True)
 
