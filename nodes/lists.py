@@ -11,8 +11,14 @@ def listed(value: Any) -> list[Any]:
 
 
 def one(value: Any) -> Any:
-    """The value of a widget: the last item, as ComfyUI repeats it."""
-    return listed(value)[-1]
+    """The value of a setting, which holds for every image of the run. ValueError if a list brings different ones."""
+    first, *others = listed(value)
+    if any(other != first for other in others):
+        raise ValueError(
+            f"A list of {len(others) + 1} different values came for a setting that holds for all images: "
+            f"{first!r}, {others[0]!r}, ... Give it one value."
+        )
+    return first
 
 
 def rows(*values: Any) -> list[tuple[Any, ...]]:

@@ -107,7 +107,7 @@ class ImageSequenceSaveCounted:
         ]
         context = saving.Context(prompt, extra_pnginfo, unique_id)
         saved, summary = saving.save(frames, kind, OnExisting(one(on_existing)), context)
-        counter = one(frame_counter)
+        counter = listed(frame_counter)[-1]
         sequence, log_entry = files.outcome(counter, saved, summary)
         ui = saving.ui(saved, str(log_entry), float(counter.frames_per_second))
         return {"ui": ui, "result": (sequence, log_entry)}

@@ -22,6 +22,8 @@ from PIL import Image
 
 HEIGHT, WIDTH = 4, 6
 
+needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
+
 
 def shades(*values: int, height: int = HEIGHT, width: int = WIDTH) -> torch.Tensor:
     """An IMAGE: a batch of one frame for each grey value 0..255."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -11,9 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from .disk import is_plain, put, shades, stand_in, tear
-
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
+from .disk import is_plain, needs_links, put, shades, stand_in, tear
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ import pytest
 import torch
 from PIL import Image, ImageFile
 
-from .disk import InterruptProcessingException, cancel_at, delete, is_plain, noise, put, stand_in, tear
-
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
+from .disk import InterruptProcessingException, cancel_at, delete, is_plain, needs_links, noise, put, stand_in, tear
 
 
 @pytest.fixture

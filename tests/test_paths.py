@@ -16,9 +16,10 @@ from io_utils.paths import PathError, Root, allowed_roots, check_names, locate, 
 from io_utils.pattern import FramePattern, PatternError
 from io_utils.sequence import Sequence
 
+from .disk import needs_links
+
 PACK = Path(__file__).resolve().parents[1]
 
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 
 # The folder under test is made once per test and only read by the examples.
 calmly = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

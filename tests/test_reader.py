@@ -36,11 +36,9 @@ from io_utils.reader import (
     select_animation,
 )
 
-from .disk import InterruptProcessingException, cancel_at, noise, put, stand_in, tear, two_workers
+from .disk import InterruptProcessingException, cancel_at, needs_links, noise, put, stand_in, tear, two_workers
 
 ERROR, DROP, HOLD_PREVIOUS, BLACK = OnMissing.ERROR, OnMissing.DROP, OnMissing.HOLD_PREVIOUS, OnMissing.BLACK
-
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 
 
 def on_disk(output: Path, *numbers: int, pattern: str = "f_{:04d}.png") -> None:

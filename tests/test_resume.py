@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,10 @@ from io_utils.paths import PathError
 from io_utils.pattern import PatternError
 from io_utils.resume import Frames, Indexing, ResumeAt, fingerprint
 
+from .disk import needs_links
+
 NUMERIC, ALPHABETIC = Indexing.NUMERIC, Indexing.ALPHABETIC
 AFTER_LAST, FIRST_GAP = ResumeAt.AFTER_LAST, ResumeAt.FIRST_GAP
-
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from .disk import (
     decoded,
     delete,
     is_plain,
+    needs_links,
     noise,
     on_disk,
     put,
@@ -36,8 +37,6 @@ from .disk import (
     tear,
     two_workers,
 )
-
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 
 
 @pytest.fixture
@@ -423,3 +422,11 @@ def test_what_is_saved_is_loaded_as_the_nearest_of_256_levels(
     assert count == len(images)
     np.testing.assert_array_equal(batch.numpy(), colour)
     np.testing.assert_array_equal(mask.numpy(), 1 - alpha)
+
+
+def test_several_patterns_for_one_run_are_an_error_and_nothing_is_written(node: Any, output: Path) -> None:
+    with pytest.raises(ValueError, match=r"list of 2 different values .*'a_#.png', 'b_#.png'"):
+        node.save(
+            images=[shades(1), shades(2)], path_pattern=["a_#.png", "b_#.png"], start_index=[0], overwrite=["true"]
+        )
+    assert on_disk(output) == {}

@@ -20,6 +20,7 @@ from .disk import (
     cancel_at,
     delete,
     is_plain,
+    needs_links,
     on_disk,
     put,
     shades,
@@ -27,8 +28,6 @@ from .disk import (
 )
 
 TOTAL = 5
-
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 
 
 @pytest.fixture

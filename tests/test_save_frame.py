@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-import os
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,12 +15,23 @@ import pytest
 import torch
 from PIL import Image
 
-from .disk import as_lists, decoded, delete, image_of, is_plain, noise, on_disk, put, shades, stand_in, tear
+from .disk import (
+    as_lists,
+    decoded,
+    delete,
+    image_of,
+    is_plain,
+    needs_links,
+    noise,
+    on_disk,
+    put,
+    shades,
+    stand_in,
+    tear,
+)
 
 PROMPT = {"3": {"class_type": "KSampler", "inputs": {"text": "naïve 日本", "cfg": 7.5}, "is_changed": [float("nan")]}}
 WORKFLOW = {"workflow": {"nodes": [], "extra": {"ds": [1, float("inf")]}}}
-
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from io_utils.paths import PathError, Root
 from io_utils.pattern import FramePattern
 from io_utils.sequence import Sequence
 
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
+from .disk import needs_links
 
 
 def files(folder: Path, *names: str) -> None:

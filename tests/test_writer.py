@@ -21,12 +21,21 @@ from io_utils.pattern import FramePattern
 from io_utils.sequence import Sequence
 from io_utils.writer import Frame, FrameExistsError, FrameWriteError, OnExisting, is_saved, save, summary
 
-from .disk import Fails, InterruptProcessingException, cancel_at, noise, on_disk, put, shades, tear, two_workers
+from .disk import (
+    Fails,
+    InterruptProcessingException,
+    cancel_at,
+    needs_links,
+    noise,
+    on_disk,
+    put,
+    shades,
+    tear,
+    two_workers,
+)
 
 OVERWRITE, SKIP, ERROR, KEEP_BOTH = OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR, OnExisting.KEEP_BOTH
 TEXT = {"prompt": "{}"}
-
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
 
 
 def sequence(pattern: str = "f_{:04d}.png") -> Sequence:
