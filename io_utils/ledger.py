@@ -52,6 +52,12 @@ class Ledger:
         """After a run: `watch` replaces what was recorded for the settings of this run."""
         self._entry(node_id).watch = watch
 
+    def about_to_save(self, node_id: Hashable, folders: Iterable[Path]) -> None:
+        """Before a save: what changes in `folders` until `record_files` is our own doing."""
+        watch = self._entry(node_id).watch
+        if isinstance(watch, FilesThere):
+            watch.about_to_save(folders)
+
     def record_files(self, node_id: Hashable, files: Iterable[Path]) -> None:
         """After a run: `files` are to stay on disk, like those of earlier runs with these settings.
 
@@ -80,10 +86,21 @@ class FilesThere:
     def __init__(self) -> None:
         self._names: dict[Path, set[str]] = {}
         self._changed: dict[Path, int | None] = {}
+        self._ours: set[Path] = set()
+
+    def about_to_save(self, folders: Iterable[Path]) -> None:
+        """Note the folders that nobody has changed since they were last looked at: the next change is the save's.
+
+        Otherwise each of 10 000 frames would have the folder listed again: 4 ms more for each at the end.
+        """
+        self._ours = {folder for folder in folders if _time_of_change(folder) == self._changed.get(folder, -1)}
 
     def add(self, files: Iterable[Path]) -> None:
         for file in files:
             self._names.setdefault(file.parent, set()).add(file.name)
+        for folder in self._ours:
+            self._changed[folder] = _time_of_change(folder)
+        self._ours = set()
 
     def lost(self) -> bool:
         return any(self._lost_in(folder) for folder in self._names)
@@ -92,7 +109,6 @@ class FilesThere:
         changed = _time_of_change(folder)
         if changed is not None and changed == self._changed.get(folder):
             return False
-        # Not noted in add(): what vanished between the last question and the save would be taken for our own change.
         self._changed[folder] = changed
         try:
             with os.scandir(folder) as entries:

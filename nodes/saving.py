@@ -47,8 +47,10 @@ def generation(unique_id: Any, settings: dict[str, Any]) -> str:
 def save(frames: list[Frame], filetype: FileType, on_existing: OnExisting, context: Context) -> tuple[list[Saved], str]:
     """Save the frames, remember their files for `generation`, and say in a line what was done."""
     text = text_entries(one(context.prompt), one(context.extra_pnginfo))
+    node_id = one(context.unique_id)
+    _ledger.about_to_save(node_id, {frame.path.parent for frame in frames})
     saved = writer.save(frames, filetype, text, on_existing)
-    _ledger.record_files(one(context.unique_id), [item.path for item in saved])
+    _ledger.record_files(node_id, [item.path for item in saved])
     return saved, writer.summary(saved)
 
 

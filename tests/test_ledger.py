@@ -285,3 +285,41 @@ class TestUnchanged:
 
         assert len(set(after)) == 1
         assert after[0] != before
+
+
+class TestAboutToSave:
+    """A save says so before and after: what happens in between is its own doing, what happened before is not."""
+
+    def save(self, ledger: Ledger, folder: Folder, name: str) -> None:
+        ledger.about_to_save(NODE, [folder.path])
+        ledger.record_files(NODE, folder.write(name))
+
+    def test_a_loss_while_the_frame_was_rendered_is_noticed(self, folder: Folder) -> None:
+        ledger = Ledger()
+        before = ledger.generation(NODE, SETTINGS)
+        self.save(ledger, folder, "f_0.png")
+        assert ledger.generation(NODE, SETTINGS) == before
+
+        folder.delete("f_0.png")
+        self.save(ledger, folder, "f_1.png")
+
+        assert ledger.generation(NODE, SETTINGS) != before
+
+    def test_saves_of_our_own_are_no_reason_to_list_the_folder(
+        self, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Listing 10 000 names for each of 10 000 frames would make a render quadratic."""
+        ledger, listed = Ledger(), []
+        scandir = os.scandir
+        monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+
+        answers = set()
+        for frame in range(20):
+            answers.add(ledger.generation(NODE, SETTINGS))
+            self.save(ledger, folder, f"f_{frame}.png")
+        assert len(answers) == 1
+        assert len(listed) <= 1
+
+        folder.delete("f_3.png")
+        assert ledger.generation(NODE, SETTINGS) not in answers
+        assert len(listed) <= 2
