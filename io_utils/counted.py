@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -55,7 +56,7 @@ class Counted:
         Raises EndOfAnimationError and FrameExistsError where the policies say so: before anything is rendered.
         """
         frames = [whole_frame(counter) for counter in counters if at_end.saves(counter)]
-        wanted = [on_existing.wants(frame, self.on_disk(frame)) for frame in frames]
+        wanted = [on_existing.wants(frame, partial(self.on_disk, frame)) for frame in frames]
         return any(wanted)
 
     def frames(self, number: int, images: torch.Tensor | None) -> list[Frame]:

@@ -81,34 +81,23 @@ def decode(data: bytes) -> Pixels:
     | JPEG, WebP, BMP, TIFF                | Pillow  |                                                          |
     | TIFF, 16 bits, but grey              | none    | Pillow keeps 8 bits, PyAV shows broken tiles as black    |
     """
-    try:
+    with _broken_named():
         if data.startswith(SIGNATURE):
             png = _checked_png(data)
             if png.colour_type in _PNG_SAMPLES and png.bit_depth >= 8:
                 return _turned(_with_pyav(png), _orientation(png.exif))
         return _with_pillow(data)
-    except BrokenImageError:
-        raise
-    except UnidentifiedImageError as error:
-        raise BrokenImageError("it is no image that can be read") from error
-    except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
-        raise BrokenImageError(str(error)) from error
 
 
 def size(file: IO[bytes]) -> tuple[int, int]:
     """(width, height) of an image file, orientation applied; only its header is read. BrokenImageError if it is none."""
-    try:
-        with Image.open(file) as image:
-            if image.format == "PNG":
-                # Not getexif(), which decodes a whole PNG in search of EXIF data that stand behind its pixels.
-                orientation = _orientation(image.info.get("exif"))
-            else:  # of a TIFF, Pillow gives the size as turned
-                orientation = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION, 1)
-            return (image.height, image.width) if orientation >= 5 else image.size  # from 5 on a quarter turn
-    except UnidentifiedImageError as error:
-        raise BrokenImageError("it is no image that can be read") from error
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise BrokenImageError(str(error)) from error
+    with _broken_named(), Image.open(file) as image:
+        if image.format == "PNG":
+            # Not getexif(), which decodes a whole PNG in search of EXIF data that stand behind its pixels.
+            orientation = _orientation(image.info.get("exif"))
+        else:  # of a TIFF, Pillow gives the size as turned
+            orientation = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION, 1)
+        return (image.height, image.width) if orientation >= 5 else image.size  # from 5 on a quarter turn
 
 
 @contextmanager
@@ -123,6 +112,19 @@ def strict() -> Iterator[None]:
         yield
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+@contextmanager
+def _broken_named() -> Iterator[None]:
+    """Whatever a decoder says of a file that it cannot read, as BrokenImageError."""
+    try:
+        yield
+    except BrokenImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise BrokenImageError("it is no image that can be read") from error
+    except (OSError, SyntaxError, ValueError, struct.error, zlib.error, Image.DecompressionBombError) as error:
+        raise BrokenImageError(str(error)) from error
 
 
 def _checked_png(data: bytes) -> _Png:

@@ -57,7 +57,8 @@ class Root:
         """
         self.confirm_folder(path.parent, write=write, shown=shown or str(path))
         if not write and path.is_symlink():
-            self._confirm(os.path.realpath(path), write, shown or str(path), os.path.dirname(os.path.realpath(path)))
+            real = os.path.realpath(path)
+            self._confirm(real, write, shown or str(path), os.path.dirname(real))
         return path
 
     def confirm_folder(self, folder: Path, *, write: bool, shown: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -94,6 +95,11 @@ class FramePattern:
         stem, dot, extension = self.literals[-1].rpartition(".")
         last = f"{stem}{suffix}{dot}{extension}" if dot else f"{self.literals[-1]}{suffix}"
         return FramePattern((*self.literals[:-1], last), self.padding)
+
+    @property
+    def extension(self) -> str:
+        """'.png' of `f_{:04d}.png`, '' where there is none. Only what follows the number can be one: `shot.####` has none."""
+        return os.path.splitext("x" + self.literals[-1].replace("\\", "/").rpartition("/")[2])[1]
 
     @property
     def has_number(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from bisect import bisect_left
 from collections.abc import Mapping
 from collections.abc import Sequence as Many
@@ -101,8 +100,7 @@ class Selection:
 def locate(path_pattern: str, kind: str) -> Sequence:
     """The sequence that a loader's `path_pattern` names. Raises PatternError, PathError, ValueError for its extension."""
     pattern = FramePattern.parse(path_pattern)
-    extension = os.path.splitext(f"x{pattern.literals[-1]}")[1].lower()
-    if extension not in decode.EXTENSIONS:
+    if pattern.extension.lower() not in decode.EXTENSIONS:
         raise ValueError(
             f"The pattern {path_pattern!r} does not end in an image type that can be read. Write one of "
             f"{', '.join(decode.EXTENSIONS)}."

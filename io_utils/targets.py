@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -50,7 +49,7 @@ def indexed_needs_image(
     if tokens.needs_image(prefix):
         return True
     sequence = indexed(prefix, digits, filetype, now)
-    return on_existing.wants(number, [sequence] if is_saved(sequence, number) else [])
+    return on_existing.wants(number, lambda: [sequence] if is_saved(sequence, number) else [])
 
 
 def batch(sequence: Sequence, start_index: int, batches: Iterable[torch.Tensor]) -> list[Frame]:
@@ -71,12 +70,10 @@ def batch_sequence(path_pattern: str, filetype: FileType) -> tuple[Sequence, Fil
     Raises PatternError, PathError, FileTypeError.
     """
     pattern = FramePattern.parse(path_pattern)
-    # Only what follows the number can be an extension: 'shot.####' has none.
-    tail = pattern.literals[-1].replace("\\", "/").rpartition("/")[2]
-    extension = os.path.splitext(f"x{tail}")[1]
-    filetype = filetype.for_extension(extension)
-    if not pattern.has_number and tail in ("", extension):
+    filetype = filetype.for_extension(pattern.extension)
+    name = pattern.literals[-1].replace("\\", "/").rpartition("/")[2]
+    if not pattern.has_number and name in ("", pattern.extension):
         raise PathError(path_pattern, "does not name a file", "Write a pattern such as 'shot/frame_{:06d}.png'.")
-    if not extension:
+    if not pattern.extension:
         pattern = FramePattern((*pattern.literals[:-1], pattern.literals[-1] + filetype.extension), pattern.padding)
     return Sequence.locate(pattern, "output", write=True), filetype

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Many
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -31,9 +31,10 @@ class FrameExistsError(FileExistsError):
 
     def __init__(self, frames: Many[int], path: Path) -> None:
         self.frames, self.path = list(frames), path
+        verb = "exists" if len(frames) == 1 else "exist"
         super().__init__(
-            f"{named(frames)} exist{'s' if len(frames) == 1 else ''} already: {str(path)!r}. Nothing was written over it. Move the old take away, start at another "
-            f"frame, or choose to skip or to overwrite."
+            f"{named(frames)} {verb} already: {str(path)!r}. Nothing was written over it. Move the old take away, "
+            f"start at another frame, or choose to skip or to overwrite."
         )
 
 
@@ -54,11 +55,17 @@ class OnExisting(str, Enum):
     ERROR = "error"
     KEEP_BOTH = "keep both"
 
-    def wants(self, frame: int, on_disk: Many[Sequence]) -> bool:
-        """Is a frame that is whole in these sequences (none: missing) to be rendered? FrameExistsError under ERROR."""
-        if on_disk and self is OnExisting.ERROR:
-            raise FrameExistsError([frame], on_disk[0].file(frame))
-        return not on_disk or self is not OnExisting.SKIP
+    def wants(self, frame: int, on_disk: Callable[[], Many[Sequence]]) -> bool:
+        """Is `frame` to be rendered? Raises FrameExistsError under ERROR.
+
+        `on_disk` looks in which sequences it is whole (none: missing); OVERWRITE has no need to look.
+        """
+        if self is OnExisting.OVERWRITE:
+            return True
+        found = on_disk()
+        if found and self is OnExisting.ERROR:
+            raise FrameExistsError([frame], found[0].file(frame))
+        return not found
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ FILETYPE_TOOLTIP = (
 DIGITS_TOOLTIP = "Least number of digits of the frame number; shorter numbers are padded with zeros, longer ones kept."
 ON_EXISTING_TOOLTIP = (
     "When the frame is on disk already. overwrite: replace it, all at once. skip: keep it, and do not even run the "
-    "graph in front of this node; queueing a whole range again renders only what is missing. error: stop, before that graph runs."
+    "graph in front of this node; queueing a whole range again renders only what is missing. error: stop, before that "
+    "graph runs."
 )
 
 _ledger = Ledger()
