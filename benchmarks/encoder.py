@@ -27,10 +27,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).
 
 import corpus
 
-from io_utils import png
+from io_utils import deflate, png
 
 Pixels = np.ndarray[Any, Any]
-ENGINES = {"zlib-ng": png.zlib_ng, "zlib": None}
+ENGINES = {"zlib-ng": deflate.zlib_ng, "zlib": None}
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -82,7 +82,7 @@ def contents(size: tuple[int, int], seeds: tuple[int, ...]) -> None:
         theirs = [cpu_ms(lambda pixels=pixels: pillow(pixels), 3) for pixels in pictures]
         totals["pillow"] += sum(len(data) for _, data in theirs)
         for engine, module in ENGINES.items():
-            with mock.patch.object(png, "zlib_ng", module):
+            with mock.patch.object(deflate, "zlib_ng", module):
                 ours = [cpu_ms(lambda pixels=pixels: png.encode_png(pixels), 7) for pixels in pictures]
             for pixels, (_, data) in zip(pictures, ours, strict=True):
                 check(data, pixels)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from .png import SIGNATURE, chunk, deflate_engine
+from .deflate import deflate_engine
+from .png import SIGNATURE, chunk
 
 try:
     from isal import isal_zlib
