@@ -1,204 +1,258 @@
-"""Saving and loading 60 photographic frames through a running ComfyUI: this pack, core Save Image, and plain Pillow.
+"""Saving and loading photographic frames, end to end: this pack, core Save Image, plain Pillow and the earlier packs.
 
-    python benchmarks/end_to_end.py --comfyui DIR [--python PYTHON] [--frames 60] [--size 1024] [--runs 3]
+    python -m benchmarks.end_to_end [--comfyui DIR [--python PYTHON] [--peers DIR ...]] [--frames 60] [--size 1024x1024]
+        [--runs 3]
 
-One server, one source of frames that stays in ComfyUI's cache, rivals in turn, the median of the runs. Seconds are
-ComfyUI's own, from the start to the end of the prompt; memory is the growth of the server's peak resident set (Linux),
-each loader in a server of its own that has loaded one frame before.
+Without ComfyUI the prompts run in the stand-in for it, in this process; what it has no node for is left out. One source
+of frames that stays in the cache, rivals in turn, the median of the runs; memory is the growth of the process's peak
+resident set (Linux) in the first run, each loader in a server of its own. In a ComfyUI the frames are also saved as one
+prompt each, all queued before the first one starts. What this pack writes is decoded by two foreign decoders and
+compared, what is loaded is compared with what was saved, outside of the timed part.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
-PACK = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PACK))
+from benchmarks import corpus, engines
+from benchmarks.hosts import Host, InProcess, Node, Prompt, RealServer, node
+from benchmarks.measure import PeakMemory, Report, parsed_size
+from dev.comfyui_server import comfyui_python
 
-from benchmarks.corpus import frames as corpus_frames  # noqa: E402
-from dev.comfyui_server import ComfyUIServer, comfyui_python  # noqa: E402
+Start = Callable[[], Host]
+OURS, OURS_COUNTED = "this pack", "this pack, by frame counter"
 
-PROBES = '''
-import time
-from pathlib import Path
+BATCH_SAVERS: dict[str, Callable[[Path, str], Node]] = {
+    "core Save Image": lambda output, folder: node("SaveImage", filename_prefix=f"{folder}/f"),
+    "Pillow, level 4": lambda output, folder: node("BenchPillowSave", folder=folder),
+    "JW": lambda output, folder: node(
+        "JWSaveImageSequence", path_pattern=f"{output}/{folder}/{{:05d}}.png", start_index=0, overwrite="true"
+    ),
+    OURS: lambda output, folder: node(
+        "ImageSequenceSaveBatch", path_pattern=f"{folder}/{{:05d}}.png", start_index=0, overwrite="error"
+    ),
+}
 
-import numpy as np
-import torch
-from PIL import Image
+FRAME_SAVERS: dict[str, Callable[[Path, str, int, int], dict[str, Node]]] = {
+    "core Save Image": lambda output, folder, index, count: {
+        "save": node("SaveImage", images=["frame", 0], filename_prefix=f"{folder}/f")
+    },
+    "MTB, by frame index": lambda output, folder, index, count: {
+        "save": node("Save Image Sequence (mtb)", images=["frame", 0], filename_prefix=folder, current_frame=index)
+    },
+    "Dream, by frame counter": lambda output, folder, index, count: _counted(
+        "Frame Counter (Simple) [Dream]", "Image Sequence Saver [Dream]", str(output / folder), index, count
+    ),
+    OURS: lambda output, folder, index, count: {
+        "save": node("ImageSequenceSaveFrame", images=["frame", 0], filename_prefix=folder, current_frame=index)
+    },
+    OURS_COUNTED: lambda output, folder, index, count: _counted(
+        "ImageSequenceFrameCounter", "ImageSequenceSaveCounted", folder, index, count
+    ),
+    "nothing: the queue alone": lambda output, folder, index, count: {
+        "save": node("BenchSink", images=["frame", 0])
+    },
+}
+_SLOW = "Dream, by frame counter"  # over a second a frame: one run
 
-BASE = Path(__file__).resolve().parents[2]
-
-
-class Source:
-    """The frames, as a VAE hands them over: float32, 0..1."""
-
-    FUNCTION, CATEGORY, RETURN_TYPES = "run", "bench", ("IMAGE",)
-
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {"count": ("INT", {"default": 1})}}
-
-    def run(self, count):
-        return (torch.from_numpy(np.load(BASE / "frames.npy")[:count].astype(np.float32) / 255),)
-
-
-class Sink:
-    FUNCTION, CATEGORY, RETURN_TYPES, OUTPUT_NODE = "run", "bench", (), True
-
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {"images": ("IMAGE",), "run": ("INT", {"default": 0})}}
-
-    def run(self, images, run):
-        return {"ui": {"shape": [str(tuple(images.shape))]}}
-
-
-class PillowSave(Sink):
-    def run(self, images, run):
-        folder = BASE / "output" / f"pillow{run}"
-        folder.mkdir()
-        for index, image in enumerate(images):
-            pixels = np.clip(255.0 * image.cpu().numpy(), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / f"{index:05d}.png", compress_level=4)
-        return {}
-
-
-class PillowLoad:
-    """One by one, then torch.cat: what the earlier packs do."""
-
-    FUNCTION, CATEGORY, RETURN_TYPES = "run", "bench", ("IMAGE",)
-
-    @classmethod
-    def INPUT_TYPES(cls):
-        return {"required": {"count": ("INT", {"default": 1}), "run": ("INT", {"default": 0})}}
-
-    def run(self, count, run):
-        frames = []
-        for index in range(count):
-            image = Image.open(BASE / "output" / "plate" / f"{index:05d}.png").convert("RGB")
-            frames.append(torch.from_numpy(np.array(image).astype(np.float32) / 255.0).unsqueeze(0))
-        return (torch.cat(frames, dim=0),)
+LOADERS: dict[str, Callable[[Path, str, int], Node]] = {
+    "Pillow, one by one": lambda output, folder, count: node("BenchPillowLoad", folder=folder, count=count),
+    "JW": lambda output, folder, count: node(
+        "JWLoadImageSequence",
+        path_pattern=f"{output}/{folder}/{{:05d}}.png",
+        start_index=0,
+        frame_count=count,
+        ignore_missing_images="false",
+    ),
+    OURS: lambda output, folder, count: node(
+        "ImageSequenceLoadBatch",
+        path_pattern=f"{folder}/{{:05d}}.png",
+        start_index=0,
+        frame_count=count,
+        ignore_missing_images="false",
+    ),
+}
 
 
-NODE_CLASS_MAPPINGS = {"BenchSource": Source, "BenchSink": Sink, "BenchPillowSave": PillowSave, "BenchPillowLoad": PillowLoad}
-'''
+def bench(report: Report, start: Start, base: Path, count: int, runs: int) -> None:
+    """All tables. `base` holds the frames; `start` makes a host whose folders lie there."""
+    plates = _bench_saving(report, start, base, count, runs)
+    tensor_bytes = np.load(base / "frames.npy", mmap_mode="r")[:count].size * 4
+    _bench_loading(report, start, plates, count, runs, tensor_bytes)
 
 
-def node(kind: str, **inputs: object) -> dict[str, object]:
-    return {"class_type": kind, "inputs": inputs}
+def write_frames(base: Path, size: tuple[int, int], count: int) -> None:
+    """Photographs for the probe nodes, all different: count x height x width x 3 bytes."""
+    np.save(base / "frames.npy", np.stack([corpus.frames("photo", size, seed) for seed in range(count)]))
 
 
-def run(server: ComfyUIServer, **nodes: dict[str, object]) -> float:
-    """Run a prompt; its seconds by ComfyUI's own clock."""
-    messages = dict(
-        server.wait(server.post(nodes, {"extra_pnginfo": {"workflow": {"nodes": []}}}))["status"]["messages"]
-    )
-    return (messages["execution_success"]["timestamp"] - messages["execution_start"]["timestamp"]) / 1000
+def _bench_saving(report: Report, start: Start, base: Path, count: int, runs: int) -> dict[str, str]:
+    """The folders of the first run, by the saver's name."""
+    with start() as host:
+        seconds: dict[str, list[float]] = {name: [] for name, make in BATCH_SAVERS.items() if _can(host, make)}
+        folders = {name: f"{place}batch" for place, name in enumerate(seconds)}
+        unsynced, growth = [], 0.0
+        _run_all(host, count, node("BenchSink"))
+        for run in range(runs):
+            for name, times in seconds.items():
+                memory = PeakMemory(host.process_id)
+                times.append(_run_all(host, count, BATCH_SAVERS[name](host.output, folders[name] + f"-{run}")))
+                growth = memory.growth() if name == OURS and not run else growth
+            if isinstance(host, InProcess):
+                with mock.patch.object(os, "fsync", lambda descriptor: None):
+                    unsynced.append(_run_all(host, count, BATCH_SAVERS[OURS](host.output, f"unsynced-{run}")))
+        sizes = {name: _checked_bytes(host, folder + "-0", base, name, count) for name, folder in folders.items()}
+        _saving_table(report, f"saving {count} frames, one prompt", seconds, sizes)
+        report.line()
+        report.line(f"This pack's peak memory grew by {growth / 2**20:.0f} MiB.")
+        if unsynced:
+            median = statistics.median(unsynced)
+            cost = statistics.median(seconds[OURS]) / median - 1
+            report.line(f"Without fsync it takes {median:.2f} s: fsync costs {cost:.1%}.")
+        if isinstance(host, RealServer):
+            _bench_frames(report, host, base, count, runs)
+    return {name: folder + "-0" for name, folder in folders.items()}
 
 
-def peak_kib(server: ComfyUIServer) -> int:
-    """The most memory that the server's process ever held (proc(5): VmHWM)."""
-    status = Path(f"/proc/{server.process_id}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0])
+def _bench_frames(report: Report, host: RealServer, base: Path, count: int, runs: int) -> None:
+    source = {"source": node("BenchSource", count=count)}
+    seconds: dict[str, list[float]] = {}
+    sizes: dict[str, int] = {}
+    for name, make in FRAME_SAVERS.items():
+        probe = make(host.output, "", 0, count)
+        if not all(host.has(str(part["class_type"])) for part in probe.values()):
+            continue
+        seconds[name] = []
+        for run in range(1 if name == _SLOW else runs):
+            folder = f"{len(seconds)}frames-{run}"
+            prompts: list[Prompt] = [
+                {
+                    **source,
+                    "frame": node("BenchPick", images=["source", 0], index=index),
+                    **make(host.output, folder, index, count),
+                }
+                for index in range(count)
+            ]
+            cached = {**source, "sink": node("BenchSink", images=["source", 0])}
+            seconds[name].append(host.run_queue(prompts, cached))
+        sizes[name] = _checked_bytes(host, f"{len(seconds)}frames-0", base, name, count)
+    _saving_table(report, f"saving {count} frames, {count} prompts", seconds, sizes)
 
 
-def folder_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir())
-
-
-def savers(count: int) -> dict[str, Callable[[int], dict[str, object]]]:
-    source = ["source", 0]
-    return {
-        "core Save Image": lambda i: node("SaveImage", images=source, filename_prefix=f"core{i}/f"),
-        "Pillow, level 4": lambda i: node("BenchPillowSave", images=source, run=i),
-        "this pack": lambda i: node(
-            "ImageSequenceSaveBatch",
-            images=source,
-            path_pattern=f"ours{i}/{{:05d}}.png",
-            start_index=0,
-            overwrite="error",
-        ),
-    }
-
-
-def loaders(count: int) -> dict[str, Callable[[int, int], dict[str, object]]]:
-    pattern = {"path_pattern": "plate/{:05d}.png", "start_index": 0, "ignore_missing_images": "false"}
-    return {
-        "Pillow, one by one": lambda n, i: node("BenchPillowLoad", count=n, run=i),
-        # a changed file is read again: i only keeps the runs apart
-        "this pack": lambda n, i: node(
-            "ImageSequenceLoadBatch", frame_count=n, step=1, on_size_mismatch="error", **pattern
-        ),
-    }
-
-
-def bench_saving(start: Callable[[Path], ComfyUIServer], base: Path, count: int, runs: int) -> None:
-    print(f"\n| saving {count} frames, one prompt | seconds | ratio | bytes | ratio |\n|---|---|---|---|---|")
-    source = node("BenchSource", count=count)
-    seconds: dict[str, list[float]] = {name: [] for name in savers(count)}
-    with start(base) as server:
-        run(server, source=source, sink=node("BenchSink", images=["source", 0], run=0))
-        for i in range(runs):
-            for name, make in savers(count).items():
-                seconds[name].append(run(server, source=source, save=make(i)))
-    sizes = [folder_bytes(base / "output" / f"{folder}0") for folder in ("core", "pillow", "ours")]
-    slowest = statistics.median(seconds["core Save Image"])
-    for (name, times), size in zip(seconds.items(), sizes):
-        median = statistics.median(times)
-        print(f"| {name} | {median:.2f} | {slowest / median:.1f}x | {size:,} | {size / sizes[0]:.3f} |")
-
-
-def bench_loading(start: Callable[[Path], ComfyUIServer], base: Path, count: int, runs: int, tensor_bytes: int) -> None:
-    print(f"\n| loading {count} frames, one prompt | seconds | ratio | peak growth / tensor |\n|---|---|---|---|")
+def _bench_loading(
+    report: Report, start: Start, plates: dict[str, str], count: int, runs: int, tensor_bytes: int
+) -> None:
+    cases = [(name, "Pillow's files", plates["Pillow, level 4"]) for name in LOADERS]
+    cases.append((OURS, "its own files", plates[OURS]))
+    rows = []
     slowest = 0.0
-    for name, make in loaders(count).items():
-        with start(base) as server:
-            run(server, load=make(1, -1), sink=node("BenchSink", images=["load", 0], run=-1))
-            before = peak_kib(server)
-            times = []
-            for i in range(runs):
-                for path in (base / "output" / "plate").iterdir():
-                    path.touch()
-                times.append(run(server, load=make(count, i), sink=node("BenchSink", images=["load", 0], run=i)))
-                if i == 0:
-                    growth = (peak_kib(server) - before) * 1024 / tensor_bytes
+    for name, whose, plate in cases:
+        with start() as host:
+            if not host.has(str(LOADERS[name](host.output, plate, count)["class_type"])):
+                continue
+            _load(host, name, plate, 1, 0)
+            memory = PeakMemory(host.process_id)
+            times = [_load(host, name, plate, count, 1)]
+            growth = memory.growth() / tensor_bytes
+            times += [_load(host, name, plate, count, run) for run in range(2, 1 + runs)]
+            _load(host, name, plate, count, 0, "BenchCheck")
         median = statistics.median(times)
         slowest = slowest or median
-        print(f"| {name} | {median:.2f} | {slowest / median:.1f}x | {growth:.2f} |")
+        rows.append([f"{name}, {whose}", f"{median:.2f}", f"{slowest / median:.1f}x", f"{growth:.2f}"])
+    report.table(f"loading {count} frames, one prompt", ["seconds", "times as fast", "peak growth / tensor"], rows)
+
+
+def _load(host: Host, name: str, plate: str, count: int, run: int, sink: str = "BenchSink") -> float:
+    """Load `count` frames from a folder, written another way in every run: what looks the same, ComfyUI caches."""
+    loader = LOADERS[name](host.output, "./" * run + plate, count)
+    return host.run({"load": loader, "sink": node(sink, images=["load", 0])})
+
+
+def _can(host: Host, make: Callable[[Path, str], Node]) -> bool:
+    return host.has(str(make(host.output, "")["class_type"]))
+
+
+def _run_all(host: Host, count: int, saver: Node) -> float:
+    """All frames of the source in one prompt."""
+    inputs = {"images": ["source", 0], **saver["inputs"]}  # type: ignore[dict-item]
+    return host.run({"source": node("BenchSource", count=count), "save": {**saver, "inputs": inputs}})
+
+
+def _counted(counter: str, saver: str, folder: str, index: int, count: int) -> dict[str, Node]:
+    """Two nodes that this pack took over from Dream, with their names."""
+    settings = {"prefix": "f", "digits": 5, "at_end": "stop output", "filetype": "png with embedded workflow"}
+    return {
+        "counter": node(counter, frame_index=index, total_frames=count, frames_per_second=25),
+        "save": node(saver, frame_counter=["counter", 0], image=["frame", 0], directory_path=folder, **settings),
+    }
+
+
+def _checked_bytes(host: Host, folder: str, base: Path, name: str, count: int) -> int:
+    """The bytes of a folder that `count` frames were saved in (0 if nothing was), ours compared with the frames."""
+    files = sorted((host.output / folder).iterdir()) if (host.output / folder).is_dir() else []
+    if files and len(files) != count:
+        raise RuntimeError(f"{name} left {len(files)} files of {count} frames")
+    if name in (OURS, OURS_COUNTED):
+        for path, pixels in zip(files, np.load(base / "frames.npy", mmap_mode="r")):
+            engines.check(path.read_bytes(), pixels, str(path))
+    return sum(path.stat().st_size for path in files)
+
+
+def _saving_table(report: Report, title: str, seconds: dict[str, list[float]], sizes: dict[str, int]) -> None:
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    first = next(iter(medians))
+    ours = [name for name in medians if name.startswith(OURS)]
+    columns = ["seconds", "bytes", "ratio", *(f"times as slow as {name}" for name in ours)]
+    report.table(
+        title,
+        columns,
+        [
+            [name, f"{median:.2f}", f"{sizes[name]:,}", f"{sizes[name] / sizes[first]:.3f}"]
+            + [f"{median / medians[mine]:.1f}x" for mine in ours]
+            for name, median in medians.items()
+        ],
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--comfyui", type=Path, required=True)
+    parser.add_argument("--comfyui", type=Path)
     parser.add_argument("--python", type=Path)
+    parser.add_argument("--peers", type=Path, nargs="+", default=[])
     parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--size", type=parsed_size, default="1024x1024")
     parser.add_argument("--runs", type=int, default=3)
-    arguments = parser.parse_args()
+    options = parser.parse_args()
+    run(Report(), options.comfyui, options.python, options.peers, options.size, options.frames, options.runs)
+
+
+def run(
+    report: Report,
+    comfyui: Path | None,
+    python: Path | None,
+    peers: list[Path],
+    size: tuple[int, int],
+    count: int,
+    runs: int,
+) -> None:
+    """Bench in a ComfyUI folder, or in the stand-in for None, with folders that are gone afterwards."""
     base = Path(tempfile.mkdtemp(prefix="image-sequence-bench-"))
     try:
-        probe = base / "custom_nodes" / "bench"
-        for folder in (probe, base / "input", base / "output" / "plate", base / "models", base / "user"):
-            folder.mkdir(parents=True)
-        (probe / "__init__.py").write_text(PROBES)
-        size = (arguments.size, arguments.size)
-        np.save(base / "frames.npy", np.stack([corpus_frames("photo", size, i) for i in range(arguments.frames)]))
-
-        def start(base: Path) -> ComfyUIServer:
-            return ComfyUIServer(arguments.comfyui, comfyui_python(arguments.comfyui, arguments.python), base, PACK)
-
-        bench_saving(start, base, arguments.frames, arguments.runs)
-        for path in sorted((base / "output" / "core0").iterdir()):
-            path.rename(base / "output" / "plate" / f"{int(path.stem.split('_')[1]) - 1:05d}.png")
-        tensor_bytes = arguments.frames * arguments.size**2 * 3 * 4
-        bench_loading(start, base, arguments.frames, arguments.runs, tensor_bytes)
+        write_frames(base, size, count)
+        if comfyui is None:
+            bench(report, lambda: InProcess(base), base, count, runs)
+        else:
+            interpreter = comfyui_python(comfyui, python)
+            bench(report, lambda: RealServer(comfyui, interpreter, base, peers), base, count, runs)
     finally:
         shutil.rmtree(base)
 

@@ -1,0 +1,177 @@
+"""The encoder against its rivals on every kind of content, then saving and loading end to end: `python dev.py bench`.
+
+Speed is megabytes of raw pixels per second of CPU time on one core (other work on the machine does not count), the best
+of several runs. Every file is decoded by two foreign decoders and compared with the pixels that went in; a difference
+ends the bench. `bench.md` in the output folder has the tables, `bench.csv` every picture, `bench.png` the chart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import chart, corpus, end_to_end
+from benchmarks.engines import BASE, OURS, Engine, Pixels, by_pillow, check, engines, pillow, versions
+from benchmarks.measure import Report, cpu_seconds, geometric_mean, machine, parsed_size
+from io_utils import decode, png
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One picture by one engine: `speed` and `size` (bytes) as multiples of Pillow's at level 4."""
+
+    kind: str
+    seed: int
+    engine: str
+    seconds: float
+    file_bytes: int
+    raw_bytes: int
+    speed: float
+    base_bytes: int
+
+    @property
+    def megabytes_per_second(self) -> float:
+        return self.raw_bytes / self.seconds / 1e6
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    report = Report()
+    seeds = corpus.HELD_OUT_SEEDS if options.held_out else corpus.TUNING_SEEDS
+    seeds = seeds[:1] if options.quick else seeds
+    width, height = options.size
+    found, absent = engines()
+    report.line(f"{machine()}; {versions(found)}.")
+    report.line()
+    which = "held out: never looked at while constants were chosen" if options.held_out else "tuning"
+    report.line(f"{width} x {height} RGB, {len(seeds)} pictures a class ({which}); CPU time of one core.")
+    for package in absent:
+        report.line(f"{package} is not installed: left out.")
+    pictures = {(kind, seed): corpus.frames(kind, options.size, seed) for kind in corpus.KINDS for seed in seeds}
+    measured = [row for picture in pictures for row in _encode(picture, pictures[picture], found, options.quick)]
+    _encoding_tables(report, measured, [engine.name for engine in found])
+    _decoding_table(report, pictures, options.quick)
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    _write_csv(measured, options.output / "bench.csv")
+    try:
+        chart.draw(_points(measured), BASE, OURS, options.output / "bench.png")
+    except ImportError:
+        report.line("\nmatplotlib is not installed: no chart.")
+
+    count, runs = (8, 1) if options.quick else (60, 3)
+    report.line("\nEnd to end, in this process, without ComfyUI:")
+    end_to_end.run(report, None, None, [], options.size, count, runs)
+    if options.comfyui:
+        report.line("\nEnd to end, in ComfyUI:")
+        end_to_end.run(report, options.comfyui, options.python, options.peers, options.size, count, runs)
+    report.write(options.output / "bench.md")
+    print(f"\n{options.output}: bench.md, bench.csv, bench.png")
+
+
+def _encode(
+    picture: tuple[str, int], pixels: Pixels, found: Sequence[Engine], quick: bool
+) -> Iterable[Measured]:
+    kind, seed = picture
+    results = {}
+    for engine in found:
+        seconds, data = cpu_seconds(engine.encoder(pixels), 1 if quick else engine.runs)
+        check(data, pixels, f"{kind} {seed} by {engine.name}")
+        results[engine.name] = seconds, len(data)
+    base_seconds, base_bytes = results[BASE]
+    for name, (seconds, size) in results.items():
+        yield Measured(kind, seed, name, seconds, size, pixels.nbytes, base_seconds / seconds, base_bytes)
+
+
+def _encoding_tables(report: Report, measured: Sequence[Measured], names: Sequence[str]) -> None:
+    """Content by engine, three times. Speeds are geometric means, sizes those of all files of the class together."""
+
+    def table(title: str, cell: Callable[[Sequence[Measured]], str]) -> None:
+        rows = [
+            [kind, *(cell(_of(measured, kind, name)) for name in names)] for kind in (*corpus.KINDS, ALL)
+        ]
+        report.table(title, names, rows)
+
+    table("MB/s of raw pixels", lambda rows: f"{_mean_speed(rows):.0f}")
+    table(f"times as fast as {BASE}", lambda rows: f"{geometric_mean(row.speed for row in rows):.1f}")
+    table(f"bytes, {BASE} = 1", lambda rows: f"{_relative_size(rows):.3f}")
+
+
+def _of(measured: Sequence[Measured], kind: str, name: str) -> list[Measured]:
+    return [row for row in measured if kind in (row.kind, ALL) and row.engine == name]
+
+
+def _mean_speed(rows: Iterable[Measured]) -> float:
+    return geometric_mean(row.megabytes_per_second for row in rows)
+
+
+def _relative_size(rows: Sequence[Measured]) -> float:
+    return sum(row.file_bytes for row in rows) / sum(row.base_bytes for row in rows)
+
+
+def _points(measured: Sequence[Measured]) -> dict[str, dict[str, tuple[float, float]]]:
+    """Content -> engine -> (size as a multiple of Pillow's at level 4, MB/s)."""
+    names = dict.fromkeys(row.engine for row in measured)
+    return {
+        kind: {name: (_relative_size(rows), _mean_speed(rows)) for name in names if (rows := _of(measured, kind, name))}
+        for kind in (*corpus.KINDS, ALL)
+    }
+
+
+def _decoding_table(report: Report, pictures: dict[tuple[str, int], Pixels], quick: bool) -> None:
+    """Do our files take longer to decode than Pillow's of the same pictures? By our reader and by Pillow, CPU time."""
+    runs = 1 if quick else 5
+    readers: dict[str, Callable[[bytes], object]] = {
+        "this pack's reader": decode.decode,
+        "Pillow": by_pillow,
+    }
+    rows = []
+    for kind in corpus.KINDS:
+        cells = []
+        for reader in readers.values():
+            times: list[list[float]] = [
+                [
+                    cpu_seconds(lambda data=write(pixels): reader(data), runs)[0]
+                    for (of, _), pixels in pictures.items()
+                    if of == kind
+                ]
+                for write in (pillow, png.encode_png)
+            ]
+            theirs, ours = (1000 * float(np.mean(column)) for column in times)
+            cells += [f"{theirs:.1f}", f"{ours:.1f}", f"{ours / theirs:.2f}"]
+        rows.append([kind, *cells])
+    columns = [f"{name}: {what}" for name in readers for what in ("Pillow 4's files", "ours", "ratio")]
+    report.table("decoding, ms", columns, rows)
+
+
+def _write_csv(measured: Sequence[Measured], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["content", "seed", "engine", "ms", "MB/s", "bytes", f"times as fast as {BASE}", "bytes ratio"])
+        for row in measured:
+            speeds = [f"{row.seconds * 1000:.3f}", f"{row.megabytes_per_second:.1f}"]
+            ratios = [f"{row.speed:.2f}", f"{row.file_bytes / row.base_bytes:.4f}"]
+            writer.writerow([row.kind, row.seed, row.engine, *speeds, row.file_bytes, *ratios])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=parsed_size, default="1024x1024", help="WIDTHxHEIGHT of the pictures")
+    parser.add_argument("--held-out", action="store_true", help="pictures that no constant was chosen on")
+    parser.add_argument("--quick", action="store_true", help="one picture a class, one run, 8 frames: does it work?")
+    parser.add_argument("--output", type=Path, default=Path("bench-output"))
+    parser.add_argument("--comfyui", type=Path, help="a ComfyUI folder: save and load in it, too")
+    parser.add_argument("--python", type=Path, help="the Python that has ComfyUI's requirements")
+    parser.add_argument("--peers", type=Path, nargs="+", default=[], help="folders of earlier packs, as rivals in it")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The PNG encoders that are compared, by one signature, and the foreign decoders that judge what they write."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+from unittest import mock
+
+import av
+import numpy as np
+import numpy.typing as npt
+import png as pypng
+from PIL import Image
+
+from io_utils import deflate, png
+
+Pixels = npt.NDArray[Any]
+
+BASE, OURS = "Pillow 4", "ours, zlib-ng"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`encoder` takes (height, width, 3) uint8, brings it into the form it wants, and returns what is to be timed."""
+
+    name: str
+    encoder: Callable[[Pixels], Callable[[], bytes]]
+    runs: int
+    package: str
+
+
+class WrongPixelsError(Exception):
+    """A file that does not hold the pixels that went in."""
+
+
+def pillow(pixels: Pixels, level: int = 4) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png", compress_level=level)
+    return buffer.getvalue()
+
+
+def engines() -> tuple[list[Engine], list[str]]:
+    """All that can run here, and the packages of those that cannot."""
+    makers = {
+        "pillow": _pillows,
+        "opencv-python-headless": _opencvs,
+        "fpng-py": _fpng,
+        "zlib-ng": _ours_with_zlib_ng,
+        "CPython": lambda: [Engine("ours, zlib", _ours(None), 7, "CPython")],
+    }
+    found, absent = [], []
+    for package, make in makers.items():
+        try:
+            found += make()
+        except ImportError:
+            absent.append(package)
+    return found, absent
+
+
+def versions(found: list[Engine]) -> str:
+    packages = dict.fromkeys(["numpy", *(engine.package for engine in found if engine.package != "CPython")])
+    return ", ".join(f"{package} {metadata.version(package)}" for package in packages)
+
+
+def check(data: bytes, pixels: Pixels, what: str) -> None:
+    """Raise WrongPixelsError unless two decoders that share no code with ours, nor with each other, give `pixels`."""
+    decoders = (by_pypng if pixels.dtype == np.uint16 else by_pillow, by_pyav)
+    for decode in decoders:
+        if not np.array_equal(decode(data).reshape(pixels.shape), pixels):
+            raise WrongPixelsError(f"{what}: {decode.__name__.removeprefix('by_')} reads other pixels than went in")
+
+
+def by_pillow(data: bytes) -> Pixels:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+def by_pypng(data: bytes) -> Pixels:
+    _, height, rows, _ = pypng.Reader(bytes=data).read()
+    return np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(height, -1)
+
+
+def by_pyav(data: bytes) -> Pixels:
+    with av.open(io.BytesIO(data), format="png_pipe") as container:
+        frame = next(container.decode(video=0))
+    samples = frame.planes[0]
+    stored = np.dtype(">u2" if frame.format.components[0].bits > 8 else "u1")
+    # PyAV makes no array of grey with alpha; planes are padded to a width that suits FFmpeg.
+    rows = np.frombuffer(samples, np.uint8).reshape(frame.height, samples.line_size)
+    return rows[:, : frame.width * frame.format.padded_bits_per_pixel // 8].copy().view(stored)
+
+
+def _pillows() -> list[Engine]:
+    def encoder(level: int) -> Callable[[Pixels], Callable[[], bytes]]:
+        return lambda pixels: lambda: pillow(pixels, level)
+
+    return [Engine(f"Pillow {level}", encoder(level), 1 if level == 9 else 3, "pillow") for level in (1, 4, 9)]
+
+
+def _opencvs() -> list[Engine]:
+    import cv2  # noqa: PLC0415 - may be absent
+
+    cv2.setNumThreads(1)
+
+    def encoder(*parameters: int) -> Callable[[Pixels], Callable[[], bytes]]:
+        def prepare(pixels: Pixels) -> Callable[[], bytes]:
+            bgr = np.ascontiguousarray(pixels[..., ::-1])
+            return lambda: bytes(cv2.imencode(".png", bgr, parameters)[1])
+
+        return prepare
+
+    package = "opencv-python-headless"
+    level_9 = (cv2.IMWRITE_PNG_COMPRESSION, 9)
+    return [Engine("OpenCV", encoder(), 3, package), Engine("OpenCV 9", encoder(*level_9), 1, package)]
+
+
+def _fpng() -> list[Engine]:
+    import fpng_py  # noqa: PLC0415 - may be absent
+
+    def encoder(pixels: Pixels) -> Callable[[], bytes]:
+        height, width, channels = pixels.shape
+        samples = pixels.tobytes()
+        return lambda: bytes(fpng_py.fpng_encode_image_to_memory(samples, width, height, channels))
+
+    return [Engine("fpng", encoder, 7, "fpng-py")]
+
+
+def _ours_with_zlib_ng() -> list[Engine]:
+    if deflate.zlib_ng is None:
+        raise ImportError
+    return [Engine(OURS, _ours(deflate.zlib_ng), 7, "zlib-ng")]
+
+
+def _ours(zlib_ng: Any) -> Callable[[Pixels], Callable[[], bytes]]:
+    def encode(pixels: Pixels) -> bytes:
+        with mock.patch.object(deflate, "zlib_ng", zlib_ng):
+            return png.encode_png(pixels)
+
+    return lambda pixels: lambda: encode(pixels)

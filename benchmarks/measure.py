@@ -1,0 +1,106 @@
+"""What every benchmark needs: a clock that other work does not move, peak memory, means, and tables in Markdown."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def cpu_seconds(function: Callable[[], Result], runs: int) -> tuple[float, Result]:
+    """CPU time of all threads of this process, the least of `runs`, and what the last run returned."""
+    seconds = []
+    for _ in range(runs):
+        start = time.process_time()
+        result = function()
+        seconds.append(time.process_time() - start)
+    return min(seconds), result
+
+
+def wall_seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def geometric_mean(values: Iterable[float]) -> float:
+    logarithms = [math.log(value) for value in values]
+    return math.exp(sum(logarithms) / len(logarithms))
+
+
+class PeakMemory:
+    """How much a process grows at its highest, in bytes resident, from here on. NaN where the system does not tell.
+
+    Linux: proc(5), VmHWM, which writing 5 to clear_refs sets back to what is resident now.
+    """
+
+    def __init__(self, process_id: int) -> None:
+        self._folder = Path(f"/proc/{process_id}")
+        if process_id == os.getpid():
+            gc.collect()
+            # What an earlier run freed and the allocator kept would hide as much of the next run's growth.
+            with suppress(OSError, AttributeError):
+                ctypes.CDLL(None).malloc_trim(0)
+        with suppress(OSError):
+            (self._folder / "clear_refs").write_text("5")
+        self._before = self._peak()
+
+    def growth(self) -> float:
+        return self._peak() - self._before
+
+    def _peak(self) -> float:
+        try:
+            return int((self._folder / "status").read_text().partition("VmHWM:")[2].split()[0]) * 1024
+        except OSError:
+            return math.nan
+
+
+class Report:
+    """Tables and lines, printed as they come, to be written to a file at the end."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def line(self, text: str = "") -> None:
+        print(text, flush=True)
+        self._lines.append(text)
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A table in Markdown, numbers to the right; `title` stands above the first column."""
+        cells = [[title, *columns], *([*row] for row in rows)]
+        widths = [max(3, *(len(row[place]) for row in cells)) for place in range(len(cells[0]))]
+        header, *body = [
+            "| " + " | ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) + " |" for row in cells
+        ]
+        rule = "|".join(["", "-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:]), ""])
+        self.line()
+        for text in (header, rule, *body):
+            self.line(text)
+
+    def write(self, path: Path) -> None:
+        path.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
+
+
+def machine() -> str:
+    """The processor, the cores this process may use, the system and Python, in a line."""
+    model = platform.processor() or platform.machine()
+    with suppress(OSError, IndexError):
+        info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        model = info.partition("model name")[2].split("\n")[0].lstrip("\t :") or model
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{model}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def parsed_size(text: str) -> tuple[int, int]:
+    """(width, height) from "1920x1080". ValueError, in argparse's way, for anything else."""
+    width, height = map(int, text.split("x"))
+    return width, height
