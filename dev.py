@@ -4,6 +4,8 @@
     python dev.py demo --comfyui DIR    the same in a real ComfyUI
     python dev.py test [PYTEST ...]     run the tests, e.g. python dev.py test -k resume
     python dev.py lint                  ruff and mypy
+    python dev.py bench                 speed and size against other encoders, see bench-output/bench.md and bench.png
+    python dev.py bench --comfyui DIR   saving and loading in a real ComfyUI, too
 
 What is needed is installed into .venv beside this file, once, unless the Python that runs this has it all.
 """
@@ -23,10 +25,12 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CONSTRAINTS = ROOT / "tests" / "constraints.txt"
+BENCH_REQUIREMENTS = ROOT / "benchmarks" / "requirements.txt"
 
 # Modules, by the names they are imported as.
 DEMO_NEEDS = ("torch", "numpy", "PIL")
 ALL_NEEDS = (*DEMO_NEEDS, "av", "isal", "zlib_ng", "pytest", "hypothesis", "png", "fileseq", "ruff", "mypy")
+RIVALS = ("cv2", "fpng_py", "matplotlib")  # the benchmarks do without those that cannot be had
 
 
 class SetupError(Exception):
@@ -39,7 +43,10 @@ def main(arguments: Sequence[str]) -> int:
     if rest and options.command != "test":
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        python = interpreter(DEMO_NEEDS if options.command == "demo" else ALL_NEEDS)
+        needs = {"demo": DEMO_NEEDS, "bench": (*ALL_NEEDS, *RIVALS)}.get(options.command, ALL_NEEDS)
+        python = interpreter(needs)
+        if options.command == "bench" and missing(RIVALS):
+            install_rivals(python)
         return run_all(commands(options, rest, python))
     except SetupError as error:
         print(f"dev.py: {error}", file=sys.stderr)
@@ -52,11 +59,10 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
     """The command lines that do what is asked, to be run in the pack's folder."""
     module = [str(python), "-m"]
     if options.command == "demo":
-        paths = {"--comfyui": options.comfyui, "--python": options.python, "--output": options.output}
-        # Made absolute here, in the user's folder: the demo runs in the pack's. abspath keeps links: a venv's Python
-        # is one, and only finds its packages through it.
-        given = [part for name, path in paths.items() if path for part in (name, os.path.abspath(path))]
-        return [[*module, "dev.demo", *given]]
+        return [[*module, "dev.demo", *_paths(options)]]
+    if options.command == "bench":
+        flags = [name for name, given in (("--held-out", options.held_out), ("--quick", options.quick)) if given]
+        return [[*module, "benchmarks.bench", "--size", options.size, *flags, *_paths(options)]]
     if options.command == "test":
         named = any((ROOT / argument.split("::")[0]).exists() for argument in rest if not argument.startswith("-"))
         # Else pytest takes the pack's folder for a package to import, which fails unless its name is an identifier.
@@ -70,7 +76,24 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
         mypy,  # what pyproject.toml names
         # One by one: a package dev beside a module dev is one name twice.
         [*mypy, "dev"],
+        [*mypy, "benchmarks"],
         [*mypy, "dev.py"],
+    ]
+
+
+def _paths(options: argparse.Namespace) -> list[str]:
+    """The options that hold paths, as they are given on: absolute.
+
+    Made so here, in the user's folder: what is started runs in the pack's. abspath keeps links: a venv's Python is one,
+    and only finds its packages through it.
+    """
+    given = {
+        name: value for name in ("comfyui", "python", "output", "peers") if (value := getattr(options, name, None))
+    }
+    return [
+        part
+        for name, value in given.items()
+        for part in (f"--{name}", *map(os.path.abspath, value if isinstance(value, list) else [value]))
     ]
 
 
@@ -140,14 +163,28 @@ def make_venv(python: Path) -> None:
     print("Setting up .venv for the first time, or anew: 2 to 10 minutes, most of it downloading PyTorch.", flush=True)
     if sys.platform == "linux":
         print("(About 0.5 GB; 3 GB and more where pip brings PyTorch with the CUDA libraries.)", flush=True)
-    pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check"]
-    if not sys.stdout.isatty():
-        pip.append("--quiet")
+    pip = pip_install(python)
     _step("1/3 making the environment", [sys.executable, "-m", "venv", str(VENV)])
     # First and alone, with its exact version: whichever build of it (CPU, CUDA) this machine's pip offers is then kept.
     _step("2/3 installing PyTorch", [*pip, torch_pin(CONSTRAINTS), "-c", str(CONSTRAINTS)])
     _step("3/3 installing the rest", [*pip, "-r", str(REQUIREMENTS), "-c", str(CONSTRAINTS)])
     print(flush=True)
+
+
+def install_rivals(python: Path) -> None:
+    """Install what benchmarks/requirements.txt lists into .venv, one by one: some need a compiler, or are not to be had."""
+    for line in BENCH_REQUIREMENTS.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            continue
+        command = [*pip_install(python), "--quiet", line, "-c", str(CONSTRAINTS)]
+        if subprocess.run(command, cwd=ROOT, check=False).returncode:
+            print(f"{line} cannot be installed here, see above: the benchmarks go on without it.", flush=True)
+
+
+def pip_install(python: Path) -> list[str]:
+    """The start of a command line that installs packages for `python`."""
+    quiet = [] if sys.stdout.isatty() else ["--quiet"]
+    return [str(python), "-m", "pip", "install", "--disable-pip-version-check", *quiet]
 
 
 def _step(what: str, command: Sequence[str]) -> None:
@@ -162,13 +199,21 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    names = parser.add_subparsers(dest="command", required=True, metavar="demo | test | lint")
+    names = parser.add_subparsers(dest="command", required=True, metavar="demo | test | lint | bench")
     demo = names.add_parser("demo", help="run the example prompts and show their frames", allow_abbrev=False)
     demo.add_argument("--comfyui", metavar="DIR", help="a ComfyUI folder to run them in; else a small stand-in")
-    demo.add_argument("--python", metavar="PYTHON", help="the Python that has ComfyUI's requirements")
     demo.add_argument("--output", metavar="DIR", help="where the frames go; else demo-output beside this file")
     names.add_parser("test", help="run the tests; further arguments go to pytest", allow_abbrev=False)
     names.add_parser("lint", help="ruff check, ruff format --check and mypy", allow_abbrev=False)
+    bench = names.add_parser("bench", help="speed and size against other encoders", allow_abbrev=False)
+    bench.add_argument("--comfyui", metavar="DIR", help="a ComfyUI folder: save and load in it, too")
+    bench.add_argument("--peers", metavar="DIR", nargs="+", help="folders of earlier packs, as rivals in that ComfyUI")
+    bench.add_argument("--output", metavar="DIR", help="where tables and chart go; else bench-output beside this file")
+    bench.add_argument("--size", metavar="WxH", default="1024x1024", help="of the pictures; else 1024x1024")
+    bench.add_argument("--held-out", action="store_true", help="pictures that no constant was chosen on")
+    bench.add_argument("--quick", action="store_true", help="one picture a class, one run, 8 frames: does it work?")
+    for command in (demo, bench):
+        command.add_argument("--python", metavar="PYTHON", help="the Python that has ComfyUI's requirements")
     return parser
 
 

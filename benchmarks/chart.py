@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-_MARKERS = "ov^sDPXp"
-_COLOURS = ("#9aa5b1", "#5f6c7b", "#323f4b", "#7fb069", "#3f7d20", "#e8871e", "#c81d25", "#f28c91")
+# Marker, colour, size of the marker; a hollow one around a filled one where two engines are alike.
+_STYLES = {
+    "Pillow 1": ("o", "#9aa5b1", 7),
+    "Pillow 4": ("s", "#52606d", 7),
+    "Pillow 9": ("^", "#1f2933", 6),
+    "OpenCV": ("P", "#3f9142", 8),
+    "OpenCV 9": ("D", "none", 9),
+    "fpng": ("v", "#e8871e", 8),
+    "ours, zlib": ("*", "#f28c91", 11),
+    "ours, zlib-ng": ("*", "#c81d25", 15),
+}
+_OUTLINE = {"OpenCV 9": "#3f9142"}
 
 
-def draw(points: Mapping[str, Mapping[str, tuple[float, float]]], base: str, best: str, path: Path) -> None:
-    """points: panel -> engine -> (size as a multiple of `base`'s, MB/s). `best` is drawn on top.
+def draw(points: Mapping[str, Mapping[str, tuple[float, float]]], path: Path) -> None:
+    """points: title of a panel -> engine -> (size as a multiple of Pillow's at level 4, MB/s).
 
     Raises ImportError without matplotlib.
     """
@@ -18,34 +28,31 @@ def draw(points: Mapping[str, Mapping[str, tuple[float, float]]], base: str, bes
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
-    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter  # noqa: PLC0415
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: PLC0415
 
-    names = list(next(iter(points.values())))
-    styles = dict(zip(names, zip(_MARKERS, _COLOURS)))
-    figure, panels = plt.subplots(2, 4, figsize=(13, 7), sharey=True, layout="constrained")
+    figure, panels = plt.subplots(2, 4, figsize=(10, 6.4), sharex=True, sharey=True, layout="constrained")
     for panel, (title, engines) in zip(panels.flat, points.items()):
-        for name, (size, speed) in engines.items():
-            marker, colour = styles[name]
-            area = 130 if name == best else 75
-            panel.scatter(size, speed, s=area, marker=marker, color=colour, edgecolor="white", linewidth=0.8, zorder=3)
-        panel.axvline(1, color="#cbd2d9", linewidth=1, zorder=1)
-        panel.set(title=title, xscale="log", yscale="log")
-        low, high = min(size for size, _ in engines.values()), max(size for size, _ in engines.values())
-        panel.set_xlim(min(0.8, low / 1.15), max(1.25, high * 1.15))
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 8) if high < 10 else (1, 2, 5)))
-        panel.xaxis.set_minor_formatter(NullFormatter())
-        for axis in (panel.xaxis, panel.yaxis):
-            axis.set_major_formatter(ScalarFormatter())
-        panel.grid(color="#e4e7eb", linewidth=0.6)
-        panel.tick_params(labelsize=9)
-        for side in ("top", "right"):
-            panel.spines[side].set_visible(False)
-    handles = [
-        plt.Line2D([], [], linestyle="", marker=marker, color=colour, markersize=9, label=name)
-        for name, (marker, colour) in styles.items()
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=11)
-    figure.supxlabel(f"file size, {base} = 1 (smaller is better: left)", fontsize=11)
-    figure.supylabel("MB of pixels per second on one core (faster is better: up)", fontsize=11)
-    figure.savefig(path, dpi=110, facecolor="white")
+        panel.axvline(1, color="#9aa5b1", linewidth=0.9, zorder=1)
+        for name, (marker, colour, size) in _STYLES.items():
+            if name in engines:
+                edge = _OUTLINE.get(name, "white")
+                style = {"color": colour, "markeredgecolor": edge, "markeredgewidth": 1.5 if colour == "none" else 0.6}
+                panel.plot(*engines[name], marker, markersize=size, label=name, zorder=3, **style)
+        panel.set_title(title, fontsize=11)
+        panel.set(xscale="log", yscale="log")
+        panel.grid(color="#e4e7eb", linewidth=0.7)
+        panel.tick_params(labelsize=10)
+        panel.spines[["top", "right"]].set_visible(False)
+    for axis, ticks in (
+        (panels[0, 0].xaxis, (0.5, 0.7, 1, 1.5, 2, 3, 5, 10)),
+        (panels[0, 0].yaxis, (1, 10, 100, 1000)),
+    ):
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    handles, names = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False, columnspacing=1.2)
+    figure.supxlabel("size of the files, Pillow at level 4 = 1      (left is smaller)", fontsize=11)
+    figure.supylabel("MB of pixels a second, one core      (up is faster)", fontsize=11)
+    figure.savefig(path, dpi=160, facecolor="white")
     plt.close(figure)

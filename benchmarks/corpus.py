@@ -54,7 +54,8 @@ def _spectrum(rng: np.random.Generator, size: tuple[int, int], slope: float) -> 
     frequency[0, 0] = np.inf
     white = np.fft.rfft2(rng.standard_normal((height, width)))
     field: Plane = np.fft.irfft2(white * frequency**-slope, s=(height, width))
-    return field / field.std()
+    field /= field.std()
+    return field
 
 
 def _shapes(rng: np.random.Generator, size: tuple[int, int], count: int, oversample: int = 2) -> Plane:

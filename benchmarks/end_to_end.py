@@ -58,9 +58,7 @@ FRAME_SAVERS: dict[str, Callable[[Path, str, int, int], dict[str, Node]]] = {
     OURS_COUNTED: lambda output, folder, index, count: _counted(
         "ImageSequenceFrameCounter", "ImageSequenceSaveCounted", folder, index, count
     ),
-    "nothing: the queue alone": lambda output, folder, index, count: {
-        "save": node("BenchSink", images=["frame", 0])
-    },
+    "nothing: the queue alone": lambda output, folder, index, count: {"save": node("BenchSink", images=["frame", 0])},
 }
 _SLOW = "Dream, by frame counter"  # over a second a frame: one run
 
@@ -108,7 +106,7 @@ def _bench_saving(report: Report, start: Start, base: Path, count: int, runs: in
                 times.append(_run_all(host, count, BATCH_SAVERS[name](host.output, folders[name] + f"-{run}")))
                 growth = memory.growth() if name == OURS and not run else growth
             if isinstance(host, InProcess):
-                with mock.patch.object(os, "fsync", lambda descriptor: None):
+                with mock.patch.object(os, "fsync", return_value=None):
                     unsynced.append(_run_all(host, count, BATCH_SAVERS[OURS](host.output, f"unsynced-{run}")))
         sizes = {name: _checked_bytes(host, folder + "-0", base, name, count) for name, folder in folders.items()}
         _saving_table(report, f"saving {count} frames, one prompt", seconds, sizes)

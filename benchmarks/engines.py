@@ -19,7 +19,7 @@ from io_utils import deflate, png
 
 Pixels = npt.NDArray[Any]
 
-BASE, OURS = "Pillow 4", "ours, zlib-ng"
+BASE = "Pillow 4"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def pillow(pixels: Pixels, level: int = 4) -> bytes:
 
 def engines() -> tuple[list[Engine], list[str]]:
     """All that can run here, and the packages of those that cannot."""
-    makers = {
+    makers: dict[str, Callable[[], list[Engine]]] = {
         "pillow": _pillows,
         "opencv-python-headless": _opencvs,
         "fpng-py": _fpng,
@@ -55,7 +55,7 @@ def engines() -> tuple[list[Engine], list[str]]:
     for package, make in makers.items():
         try:
             found += make()
-        except ImportError:
+        except ImportError:  # noqa: PERF203 - a handful
             absent.append(package)
     return found, absent
 
@@ -84,12 +84,12 @@ def by_pypng(data: bytes) -> Pixels:
 
 
 def by_pyav(data: bytes) -> Pixels:
-    with av.open(io.BytesIO(data), format="png_pipe") as container:
+    with av.open(io.BytesIO(data), "r", format="png_pipe") as container:
         frame = next(container.decode(video=0))
     samples = frame.planes[0]
     stored = np.dtype(">u2" if frame.format.components[0].bits > 8 else "u1")
     # PyAV makes no array of grey with alpha; planes are padded to a width that suits FFmpeg.
-    rows = np.frombuffer(samples, np.uint8).reshape(frame.height, samples.line_size)
+    rows = np.frombuffer(bytes(samples), np.uint8).reshape(frame.height, samples.line_size)
     return rows[:, : frame.width * frame.format.padded_bits_per_pixel // 8].copy().view(stored)
 
 
@@ -129,9 +129,9 @@ def _fpng() -> list[Engine]:
 
 
 def _ours_with_zlib_ng() -> list[Engine]:
-    if deflate.zlib_ng is None:
-        raise ImportError
-    return [Engine(OURS, _ours(deflate.zlib_ng), 7, "zlib-ng")]
+    from zlib_ng import zlib_ng  # noqa: PLC0415 - may be absent
+
+    return [Engine("ours, zlib-ng", _ours(zlib_ng), 7, "zlib-ng")]
 
 
 def _ours(zlib_ng: Any) -> Callable[[Pixels], Callable[[], bytes]]:

@@ -16,25 +16,30 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def cpu_seconds(function: Callable[[], Result], runs: int) -> tuple[float, Result]:
+def cpu_seconds(runs: int, function: Callable[..., Result], *arguments: object) -> tuple[float, Result]:
     """CPU time of all threads of this process, the least of `runs`, and what the last run returned."""
     seconds = []
     for _ in range(runs):
         start = time.process_time()
-        result = function()
+        result = function(*arguments)
         seconds.append(time.process_time() - start)
     return min(seconds), result
 
 
-def wall_seconds(function: Callable[[], object]) -> float:
+def wall_seconds(function: Callable[..., object], *arguments: object) -> float:
     start = time.perf_counter()
-    function()
+    function(*arguments)
     return time.perf_counter() - start
 
 
 def geometric_mean(values: Iterable[float]) -> float:
     logarithms = [math.log(value) for value in values]
     return math.exp(sum(logarithms) / len(logarithms))
+
+
+def times(ratio: float) -> str:
+    """How many times, to two figures at least: 0.021, 0.35, 5.1, 43.9."""
+    return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2g}"
 
 
 class PeakMemory:

@@ -1,0 +1,118 @@
+"""Does a frame cost the same in a long sequence as in a short one? `python -m benchmarks.linear [100 1000 10000]`.
+
+64 x 64 frames, in the stand-in for ComfyUI: one batch saved, one batch loaded, and one-frame runs, each run being all
+that ComfyUI asks a node: is it changed, does it need its image, save. CPU time, directory listings, peak memory growth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+
+from benchmarks.hosts import InProcess, Prompt, node
+from benchmarks.measure import PeakMemory, Report, cpu_seconds, machine
+
+SIDE = 64
+
+
+class Repeated:
+    """One frame, `count` times, in the memory of one."""
+
+    FUNCTION, CATEGORY, RETURN_TYPES = "run", "bench", ("IMAGE",)
+    FRAME = torch.rand((1, SIDE, SIDE, 3), generator=torch.Generator().manual_seed(0))
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"count": ("INT", {"default": 1})}}
+
+    def run(self, count: int) -> tuple[torch.Tensor]:
+        return (self.FRAME.expand(count, SIDE, SIDE, 3),)
+
+
+def save_batch(host: InProcess, count: int) -> None:
+    save = node(
+        "ImageSequenceSaveBatch",
+        images=["source", 0],
+        path_pattern=f"{count}/{{:05d}}.png",
+        start_index=0,
+        overwrite="error",
+    )
+    host.run({"source": node("Repeated", count=count), "save": save})
+
+
+def load_batch(host: InProcess, count: int) -> None:
+    load = node(
+        "ImageSequenceLoadBatch",
+        path_pattern=f"{count}/{{:05d}}.png",
+        start_index=0,
+        frame_count=0,
+        ignore_missing_images="false",
+    )
+    host.run({"load": load, "sink": node("BenchSink", images=["load", 0])})
+
+
+def one_frame_runs(host: InProcess, count: int) -> None:
+    saver = host.host.node_classes["ImageSequenceSaveFrame"]
+    settings = {"filename_prefix": f"one_by_one/{count}", "digits": 5, "filetype": "png", "on_existing": "skip"}
+    for number in range(count):
+        save = node("ImageSequenceSaveFrame", images=["source", 0], current_frame=number, **settings)
+        prompt: Prompt = {"source": node("Repeated", count=1), "save": save}
+        lists = {name: [value] for name, value in settings.items()}
+        with host.host.comfyui.installed():  # the stand-in does not ask for it
+            saver.IS_CHANGED(unique_id=["save"], images=(None,), current_frame=[number], **lists)
+        host.run(prompt)
+
+
+@contextmanager
+def listings(folder: Path) -> Iterator[list[str]]:
+    """The folders below `folder` that are listed within the block."""
+    listed: list[str] = []
+
+    def counting(function: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(path: Any = ".") -> Any:
+            if isinstance(path, str | os.PathLike) and Path(path).is_relative_to(folder):
+                listed.append(os.fspath(path))
+            return function(path)
+
+        return counted
+
+    with ExitStack() as patches:
+        for name in ("listdir", "scandir"):
+            patches.enter_context(mock.patch.object(os, name, counting(getattr(os, name))))
+        yield listed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("counts", type=int, nargs="*", default=[100, 1000, 10000])
+    counts = parser.parse_args().counts
+    report = Report()
+    report.line(machine())
+    with tempfile.TemporaryDirectory(prefix="image-sequence-bench-") as base, InProcess(Path(base)) as host:
+        host.host.node_classes["Repeated"] = Repeated
+        for job in (save_batch, load_batch, one_frame_runs):
+            rows = []
+            job(host, 10)  # imports, thread pools
+            for count in counts:
+                memory = PeakMemory(os.getpid())
+                with listings(host.output) as listed:
+                    seconds, _ = cpu_seconds(1, job, host, count)
+                growth = memory.growth() / 2**20
+                tensor = count * SIDE**2 * 16 / 2**20 if job is load_batch else 0
+                rows.append(
+                    [f"{count}", f"{seconds / count * 1e3:.2f}", f"{len(listed)}", f"{growth:.0f}", f"{tensor:.0f}"]
+                )
+            columns = ["CPU ms a frame", "listings", "peak growth, MiB", "of it images and mask"]
+            report.table(job.__name__.replace("_", " "), columns, rows)
+
+
+if __name__ == "__main__":
+    main()
