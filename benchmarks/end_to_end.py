@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks import corpus, engines
 from benchmarks.hosts import Host, InProcess, Node, Prompt, RealServer, node
-from benchmarks.measure import PeakMemory, Report, parsed_size
+from benchmarks.measure import PeakMemory, Report, parsed_size, times
 from dev.comfyui_server import comfyui_python
 
 Start = Callable[[], Host]
@@ -101,9 +101,9 @@ def _bench_saving(report: Report, start: Start, base: Path, count: int, runs: in
         unsynced, growth = [], 0.0
         _run_all(host, count, node("BenchSink"))
         for run in range(runs):
-            for name, times in seconds.items():
+            for name, measured in seconds.items():
                 memory = PeakMemory(host.process_id)
-                times.append(_run_all(host, count, BATCH_SAVERS[name](host.output, folders[name] + f"-{run}")))
+                measured.append(_run_all(host, count, BATCH_SAVERS[name](host.output, folders[name] + f"-{run}")))
                 growth = memory.growth() if name == OURS and not run else growth
             if isinstance(host, InProcess):
                 with mock.patch.object(os, "fsync", return_value=None):
@@ -159,13 +159,13 @@ def _bench_loading(
                 continue
             _load(host, name, plate, 1, 0)
             memory = PeakMemory(host.process_id)
-            times = [_load(host, name, plate, count, 1)]
+            seconds = [_load(host, name, plate, count, 1)]
             growth = memory.growth() / tensor_bytes
-            times += [_load(host, name, plate, count, run) for run in range(2, 1 + runs)]
+            seconds += [_load(host, name, plate, count, run) for run in range(2, 1 + runs)]
             _load(host, name, plate, count, 0, "BenchCheck")
-        median = statistics.median(times)
+        median = statistics.median(seconds)
         slowest = slowest or median
-        rows.append([f"{name}, {whose}", f"{median:.2f}", f"{slowest / median:.1f}x", f"{growth:.2f}"])
+        rows.append([f"{name}, {whose}", f"{median:.2f}", times(slowest / median), f"{growth:.2f}"])
     report.table(f"loading {count} frames, one prompt", ["seconds", "times as fast", "peak growth / tensor"], rows)
 
 
@@ -206,7 +206,7 @@ def _checked_bytes(host: Host, folder: str, base: Path, name: str, count: int) -
 
 
 def _saving_table(report: Report, title: str, seconds: dict[str, list[float]], sizes: dict[str, int]) -> None:
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    medians = {name: statistics.median(measured) for name, measured in seconds.items()}
     first = next(iter(medians))
     ours = [name for name in medians if name.startswith(OURS)]
     columns = ["seconds", "bytes", "ratio", *(f"times as slow as {name}" for name in ours)]
@@ -215,7 +215,7 @@ def _saving_table(report: Report, title: str, seconds: dict[str, list[float]], s
         columns,
         [
             [name, f"{median:.2f}", f"{sizes[name]:,}", f"{sizes[name] / sizes[first]:.3f}"]
-            + [f"{median / medians[mine]:.1f}x" for mine in ours]
+            + [times(median / medians[mine]) for mine in ours]
             for name, median in medians.items()
         ],
     )

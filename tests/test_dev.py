@@ -35,6 +35,7 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setattr(script, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(script, "REQUIREMENTS", tmp_path / "requirements.txt")
     monkeypatch.setattr(script, "CONSTRAINTS", tmp_path / "constraints.txt")
+    monkeypatch.setattr(script, "BENCH_REQUIREMENTS", tmp_path / "rivals.txt")
     script.REQUIREMENTS.write_text("torch==2.13.0\ntinything\n")
     script.CONSTRAINTS.write_text("# pins\ntorch==2.13.0\ntinything==1.0\n")
     return script
@@ -84,6 +85,29 @@ class TestEnvironment:
         packages = {"PIL": "pillow", "zlib_ng": "zlib-ng", "png": "pypng"}
         assert [name for name in dev.ALL_NEEDS if packages.get(name, name) not in listed] == []
 
+    def test_the_benchmarks_list_names_what_the_rivals_come_from_each_with_a_pin(self, dev):
+        listed = [
+            line for line in (ROOT / "benchmarks" / "requirements.txt").read_text().splitlines() if line[0] != "#"
+        ]
+        packages = {"cv2": "opencv-python-headless", "fpng_py": "fpng-py"}
+        assert [packages.get(name, name) for name in dev.RIVALS] == listed
+        pins = (ROOT / "tests" / "constraints.txt").read_text()
+        assert [line for line in listed if f"\n{line}==" not in pins] == []
+
+    def test_a_rival_that_cannot_be_installed_is_left_out_and_the_others_are_there(
+        self, dev, tmp_path, monkeypatch, capfd
+    ):
+        wheels = tmp_path / "wheels"
+        wheels.mkdir()
+        write_wheel(wheels, "rival", "1.0")
+        dev.BENCH_REQUIREMENTS.write_text("# what to compare with\nnot-offered\nrival\n")
+        take_packages_only_from(wheels, monkeypatch)
+        monkeypatch.setenv("PIP_TARGET", str(tmp_path / "installed"))
+
+        dev.install_rivals(Path(sys.executable))
+        assert "not-offered cannot be installed here" in capfd.readouterr().out
+        assert (tmp_path / "installed" / "rival.py").is_file()
+
     def test_a_new_environment_gets_the_pinned_torch_in_the_build_that_is_offered_and_is_made_once(
         self, dev, tmp_path, monkeypatch, capfd
     ):
@@ -91,11 +115,7 @@ class TestEnvironment:
         wheels.mkdir()
         for name, version in [("torch", "2.13.0+cpu"), ("torch", "2.14.0"), ("tinything", "1.0"), ("tinything", "2.0")]:
             write_wheel(wheels, name, version)
-        # The real pip, with nothing but this folder to take from.
-        monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-        monkeypatch.setenv("PIP_NO_INDEX", "1")
-        monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-        monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+        take_packages_only_from(wheels, monkeypatch)
 
         python = dev.interpreter(("tinything_that_is_not_here",))
         code = "import torch, tinything; print(torch.VERSION, tinything.VERSION)"
@@ -133,6 +153,15 @@ class TestCommands:
         assert self.lines(dev, "demo") == [["-m", "dev.demo"]]
         assert self.lines(dev, "demo", "--output", "here", "--comfyui", "../there") == [
             ["-m", "dev.demo", "--comfyui", str(tmp_path.parent / "there"), "--output", str(tmp_path / "here")]
+        ]
+
+    def test_the_benchs_paths_too_and_its_other_options_are_handed_on(self, dev, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert self.lines(dev, "bench") == [["-m", "benchmarks.bench", "--size", "1024x1024"]]
+        flags = ["--size", "1920x1080", "--held-out", "--quick"]
+        here, a, b = str(tmp_path / "here"), str(tmp_path / "a"), str(tmp_path.parent / "b")
+        assert self.lines(dev, "bench", "--peers", "a", "../b", "--output", "here", *flags) == [
+            ["-m", "benchmarks.bench", *flags, "--output", here, "--peers", a, b]
         ]
 
     @pytest.mark.parametrize("folder", ["image-sequence-pack", "image_sequence_pack", "pack with spaces"])
@@ -399,6 +428,14 @@ class TestComfyUIServer:
         monkeypatch.setenv("COMFYUI_PYTHON", "from-the-environment")
         assert comfyui_python(tmp_path) == Path("from-the-environment")
         assert comfyui_python(tmp_path, Path("named")) == Path("named")
+
+
+def take_packages_only_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real pip, with nothing but this folder to take from."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
 
 
 def write_wheel(folder: Path, name: str, version: str) -> None:
