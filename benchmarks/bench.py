@@ -60,7 +60,7 @@ def main() -> None:
     report.line(f"{machine()}; {versions(found)}.")
     report.line()
     which = "held out: never looked at while constants were chosen" if options.held_out else "tuning"
-    report.line(f"{width} x {height} RGB, {len(seeds)} pictures a class ({which}); CPU time of one core.")
+    report.line(f"{width} x {height} RGB, pictures a class: {len(seeds)} ({which}); CPU time of one core.")
     for package in absent:
         report.line(f"{package} is not installed: left out.")
     pictures = {(kind, seed): corpus.frames(kind, options.size, seed) for kind in corpus.KINDS for seed in seeds}
@@ -82,7 +82,7 @@ def main() -> None:
         report.line("\nEnd to end, in ComfyUI:")
         end_to_end.run(report, options.comfyui, options.python, options.peers, options.size, count, runs)
     report.write(options.output / "bench.md")
-    print(f"\n{options.output}: bench.md, bench.csv, bench.png")
+    print(f"\n{options.output}: {', '.join(sorted(path.name for path in options.output.iterdir()))}")
 
 
 def _encode(picture: tuple[str, int], pixels: Pixels, found: Sequence[Engine], quick: bool) -> Iterable[Measured]:
