@@ -178,7 +178,8 @@ def _contents(tiles: _Tiles, strips: int) -> npt.NDArray[np.int_]:
     def shares(where: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
         """Of each tile of each strip. No tile has more than 128 bytes a row, so that bytes hold the sums: twice as fast."""
         sums = where.view(np.uint8).sum(axis=2, dtype=np.uint8).sum(axis=0)
-        return sums.reshape(strips, _TILES_PER_STRIP) / max(1, where[:, 0].size)
+        share: npt.NDArray[np.float64] = sums.reshape(strips, _TILES_PER_STRIP) / max(1, where[:, 0].size)
+        return share
 
     up = tiles.residual(UP)
     zeros = shares(up == 0)
