@@ -106,11 +106,11 @@ def main() -> None:
                 with listings(host.output) as listed:
                     seconds, _ = cpu_seconds(1, job, host, count)
                 growth = memory.growth() / 2**20
-                tensor = count * SIDE**2 * 16 / 2**20 if job is load_batch else 0
+                tensor = count * SIDE**2 * 12 / 2**20 if job is load_batch else 0
                 rows.append(
                     [f"{count}", f"{seconds / count * 1e3:.2f}", f"{len(listed)}", f"{growth:.0f}", f"{tensor:.0f}"]
                 )
-            columns = ["CPU ms a frame", "listings", "peak growth, MiB", "of it images and mask"]
+            columns = ["CPU ms a frame", "listings", "peak growth, MiB", "of it the images"]
             report.table(job.__name__.replace("_", " "), columns, rows)
 
 
