@@ -4,9 +4,9 @@ No single setting suits all content. Against Pillow at level 4 (1024 x 1024 RGB,
 codes only is 15 times as fast and 4 % smaller on a photograph with fine noise, and makes a mask 56 times as large; no
 filter with matches is 9 times as fast and 5 % larger on text, and nearly doubles the photograph.
 
-Every strip is put into one of six classes by a few tiles of it. Then each class of strips, not each strip, gets a setting:
+Every strip is put into a class by a few tiles of it (`Content`). Then each class of strips, not each strip, gets a setting:
 the one that deflates a sample of the class best. Asking for each strip took up to three times as long, and chose worse,
-because each sample was smaller. `python benchmarks/encoder.py --only choices` measures what choosing costs and is worth.
+because each sample was smaller. `python -m benchmarks.encoder choices` measures what choosing costs and is worth.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Content(IntEnum):
 _CANDIDATES = {
     Content.NOISE: (
         Setting(AVERAGE, Method.HUFFMAN),
-        Setting(NONE, Method.HUFFMAN),
+        Setting(NONE, Method.MATCHES),
     ),
     Content.NOISY: (
         Setting(AVERAGE, Method.HUFFMAN),
