@@ -19,6 +19,7 @@ NODE_IDS = [
     "ImageSequenceFrameCounterFromDirectory",
     "ImageSequenceFromAnimation",
     "ImageSequenceLoadBatch",
+    "ImageSequenceLoadFrame",
     "ImageSequenceSaveBatch",
     "ImageSequenceSaveCounted",
     "ImageSequenceSaveFrame",
