@@ -249,7 +249,7 @@ def _missing(sequence: Sequence, frames: Many[int], available: Many[int], on_mis
     fix = "Check the folder, the pattern, start_index and frame_count, or render what is missing"
     if available and on_missing is OnMissing.ERROR:
         fix += ", or set ignore_missing_images to 'true', 'hold previous' or 'black'"
-    elif available and on_missing is OnMissing.HOLD_PREVIOUS:
+    elif available and on_missing is OnMissing.HOLD_PREVIOUS and frames[0] < available[0]:
         fix += "; before the first frame on disk there is none to hold"
     return FrameMissingError(frames, available, str(sequence.file(frames[0])), str(sequence.pattern), fix)
 
