@@ -8,7 +8,7 @@ from pathlib import Path
 try:
     import psutil  # ComfyUI requires it
 except ImportError:
-    psutil = None  # type: ignore[assignment]
+    psutil = None
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
