@@ -241,7 +241,9 @@ def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.
         if source is None:
             images[[first, *repeats]] = 0
         for place in repeats if source is not None else ():
-            images[place], mask[place] = images[first], mask[first]
+            images[place] = images[first]
+            if mask[first].any():
+                mask[place] = mask[first]
     return images, mask
 
 

@@ -32,6 +32,7 @@ CORE_NODES = {
     "ImageAddNoise",
     "ImageBlend",
     "ImageCompositeMasked",
+    "ImageInvert",
     "ImageScale",
     "PreviewAny",
     "PreviewImage",
