@@ -3,6 +3,7 @@
 from .nodes.frame_counter import ImageSequenceFrameCounter, ImageSequenceFrameCounterFromDirectory
 from .nodes.from_animation import ImageSequenceFromAnimation
 from .nodes.load_batch import ImageSequenceLoadBatch
+from .nodes.load_frame import ImageSequenceLoadFrame
 from .nodes.save_batch import ImageSequenceSaveBatch
 from .nodes.save_counted import ImageSequenceSaveCounted
 from .nodes.save_frame import ImageSequenceSaveFrame
@@ -12,6 +13,7 @@ NODE_CLASS_MAPPINGS = {
     "ImageSequenceSaveCounted": ImageSequenceSaveCounted,
     "ImageSequenceSaveBatch": ImageSequenceSaveBatch,
     "ImageSequenceLoadBatch": ImageSequenceLoadBatch,
+    "ImageSequenceLoadFrame": ImageSequenceLoadFrame,
     "ImageSequenceFrameCounter": ImageSequenceFrameCounter,
     "ImageSequenceFrameCounterFromDirectory": ImageSequenceFrameCounterFromDirectory,
     "ImageSequenceFromAnimation": ImageSequenceFromAnimation,
@@ -22,6 +24,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "ImageSequenceSaveCounted": "Save Image Sequence (Frame Counter)",
     "ImageSequenceSaveBatch": "Save Image Sequence (Batch)",
     "ImageSequenceLoadBatch": "Load Image Sequence (Batch)",
+    "ImageSequenceLoadFrame": "Load Image Sequence (Frame)",
     "ImageSequenceFrameCounter": "Frame Counter",
     "ImageSequenceFrameCounterFromDirectory": "Frame Counter (Resume from Directory)",
     "ImageSequenceFromAnimation": "Animation Sequence to Images",

@@ -12,15 +12,11 @@ import torch
 
 from .animation import AnimationSequence, AtEnd, LogEntry, whole_frame
 from .filetype import FileType
+from .frames import batch_folder
 from .paths import Root, locate, normalise
 from .pattern import FramePattern, named
 from .sequence import Sequence
 from .writer import Frame, OnExisting, Saved, is_saved
-
-
-def batch_folder(index: int) -> str:
-    """The Dream pack's layout for a batch: one folder for each image of it, each folder a sequence of its own."""
-    return f"batch_{index:04d}"
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,13 @@ class Ledger:
         """After a run: `watch` replaces what was recorded for the settings of this run."""
         self._entry(node_id).watch = watch
 
+    def record_read(self, node_id: Hashable, watch: Watch, files: Iterable[Path]) -> None:
+        """Before `files` are read in a run: `watch` is for this run, the files for all runs with these settings."""
+        entry = self._entry(node_id)
+        if not isinstance(entry.watch, FilesRead):
+            entry.watch = FilesRead()
+        entry.watch.add(watch, files)
+
     def about_to_save(self, node_id: Hashable, folders: Iterable[Path]) -> None:
         """Before a save: what changes in `folders` until `record_files` is our own doing."""
         watch = self._entry(node_id).watch
@@ -120,11 +127,42 @@ class FilesThere:
 class Unchanged:
     """Watches that `look()`, a fingerprint of files, stays what it was."""
 
-    def __init__(self, look: Callable[[], Any]) -> None:
-        self._look, self._seen = look, look()
+    def __init__(self, look: Callable[[], Any], seen: Any = None) -> None:
+        self._look, self._seen = look, look() if seen is None else seen
 
     def lost(self) -> bool:
         return bool(self._look() != self._seen)
+
+
+class FilesRead:
+    """Watches the last run, and the files of earlier ones: ComfyUI may hold all of them (--cache-lru, --cache-ram)."""
+
+    # 2 us each. Older ones are forgotten.
+    MAX_FILES = 1000
+
+    def __init__(self) -> None:
+        self._last: Watch | None = None
+        self._files: OrderedDict[Path, tuple[int, int] | None] = OrderedDict()
+
+    def add(self, last: Watch, files: Iterable[Path]) -> None:
+        self._last = last
+        for file in files:
+            self._files[file] = _state(file)
+            self._files.move_to_end(file)
+        while len(self._files) > self.MAX_FILES:
+            self._files.popitem(last=False)
+
+    def lost(self) -> bool:
+        changed = any(_state(file) != state for file, state in self._files.items())
+        return changed or (self._last is not None and self._last.lost())
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _time_of_change(folder: Path) -> int | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,6 +122,16 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
         relative = "" if relative == "." else relative
     root.confirm_folder(root.path / relative, write=write, shown=shown)
     return root, relative
+
+
+def anywhere(find: Callable[[str], object]) -> None:
+    """Raise what `find(kind)` raises for every one of FOLDERS: not knowing which, only that is wrong for sure."""
+    *others, last = FOLDERS
+    for kind in others:
+        with suppress(ValueError):
+            find(kind)
+            return
+    find(last)
 
 
 def normalise(text: str, shown: str | None = None) -> str:

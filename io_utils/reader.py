@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Many
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
@@ -17,8 +16,9 @@ import numpy as np
 import torch
 
 from . import decode, host
-from .parallel import each
-from .paths import FOLDERS, allowed_roots
+from .memory import free_bytes, gib
+from .parallel import each, worker_count
+from .paths import allowed_roots, anywhere
 from .pattern import FramePattern, named, ranges
 from .pixels import dequantise
 from .sequence import Sequence
@@ -46,15 +46,10 @@ class OnSizeMismatch(str, Enum):
 class FrameMissingError(FileNotFoundError):
     """Frames that are not on disk. Attributes: `frames` (missing), `available`, `path` (of the first one missing)."""
 
-    def __init__(self, sequence: Sequence, frames: Many[int], available: Many[int], on_missing: OnMissing) -> None:
-        self.frames, self.available, self.path = list(frames), list(available), sequence.file(frames[0])
-        what = f"{named(frames)} {'is' if len(frames) == 1 else 'are'} missing: {str(self.path)!r}"
-        have = f"On disk are {ranges(available)}" if available else f"No file there matches {sequence.pattern!s}"
-        fix = "Check the folder, the pattern, start_index and frame_count, or render what is missing"
-        if available and on_missing is OnMissing.ERROR:
-            fix += ", or set ignore_missing_images to 'true', 'hold previous' or 'black'"
-        elif available and on_missing is OnMissing.HOLD_PREVIOUS:
-            fix += "; before the first frame on disk there is none to hold"
+    def __init__(self, frames: Many[int], available: Many[int], path: str, pattern: str, fix: str) -> None:
+        self.frames, self.available, self.path = list(frames), list(available), Path(path)
+        what = f"{named(frames)} {'is' if len(frames) == 1 else 'are'} missing: {path!r}"
+        have = f"On disk are {ranges(available)}" if available else f"No file there matches {pattern}"
         super().__init__(f"{what}. {have}. {fix}.")
 
 
@@ -78,6 +73,18 @@ class FrameSizeError(ValueError):
         )
 
 
+class BatchTooLargeError(ValueError):
+    """A batch that memory cannot hold. Attributes: `needed`, `free` (bytes), `fitting` (how many frames would fit)."""
+
+    def __init__(self, count: int, size: tuple[int, int], needed: int, free: int, fitting: int) -> None:
+        self.needed, self.free, self.fitting = needed, free, fitting
+        super().__init__(
+            f"A batch of {count} at {size[0]} x {size[1]} needs {gib(needed)} of memory, but {gib(free)} are free: "
+            f"{fitting} would fit. Load fewer at a time, by frame_count or step, or one a run by Load Image Sequence "
+            f"(Frame)."
+        )
+
+
 @dataclass(frozen=True)
 class Selection:
     """Which frames to load: `numbers` in order, and for each the frame that fills its place (None: black).
@@ -96,26 +103,31 @@ class Selection:
         lacking = f"; not on disk: {ranges(self.missing)}" if self.missing else ""
         return f"Loaded {named(self.files)}{lacking}"
 
+    @property
+    def fingerprint(self) -> str:
+        """Stays while the files do, and their choice."""
+        return stamp(self.sources, self.files.values())
+
 
 def locate(path_pattern: str, kind: str) -> Sequence:
     """The sequence that a loader's `path_pattern` names. Raises PatternError, PathError, ValueError for its extension."""
     pattern = FramePattern.parse(path_pattern)
-    if pattern.extension.lower() not in decode.EXTENSIONS:
-        raise ValueError(
-            f"The pattern {path_pattern!r} does not end in an image type that can be read. Write one of "
-            f"{', '.join(decode.EXTENSIONS)}."
-        )
+    require_readable(pattern, path_pattern)
     return Sequence.locate(pattern, kind, write=False)
 
 
+def require_readable(pattern: FramePattern, text: str) -> None:
+    """ValueError for `text`, a `pattern` of files that are of no type that can be read."""
+    if pattern.extension.lower() not in decode.EXTENSIONS:
+        raise ValueError(
+            f"The pattern {text!r} does not end in an image type that can be read. Write one of "
+            f"{', '.join(decode.EXTENSIONS)}."
+        )
+
+
 def check(path_pattern: str) -> None:
-    """Raise what `locate` raises for this pattern in every folder: not knowing which, only that is wrong for sure."""
-    *others, last = FOLDERS
-    for kind in others:
-        with suppress(ValueError):
-            locate(path_pattern, kind)
-            return
-    locate(path_pattern, last)
+    """Raise what `locate` raises for this pattern in every folder: before the run nobody knows which one it is."""
+    anywhere(lambda kind: locate(path_pattern, kind))
 
 
 def select(sequence: Sequence, start: int, count: int, step: int, on_missing: OnMissing) -> Selection:
@@ -136,7 +148,7 @@ def select(sequence: Sequence, start: int, count: int, step: int, on_missing: On
     missing = tuple(islice((number for number in wanted if number not in there), MAX_FRAMES))
     found = [number for number in available if number in wanted]
     if not found or (missing and on_missing is OnMissing.ERROR):
-        raise FrameMissingError(sequence, missing or (start,), available, on_missing)
+        raise _missing(sequence, missing or (start,), available, on_missing)
     if on_missing is OnMissing.DROP:
         return Selection(tuple(found), tuple(found), {number: sequence.file(number) for number in found}, missing)
     if len(wanted) > MAX_FRAMES:
@@ -150,7 +162,7 @@ def select(sequence: Sequence, start: int, count: int, step: int, on_missing: On
         if source is None and on_missing is OnMissing.HOLD_PREVIOUS:
             earlier = bisect_left(available, number)
             if not earlier:
-                raise FrameMissingError(sequence, missing, available, on_missing)
+                raise _missing(sequence, missing, available, on_missing)
             source = available[earlier - 1]
         sources.append(source)
     files = {source: sequence.file(source) for source in sources if source is not None}
@@ -175,34 +187,35 @@ def select_animation(sequence: Any, batch_index: int) -> Selection:
     return Selection(numbers, numbers, files)
 
 
-def fingerprint(path_pattern: str, kind: str, start: int, count: int, step: int) -> str:
-    """For a cache key: changes when the frames that `select` may choose change on disk. Never raises.
+def fingerprint(path_pattern: str, kind: str, start: int, count: int, step: int, on_missing: str) -> str:
+    """For a cache key: changes when the files that `select` chooses change on disk, and only then. Never raises.
 
-    sha256 of their numbers, sizes and times of change; settings that cannot be located have their error as fingerprint.
+    Settings that select nothing have their error as fingerprint.
     """
     try:
-        sequence = locate(path_pattern, kind)
-        numbers = sequence.frames() if sequence.pattern.has_number else [start]
+        return select(locate(path_pattern, kind), start, count, step, OnMissing(on_missing)).fingerprint
     except (ValueError, OSError) as error:
         return str(error)
-    digest = hashlib.sha256(f"{sequence}|{start}|{count}|{step}".encode())
-    # From the frame before start on, and between the steps: "hold previous" may choose those.
-    for number in numbers[max(0, bisect_left(numbers, start) - 1) :]:
-        if count and number >= start + count * step:
-            break
+
+
+def stamp(choice: object, files: Iterable[Path]) -> str:
+    """sha256 of `choice`, by its repr, and of the paths, sizes and times of change of the files."""
+    digest = hashlib.sha256(repr(choice).encode())
+    for file in files:
         try:
-            status = sequence.file(number).stat()
+            status = file.stat()
         except OSError:
             continue
-        digest.update(f"{number}|{status.st_size}|{status.st_mtime_ns}".encode())
+        digest.update(f"|{file}|{status.st_size}|{status.st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
 def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.Tensor, torch.Tensor]:
     """(images, mask): (N, H, W, 3) and (N, H, W), 0.0 .. 1.0, in the dtype ComfyUI wants; mask = 1 - alpha.
 
-    Sizes are compared before the first decode. Raises FrameSizeError, FrameReadError (a broken file), PathError (a file
-    that is a link to somewhere else); on Cancel ComfyUI's exception passes through.
+    Sizes are compared, and memory is asked for, before the first decode. Raises FrameSizeError, BatchTooLargeError,
+    FrameReadError (a broken file), PathError (a file that is a link to somewhere else); on Cancel ComfyUI's exception
+    passes through.
     """
     files = selection.files
     any_root = allowed_roots()["output"]
@@ -210,6 +223,7 @@ def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.
         any_root.confirm(path, write=False)
     width, height = _common_size(files, on_size_mismatch)
     count, dtype = len(selection.numbers), host.float_dtype()
+    _require_memory(count, min(len(files), worker_count()), (width, height), dtype)
     images = torch.empty((count, height, width, 3), dtype=dtype)
     # From numpy, whose zeros cost no memory until they are written: most sequences have no alpha.
     mask = torch.from_numpy(np.zeros((count, height, width), np.float16 if dtype == torch.float16 else np.float32))
@@ -227,8 +241,29 @@ def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.
         if source is None:
             images[[first, *repeats]] = 0
         for place in repeats if source is not None else ():
-            images[place], mask[place] = images[first], mask[first]
+            images[place] = images[first]
+            if mask[first].any():
+                mask[place] = mask[first]
     return images, mask
+
+
+def _missing(sequence: Sequence, frames: Many[int], available: Many[int], on_missing: OnMissing) -> FrameMissingError:
+    fix = "Check the folder, the pattern, start_index and frame_count, or render what is missing"
+    if available and on_missing is OnMissing.ERROR:
+        fix += ", or set ignore_missing_images to 'true', 'hold previous' or 'black'"
+    elif available and on_missing is OnMissing.HOLD_PREVIOUS and frames[0] < available[0]:
+        fix += "; before the first frame on disk there is none to hold"
+    return FrameMissingError(frames, available, str(sequence.file(frames[0])), str(sequence.pattern), fix)
+
+
+def _require_memory(count: int, decoding: int, size: tuple[int, int], dtype: torch.dtype) -> None:
+    """BatchTooLargeError if `count` frames of `size` do not fit, with what the `decoding` ones in flight take besides.
+
+    A frame is three colours and a mask in the tensors, and about as much on its way there.
+    """
+    free, one = free_bytes(), size[0] * size[1] * 4 * dtype.itemsize
+    if free is not None and (count + decoding) * one > free:
+        raise BatchTooLargeError(count, size, (count + decoding) * one, free, max(0, free // one - decoding))
 
 
 def _common_size(files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch) -> tuple[int, int]:

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..io_utils import resume
 from ..io_utils.animation import FrameCounter
+from ..io_utils.frames import Frames, Indexing
 from ..io_utils.ledger import Ledger, Unchanged
-from ..io_utils.resume import Indexing, ResumeAt
+from ..io_utils.resume import ResumeAt
 from .validation import verdict
 
 # Sixty hours at 24 frames a second: the earlier pack's limit.
@@ -94,7 +95,7 @@ class ImageSequenceFrameCounterFromDirectory:
 
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None, pattern: Any = None) -> bool | str:
-        return verdict(resume.Frames.locate, directory_path, pattern)
+        return verdict(Frames.locate, directory_path, pattern)
 
     @classmethod
     def IS_CHANGED(
@@ -123,6 +124,6 @@ class ImageSequenceFrameCounterFromDirectory:
         unique_id: Any = None,
     ) -> tuple[Any, ...]:
         settings = (directory_path, pattern, indexing, resume_at)
-        frame = resume.Frames.locate(directory_path, pattern).next(Indexing(indexing), ResumeAt(resume_at))
+        frame = resume.next_frame(Frames.locate(directory_path, pattern), Indexing(indexing), ResumeAt(resume_at))
         _ledger.record(unique_id, Unchanged(lambda: resume.fingerprint(*settings)))
         return _outputs(FrameCounter(frame, total_frames, frames_per_second))

@@ -7,6 +7,7 @@ from typing import Any
 from ..io_utils import reader, report
 from ..io_utils.ledger import Ledger, Unchanged
 from ..io_utils.paths import FOLDERS
+from ..io_utils.pattern import ranges
 from ..io_utils.reader import OnMissing, OnSizeMismatch
 from .validation import verdict
 
@@ -17,16 +18,17 @@ class ImageSequenceLoadBatch:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
         "Loads numbered image files as one batch, with their alpha as a mask. Every file is looked for before the first "
-        "one is read; files that change on disk are read again."
+        "one is read, and a batch that memory cannot hold is refused; files that change on disk are read again."
     )
     SEARCH_ALIASES = ["load frames", "load frames from folder", "image sequence", "load batch", "import png sequence"]
     FUNCTION = "load"
-    RETURN_TYPES = ("IMAGE", "MASK", "INT")
-    RETURN_NAMES = ("images", "mask", "frame_count")
+    RETURN_TYPES = ("IMAGE", "MASK", "INT", "STRING")
+    RETURN_NAMES = ("images", "mask", "frame_count", "frame_range")
     OUTPUT_TOOLTIPS = (
         "The frames, in order, as RGB.",
         "1 - alpha of every frame: 0 is opaque, and all 0 without alpha.",
-        "How many frames were loaded.",
+        "How many frames the batch has.",
+        "Which frames were read from disk, such as 1001-1006,1008.",
     )
     # Frames shown in a node that is no output: ComfyUI sends them again after a page reload and on cached runs.
     HAS_INTERMEDIATE_OUTPUT = True
@@ -74,7 +76,7 @@ class ImageSequenceLoadBatch:
         on_size_mismatch: Any = None,
         unique_id: Any = None,
     ) -> str:
-        settings = (path_pattern, folder, start_index, frame_count, step)
+        settings = (path_pattern, folder, start_index, frame_count, step, ignore_missing_images)
         if None in settings:  # linked: compare with what the last run read
             return _ledger.generation(unique_id, settings)
         return reader.fingerprint(*settings)
@@ -92,9 +94,11 @@ class ImageSequenceLoadBatch:
     ) -> dict[str, Any]:
         sequence = reader.locate(path_pattern, folder)
         selection = reader.select(sequence, start_index, frame_count, step, OnMissing(ignore_missing_images))
+        settings = (path_pattern, folder, start_index, frame_count, step, ignore_missing_images)
+        # Before they are read: what changes meanwhile is read again by the next run.
+        _ledger.record(unique_id, Unchanged(lambda: reader.fingerprint(*settings), selection.fingerprint))
         images, mask = reader.load(selection, OnSizeMismatch(on_size_mismatch))
-        settings = (path_pattern, folder, start_index, frame_count, step)
-        _ledger.record(unique_id, Unchanged(lambda: reader.fingerprint(*settings)))
         loaded = [(sequence, number) for number in selection.files]
         ui = report.ui(loaded, step=step, missing=selection.missing, message=selection.summary)
-        return {"ui": ui, "result": (images, mask, len(images))}
+        ui["text"] = [selection.summary]
+        return {"ui": ui, "result": (images, mask, len(images), ranges(selection.files))}

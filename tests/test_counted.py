@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from io_utils.animation import AtEnd, EndOfAnimationError, FrameCounter, LogEntry
-from io_utils.counted import Counted, batch_folder
+from io_utils.counted import Counted
 from io_utils.filetype import FileType
+from io_utils.frames import batch_folder
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
 from io_utils.writer import FrameExistsError, OnExisting, Saved

@@ -30,6 +30,7 @@ IDS = {
     "ImageSequenceSaveCounted": "Save Image Sequence (Frame Counter)",
     "ImageSequenceSaveBatch": "Save Image Sequence (Batch)",
     "ImageSequenceLoadBatch": "Load Image Sequence (Batch)",
+    "ImageSequenceLoadFrame": "Load Image Sequence (Frame)",
     "ImageSequenceFrameCounter": "Frame Counter",
     "ImageSequenceFrameCounterFromDirectory": "Frame Counter (Resume from Directory)",
     "ImageSequenceFromAnimation": "Animation Sequence to Images",
@@ -37,7 +38,7 @@ IDS = {
 SAVERS = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceSaveBatch"]
 
 COMFYUI = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
-ABOVE_THE_NOUNS = {"writer", "reader", "targets", "counted", "resume"}
+ABOVE_THE_NOUNS = {"writer", "reader", "single", "targets", "counted", "resume"}
 NOUNS = sorted({file.stem for file in PACK.glob("io_utils/*.py")} - ABOVE_THE_NOUNS)
 
 
@@ -153,7 +154,7 @@ class TestTheFace:
                 return node.value
         raise AssertionError(f"{name} is not assigned in __init__.py")
 
-    def test_node_class_mappings_are_a_literal_dict_of_the_seven_ids(self) -> None:
+    def test_node_class_mappings_are_a_literal_dict_of_the_eight_ids(self) -> None:
         mappings = self.assigned("NODE_CLASS_MAPPINGS")
 
         assert isinstance(mappings, ast.Dict)
@@ -285,6 +286,18 @@ CONTRACT: dict[str, list[Any]] = {
         ("step", "INT", {"default": 1, "min": 1}),
         ("on_size_mismatch", None, {}),
     ],
+    # The earlier pack's optional image and its counter, required there, are sockets: the order of widgets does not change.
+    "ImageSequenceLoadFrame": [
+        ("directory_path", "STRING", {"default": ""}),
+        ("pattern", "STRING", {"default": "*"}),
+        ("indexing", ["numeric", "alphabetic order"], {}),
+        STAR,
+        ("frame_counter", "FRAME_COUNTER", {}),
+        ("default_image", "IMAGE", {}),
+        ("frame_number", "INT", {"default": 0, "min": 0}),
+        ("on_missing", ["error", "hold previous", "hold next", "black"], {}),
+        ("folder", ["output", "input", "temp"], {}),
+    ],
     "ImageSequenceFrameCounter": [
         ("frame_index", "INT", {"default": 0, "min": 0}),
         ("total_frames", "INT", {"default": 100, "min": 1, "max": 5184000}),
@@ -317,7 +330,13 @@ OUTPUTS: dict[str, list[tuple[str, str]]] = {
     "ImageSequenceSaveFrame": [],
     "ImageSequenceSaveCounted": [("sequence", "ANIMATION_SEQUENCE"), ("log_entry", "LOG_ENTRY")],
     "ImageSequenceSaveBatch": [],
-    "ImageSequenceLoadBatch": [("images", "IMAGE"), ("mask", "MASK"), ("frame_count", "INT")],
+    "ImageSequenceLoadBatch": [
+        ("images", "IMAGE"),
+        ("mask", "MASK"),
+        ("frame_count", "INT"),
+        ("frame_range", "STRING"),
+    ],
+    "ImageSequenceLoadFrame": [("image", "IMAGE"), ("mask", "MASK"), ("file_name", "STRING")],
     "ImageSequenceFrameCounter": COUNTED,
     "ImageSequenceFrameCounterFromDirectory": COUNTED,
     "ImageSequenceFromAnimation": [("images", "IMAGE"), ("frames_per_second", "FLOAT")],
@@ -396,13 +415,21 @@ class TestNodes:
             assert node.INPUT_TYPES()["hidden"] == hidden
 
     def test_counting_goes_on_with_every_run(self, node: Any, node_id: str) -> None:
-        counted = {"ImageSequenceSaveFrame": "current_frame", "ImageSequenceFrameCounter": "frame_index"}
+        counted = {
+            "ImageSequenceSaveFrame": "current_frame",
+            "ImageSequenceLoadFrame": "frame_number",
+            "ImageSequenceFrameCounter": "frame_index",
+        }
         for name, (_, options) in inputs(node).items():
             assert bool(options.get("control_after_generate")) == (counted.get(node_id) == name), name
 
-    def test_an_image_that_may_not_be_saved_is_lazy(self, node: Any, node_id: str) -> None:
+    def test_an_image_that_may_not_be_needed_is_lazy(self, node: Any, node_id: str) -> None:
         lazy = {name for name, (_, options) in inputs(node).items() if options.get("lazy")}
-        expected = {"ImageSequenceSaveFrame": {"images"}, "ImageSequenceSaveCounted": {"image"}}
+        expected = {
+            "ImageSequenceSaveFrame": {"images"},
+            "ImageSequenceSaveCounted": {"image"},
+            "ImageSequenceLoadFrame": {"default_image"},
+        }
 
         assert lazy == expected.get(node_id, set())
         assert hasattr(node, "check_lazy_status") == bool(lazy)

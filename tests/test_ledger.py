@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from io_utils.ledger import MAX_ENTRIES, FilesThere, Ledger, Unchanged
+from io_utils.ledger import MAX_ENTRIES, FilesRead, FilesThere, Ledger, Unchanged
 
 NODE, SETTINGS = "7", "prefix a"
 
@@ -323,3 +323,53 @@ class TestAboutToSave:
         folder.delete("f_3.png")
         assert ledger.generation(NODE, SETTINGS) not in answers
         assert len(listed) <= 2
+
+
+class TestFilesRead:
+    """What runs of one node read, each another file, by a link that IS_CHANGED does not see through."""
+
+    @pytest.fixture
+    def files(self, folder: Folder) -> list[Path]:
+        return folder.write(*(f"f_{frame}.png" for frame in range(4)))
+
+    @pytest.mark.parametrize("frame", range(4))
+    @pytest.mark.parametrize("change", [lambda file: os.utime(file, (1, 1)), Path.unlink, lambda f: f.write_bytes(b"")])
+    def test_are_lost_once_when_any_of_them_changes(self, files: list[Path], frame: int, change: object) -> None:
+        ledger = Ledger()
+        before = generations(ledger)
+        for file in files:
+            ledger.record_read(NODE, Lost(), [file])
+            before += generations(ledger)
+        change(files[frame])
+        after = generations(ledger)
+
+        assert len(set(before)) == 1
+        assert len(set(after)) == 1
+        assert after[0] != before[0]
+
+    def test_are_lost_when_the_last_run_is(self, files: list[Path]) -> None:
+        ledger = Ledger()
+        last = Lost()
+        ledger.record_read(NODE, Lost(lost=True), files[:1])
+        ledger.record_read(NODE, last, files[1:2])
+        before = ledger.generation(NODE, SETTINGS)
+        ledger.record_read(NODE, last, files[1:2])
+        assert generations(ledger) == [before] * 3
+        last.is_lost = True
+
+        assert ledger.generation(NODE, SETTINGS) != before
+
+    def test_are_no_more_than_can_be_looked_at_in_no_time(
+        self, files: list[Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(FilesRead, "MAX_FILES", 3)
+        ledger = Ledger()
+        ledger.generation(NODE, SETTINGS)
+        for file in files:
+            ledger.record_read(NODE, Lost(), [file])
+        before = ledger.generation(NODE, SETTINGS)
+
+        os.utime(files[0], (1, 1))
+        assert ledger.generation(NODE, SETTINGS) == before
+        os.utime(files[1], (1, 1))
+        assert ledger.generation(NODE, SETTINGS) != before

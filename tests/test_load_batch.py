@@ -28,6 +28,7 @@ class Loaded(NamedTuple):
     images: torch.Tensor
     mask: torch.Tensor
     count: int
+    range: str
 
     @property
     def shades(self) -> list[int]:
@@ -321,6 +322,13 @@ class TestIsChanged:
         assert self.key(node) != before
         assert self.key(node) == self.key(node)
 
+    def test_stays_when_frames_between_the_steps_change(self, node: Any, output: Path) -> None:
+        before = self.key(node, step=5)
+        os.utime(output / "f_03.png", (1, 1))
+        delete(output / "f_04.png")
+
+        assert self.key(node, step=5) == before
+
     def test_stays_when_other_files_change(self, node: Any, output: Path) -> None:
         before = self.key(node, start_index=2, frame_count=3)
         for name in ("g_03.png", "f_03.jpg", "cover.png", "f_09.png"):
@@ -339,7 +347,9 @@ class TestIsChanged:
     def test_of_what_cannot_be_loaded_is_no_exception(self, node: Any, pattern: str) -> None:
         assert self.key(node, path_pattern=pattern) == self.key(node, path_pattern=pattern)
 
-    @pytest.mark.parametrize("link", ["path_pattern", "start_index", "frame_count", "folder", "step"])
+    @pytest.mark.parametrize(
+        "link", ["path_pattern", "start_index", "frame_count", "folder", "step", "ignore_missing_images"]
+    )
     def test_of_a_link_changes_once_after_what_was_read_changed(self, node: Any, output: Path, link: str) -> None:
         """What the link brings is not known before the run: what the last run read is."""
         inputs = {link: None, "unique_id": f"link {link}"}
@@ -410,6 +420,15 @@ class TestUi:
         description = json.loads(ui["image_sequence"][0])
         assert (description["first"], description["last"], description["step"]) == (2, 6, 2)
         assert (description["pattern"], description["missing"]) == ("f_{:02d}.png", [])
+
+    def test_says_which_frames_were_loaded_and_which_are_not_there(self, node: Any, output: Path) -> None:
+        on_disk(output, *range(1001, 1007), 1008, name="f_{}.png")
+
+        loaded = load(node, "f_####.png", start=1001, count=9, ignore_missing_images="hold previous")
+
+        assert loaded.ui["text"] == ["Loaded frames 1001-1006,1008; not on disk: 1007,1009"]
+        assert loaded.range == "1001-1006,1008"
+        assert loaded.count == 9
 
     def test_stays_small_however_many_frames_are_asked_for(self, node: Any, output: Path) -> None:
         """It goes through the websocket and stays in the history: it must not list millions that are not there."""

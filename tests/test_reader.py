@@ -23,6 +23,7 @@ from io_utils import reader
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
 from io_utils.reader import (
+    BatchTooLargeError,
     FrameMissingError,
     FrameReadError,
     FrameSizeError,
@@ -615,6 +616,67 @@ class TestABrokenFile:
             load(selection, OnSizeMismatch.ERROR)
 
 
+class TestMemory:
+    """A frame of 16 x 16 takes 4 KiB: three colours and a mask of float32. One in flight takes about as much."""
+
+    @pytest.fixture(autouse=True)
+    def _frames(self, output: Path) -> None:
+        for number in range(8):
+            put(output / f"f_{number:04d}.png", number, width=16, height=16)
+
+    @staticmethod
+    def leave(monkeypatch: pytest.MonkeyPatch, free: int | None) -> None:
+        two_workers(monkeypatch)
+        monkeypatch.setattr(reader, "free_bytes", lambda: free)
+
+    def test_that_cannot_hold_the_batch_is_an_error_that_says_how_much_and_how_many(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.leave(monkeypatch, 7 * 4096)
+
+        with pytest.raises(
+            BatchTooLargeError, match=r"batch of 8 at 16 x 16 needs .* of memory.*5 would fit"
+        ) as caught:
+            loaded()
+
+        assert (caught.value.needed, caught.value.free, caught.value.fitting) == (10 * 4096, 7 * 4096, 5)
+        assert loaded(count=5).shape[0] == 5
+
+    def test_is_told_in_gib(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.leave(monkeypatch, 3 * 2**30)
+        put(output / "g_0000.png", width=8192, height=8192)
+        selection = Selection((0, 1, 2), (0, None, None), {0: output / "g_0000.png"})
+
+        with pytest.raises(BatchTooLargeError, match=r"needs 4\.0 GiB of memory, but 3\.0 GiB are free: 2 would fit"):
+            load(selection, OnSizeMismatch.ERROR)
+
+    def test_is_asked_for_before_any_frame_is_decoded(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.leave(monkeypatch, 4096)
+        for number in range(8):
+            tear(output / f"f_{number:04d}.png", 60)
+
+        with pytest.raises(BatchTooLargeError):
+            loaded()
+
+    def test_counts_frames_that_are_filled_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.leave(monkeypatch, 20 * 4096)
+
+        with pytest.raises(BatchTooLargeError, match="batch of 20"):
+            loaded(count=20, on_missing=BLACK)
+        assert loaded(count=18, on_missing=BLACK).shape[0] == 18
+
+    def test_is_half_as_much_where_comfyui_wants_halves(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.leave(monkeypatch, 5 * 4096)
+        monkeypatch.setattr(reader.host, "float_dtype", lambda: torch.float16)
+
+        assert loaded().shape[0] == 8
+
+    def test_is_not_asked_for_where_nobody_tells(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.leave(monkeypatch, None)
+
+        assert loaded().shape[0] == 8
+
+
 @needs_links
 class TestLinks:
     def test_a_frame_that_is_a_link_out_is_refused(self, output: Path, base: Path) -> None:
@@ -671,8 +733,15 @@ def test_progress_counts_every_file(output: Path, monkeypatch: pytest.MonkeyPatc
 
 class TestFingerprint:
     @staticmethod
-    def of(start: int = 0, count: int = 0, step: int = 1, pattern: str = "f_####.png", kind: str = "output") -> str:
-        return fingerprint(pattern, kind, start, count, step)
+    def of(
+        start: int = 0,
+        count: int = 0,
+        step: int = 1,
+        on_missing: str = "true",
+        pattern: str = "f_####.png",
+        kind: str = "output",
+    ) -> str:
+        return fingerprint(pattern, kind, start, count, step, on_missing)
 
     @pytest.fixture(autouse=True)
     def _frames(self, output: Path) -> None:
@@ -721,10 +790,25 @@ class TestFingerprint:
 
     def test_changes_with_the_frame_that_hold_previous_repeats(self, output: Path) -> None:
         (output / "f_0005.png").unlink()
-        before = self.of(5, 1)
+        before = self.of(5, 2, 1, "hold previous")
         os.utime(output / "f_0004.png", (1, 1))
 
-        assert self.of(5, 1) != before
+        assert self.of(5, 2, 1, "hold previous") != before
+
+    @pytest.mark.parametrize("on_missing", [policy.value for policy in OnMissing])
+    def test_stays_when_a_frame_between_the_steps_changes(self, output: Path, on_missing: str) -> None:
+        before = self.of(2, 2, 3, on_missing)
+        os.utime(output / "f_0003.png", (1, 1))
+        (output / "f_0004.png").unlink()
+
+        assert self.of(2, 2, 3, on_missing) == before
+
+    def test_of_frames_that_are_missing_says_so(self, output: Path) -> None:
+        assert "frames 0-1 are missing" in self.of(0, 4, 1, "false")
+
+    @pytest.mark.parametrize("on_missing", ["", "drop", "None"])
+    def test_of_no_policy_is_no_exception(self, on_missing: str) -> None:
+        assert isinstance(self.of(on_missing=on_missing), str)
 
     def test_of_one_file_changes_with_it(self, output: Path) -> None:
         missing = self.of(pattern="still.png")

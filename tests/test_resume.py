@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from io_utils.frames import Frames, Indexing
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
-from io_utils.resume import Frames, Indexing, ResumeAt, fingerprint
+from io_utils.resume import ResumeAt, fingerprint, next_frame
 
 from .disk import needs_links
 
@@ -35,7 +36,7 @@ def touch(folder: Path, *names: str) -> None:
 def following(
     pattern: str = "*", indexing: Indexing = NUMERIC, resume_at: ResumeAt = AFTER_LAST, directory: str = "shot"
 ) -> int:
-    return Frames.locate(directory, pattern).next(indexing, resume_at)
+    return next_frame(Frames.locate(directory, pattern), indexing, resume_at)
 
 
 class TestNext:

@@ -1,0 +1,166 @@
+"""Single: one frame of a folder of frames. Which file it is, and what stands for it where there is none."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import reader
+from .animation import whole_frame
+from .frames import Frames, Indexing
+from .paths import anywhere
+from .pattern import FramePattern
+from .reader import FrameMissingError, FrameSizeError, OnSizeMismatch, Selection
+from .sequence import Sequence
+
+
+class OnMissingFrame(str, Enum):
+    """What a frame that is not on disk gives."""
+
+    ERROR = "error"
+    HOLD_PREVIOUS = "hold previous"
+    HOLD_NEXT = "hold next"
+    BLACK = "black"
+
+
+@dataclass(frozen=True)
+class Single:
+    """What frame `number` gives: the files of frame `source`, one for each image of a batch.
+
+    `source` is None where the caller's image stands for it. If `black`, the files tell the size only.
+    """
+
+    frames: Frames
+    number: int
+    source: int | None
+    files: tuple[Path, ...] = ()
+    black: bool = False
+
+    @property
+    def is_default(self) -> bool:
+        return self.source is None
+
+    @property
+    def shown(self) -> list[tuple[Sequence, int]]:
+        """The (sequence, frame) of every picture that is loaded."""
+        if self.black or self.source is None:
+            return []
+        return [(self.frames.sequence(file, self.source), self.source) for file in self.files]
+
+    @property
+    def file_name(self) -> str:
+        """Of the file that is loaded, of a batch the first; '' where none is."""
+        return self.files[0].name if self.shown else ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Stays while the files do, and their choice."""
+        return reader.stamp((self.number, self.source, self.black), self.files)
+
+    @property
+    def summary(self) -> str:
+        """A line for people."""
+        if self.source == self.number:
+            return f"Loaded frame {self.number}: {self.file_name}"
+        held = f"frame {self.source}: {self.file_name}"
+        instead = "a black image" if self.black else "default_image" if self.source is None else held
+        return f"Frame {self.number} is not on disk; in its place {instead}"
+
+
+def locate(directory_path: str, pattern: str, kind: str) -> Frames:
+    """The frames that a loader's widgets name. Raises what `Frames.locate` does, and ValueError for a file type."""
+    names = FramePattern.parse(pattern)
+    if names.has_number:
+        reader.require_readable(names, pattern)
+    return Frames.locate(directory_path, pattern, kind)
+
+
+def check(directory_path: str, pattern: str) -> None:
+    """Raise what `locate` raises for every folder: before the run nobody knows which one it is."""
+    anywhere(lambda kind: locate(directory_path, pattern, kind))
+
+
+def frame_number(frame_counter: Any, number: int) -> int:
+    """The frame that `frame_counter` stands at, or `number` if there is no counter. ValueError for a fractional one."""
+    return number if frame_counter is None else whole_frame(frame_counter)
+
+
+def choose(frames: Frames, number: int, indexing: Indexing, on_missing: OnMissingFrame | None) -> Single:
+    """Frame `number`, or what stands for it; `on_missing` None: an image that the caller has.
+
+    Folders are listed only for globs, or to find what stands for a missing frame.
+
+    Raises FrameMissingError (under ERROR; or with nothing to hold, and for black no other frame to tell the size),
+    AmbiguousFrameError.
+    """
+    files = frames.files(number, indexing)
+    if files:
+        return Single(frames, number, number, tuple(files))
+    if on_missing is None:
+        return Single(frames, number, None)
+    available = frames.numbers(indexing)
+    place = bisect_left(available, number)
+    earlier, later = available[:place][-1:], available[place:][:1]
+    sources = {
+        OnMissingFrame.HOLD_PREVIOUS: earlier,
+        OnMissingFrame.HOLD_NEXT: later,
+        OnMissingFrame.BLACK: earlier or later,
+    }.get(on_missing)
+    if not sources:
+        raise _missing(frames, number, available, on_missing)
+    found = tuple(frames.files(sources[0], indexing))
+    return Single(frames, number, sources[0], found, on_missing is OnMissingFrame.BLACK)
+
+
+def load(single: Single, default: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """(image, mask): (N, H, W, 3) and (N, H, W) as of `reader.load`, N > 1 for a batch. Raises what that raises.
+
+    `default`, (N, H, W, C), is given back as it is, with a mask of zeros, where `single.is_default`.
+    """
+    number = single.source
+    if number is None:
+        assert default is not None, "the caller said that it has one"
+        return default, default.new_zeros(default.shape[:3])
+    if single.black:
+        selection = Selection((number, single.number), (number, None), {number: single.files[0]})
+        image, mask = reader.load(selection, OnSizeMismatch.ERROR)
+        return image[1:], mask[1:]
+    loaded = [
+        reader.load(Selection((number,), (number,), {number: file}), OnSizeMismatch.ERROR) for file in single.files
+    ]
+    sizes = [(image.shape[2], image.shape[1]) for image, _ in loaded]
+    for file, size in zip(single.files, sizes):
+        if size != sizes[0]:
+            raise FrameSizeError((number, number), (sizes[0], size), file)
+    if len(loaded) == 1:
+        return loaded[0]
+    images, masks = zip(*loaded)
+    return torch.cat(images), torch.cat(masks)
+
+
+def fingerprint(directory_path: str, pattern: str, kind: str, number: int, indexing: str, on_missing: str) -> str:
+    """For a cache key: changes when the files that `choose` chooses change on disk, and only then. Never raises.
+
+    `on_missing` is a value of OnMissingFrame, or "" for None.
+    """
+    try:
+        policy = OnMissingFrame(on_missing) if on_missing else None
+        return choose(locate(directory_path, pattern, kind), number, Indexing(indexing), policy).fingerprint
+    except (ValueError, OSError) as error:
+        return str(error)
+
+
+def _missing(frames: Frames, number: int, available: list[int], on_missing: OnMissingFrame) -> FrameMissingError:
+    fix = "Check directory_path, pattern and folder, or render what is missing"
+    if on_missing is OnMissingFrame.ERROR:
+        fix += ", or set on_missing to 'hold previous', 'hold next' or 'black', or wire default_image"
+    elif available:
+        side = "before" if on_missing is OnMissingFrame.HOLD_PREVIOUS else "after"
+        fix += f"; {side} it there is none to hold"
+    path = frames.folder / frames.names.name(number) if frames.names.has_number else frames
+    return FrameMissingError([number], available, str(path), str(frames), fix)

@@ -1,0 +1,198 @@
+"""The files of one folder that stand for frame numbers, chosen by wildcards or by a frame pattern."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from io_utils.frames import AmbiguousFrameError, Frames, Indexing
+from io_utils.paths import PathError
+from io_utils.pattern import PatternError
+
+from .disk import needs_links, put
+
+NUMERIC, ALPHABETIC = Indexing.NUMERIC, Indexing.ALPHABETIC
+
+
+def there(folder: Path, *names: str) -> None:
+    for name in names:
+        put(folder / name)
+
+
+def files(number: int, pattern: str = "*", indexing: Indexing = NUMERIC, directory: str = "shot") -> list[str]:
+    frames = Frames.locate(directory, pattern)
+    return [file.relative_to(frames.folder).as_posix() for file in frames.files(number, indexing)]
+
+
+@pytest.fixture
+def shot(output: Path) -> Path:
+    return output / "shot"
+
+
+class TestAPattern:
+    @pytest.mark.parametrize("pattern", ["f_{:04d}.png", "f_%04d.png", "f_####.png", "f_{i:04d}.png", "f_{0:04d}.png"])
+    def test_with_a_frame_number_names_one_file_exactly(self, shot: Path, pattern: str) -> None:
+        there(shot, "f_0007.png", "f_7.png", "f_00007.png", "g_0007.png", "f_0007.jpg")
+
+        for indexing in Indexing:
+            assert files(7, pattern, indexing) == ["f_0007.png"]
+            assert files(8, pattern, indexing) == []
+
+    @pytest.mark.parametrize("pattern", ["*", "f_*.png", "f_??.png", "f_[0-9]*", "a|f_07.png", "f_07.png"])
+    def test_without_one_is_wildcards(self, shot: Path, pattern: str) -> None:
+        there(shot, "f_07.png", "f_08.png")
+
+        assert files(7, pattern) == ["f_07.png"]
+
+    @pytest.mark.parametrize("pattern", ["*_####.png", "f_####.*", "f_%04d?.png", "f_{}.png|g_{}.png"])
+    def test_with_both_is_an_error_with_the_nearest_right_one(self, shot: Path, pattern: str) -> None:
+        with pytest.raises(PatternError, match="Write for example"):
+            files(7, pattern)
+
+    def test_with_a_frame_number_may_have_brackets(self, shot: Path) -> None:
+        there(shot, "[a]_07.png")
+
+        assert files(7, "[a]_##.png") == ["[a]_07.png"]
+
+    @pytest.mark.parametrize("pattern", ["a/*.png", "a\\*.png", "a/f_####.png", "../*.png"])
+    def test_with_a_folder_says_where_to_write_it(self, shot: Path, pattern: str) -> None:
+        with pytest.raises(ValueError, match="directory_path"):
+            files(0, pattern)
+
+
+class TestByNumber:
+    @pytest.mark.parametrize(
+        ("name", "number"),
+        [("f_00012.png", 12), ("12.png", 12), ("f12.webp", 12), ("v2.0012.jpg", 12), ("f_0.PNG", 0), ("f_000.tif", 0)],
+    )
+    def test_at_the_end_of_the_name(self, shot: Path, name: str, number: int) -> None:
+        there(shot, name, "cover.png", "f_112.png", "f_120.png")
+
+        assert files(number) == [name]
+
+    def test_two_files_of_one_frame_are_an_error_that_names_both_and_a_pattern(self, shot: Path) -> None:
+        there(shot, "clean_0007.png", "matte_0007.png", "clean_0008.png")
+
+        with pytest.raises(
+            AmbiguousFrameError, match=r"frame 7 is 'clean_0007\.png' and 'matte_0007\.png'.*clean_\{:04d\}\.png"
+        ) as caught:
+            files(7)
+        assert caught.value.frame == 7
+        assert [path.name for path in caught.value.paths] == ["clean_0007.png", "matte_0007.png"]
+        assert files(7, caught.value.suggestion) == ["clean_0007.png"]
+        assert files(8) == ["clean_0008.png"]
+
+    @pytest.mark.parametrize("names", [("f_7.png", "f_07.png"), ("f_7.png", "f_7.jpg")])
+    def test_so_are_two_paddings_and_two_types(self, shot: Path, names: tuple[str, str]) -> None:
+        there(shot, *names)
+
+        with pytest.raises(AmbiguousFrameError):
+            files(7)
+
+    def test_what_is_no_image_or_hidden_is_no_frame(self, shot: Path) -> None:
+        there(shot, "f_7.png", ".f_7.png")
+        (shot / "f_7.txt").write_text("no image")
+        (shot / ".f_7.png.0123456789ab.part").write_bytes(b"")
+        (shot / "g_7.png").mkdir()
+
+        assert files(7) == ["f_7.png"]
+
+
+class TestByPlace:
+    def test_from_0_in_alphabetic_order(self, shot: Path) -> None:
+        there(shot, "b.png", "a.png", "c_0001.png")
+
+        assert [files(place, indexing=ALPHABETIC) for place in range(4)] == [["a.png"], ["b.png"], ["c_0001.png"], []]
+
+    def test_of_what_the_pattern_matches(self, shot: Path) -> None:
+        there(shot, "a.png", "b.png", "c.png")
+
+        assert files(1, "[ac]*", ALPHABETIC) == ["c.png"]
+
+
+class TestNumbers:
+    def test_are_all_frames_in_order(self, shot: Path) -> None:
+        there(shot, "f_2.png", "f_10.png", "f_1.png", "g_2.png", "cover.png")
+
+        assert Frames.locate("shot", "*").numbers(NUMERIC) == [1, 2, 10]
+        assert Frames.locate("shot", "g_#.png").numbers(NUMERIC) == [2]
+        assert Frames.locate("shot", "*").numbers(ALPHABETIC) == [0, 1, 2, 3, 4]
+
+    def test_of_a_folder_that_is_not_there_are_none(self, output: Path) -> None:
+        assert Frames.locate("gone", "*").numbers(NUMERIC) == []
+        assert files(0, directory="gone") == []
+
+
+class TestABatch:
+    """Variants of a frame, as both savers that count lay them out."""
+
+    @pytest.fixture(autouse=True)
+    def _variants(self, shot: Path) -> None:
+        there(shot, "batch_0000/f_3.png", "batch_0001/f_3.png", "batch_0000/f_4.png")
+
+    @pytest.mark.parametrize("pattern", ["*", "f_#.png"])
+    def test_is_one_file_a_variant(self, pattern: str) -> None:
+        assert files(3, pattern) == ["batch_0000/f_3.png", "batch_0001/f_3.png"]
+
+    @pytest.mark.parametrize("pattern", ["*", "f_#.png"])
+    def test_that_lacks_a_variant_is_missing(self, pattern: str) -> None:
+        assert files(4, pattern) == []
+        assert Frames.locate("shot", pattern).numbers(NUMERIC) == [3]
+
+    def test_is_not_looked_at_where_the_folder_itself_has_the_frame(self, shot: Path) -> None:
+        there(shot, "f_3.png")
+
+        assert files(3) == ["f_3.png"]
+
+    def test_tells_its_sequences(self, shot: Path) -> None:
+        for pattern in ("*", "f_#.png"):
+            frames = Frames.locate("shot", pattern)
+            for file in frames.files(3, NUMERIC):
+                assert frames.sequence(file, 3).file(3) == file
+
+    @needs_links
+    def test_that_leads_out_of_the_allowed_folders_is_refused(self, shot: Path, base: Path) -> None:
+        there(base / "elsewhere", "f_5.png")
+        (shot / "batch_0002").symlink_to(base / "elsewhere", target_is_directory=True)
+
+        with pytest.raises(PathError, match="batch_0002"):
+            files(5)
+
+
+class TestWhereFilesMayBe:
+    @pytest.mark.parametrize("directory", ["..", "/etc", "shot/../.."])
+    def test_elsewhere_is_refused(self, output: Path, directory: str) -> None:
+        with pytest.raises(PathError):
+            files(0, directory=directory)
+
+    @pytest.mark.parametrize("kind", ["output", "input", "temp"])
+    def test_is_the_folder_asked_for(self, base: Path, kind: str) -> None:
+        there(base / kind, "f_1.png")
+
+        assert Frames.locate("", "*", kind).files(1, NUMERIC) == [base / kind / "f_1.png"]
+
+
+def test_a_frame_pattern_lists_no_folder(shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there(shot, "f_0007.png")
+
+    def listed(*_: Any) -> None:
+        raise AssertionError("a folder was listed")
+
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, listed)
+
+    assert files(7, "f_####.png") == ["f_0007.png"]
+    assert files(8, "f_####.png") == []
+
+
+@pytest.mark.parametrize("indexing", list(Indexing))
+def test_wildcards_list_the_folder_once(shot: Path, monkeypatch: pytest.MonkeyPatch, indexing: Indexing) -> None:
+    there(shot, *(f"f_{number:04d}.png" for number in range(50)))
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: (listed.append(folder), scandir(folder))[1])
+
+    assert files(7, "f_*", indexing) == ["f_0007.png"]
+    assert listed == [shot]
