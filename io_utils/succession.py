@@ -33,8 +33,8 @@ class Succession:
         """The arguments of ComfyUI's NodeReplace, as plain data. Nothing is mapped but what is named in there."""
         inputs = [{"new_id": name, "old_id": name} for name in (*self.slots, *self.widgets)]
         if self.counting:
-            # The value stayed where it was put. The frontend calls that widget by the value it starts with.
-            inputs.append({"new_id": "increment", "set_value": "fixed"})
+            # The value stayed where it was put. Frontends up to 1.42 at least name that widget after its first value.
+            inputs += [{"new_id": name, "set_value": "fixed"} for name in ("increment", "control_after_generate")]
         return {
             "new_node_id": self.new_id,
             "old_node_id": self.old_id,
@@ -99,6 +99,7 @@ SUCCESSIONS = (
         slots=("frame_counter", "default_image"),
         widgets=("directory_path", "pattern", "indexing"),
         outputs=(0, 2),  # image, frame_name: a mask stands between them in ours
+        counting=True,
     ),
 )
 

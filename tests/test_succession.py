@@ -95,8 +95,9 @@ class TestTheTable:
 
     @every_succession
     def test_says_where_a_counter_is_to_stand_still(self, pack: ModuleType, row: Succession) -> None:
-        """The frontend names the control after the value that the option starts it with."""
-        declared = pack.NODE_CLASS_MAPPINGS[row.new_id].INPUT_TYPES()["required"]
+        """Some frontends name the control after the value that the option starts it with."""
+        inputs = pack.NODE_CLASS_MAPPINGS[row.new_id].INPUT_TYPES()
+        declared = inputs["required"] | inputs.get("optional", {})
         controls = [
             options[0]["control_after_generate"]
             for _, *options in declared.values()
@@ -129,6 +130,7 @@ class TestTheTable:
                 {"new_id": "filename_prefix", "old_id": "filename_prefix"},
                 {"new_id": "current_frame", "old_id": "current_frame"},
                 {"new_id": "increment", "set_value": "fixed"},
+                {"new_id": "control_after_generate", "set_value": "fixed"},
             ],
             "output_mapping": [],
         }
