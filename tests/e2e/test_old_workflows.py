@@ -81,7 +81,7 @@ def replaced(comfyui: Any, editor: Any) -> Callable[[Path], dict[str, Any]]:
             replace.first.click()
             replace = editor.get_by_role("button", name="Replace All")
         replace.first.click()
-        editor.get_by_text(f"Replaced {len(old_ids)} node type(s)").wait_for()
+        editor.get_by_text(f"Replaced {len(old_ids)} node type(s)").first.wait_for()
         return editor.evaluate(GRAPH)
 
     return open_and_replace
@@ -112,9 +112,8 @@ def test_every_node_is_replaced_with_its_title_values_and_links(comfyui, replace
 
 
 def of_pack(name: str) -> Any:
-    return pytest.mark.parametrize(
-        "workflow", [path for path in WORKFLOWS if path.stem.startswith(f"{name}_")], ids=str
-    )
+    workflows = [path for path in WORKFLOWS if path.stem.startswith(f"{name}_")]
+    return pytest.mark.parametrize("workflow", workflows, ids=lambda path: path.stem)
 
 
 @of_pack("mtb")
