@@ -94,7 +94,7 @@ class TestRuns:
                     {
                         "frame_counter": ["count", 0],
                         "image": ["make", 0],
-                        "directory_path": str(old.output / "dream"),
+                        "directory_path": str(old.output / "dream_takes"),
                         "prefix": "take",
                         "digits": 3,
                         "at_end": "raise error",
@@ -105,7 +105,7 @@ class TestRuns:
                 fps=show("film", 1),
                 log=show("save", 1),
             )
-        assert sorted(path.name for path in (old.output / "dream").iterdir()) == ["take_000.jpg", "take_001.jpg"]
+        assert sorted(path.name for path in (old.output / "dream_takes").iterdir()) == ["take_000.jpg", "take_001.jpg"]
         assert shown["fps"]["text"] == ["12.0"]
         assert "All frames are there: 2." in shown["log"]["text"][0]
 
