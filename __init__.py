@@ -1,5 +1,6 @@
 """Numbered image sequences for ComfyUI: save one frame a run, count frames and stop, save and load batches."""
 
+from .io_utils import succession
 from .nodes.frame_counter import ImageSequenceFrameCounter, ImageSequenceFrameCounterFromDirectory
 from .nodes.from_animation import ImageSequenceFromAnimation
 from .nodes.load_batch import ImageSequenceLoadBatch
@@ -32,5 +33,8 @@ NODE_DISPLAY_NAME_MAPPINGS = {
 
 # Help pages; the registry's [tool.comfy] web would list the folder a second time.
 WEB_DIRECTORY = "./web"
+
+# Workflows and prompts made for the packs that these nodes succeed.
+succession.register()
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

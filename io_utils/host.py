@@ -8,7 +8,9 @@ Facts about ComfyUI were read in 0.3.64 and 0.19.3.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import logging
+import sys
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +18,8 @@ from typing import Any
 import torch
 
 SYSTEM_USER = "__system"
+
+_log = logging.getLogger(__name__)
 
 
 def folder(kind: str) -> Path:
@@ -70,6 +74,47 @@ def silent_block() -> Any:
     """The value that keeps every node behind it from running, without an error: ExecutionBlocker(None)."""
     graph_utils = _module("comfy_execution.graph_utils")
     return None if graph_utils is None else graph_utils.ExecutionBlocker(None)
+
+
+def registered_nodes() -> Container[str]:
+    """The ids of all nodes that ComfyUI has at this moment, whoever registered them."""
+    registered: Container[str] = getattr(_module("nodes"), "NODE_CLASS_MAPPINGS", ())
+    return registered
+
+
+def before_every_prompt(rewrite: Callable[[Any], Any]) -> None:
+    """Have ComfyUI pass the body of every POST /prompt through `rewrite` before anything else looks at it."""
+    server = _prompt_server()
+    if server is not None:
+        server.add_on_prompt_handler(rewrite)
+
+
+def offer_replacements(declarations: Iterable[Mapping[str, Any]]) -> None:
+    """Register node replacements, which the frontend offers for missing nodes; nothing before 0.13, which had none.
+
+    A ComfyUI that no longer takes them is warned of in the log: without the offer the pack still works.
+    """
+    manager = getattr(_prompt_server(), "node_replace_manager", None)
+    if manager is None:
+        return
+    try:
+        io = _module("comfy_api.latest").io  # type: ignore[union-attr]
+        for declaration in declarations:
+            manager.register(io.NodeReplace(**declaration))
+    except Exception:  # comfy_api.latest is the moving one: whatever changed in it, the pack is to load
+        _log.warning("Nodes of earlier packs in workflows are not offered a replacement.", exc_info=True)
+
+
+def replacement_of(node_id: str) -> str | None:
+    """The node that ComfyUI offers for `node_id`: of several replacements, the first that was registered."""
+    manager = getattr(_prompt_server(), "node_replace_manager", None)
+    replacements = manager.get_replacement(node_id) if manager is not None else None
+    return replacements[0].new_node_id if replacements else None
+
+
+def _prompt_server() -> Any:
+    """ComfyUI's server, if this is one. Never imported: other programs may have a module called `server` as well."""
+    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
 
 
 def _module(name: str) -> ModuleType | None:

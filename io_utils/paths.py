@@ -39,6 +39,20 @@ class PathError(ValueError):
         super().__init__(f"The path {shown!r} {rule}. {fix}")
 
 
+class OutsideError(PathError):
+    """A path outside the allowed folders. `line`, added to the operator's `file`, allows it; None where none can."""
+
+    def __init__(self, path: str, real: str, folder: str, *, write: bool) -> None:
+        verb, mode, allowed = ("write", "rw", "written to") if write else ("read", "ro", "read from")
+        self.file = roots_file()
+        self.line: str | None = None
+        fix = "A whole drive is never allowed: use a folder on it."
+        if not _is_drive(Path(folder)):
+            self.line = f"{mode} {os.path.normpath(folder)}"
+            fix = f"To let ComfyUI {verb} there, its operator adds this line to {self.file}:\n{self.line}"
+        super().__init__(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
+
+
 @dataclass(frozen=True)
 class Root:
     """A folder that sequences may be in.
@@ -71,7 +85,7 @@ class Root:
         owners = [(len(root), writable) for root, writable in self.allowed if _inside(real, root)]
         # The innermost decides: a folder to read from only may lie in one that may be written.
         if not owners or (write and not max(owners)[1]):
-            raise _outside(shown, real, folder, write)
+            raise OutsideError(shown, real, folder, write=write)
 
 
 def allowed_roots() -> dict[str, Root]:
@@ -116,7 +130,7 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
             # Where a link leads is told to those who may look there, not to everyone who posts a path.
             known = any(_inside(os.path.normpath(text), str(root.path)) for root in roots.values())
             told = real if known else text
-            raise _outside(shown, told, told, write)
+            raise OutsideError(shown, told, told, write=write)
         root = max(owners, key=lambda owner: len(os.path.realpath(owner.path)))
         relative = Path(os.path.relpath(real, os.path.realpath(root.path))).as_posix()
         relative = "" if relative == "." else relative
@@ -186,10 +200,8 @@ def _inside(real: str, root: str) -> bool:
         return False
 
 
-def _outside(path: str, real: str, folder: str, write: bool) -> PathError:
-    verb, mode, allowed = ("write", "rw", "written to") if write else ("read", "ro", "read from")
-    fix = f"To let ComfyUI {verb} there, its operator adds the line {f'{mode} {folder}'!r} to {str(roots_file())!r}."
-    return PathError(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
+def _is_drive(path: Path) -> bool:
+    return path == Path(path.anchor) or Path(os.path.realpath(path)) == Path(path.anchor)
 
 
 def _operator_folders(file: Path) -> Sequence[tuple[Path, bool]]:
@@ -214,7 +226,7 @@ def _operator_folder(file: Path, number: int, line: str) -> tuple[Path, bool]:
     elif match := re.fullmatch(r"(.+?)\s+(rw|ro)", line):
         folder, mode = match[1], match[2]
     path = Path(folder)
-    if not path.is_absolute() or path == Path(path.anchor) or Path(os.path.realpath(path)) == Path(path.anchor):
+    if not path.is_absolute() or _is_drive(path):
         wanted = "one absolute folder, not a whole drive, with rw or ro, such as 'rw /mnt/renders'"
         raise ValueError(f"Line {number} of {str(file)!r} is {line!r}, but should be {wanted}.")
     return path, mode == "rw"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from io_utils import paths
-from io_utils.paths import PathError, Root, allowed_roots, check_names, locate, normalise
+from io_utils.paths import OutsideError, PathError, Root, allowed_roots, check_names, locate, normalise
 from io_utils.pattern import FramePattern, PatternError
 from io_utils.sequence import Sequence
 
@@ -176,14 +176,13 @@ class TestRelativeFolders:
     def test_that_a_link_leads_out_of_are_refused_with_the_line_that_would_allow_them(self, output: Path) -> None:
         elsewhere = output.parent / "elsewhere"
         for folder, real in (("out", elsewhere), ("out/new", elsewhere / "new")):
-            with pytest.raises(PathError) as caught:
+            with pytest.raises(OutsideError) as caught:
                 locate(folder, "output", write=True)
-            assert repr(f"rw {real}") in str(caught.value)
-            assert repr(str(paths.roots_file())) in str(caught.value)
+            assert str(caught.value).endswith(f" adds this line to {paths.roots_file()}:\nrw {real}")
 
-        with pytest.raises(PathError) as caught:
+        with pytest.raises(OutsideError) as caught:
             locate("out", "output", write=False)
-        assert repr(f"ro {elsewhere}") in str(caught.value)
+        assert (caught.value.line, caught.value.file) == (f"ro {elsewhere}", paths.roots_file())
 
     @needs_links
     @pytest.mark.parametrize("write", [True, False])
@@ -354,6 +353,37 @@ class TestAbsoluteFolders:
         assert (root.kind, relative) == (kind, "a")
         with pytest.raises(PathError):
             locate(str(output.parent / kind / "a"), "output", write=True)
+
+    @pytest.mark.parametrize("write", [True, False])
+    @pytest.mark.parametrize(
+        "folder",
+        [
+            pytest.param("renders", id="a folder"),
+            pytest.param("renders/shot 1//take/", id="separators too many"),
+            pytest.param("L'été", id="a quote and no ASCII"),
+            pytest.param("finals rw", id="a name that ends as a line may"),
+        ],
+    )
+    def test_that_are_refused_are_fine_once_the_line_that_is_shown_is_in_the_file_that_is_shown(
+        self, base: Path, folder: str, write: bool
+    ) -> None:
+        text = f"{base.as_posix()}/elsewhere/{folder}"
+        with pytest.raises(OutsideError) as caught:
+            locate(text, "output", write=write)
+        shown, line = str(caught.value).split(" its operator adds this line to ")[1].split(":\n")
+        Path(shown).parent.mkdir(parents=True)
+        Path(shown).write_text(f"# ours\n{line}\n", encoding="utf-8")
+
+        root, relative = locate(text, "output", write=write)
+
+        assert root.path / relative == Path(text)
+        assert (caught.value.line, caught.value.file) == (line, Path(shown))
+
+    def test_that_are_a_whole_drive_cannot_be_allowed_by_any_line(self, base: Path) -> None:
+        with pytest.raises(OutsideError, match="whole drive is never allowed") as caught:
+            locate(base.anchor, "output", write=True)
+
+        assert caught.value.line is None
 
     def test_beside_an_allowed_root_with_its_name_as_start_are_refused(self, output: Path) -> None:
         with pytest.raises(PathError, match="outside"):
