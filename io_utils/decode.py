@@ -50,7 +50,9 @@ def decode(data: bytes) -> Pixels:
             samples, exif = decode_png(data)
             return _turned(samples, _orientation(exif))
         if data.startswith(exr.MAGIC):
-            _check_size(*exr.Header.read(io.BytesIO(data)).size)
+            header = exr.Header.read(io.BytesIO(data))
+            _check_size(*header.size)
+            _check_size(*header.data_size)
             return exr.decode_exr(io.BytesIO(data))
         if data.startswith(tiff.MAGIC) and (directory := tiff.Directory(io.BytesIO(data))).is_deep:
             _check_size(*directory.size)

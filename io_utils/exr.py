@@ -22,20 +22,13 @@ from .png_decode import inflated
 MAGIC = b"v/1\x01"
 _TILED, _UNREAD = 0x200, {0x800: "deep data", 0x1000: "several parts"}
 _HEADER_MOST = 1 << 20  # previews and long metadata included
-# The compressions, by number, and the rows of a block of each.
-_BLOCK_ROWS = {
-    "none": 1,
-    "rle": 1,
-    "zips": 1,
-    "zip": 16,
-    "piz": 32,
-    "pxr24": 16,
-    "b44": 32,
-    "b44a": 32,
-    "dwaa": 32,
-    "dwab": 256,
-}
-_SAMPLE_BYTES = {0: 4, 1: 2, 2: 4}  # uint, half, float
+# Compressions by number, and the rows of a block of those that are read. FFmpeg 8 decodes DWA wrongly: with alpha or Z in
+# the file it is off by thousands, and some blocks stay black.
+_COMPRESSIONS = ("none", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB")
+_BLOCK_ROWS = {"none": 1, "RLE": 1, "ZIPS": 1, "ZIP": 16, "PIZ": 32, "PXR24": 16, "B44": 32, "B44A": 32}
+_CHECKED = ("none", "ZIPS", "ZIP")  # damage shows: by their length, by zlib's checksum
+_UINT, _HALF, _FLOAT = range(3)
+_SAMPLE_BYTES = {_UINT: 4, _HALF: 2, _FLOAT: 4}
 # A block that is all zeros packs to less than 1 / 64 of its size in every compression: black ones that are larger failed.
 _BLACK_RATIO = 64
 
@@ -45,10 +38,11 @@ class Header:
     """What a single-part EXR file says of itself. Windows: (x first, y first, x last, y last), both ends included."""
 
     channels: dict[str, tuple[int, int, int]]  # name -> sample type, sampling in x, in y
-    compression: str
+    compression: str  # its name, or its number
     data_window: tuple[int, int, int, int]
     display_window: tuple[int, int, int, int]
     tile: tuple[int, int] | None
+    windows_at: tuple[int, int]  # where in the file the two windows stand
     table: int  # where the offsets of the blocks begin
 
     @classmethod
@@ -62,14 +56,17 @@ class Header:
         unread = [what for flag, what in _UNREAD.items() if version & flag]
         if version & 0xFF != 2 or unread:
             raise ValueError(f"EXR files with {' and '.join(unread) or f'version {version & 0xFF}'} are not read")
-        attributes, table = _attributes(data)
+        places, table = _attributes(data)
         try:
+            attributes = {name: data[place] for name, place in places.items()}
+            number = attributes["compression"][0]
             return cls(
                 _channels(attributes["channels"]),
-                dict(enumerate(_BLOCK_ROWS)).get(attributes["compression"][0], str(attributes["compression"][0])),
+                _COMPRESSIONS[number] if number < len(_COMPRESSIONS) else f"number {number}",
                 struct.unpack("<4i", attributes["dataWindow"]),
                 struct.unpack("<4i", attributes["displayWindow"]),
                 _tile(attributes["tiles"]) if version & _TILED else None,
+                (places["dataWindow"].start, places["displayWindow"].start),
                 table,
             )
         except (KeyError, IndexError, struct.error) as error:
@@ -80,16 +77,21 @@ class Header:
         """(width, height) of the picture: its display window, whatever part of it the data cover."""
         return _extent(self.display_window)
 
+    @property
+    def data_size(self) -> tuple[int, int]:
+        """(width, height) of the data window."""
+        return _extent(self.data_window)
+
     def require_readable(self) -> None:
         """ValueError unless it holds grey or RGB, with or without alpha, in a compression that FFmpeg knows."""
         used = self.used
         if not used:
             raise ValueError(f"it has no channels R, G, B or Y, but {', '.join(self.channels) or 'none'}")
-        kinds = {self.channels[name] for name in used}
-        if len(kinds) > 1 or kinds.pop() not in ((1, 1, 1), (2, 1, 1)):
-            raise ValueError("its channels are not all half or all float, of one size")
+        kinds = {self.channels[name][0] for name in used}
+        if kinds not in ({_HALF}, {_FLOAT}) or any(channel[1:] != (1, 1) for channel in self.channels.values()):
+            raise ValueError("its channels are not all half or all float, or not of one size")
         if self.compression not in _BLOCK_ROWS:
-            raise ValueError(f"its compression, number {self.compression}, is not read")
+            raise ValueError(f"its compression, {self.compression}, is not read; ZIP and PIZ are")
         for window in (self.data_window, self.display_window):
             if min(_extent(window)) < 1:
                 raise ValueError(f"its window {window} is empty")
@@ -105,7 +107,7 @@ class Header:
 
         Rows and columns are those of the data window.
         """
-        width, height = _extent(self.data_window)
+        width, height = self.data_size
         if self.tile is None:
             step = _BLOCK_ROWS[self.compression]
             for top in range(0, height, step):
@@ -120,17 +122,14 @@ class Header:
 
     @property
     def block_count(self) -> int:
-        width, height = _extent(self.data_window)
+        width, height = self.data_size
         if self.tile is None:
             return -(-height // _BLOCK_ROWS[self.compression])
         return -(-height // self.tile[1]) * -(-width // self.tile[0])
 
     def _unpacked(self, rows: slice, columns: slice) -> int:
-        x0, y0 = self.data_window[:2]
-        return sum(
-            _SAMPLE_BYTES[kind] * _sampled(columns, x0, right) * _sampled(rows, y0, down)
-            for kind, right, down in self.channels.values()
-        )
+        pixels = int(rows.stop - rows.start) * int(columns.stop - columns.start)
+        return pixels * sum(_SAMPLE_BYTES[kind] for kind, _, _ in self.channels.values())
 
 
 def encode_exr(pixels: NDArray[Any]) -> bytes:
@@ -161,16 +160,17 @@ def decode_exr(file: IO[bytes]) -> NDArray[np.float32]:
     header = Header.read(file)
     header.require_readable()
     file.seek(0)
-    data = file.read()
+    data = bytearray(file.read())
     _check_blocks(header, data)
+    _move_to_origin(header, data)
     decoder = av.CodecContext.create("exr", "r")
-    decoder.thread_count = 1
-    frames = decoder.decode(av.Packet(data)) or decoder.decode(None)
-    if not frames or (frames[0].width, frames[0].height) != header.size:
+    decoder.thread_count = 1  # frames are decoded side by side already
+    frames = decoder.decode(av.Packet(bytes(data))) or decoder.decode(None)
+    if not frames or (frames[0].width, frames[0].height) != header.data_size:
         raise ValueError("FFmpeg cannot read it")
     pixels = _values(frames[0])
     _check_black(header, data, pixels)
-    return pixels
+    return _in_display(header, pixels)
 
 
 def is_whole(file: IO[bytes]) -> bool:
@@ -192,8 +192,8 @@ def is_whole(file: IO[bytes]) -> bool:
     return bool(int(offsets.max()) + before + 4 + struct.unpack("<I", file.read(4))[0] <= size)
 
 
-def _attributes(data: bytes) -> tuple[dict[str, bytes], int]:
-    """The header's attributes, and where it ends."""
+def _attributes(data: bytes) -> tuple[dict[str, slice], int]:
+    """Where the values of the header's attributes are, and where it ends."""
     attributes, position = {}, 8
     while data[position : position + 1] != b"\0":
         name_end = data.find(b"\0", position)
@@ -204,7 +204,7 @@ def _attributes(data: bytes) -> tuple[dict[str, bytes], int]:
         start, name = type_end + 5, data[position:name_end].decode("latin-1")
         if start + length >= len(data):
             raise ValueError("it ends inside its header")
-        attributes[name] = data[start : start + length]
+        attributes[name] = slice(start, start + length)
         position = start + length
     return attributes, position + 1
 
@@ -232,20 +232,14 @@ def _extent(window: tuple[int, int, int, int]) -> tuple[int, int]:
     return window[2] - window[0] + 1, window[3] - window[1] + 1
 
 
-def _sampled(part: slice, first: int, step: int) -> int:
-    """How many of the coordinates of `part`, counted from `first`, are multiples of `step`."""
-    before, last = first + int(part.start) - 1, first + int(part.stop) - 1
-    return last // step - before // step
-
-
-def _offsets(header: Header, data: bytes) -> list[int]:
+def _offsets(header: Header, data: bytearray) -> list[int]:
     end = header.table + 8 * header.block_count
     if end > len(data):
         raise ValueError("it ends before its blocks")
     return [int(offset) for offset in np.frombuffer(data[header.table : end], "<u8")]
 
 
-def _block(header: Header, data: bytes, offset: int) -> tuple[tuple[int, ...], memoryview]:
+def _block(header: Header, data: bytearray, offset: int) -> tuple[tuple[int, ...], memoryview]:
     """The place that a block says it has, and its contents."""
     form = "<iI" if header.tile is None else "<4iI"
     start = offset + struct.calcsize(form)
@@ -257,29 +251,48 @@ def _block(header: Header, data: bytes, offset: int) -> tuple[tuple[int, ...], m
     return tuple(place), memoryview(data)[start : start + length]
 
 
-def _check_blocks(header: Header, data: bytes) -> None:
+def _check_blocks(header: Header, data: bytearray) -> None:
     for offset, (place, _, _, unpacked) in zip(_offsets(header, data), header.blocks()):
         found, contents = _block(header, data, offset)
         if found != place:
             raise ValueError(f"where block {place} should be, there is {found}")
         if not 0 < len(contents) <= unpacked or (header.compression == "none" and len(contents) < unpacked):
             raise ValueError(f"block {place} has {len(contents)} bytes")
-        if header.compression in ("zip", "zips") and len(contents) < unpacked:
+        if header.compression in ("ZIP", "ZIPS") and len(contents) < unpacked:
             inflated(bytes(contents), unpacked)
 
 
-def _check_black(header: Header, data: bytes, pixels: NDArray[np.float32]) -> None:
+def _move_to_origin(header: Header, data: bytearray) -> None:
+    """Make both windows begin at 0 and be what the data cover: of others FFmpeg 8 shows the wrong part."""
+    width, height = header.data_size
+    for place in header.windows_at:
+        struct.pack_into("<4i", data, place, 0, 0, width - 1, height - 1)
+    if header.tile is None:  # tiles are counted from the window's corner already
+        for offset, block in zip(_offsets(header, data), header.blocks()):
+            struct.pack_into("<i", data, offset, block[0][0] - header.data_window[1])
+
+
+def _check_black(header: Header, data: bytearray, pixels: NDArray[np.float32]) -> None:
     """Refuse blocks that came out black though more is written in them: FFmpeg could not decode those."""
-    if header.compression in ("none", "zip", "zips"):
+    if header.compression in _CHECKED:
         return
-    x, y = header.data_window[0] - header.display_window[0], header.data_window[1] - header.display_window[1]
     for offset, (place, rows, columns, unpacked) in zip(_offsets(header, data), header.blocks()):
         length = len(_block(header, data, offset)[1])
-        shown = pixels[
-            max(0, y + rows.start) : max(0, y + rows.stop), max(0, x + columns.start) : max(0, x + columns.stop)
-        ]
-        if length * _BLACK_RATIO > unpacked and shown.size and not shown.any():
+        if length * _BLACK_RATIO > unpacked and not (pixels[rows, columns] != 0).any():
             raise ValueError(f"block {place} is damaged")
+
+
+def _in_display(header: Header, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What of the data window's pixels lies in the display window, and zeros around it."""
+    if header.data_window == header.display_window:
+        return pixels
+    width, height = header.size
+    right = header.data_window[0] - header.display_window[0]
+    down = header.data_window[1] - header.display_window[1]
+    shown = np.zeros((height, width, pixels.shape[-1]), np.float32)
+    part = pixels[max(0, -down) : max(0, height - down), max(0, -right) : max(0, width - right)]
+    shown[max(0, down) :, max(0, right) :][: part.shape[0], : part.shape[1]] = part
+    return shown
 
 
 def _values(frame: av.VideoFrame) -> NDArray[np.float32]:

@@ -196,8 +196,8 @@ def inflated(stream: bytes, length: int) -> bytes:
     except Exception as error:  # each engine has its own class: isal_zlib.error, zlib_ng.error, zlib.error
         raise ValueError(f"its compressed data are damaged: {error}") from error
     if len(plain) != length:
-        much = f"{len(plain):,}" if len(plain) < length else "more than the"
-        raise ValueError(f"it holds {much} of {length:,} bytes of picture")
+        much = f"{len(plain):,} of" if len(plain) < length else "more than the"
+        raise ValueError(f"it holds {much} {length:,} bytes of picture")
     if not inflater.eof:
         raise ValueError("its compressed data have no end")
     return plain
