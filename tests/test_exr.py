@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import struct
@@ -21,7 +22,7 @@ from io_utils.pixels import quantise
 
 # Sample types and compressions, by their numbers; rows of a block.
 TYPES = {np.dtype("<u4"): 0, np.dtype("<f2"): 1, np.dtype("<f4"): 2}
-NONE, RLE, ZIPS, ZIP, DWAA = 0, 1, 2, 3, 8
+NONE, ZIPS, ZIP, PIZ, DWAA = 0, 2, 3, 4, 8
 ROWS = {NONE: 1, ZIPS: 1, ZIP: 16}
 
 Window = tuple[int, int, int, int]
@@ -283,6 +284,12 @@ PACKED = values(3, 40, 13).astype("<f2").astype("<f4")
 WHOLE = exr.encode_exr(PACKED)
 TABLE = WHOLE.index(b"lavc") + 5
 
+# What OpenEXR 3.5.3 packs the steps of a test below into, 32 rows of 64 floats.
+PIZ_BLOCK = (
+    "c-s5GF2KRafC?DVX;~(O)PA6-FO<)s|9=z=MeyMwgNUKS{{Lr`&;S4a|7S~O`#<>~^$+_D`tAQ82l4;^Gx&e_KmQ-&^Z!58{|5;l"
+    "{Qn0eVE^GbT#5bvGxi^V%6MJ?067!xhX"
+)
+
 
 class TestBroken:
     @pytest.mark.parametrize("compression", [NONE, ZIPS, ZIP])
@@ -298,19 +305,6 @@ class TestBroken:
                 decode.decode(WHOLE[:length].ljust(len(WHOLE), b"\0"))
 
     @settings(max_examples=300, deadline=None)
-    @given(st.integers(min_value=0), st.integers(1, 255))
-    def test_files_never_show_a_changed_byte_of_their_pixels(self, position: int, change: int) -> None:
-        at = TABLE + position % (len(WHOLE) - TABLE)
-        data = bytearray(WHOLE)
-        data[at] ^= change
-
-        try:
-            found = decode.decode(bytes(data))
-        except BrokenImageError:
-            return
-        np.testing.assert_array_equal(found, PACKED)
-
-    @settings(max_examples=300, deadline=None)
     @given(st.integers(min_value=0), st.binary(min_size=1, max_size=20))
     def test_files_with_anything_in_their_header_are_read_or_refused(self, position: int, put: bytes) -> None:
         at = position % TABLE
@@ -319,15 +313,29 @@ class TestBroken:
         with contextlib.suppress(BrokenImageError):
             assert decode.decode(data).ndim == 3
 
-    def test_blocks_that_ffmpeg_leaves_black_are_refused(self) -> None:
-        """RLE has no checksum: where a run is longer than its block FFmpeg gives up, says nothing, and leaves 0."""
-        kind = attribute("compression", "compression", bytes([NONE]))
-        runs = b"\x80" * 100
-        row = written({name: np.full((1, 13), 7, "<f4") for name in "RGB"}, NONE)
-        torn = row[: -(4 + 156)].replace(kind, kind[:-1] + bytes([RLE])) + struct.pack("<I", len(runs)) + runs
+    def test_bytes_that_changed_in_their_pixels_are_noticed(self) -> None:
+        for at in range(TABLE, len(WHOLE), 3):
+            data = bytearray(WHOLE)
+            data[at] ^= 0xFF
+            try:
+                found = decode.decode(bytes(data))
+            except BrokenImageError:
+                continue
+            np.testing.assert_array_equal(found, PACKED)
 
+    def test_blocks_that_ffmpeg_leaves_black_are_refused(self) -> None:
+        """PIZ has no checksum: where its Huffman codes make no sense FFmpeg gives up, says nothing, and leaves 0."""
+        steps = (np.add.outer(np.arange(32) // 8, np.arange(64) // 8) % 4 + 1).astype("<f4")
+        block = zlib.decompress(base64.b85decode(PIZ_BLOCK))
+        whole = written({"Y": steps}, PIZ)
+        start = len(whole) - len(packed(steps.tobytes(), PIZ)) - 4
+        whole = whole[:start] + struct.pack("<I", len(block)) + block
+        torn = bytearray(whole)
+        torn[-len(block)] ^= 0xFF
+
+        np.testing.assert_array_equal(decode.decode(whole)[..., 0], steps)
         with pytest.raises(BrokenImageError, match=r"block .* is damaged"):
-            decode.decode(torn)
+            decode.decode(bytes(torn))
 
 
 class TestIsWhole:
