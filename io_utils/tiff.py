@@ -8,13 +8,13 @@ exactly and notices what is missing; what the bytes mean is said here. Section n
 from __future__ import annotations
 
 import io
+import os
 import struct
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # section 2; + is BigTIFF
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
@@ -27,30 +27,51 @@ _UNSIGNED, _FLOAT = 1, 3  # section 19
 _DTYPES = {(16, _UNSIGNED): "u2", (16, _FLOAT): "f2", (32, _FLOAT): "f4", (64, _FLOAT): "f8"}
 _LOSSLESS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits", 34925: "LZMA", 50000: "ZSTD"}
 _UNPREDICTED = (1, 32773)  # libtiff undoes predictors of the others only
+_INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # BYTE, SHORT, LONG and BigTIFF's LONG8
 _NO_PREDICTOR, _DIFFERENCES, _FLOAT_DIFFERENCES = 1, 2, 3  # section 14 and Adobe's TIFF technical note 3
 
 
 class Directory:
-    """The first picture of a TIFF file, as its tags describe it. ValueError if they cannot be read."""
+    """The first picture of a TIFF or BigTIFF file, as its tags describe it. ValueError if they are not all there.
+
+    Read here: Pillow passes over tags that are cut off, and the picture then is another one.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
+        length = file.seek(0, os.SEEK_END)
         file.seek(0)
-        head = file.read(8)
-        if head[2:3] == b"+" or head[3:4] == b"+":
-            head += file.read(8)
-        self._tags = ImageFileDirectory_v2(head)
+        head = file.read(16).ljust(16, b"\0")
         self.big_endian = head[:1] == b"M"
-        file.seek(self._tags.next)
-        self._tags.load(file)
+        order, big = ">" if self.big_endian else "<", b"+" in head[2:4]
+        number, entry = ("Q", "HHQ8s") if big else ("I", "HHI4s")
+
+        def read(form: str, at: int) -> tuple[Any, ...]:
+            size = struct.calcsize(order + form)
+            if at + size > length:
+                raise ValueError("it ends inside its directory of tags")
+            file.seek(at)
+            return struct.unpack(order + form, file.read(size))
+
+        (start,) = struct.unpack_from(order + number, head, 8 if big else 4)
+        (count,) = read("Q" if big else "H", start)
+        start += 8 if big else 2
+        size = struct.calcsize(order + entry)
+        self._tags: dict[int, tuple[int, ...]] = {}
+        for index in range(count):
+            tag, kind, many, value = read(entry, start + index * size)
+            if kind in _INTEGERS:
+                form = f"{many}{_INTEGERS[kind]}"
+                inline = struct.calcsize(order + form) <= len(value)
+                at = start + (index + 1) * size - len(value) if inline else struct.unpack(order + number, value)[0]
+                self._tags[tag] = read(form, at)
 
     def all(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        value: Any = self._tags.get(tag, default)
-        return tuple(value) if isinstance(value, tuple) else (value,)
+        return self._tags.get(tag, default)
 
     def one(self, tag: int, default: int | None = None) -> int:
-        values = self.all(tag, () if default is None else (default,))
-        if not values or not isinstance(values[0], int):
-            raise ValueError(f"its tag {tag} is missing or damaged")
+        values = self.all(tag) or (() if default is None else (default,))
+        if not values:
+            raise ValueError(f"its tag {tag} is missing")
         return values[0]
 
     @property
