@@ -33,12 +33,26 @@ def encode_webp(pixels: NDArray[np.uint8], text: Mapping[str, str], quality: int
     options = _LOSSLESS if quality is None else {"quality": quality, "method": 4}
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "WEBP", exact=True, exif=_exif(text), **options)
-    return buffer.getvalue()
+    return _even(buffer.getvalue())
 
 
 def is_whole(start: bytes, size: int) -> bool:
     """Does a file of `size` bytes have the length that its first 12 bytes say?"""
     return start[:4] == b"RIFF" and start[8:12] == b"WEBP" and struct.unpack("<I", start[4:8])[0] + 8 == size
+
+
+def _even(data: bytes) -> bytes:
+    """The file with the byte of padding behind a chunk of odd length made part of it, which decoders pass over.
+
+    Frontend 1.27 does not know of the padding, and finds no text behind it.
+    """
+    even, position = bytearray(data), 12
+    while position < len(even):
+        (length,) = struct.unpack_from("<I", even, position + 4)
+        length += length % 2
+        struct.pack_into("<I", even, position + 4, length)
+        position += 8 + length
+    return bytes(even)
 
 
 def _exif(text: Mapping[str, str]) -> bytes:
