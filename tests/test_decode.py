@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import png
 import pytest
@@ -156,6 +157,37 @@ class TestEightBits:
         pieces = b"".join(chunk(b"IDAT", samples[start : start + 100]) for start in range(0, length, 100))
 
         np.testing.assert_array_equal(decode.decode(data[: idat - 4] + pieces + chunk(b"IEND", b"")), pixels)
+
+
+def by_ffmpeg(data: bytes) -> np.ndarray:
+    with av.open(io.BytesIO(data), format="jpeg_pipe") as file:
+        return next(file.decode(video=0)).to_ndarray(format="rgb24")
+
+
+class TestJpeg:
+    @pytest.mark.parametrize("progressive", [False, True], ids=["baseline", "progressive"])
+    @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+    def test_has_the_pixels_that_another_decoder_sees(self, mode: str, progressive: bool) -> None:
+        """Pillow writes CMYK as Adobe does: inverted, with Adobe's marker."""
+        rows, columns = np.mgrid[:64, :48].astype(np.uint8)
+        image = Image.fromarray(np.stack([columns * 5, rows * 4, 255 - columns * 5], axis=-1)).convert(mode)
+        data = file_of(image, "JPEG", quality=98, subsampling=0, progressive=progressive)
+
+        pixels = decode.decode(data)
+
+        assert (b"Adobe" in data) == (mode == "CMYK")
+        expected = np.asarray(image.convert("RGB")).astype(int)
+        assert np.abs(pixels - expected).max() <= 4
+        assert np.abs(pixels - by_ffmpeg(data).astype(int)).max() <= 4
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_is_turned_by_its_exif(self, orientation: int) -> None:
+        data = file_of(picture(), "JPEG", exif=exif(orientation))
+        with Image.open(io.BytesIO(data)) as judge:
+            expected = ImageOps.exif_transpose(judge)
+
+        np.testing.assert_array_equal(decode.decode(data), np.asarray(expected))
+        assert decode.size(io.BytesIO(data)) == expected.size
 
 
 class TestSixteenBits:

@@ -619,9 +619,7 @@ class TestWorkflow:
         assert self.save(1, text={}) == []
         assert [path.name for path in output.iterdir()] == ["f_0000.exr"]
 
-    @pytest.mark.parametrize(
-        ("on_existing", "kept"), [(OVERWRITE, False), (SKIP, True), (KEEP_BOTH, True)], ids=str
-    )
+    @pytest.mark.parametrize(("on_existing", "kept"), [(OVERWRITE, False), (SKIP, True), (KEEP_BOTH, True)], ids=str)
     def test_of_an_earlier_run_is_replaced_as_the_frames_are(
         self, output: Path, on_existing: OnExisting, kept: bool
     ) -> None:
