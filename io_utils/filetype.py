@@ -7,11 +7,13 @@ import os
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from . import exr, webp
 from .png import SIGNATURE, encode_png
 
 # The whole of the IEND chunk: PNG specification, third edition, 11.2.5.
@@ -21,8 +23,10 @@ _PNG_LEAST = len(SIGNATURE) + 25 + 12 + len(_PNG_END)  # IHDR is 25 bytes, an em
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _JPEG_LEAST = 100  # the two quantisation and Huffman tables alone are larger
 
+_JPEG_LARGEST_SIDE = 65500  # of libjpeg; the format has 16 bits
+
 # What the Dream pack writes, with optimized Huffman tables and 4:2:0 as it does: files no larger.
-JPEG_QUALITY = 95
+QUALITY = 95
 
 
 class FileTypeError(ValueError):
@@ -39,59 +43,117 @@ class FileType(str, Enum):
     PNG_WITH_WORKFLOW = "png with embedded workflow"
     PNG = "png"
     JPG = "jpg"
+    PNG16_WITH_WORKFLOW = "png 16-bit with embedded workflow"
+    PNG16 = "png 16-bit"
+    WEBP_LOSSLESS = "webp lossless with embedded workflow"
+    WEBP_LOSSY = "webp lossy with embedded workflow"
+    EXR = "exr"
+    EXR_HALF = "exr 16-bit"
 
     @property
     def extension(self) -> str:
-        return ".jpg" if self is FileType.JPG else ".png"
+        return _EXTENSION.get(self, ".png")
 
     @property
     def embeds_workflow(self) -> bool:
-        return self is FileType.PNG_WITH_WORKFLOW
+        return self in _EMBEDDING
+
+    @property
+    def dtype(self) -> type[np.generic]:
+        """Of the pixels that `encode_frame` takes: what one sample of the file is."""
+        return _DTYPE.get(self, np.uint8)
 
     def for_extension(self, extension: str) -> FileType:
         """The type that a file name's `extension` (".png", any case) asks for; this one where it leaves the choice.
 
-        '' leaves it all to this type, ".png" whether the workflow is embedded. FileTypeError for an unknown one.
+        '' leaves it all to this type; an extension of this type what else it says (bits, workflow, loss). Otherwise the
+        workflow is embedded where it can be, and nothing is lost but by ".jpg". FileTypeError for an unknown one.
         """
         named = _BY_EXTENSION.get(extension.lower())
         if extension and named is None:
             raise FileTypeError(extension)
         return self if named is None or named.extension == self.extension else named
 
-    def encode_frame(self, pixels: NDArray[np.uint8], text: Mapping[str, str], threads: int) -> bytes:
-        """The bytes of one file. `pixels`: uint8, (H, W, C), C in 1..4; `text`: the entries to embed, if this type does.
+    def encode_frame(
+        self, pixels: NDArray[Any], text: Mapping[str, str], threads: int, quality: int = QUALITY
+    ) -> bytes:
+        """The bytes of one file. `pixels`: (H, W, C) of `dtype`, C in 1..4; `text`: the entries to embed, if it does.
 
-        JPEG has no alpha: pixels with alpha are composited on black, as every viewer shows a transparent frame.
+        `quality`: 1..100, of the two that lose something. JPEG has no alpha: pixels with alpha are composited on black,
+        as every viewer shows a transparent frame. ValueError for a picture too large for the format.
         """
+        if self.extension == ".exr":
+            return exr.encode_exr(pixels)
+        if self.extension == ".webp":
+            return webp.encode_webp(pixels, text, quality if self is FileType.WEBP_LOSSY else None)
         if self is not FileType.JPG:
             return encode_png(pixels, text if self.embeds_workflow else None, threads=threads)
+        if max(pixels.shape[:2]) > _JPEG_LARGEST_SIDE:
+            raise ValueError(f"JPG pictures have at most {_JPEG_LARGEST_SIDE} pixels a side, not {pixels.shape[:2]}.")
         buffer = io.BytesIO()
-        Image.fromarray(_without_alpha(pixels)).save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
+        Image.fromarray(_without_alpha(pixels)).save(buffer, "JPEG", quality=quality, optimize=True)
         return buffer.getvalue()
 
+    def flattens(self, pixels: NDArray[Any]) -> bool:
+        """Has this picture transparency that the file cannot hold?"""
+        return (
+            self is FileType.JPG
+            and pixels.shape[-1] in (2, 4)
+            and bool((pixels[..., -1] < np.iinfo(np.uint8).max).any())
+        )
 
-_BY_EXTENSION = {".png": FileType.PNG_WITH_WORKFLOW, ".jpg": FileType.JPG, ".jpeg": FileType.JPG}
+
+_EMBEDDING = {
+    FileType.PNG_WITH_WORKFLOW,
+    FileType.PNG16_WITH_WORKFLOW,
+    FileType.WEBP_LOSSLESS,
+    FileType.WEBP_LOSSY,
+}
+_EXTENSION = {
+    FileType.JPG: ".jpg",
+    FileType.WEBP_LOSSLESS: ".webp",
+    FileType.WEBP_LOSSY: ".webp",
+    FileType.EXR: ".exr",
+    FileType.EXR_HALF: ".exr",
+}
+_DTYPE: dict[FileType, type[np.generic]] = {
+    FileType.PNG16_WITH_WORKFLOW: np.uint16,
+    FileType.PNG16: np.uint16,
+    FileType.EXR: np.float32,
+    FileType.EXR_HALF: np.float16,
+}
+_BY_EXTENSION = {
+    ".png": FileType.PNG_WITH_WORKFLOW,
+    ".jpg": FileType.JPG,
+    ".jpeg": FileType.JPG,
+    ".webp": FileType.WEBP_LOSSLESS,
+    ".exr": FileType.EXR,
+}
 
 
 def is_whole(path: Path) -> bool:
-    """Is there a whole file at `path`? By size, signature and end marker: a few microseconds, no decoding.
+    """Is there a whole file at `path`? By size, signature and end (EXR: its table of blocks), without decoding.
 
     Of types that this pack does not write, only an empty file is known not to be whole.
     """
+    extension = path.suffix.lower()
     try:
         with open(path, "rb") as file:
+            if extension == ".exr":
+                return exr.is_whole(file)
             size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            start = file.read(len(SIGNATURE))
+            start = file.read(12)
             file.seek(max(0, size - len(_PNG_END)))
             end = file.read()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
-    extension = path.suffix.lower()
     if extension == ".png":
-        return size >= _PNG_LEAST and start == SIGNATURE and end == _PNG_END
+        return size >= _PNG_LEAST and start.startswith(SIGNATURE) and end == _PNG_END
     if extension in (".jpg", ".jpeg"):
         return size >= _JPEG_LEAST and start.startswith(_JPEG_START) and end.endswith(_JPEG_END)
+    if extension == ".webp":
+        return webp.is_whole(start, size)
     return size > 0
 
 

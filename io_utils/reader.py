@@ -304,11 +304,12 @@ def _load_into(
 
 
 def _resize_into(pixels: decode.Pixels, image: torch.Tensor, mask: torch.Tensor) -> None:
-    """Bicubic with antialiasing, colour and mask alike, clipped to 0..1."""
+    """Bicubic with antialiasing, colour and mask alike, clipped to 0..1; colour of floating-point files is not."""
     full_image, full_mask = torch.empty((*pixels.shape[:2], 3)), torch.zeros(pixels.shape[:2])
     dequantise(pixels, full_image, full_mask)
     planes = torch.cat([full_image.movedim(-1, 0), full_mask[None]])[None]
     size = tuple(image.shape[:2])
-    scaled = torch.nn.functional.interpolate(planes, size, mode="bicubic", antialias=True)[0].clamp_(0, 1)
+    scaled = torch.nn.functional.interpolate(planes, size, mode="bicubic", antialias=True)[0]
+    (scaled[3] if pixels.dtype.kind == "f" else scaled).clamp_(0, 1)
     image.copy_(scaled[:3].movedim(0, -1))
     mask.copy_(scaled[3])

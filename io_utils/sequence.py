@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from .paths import Root, check_names, locate
 from .pattern import FramePattern
@@ -48,6 +48,17 @@ class Sequence:
 
     def file(self, frame: int) -> Path:
         return self.root.path / self.pattern.name(frame)
+
+    @property
+    def workflow_file(self) -> Path:
+        """Where the workflow goes that a file cannot hold, one for all frames: `shots/f.workflow.json` for `shots/f_####.exr`.
+
+        `workflow.json` where nothing but the frame number makes the name.
+        """
+        folder, pattern = self.pattern.relative()
+        named = PurePosixPath("\0".join(pattern.literals)).stem
+        stem = re.sub(r"[._ -]*\0", "", named).strip("._ -")
+        return self.root.path / folder / (f"{stem}.workflow.json" if stem else "workflow.json")
 
     def frames(self) -> list[int]:
         """The frame numbers on disk, in numeric order: one listing, however many frames."""

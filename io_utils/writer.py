@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from .atomic import remove_parts, write_whole
-from .filetype import FileType, is_whole
+from .filetype import QUALITY, FileType, is_whole
 from .parallel import each, worker_count
 from .pattern import named
 from .pixels import quantise
@@ -83,19 +83,28 @@ class Frame:
 
 @dataclass(frozen=True)
 class Saved:
-    """Where a frame is on disk now, and whether this run wrote it."""
+    """Where a frame is on disk now, whether this run wrote it, and whether its transparency went (onto black)."""
 
     sequence: Sequence
     number: int
     written: bool
+    flattened: bool = False
 
     @property
     def path(self) -> Path:
         return self.sequence.file(self.number)
 
 
-def save(frames: Many[Frame], filetype: FileType, text: Mapping[str, str], on_existing: OnExisting) -> list[Saved]:
+def save(
+    frames: Many[Frame],
+    filetype: FileType,
+    text: Mapping[str, str],
+    on_existing: OnExisting,
+    quality: int = QUALITY,
+) -> list[Saved]:
     """Write `frames`, each whole or not at all, and tell where each is on disk; `text` is embedded as `filetype` says.
+
+    `quality`: 1..100, of JPG and lossy WebP.
 
     Before the first frame is encoded: FrameExistsError under ERROR if a file exists, ValueError if two frames have one
     path, PathError if a file would leave the allowed folders. While writing: FrameWriteError (disk full, no
@@ -110,12 +119,37 @@ def save(frames: Many[Frame], filetype: FileType, text: Mapping[str, str], on_ex
             raise FrameExistsError([frame.number for frame in taken], taken[0].path)
     _sweep(frames)
     threads = max(1, worker_count() // max(1, len(frames)))
-    outcomes = each(lambda frame: _save_one(frame, filetype, text, on_existing, threads), frames)
+    outcomes = each(lambda frame: _save_one(frame, filetype, text, on_existing, threads, quality), frames)
     not_numbers = [saved.number for saved, nan_count in outcomes if nan_count]
     if not_numbers:
         count = sum(nan_count for _, nan_count in outcomes)
         _log.warning("In %s %d values are NaN (not a number); they are saved as 0.", named(not_numbers), count)
+    flattened = [saved.number for saved, _ in outcomes if saved.flattened]
+    if flattened:
+        _log.warning("%s", _on_black(flattened))
     return [saved for saved, _ in outcomes]
+
+
+def save_workflow(saved: Many[Saved], text: Mapping[str, str], on_existing: OnExisting) -> list[Path]:
+    """Write the workflow that made `saved` beside them, one file a sequence (`Sequence.workflow_file`); tell which.
+
+    That of `text` (see `metadata.text_entries`), or its prompt where there is none: both open when dropped into ComfyUI.
+    OVERWRITE replaces the file of an earlier run, everything else keeps it, as the frames that it is of are kept. Nothing
+    is written for frames that were all kept, nor without `text`. PathError, OSError as for frames, which are whole by then.
+    """
+    workflow = text.get("workflow", text.get("prompt"))
+    written = []
+    for sequence in dict.fromkeys(item.sequence for item in saved if item.written and workflow is not None):
+        path = sequence.root.confirm(sequence.workflow_file, write=True)
+        try:
+            write_whole(path, str(workflow).encode("ascii"), replace=on_existing is OnExisting.OVERWRITE)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            reason = f"the frames are whole, but their workflow could not be written ({error.strerror or error})"
+            raise OSError(error.errno, reason, str(path)) from error
+        written.append(path)
+    return written
 
 
 def is_saved(sequence: Sequence, frame: int) -> bool:
@@ -133,11 +167,16 @@ def summary(saved: Many[Saved]) -> str:
         for sequence in dict.fromkeys(item.sequence for item in items):
             numbers = [item.number for item in items if item.sequence == sequence]
             parts.append(f"{verb} {named(numbers)}: {sequence}")
-    return "\n".join(parts) or "Saved nothing"
+    flattened = [item.number for item in saved if item.flattened]
+    return "\n".join([*parts, _on_black(flattened)] if flattened else parts) or "Saved nothing"
+
+
+def _on_black(frames: Many[int]) -> str:
+    return f"JPG has no transparency: {named(frames)} {'is' if len(frames) == 1 else 'are'} composited on black."
 
 
 def _save_one(
-    frame: Frame, filetype: FileType, text: Mapping[str, str], on_existing: OnExisting, threads: int
+    frame: Frame, filetype: FileType, text: Mapping[str, str], on_existing: OnExisting, threads: int, quality: int
 ) -> tuple[Saved, int]:
     path = frame.sequence.root.confirm(frame.path, write=True)
     skipped = Saved(frame.sequence, frame.number, written=False)
@@ -150,12 +189,13 @@ def _save_one(
     if on_existing is OnExisting.SKIP and is_whole(path):
         return skipped, 0
     try:
-        pixels, nan_count = quantise(frame.image)
+        pixels, nan_count = quantise(frame.image, filetype.dtype)
+        data = filetype.encode_frame(pixels, text, threads, quality)
     except ValueError as error:
         raise ValueError(f"Frame {frame.number}: {error}") from error
-    data = filetype.encode_frame(pixels, text, threads)
     try:
-        return _publish(frame, data, on_existing), nan_count
+        saved = _publish(frame, data, on_existing)
+        return replace(saved, flattened=filetype.flattens(pixels)), nan_count
     except FileExistsError:
         if on_existing is OnExisting.SKIP:  # another run was faster
             return skipped, 0
@@ -204,7 +244,9 @@ def _sweep(frames: Many[Frame]) -> None:
 
 
 def _is_name_of(sequence: Sequence, path: Path) -> bool:
-    """Is `path` a file of the sequence, or one that KEEP_BOTH put beside it?"""
+    """Is `path` a file of the sequence, or one that KEEP_BOTH put beside it, or its workflow?"""
+    if path == sequence.workflow_file:
+        return True
     name = path.relative_to(sequence.root.path).as_posix()
     pattern = sequence.pattern
     return any(

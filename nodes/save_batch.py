@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..io_utils import targets
-from ..io_utils.filetype import FileType
+from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.writer import OnExisting
 from . import saving
 from .lists import listed, one
@@ -36,14 +36,14 @@ class ImageSequenceSaveBatch:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         pattern = (
             "File names below the output folder, with the frame number as {:06d}, %06d or ######. Folders are made. "
-            "The extension .png or .jpg says the kind of file."
+            "The extension .png, .jpg, .webp or .exr says the kind of file."
         )
         overwrite = (
             "When a frame is on disk already. true: replace it, all at once. false: keep it and write the new one beside "
             "it as <name>-0. skip: keep it and write nothing. error: stop before anything is written."
         )
         start = {"default": 0, "min": 0, "max": 2**53 - 1, "tooltip": "Frame number of the first image."}
-        filetype = f"{saving.FILETYPE_TOOLTIP} Where the pattern has an extension, that decides between PNG and JPG."
+        filetype = f"{saving.FILETYPE_TOOLTIP} An extension in the pattern decides between PNG, JPG, WebP and EXR."
         return {
             "required": {
                 "images": ("IMAGE", {"tooltip": "The images to save, in order."}),
@@ -51,7 +51,7 @@ class ImageSequenceSaveBatch:
                 "start_index": ("INT", start),
                 "overwrite": (list(_OVERWRITE), {"default": "true", "tooltip": overwrite}),
             },
-            "optional": {"filetype": (saving.FILETYPES, {"tooltip": filetype})},
+            "optional": {"filetype": (saving.FILETYPES, {"tooltip": filetype}), **saving.ENCODING},
             "hidden": saving.HIDDEN,
         }
 
@@ -70,6 +70,8 @@ class ImageSequenceSaveBatch:
         start_index: Any,
         overwrite: Any,
         filetype: Any = FileType.PNG_WITH_WORKFLOW.value,
+        quality: Any = QUALITY,
+        workflow_file: Any = False,
         prompt: Any = None,
         extra_pnginfo: Any = None,
         unique_id: Any = None,
@@ -77,5 +79,7 @@ class ImageSequenceSaveBatch:
         sequence, kind = targets.batch_sequence(one(path_pattern), FileType(one(filetype)))
         frames = targets.batch(sequence, one(start_index), listed(images))
         context = saving.Context(prompt, extra_pnginfo, unique_id)
-        saved, message = saving.save(frames, kind, _OVERWRITE[one(overwrite)], context)
+        saved, message = saving.save(
+            frames, kind, _OVERWRITE[one(overwrite)], context, one(quality), one(workflow_file)
+        )
         return {"ui": saving.ui(saved, message)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..io_utils.animation import AtEnd, whole_frame
 from ..io_utils.counted import Counted
-from ..io_utils.filetype import FileType
+from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.writer import OnExisting
 from . import saving
 from .lists import listed, one, rows
@@ -55,7 +55,10 @@ class ImageSequenceSaveCounted:
                 "at_end": ([policy.value for policy in AtEnd], {"tooltip": at_end}),
                 "filetype": (saving.FILETYPES, {"tooltip": saving.FILETYPE_TOOLTIP}),
             },
-            "optional": {"on_existing": (saving.ON_EXISTING, {"tooltip": saving.ON_EXISTING_TOOLTIP})},
+            "optional": {
+                "on_existing": (saving.ON_EXISTING, {"tooltip": saving.ON_EXISTING_TOOLTIP}),
+                **saving.ENCODING,
+            },
             "hidden": saving.HIDDEN,
         }
 
@@ -93,6 +96,8 @@ class ImageSequenceSaveCounted:
         at_end: Any,
         filetype: Any,
         on_existing: Any = OnExisting.OVERWRITE.value,
+        quality: Any = QUALITY,
+        workflow_file: Any = False,
         prompt: Any = None,
         extra_pnginfo: Any = None,
         unique_id: Any = None,
@@ -106,7 +111,9 @@ class ImageSequenceSaveCounted:
             for frame in files.frames(whole_frame(counter), images)
         ]
         context = saving.Context(prompt, extra_pnginfo, unique_id)
-        saved, summary = saving.save(frames, kind, OnExisting(one(on_existing)), context)
+        saved, summary = saving.save(
+            frames, kind, OnExisting(one(on_existing)), context, one(quality), one(workflow_file)
+        )
         counter = listed(frame_counter)[-1]
         sequence, log_entry = files.outcome(counter, saved, summary)
         ui = saving.ui(saved, str(log_entry), float(counter.frames_per_second))

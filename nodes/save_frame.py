@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ..io_utils import targets
-from ..io_utils.filetype import FileType
+from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.writer import OnExisting
 from . import saving
 from .lists import one, rows
@@ -45,6 +45,7 @@ class ImageSequenceSaveFrame:
                 "digits": ("INT", {"default": 5, "min": 0, "max": 32, "tooltip": saving.DIGITS_TOOLTIP}),
                 "filetype": (saving.FILETYPES, {"tooltip": saving.FILETYPE_TOOLTIP}),
                 "on_existing": (saving.ON_EXISTING, {"tooltip": saving.ON_EXISTING_TOOLTIP}),
+                **saving.ENCODING,
             },
             "hidden": saving.HIDDEN,
         }
@@ -85,6 +86,8 @@ class ImageSequenceSaveFrame:
         digits: Any = 5,
         filetype: Any = FileType.PNG_WITH_WORKFLOW.value,
         on_existing: Any = OnExisting.OVERWRITE.value,
+        quality: Any = QUALITY,
+        workflow_file: Any = False,
         prompt: Any = None,
         extra_pnginfo: Any = None,
         unique_id: Any = None,
@@ -95,5 +98,7 @@ class ImageSequenceSaveFrame:
             for image, prefix, number in rows(images, filename_prefix, current_frame)
         ]
         context = saving.Context(prompt, extra_pnginfo, unique_id)
-        saved, message = saving.save(frames, filetype, OnExisting(one(on_existing)), context)
+        saved, message = saving.save(
+            frames, filetype, OnExisting(one(on_existing)), context, one(quality), one(workflow_file)
+        )
         return {"ui": saving.ui(saved, message)}

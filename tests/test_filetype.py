@@ -6,9 +6,11 @@ import io
 from pathlib import Path
 
 import numpy as np
+import png
 import pytest
 from PIL import Image
 
+from io_utils import decode
 from io_utils.filetype import FileType, FileTypeError, is_whole
 
 END_CHUNK = b"\0\0\0\0IEND\xaeB`\x82"
@@ -29,12 +31,22 @@ def by_pillow(format_: str) -> bytes:
 
 
 def test_labels_are_the_earlier_pack_s_words_in_its_order() -> None:
-    assert [filetype.value for filetype in FileType] == ["png with embedded workflow", "png", "jpg"]
+    assert [filetype.value for filetype in FileType][:3] == ["png with embedded workflow", "png", "jpg"]
 
 
 @pytest.mark.parametrize(
     ("filetype", "extension", "embeds"),
-    [(FileType.PNG_WITH_WORKFLOW, ".png", True), (FileType.PNG, ".png", False), (FileType.JPG, ".jpg", False)],
+    [
+        (FileType.PNG_WITH_WORKFLOW, ".png", True),
+        (FileType.PNG, ".png", False),
+        (FileType.JPG, ".jpg", False),
+        (FileType.PNG16_WITH_WORKFLOW, ".png", True),
+        (FileType.PNG16, ".png", False),
+        (FileType.WEBP_LOSSLESS, ".webp", True),
+        (FileType.WEBP_LOSSY, ".webp", True),
+        (FileType.EXR, ".exr", False),
+        (FileType.EXR_HALF, ".exr", False),
+    ],
 )
 def test_a_file_type_knows_its_extension_and_whether_it_holds_the_workflow(
     filetype: FileType, extension: str, embeds: bool
@@ -55,6 +67,13 @@ class TestForExtension:
             pytest.param(FileType.JPG, ".jpeg", FileType.JPG, id="jpeg"),
             pytest.param(FileType.PNG, ".PNG", FileType.PNG, id="capitals"),
             pytest.param(FileType.PNG, ".Jpg", FileType.JPG, id="mixed"),
+            pytest.param(FileType.PNG16, ".png", FileType.PNG16, id="png leaves open the bits"),
+            pytest.param(FileType.EXR_HALF, ".exr", FileType.EXR_HALF, id="exr too"),
+            pytest.param(FileType.WEBP_LOSSY, ".webp", FileType.WEBP_LOSSY, id="webp leaves open the loss"),
+            pytest.param(FileType.PNG, ".webp", FileType.WEBP_LOSSLESS, id="webp against a png widget loses nothing"),
+            pytest.param(FileType.PNG16, ".exr", FileType.EXR, id="exr against a png widget is float"),
+            pytest.param(FileType.EXR, ".png", FileType.PNG_WITH_WORKFLOW, id="png against an exr widget"),
+            pytest.param(FileType.EXR, "", FileType.EXR, id="none: the widget decides on exr"),
         ],
     )
     def test_the_extension_decides_where_there_is_one(
@@ -62,14 +81,17 @@ class TestForExtension:
     ) -> None:
         assert filetype.for_extension(extension) is chosen
 
-    @pytest.mark.parametrize("extension", [".exr", ".webp", ".tif", ".png2", ".", ".p ng", ".sh", ".pngé"])
+    @pytest.mark.parametrize("extension", [".dpx", ".avif", ".tif", ".png2", ".", ".p ng", ".sh", ".pngé"])
     def test_an_unknown_extension_is_refused_with_those_that_are_known(self, extension: str) -> None:
         with pytest.raises(FileTypeError) as caught:
             FileType.PNG.for_extension(extension)
 
-        assert (caught.value.extension, caught.value.extensions) == (extension, [".png", ".jpg", ".jpeg"])
+        assert (caught.value.extension, caught.value.extensions) == (
+            extension,
+            [".png", ".jpg", ".jpeg", ".webp", ".exr"],
+        )
         assert repr(extension) in str(caught.value)
-        assert ".png, .jpg, .jpeg" in str(caught.value)
+        assert ".png, .jpg, .jpeg, .webp, .exr" in str(caught.value)
 
 
 class TestEncodeFrame:
@@ -95,6 +117,38 @@ class TestEncodeFrame:
         assert getattr(Image.open(io.BytesIO(data)), "text", {}) == text
         assert (b"workflow" in data) is bool(text)
 
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    @pytest.mark.parametrize("filetype", [FileType.PNG16, FileType.PNG16_WITH_WORKFLOW])
+    def test_png_of_16_bits_keeps_every_level(self, filetype: FileType, channels: int) -> None:
+        pixels = np.arange(65536 * channels, dtype=np.uint16).reshape(256, 256, channels)
+
+        data = filetype.encode_frame(pixels, {"workflow": "{}"}, threads=2)
+
+        _, _, rows, info = png.Reader(bytes=data).read()
+        assert info["bitdepth"] == 16
+        assert np.array_equal(np.vstack(list(rows)).reshape(pixels.shape), pixels)
+        assert (b"workflow" in data) is filetype.embeds_workflow
+
+    def test_quality_decides_the_size_of_what_loses_and_of_nothing_else(self) -> None:
+        for filetype in FileType:
+            low, high = (filetype.encode_frame(picture().astype(filetype.dtype), {}, 1, quality) for quality in (5, 95))
+            if filetype in (FileType.JPG, FileType.WEBP_LOSSY):
+                assert len(low) < len(high), filetype
+            else:
+                assert low == high, filetype
+
+    @pytest.mark.parametrize(("filetype", "side"), [(FileType.JPG, 65501), (FileType.WEBP_LOSSLESS, 16384)])
+    def test_a_picture_too_large_for_the_format_is_refused(self, filetype: FileType, side: int) -> None:
+        with pytest.raises(ValueError, match="at most"):
+            filetype.encode_frame(np.zeros((1, side, 3), np.uint8), {}, 1)
+
+    def test_only_jpg_flattens_and_only_what_is_transparent(self) -> None:
+        clear = np.zeros((2, 2, 4), np.uint8)
+        opaque = np.full((2, 2, 4), 255, np.uint8)
+
+        assert [filetype for filetype in FileType if filetype.flattens(clear)] == [FileType.JPG]
+        assert not [filetype for filetype in FileType if filetype.flattens(opaque) or filetype.flattens(clear[..., :3])]
+
     @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "L"), (3, "RGB"), (4, "RGB")])
     def test_jpg_takes_every_number_of_channels(self, channels: int, mode: str) -> None:
         pixels = picture(channels)
@@ -119,13 +173,16 @@ class TestEncodeFrame:
     @pytest.mark.parametrize("filetype", list(FileType))
     @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (9, 1)])
     def test_pictures_may_be_a_pixel_wide_or_high(self, filetype: FileType, height: int, width: int) -> None:
-        data = filetype.encode_frame(picture(3, height, width), {}, threads=1)
+        pixels = picture(3, height, width).astype(filetype.dtype)
 
-        assert Image.open(io.BytesIO(data)).size == (width, height)
+        data = filetype.encode_frame(pixels, {}, threads=1)
+
+        assert decode.size(io.BytesIO(data)) == (width, height)
 
     @pytest.mark.parametrize("filetype", list(FileType))
     def test_the_same_frame_gives_the_same_bytes(self, filetype: FileType) -> None:
-        first, second = (filetype.encode_frame(picture(4), {"prompt": "{}"}, threads=1) for _ in range(2))
+        pixels = picture(4).astype(filetype.dtype)
+        first, second = (filetype.encode_frame(pixels, {"prompt": "{}"}, threads=1) for _ in range(2))
 
         assert first == second
 
@@ -142,7 +199,8 @@ class TestIsWhole:
     @pytest.mark.parametrize("filetype", list(FileType))
     def test_a_file_of_ours_is_even_of_one_pixel(self, tmp_path: Path, filetype: FileType, channels: int) -> None:
         file = tmp_path / f"f{filetype.extension}"
-        file.write_bytes(filetype.encode_frame(picture(channels, 1, 1), {"prompt": "{}"}, threads=1))
+        pixels = picture(channels, 1, 1).astype(filetype.dtype)
+        file.write_bytes(filetype.encode_frame(pixels, {"prompt": "{}"}, threads=1))
 
         assert is_whole(file)
 
@@ -185,7 +243,18 @@ class TestIsWhole:
 
         assert not is_whole(tmp_path / name)
 
-    @pytest.mark.parametrize("name", ["f.png", "f.jpg"])
+    @pytest.mark.parametrize("filetype", [FileType.WEBP_LOSSLESS, FileType.WEBP_LOSSY, FileType.EXR, FileType.EXR_HALF])
+    def test_a_file_of_ours_that_ends_early_is_not(self, tmp_path: Path, filetype: FileType) -> None:
+        file = tmp_path / f"f{filetype.extension}"
+        data = filetype.encode_frame(picture().astype(filetype.dtype), {"prompt": "{}"}, threads=1)
+        for length in range(len(data)):
+            file.write_bytes(data[:length])
+
+            assert not is_whole(file), f"{length} of {len(data)} bytes"
+        file.write_bytes(data)
+        assert is_whole(file)
+
+    @pytest.mark.parametrize("name", ["f.png", "f.jpg", "f.webp", "f.exr"])
     def test_what_is_no_file_is_not(self, tmp_path: Path, name: str) -> None:
         assert not is_whole(tmp_path / name)
         (tmp_path / name).mkdir()

@@ -241,7 +241,19 @@ def test_importing_the_pack_does_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "cwd").iterdir()) == []
 
 
-PNG_OR_JPG = ["png with embedded workflow", "png", "jpg"]
+# The first three are the earlier pack's words, in its order.
+FILETYPES = [
+    "png with embedded workflow",
+    "png",
+    "jpg",
+    "png 16-bit with embedded workflow",
+    "png 16-bit",
+    "webp lossless with embedded workflow",
+    "webp lossy with embedded workflow",
+    "exr",
+    "exr 16-bit",
+]
+ENCODING = [("quality", "INT", {"default": 95, "min": 1, "max": 100}), ("workflow_file", "BOOLEAN", {"default": False})]
 ON_EXISTING = ["overwrite", "skip", "error"]
 
 # (input, type, options that saved workflows and API prompts depend on), in the order of the widgets. What stands before
@@ -254,8 +266,9 @@ CONTRACT: dict[str, list[Any]] = {
         ("current_frame", "INT", {"default": 0, "min": 0, "max": 9999999}),
         STAR,
         ("digits", "INT", {"default": 5}),
-        ("filetype", PNG_OR_JPG, {}),
+        ("filetype", FILETYPES, {}),
         ("on_existing", ON_EXISTING, {}),
+        *ENCODING,
     ],
     "ImageSequenceSaveCounted": [
         ("frame_counter", "FRAME_COUNTER", {}),
@@ -264,9 +277,10 @@ CONTRACT: dict[str, list[Any]] = {
         ("prefix", "STRING", {"default": "frame"}),
         ("digits", "INT", {"default": 5}),
         ("at_end", ["stop output", "raise error", "keep going"], {}),
-        ("filetype", PNG_OR_JPG, {}),
+        ("filetype", FILETYPES, {}),
         STAR,
         ("on_existing", ON_EXISTING, {}),
+        *ENCODING,
     ],
     "ImageSequenceSaveBatch": [
         ("images", "IMAGE", {}),
@@ -274,7 +288,8 @@ CONTRACT: dict[str, list[Any]] = {
         ("start_index", "INT", {"default": 0, "min": 0}),
         ("overwrite", ["false", "true", "skip", "error"], {"default": "true"}),
         STAR,
-        ("filetype", PNG_OR_JPG, {}),
+        ("filetype", FILETYPES, {}),
+        *ENCODING,
     ],
     "ImageSequenceLoadBatch": [
         ("path_pattern", "STRING", {"default": "./frame{:06d}.png"}),

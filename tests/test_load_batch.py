@@ -373,7 +373,7 @@ class TestValidateInputs:
     def test_takes_what_can_be_loaded_or_is_linked(self, node: Any, output: Path, pattern: Any) -> None:
         assert type(node).VALIDATE_INPUTS(path_pattern=pattern) is True
 
-    @pytest.mark.parametrize("pattern", ["", "f_##", "f_##.exr", "##_##.png", "{x}.png", "../f_##.png", "/etc/f.png"])
+    @pytest.mark.parametrize("pattern", ["", "f_##", "f_##.dpx", "##_##.png", "{x}.png", "../f_##.png", "/etc/f.png"])
     def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, pattern: str) -> None:
         answer = type(node).VALIDATE_INPUTS(path_pattern=pattern)
 

@@ -155,6 +155,61 @@ class TestQuantise:
             quantise(torch.zeros(4, 4, 3, dtype=dtype))
 
 
+class TestQuantiseToSixteenBits:
+    def test_every_level_is_exact(self) -> None:
+        ramp = torch.arange(65536, dtype=torch.float64).div(65535).to(torch.float32).reshape(256, 256, 1)
+
+        pixels, nan_count = quantise(ramp, np.uint16)
+
+        assert (pixels.dtype, nan_count) == (np.uint16, 0)
+        np.testing.assert_array_equal(pixels.reshape(-1), np.arange(65536))
+
+    def test_a_level_saved_and_loaded_is_the_same_number(self) -> None:
+        ramp = torch.arange(65536, dtype=torch.float64).div(65535).to(torch.float32).reshape(256, 256, 1)
+        image, mask = dequantised(quantise(ramp, np.uint16)[0])
+
+        assert torch.equal(image[..., :1], ramp)
+        assert not mask.any()
+
+    def test_rounds_to_nearest_and_clips(self) -> None:
+        values = [-1, 0, 0.4 / 65535, 0.6 / 65535, 0.5, 1, 2, float("inf"), float("-inf")]
+
+        pixels, _ = quantise(torch.tensor(values).reshape(1, -1, 1), np.uint16)
+
+        assert pixels.reshape(-1).tolist() == [0, 0, 0, 1, 32768, 65535, 65535, 65535, 0]
+
+    @given(st.floats(0, 1, width=32))
+    def test_is_never_further_off_than_half_a_level(self, value: float) -> None:
+        pixels, _ = quantise(torch.tensor([[[value]]]), np.uint16)
+
+        assert abs(int(pixels[0, 0, 0]) - value * 65535) <= 0.51
+
+
+class TestFloatingPoint:
+    @pytest.mark.parametrize("dtype", [np.float32, np.float16])
+    def test_values_outside_are_kept_and_nan_is_0(self, dtype: type) -> None:
+        image = torch.tensor([-2.5, 0, 0.25, 1, 1000, float("inf"), float("-inf"), float("nan")]).reshape(1, -1, 1)
+
+        pixels, nan_count = quantise(image, dtype)
+
+        assert (pixels.dtype, nan_count) == (dtype, 1)
+        assert pixels.reshape(-1).tolist() == [-2.5, 0, 0.25, 1, 1000, float("inf"), float("-inf"), 0]
+        assert image.isnan().sum() == 1, "the image itself is not touched"
+
+    def test_half_rounds_to_nearest_and_ends_in_infinity(self) -> None:
+        pixels, _ = quantise(torch.tensor([1 + 2**-11 + 2**-20, 65504, 70000]).reshape(1, -1, 1), np.float16)
+
+        assert pixels.reshape(-1).tolist() == [1 + 2**-10, 65504, float("inf")]
+
+    def test_is_loaded_as_it_is(self) -> None:
+        pixels = np.array([[[-1, 0.5, 7, 0.25], [0, 1, 2, 2]]], np.float32)
+
+        image, mask = dequantised(pixels)
+
+        np.testing.assert_array_equal(image.numpy(), pixels[..., :3])
+        np.testing.assert_array_equal(mask.numpy(), [[0.75, -1]])
+
+
 def dequantised(pixels: np.ndarray, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
     height, width = pixels.shape[:2]
     image, mask = torch.full((height, width, 3), NAN, dtype=dtype), torch.zeros((height, width), dtype=dtype)

@@ -94,7 +94,7 @@ class TestLocate:
     def test_looks_in_the_folder_that_is_asked_for(self, base: Path, kind: str) -> None:
         assert locate("a/f_####.png", kind).file(3) == base / kind / "a" / "f_0003.png"
 
-    @pytest.mark.parametrize("text", ["f_####", "f_####.exr", "f_####.png.part", "f.png_####", "", "f_####.mp4"])
+    @pytest.mark.parametrize("text", ["f_####", "f_####.dpx", "f_####.png.part", "f.png_####", "", "f_####.mp4"])
     def test_names_the_types_that_can_be_read(self, base: Path, text: str) -> None:
         with pytest.raises(ValueError, match=r"\.png.*\.jpg.*\.tiff") as caught:
             locate(text, "output")

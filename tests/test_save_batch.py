@@ -141,7 +141,7 @@ class TestFiles:
 
     @pytest.mark.parametrize(
         "pattern",
-        ["{i.__class__}.png", "{:200000000d}.png", "{x}.png", "{.png", "{!r}.png", "{:f}.png", "##_##.png", "f_##.exr"],
+        ["{i.__class__}.png", "{:200000000d}.png", "{x}.png", "{.png", "{!r}.png", "{:f}.png", "##_##.png", "f_##.tif"],
     )
     def test_of_a_pattern_that_cannot_be_read_are_an_error(self, node: Any, output: Path, pattern: str) -> None:
         with pytest.raises(ValueError, match="Write"):
@@ -341,7 +341,7 @@ class TestValidateInputs:
         assert type(node).VALIDATE_INPUTS(path_pattern=pattern) is True
 
     @pytest.mark.parametrize(
-        "pattern", ["", "f_##.exr", "##_##.png", "{x}.png", "../f_##.png", "/etc/f.png", "f_{:300d}.png", "\0.png"]
+        "pattern", ["", "f_##.tif", "##_##.png", "{x}.png", "../f_##.png", "/etc/f.png", "f_{:300d}.png", "\0.png"]
     )
     def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, pattern: str) -> None:
         for given_pattern in (pattern, [pattern]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,30 @@ class TestOfFile:
     def test_refuses_a_file_elsewhere(self, output: Path) -> None:
         with pytest.raises(PathError):
             Sequence.of_file(Path("/etc/f_1.png"), 1)
+
+
+class TestWorkflowFile:
+    @pytest.mark.parametrize(
+        ("pattern", "name"),
+        [
+            ("f_####.exr", "f.workflow.json"),
+            ("shots/comp.####.exr", "shots/comp.workflow.json"),
+            ("shots/frame{:06d}.jpg", "shots/frame.workflow.json"),
+            ("a - ##.jpg", "a.workflow.json"),
+            ("f_####_beauty.exr", "f_beauty.workflow.json"),
+            ("####.exr", "workflow.json"),
+            ("s/{}.exr", "s/workflow.json"),
+            ("####_beauty.exr", "beauty.workflow.json"),
+            ("{:03d}/beauty.exr", "beauty.workflow.json"),
+            ("{i:03d}/beauty_{i:03d}.exr", "beauty.workflow.json"),
+            ("still.exr", "still.workflow.json"),
+            ("v1.2_####.exr", "v1.2.workflow.json"),
+        ],
+    )
+    def test_is_named_as_the_frames_are_without_their_number(self, output: Path, pattern: str, name: str) -> None:
+        assert located(pattern).workflow_file == output / name
+
+    def test_of_a_second_take_is_another(self, output: Path) -> None:
+        take = located("f_####.exr")
+
+        assert replace(take, pattern=take.pattern.with_suffix("-0")).workflow_file == output / "f-0.workflow.json"

@@ -15,11 +15,12 @@ import pytest
 import torch
 from PIL import Image
 
+from io_utils.decode import decode
 from io_utils.filetype import FileType
 from io_utils.paths import PathError
 from io_utils.pattern import FramePattern
 from io_utils.sequence import Sequence
-from io_utils.writer import Frame, FrameExistsError, FrameWriteError, OnExisting, is_saved, save, summary
+from io_utils.writer import Frame, FrameExistsError, FrameWriteError, OnExisting, is_saved, save, save_workflow, summary
 
 from .disk import (
     Fails,
@@ -593,3 +594,112 @@ class TestSummary:
 
     def test_says_when_there_was_nothing_to_do(self) -> None:
         assert summary([]) == "Saved nothing"
+
+
+WORKFLOW = {"prompt": '{"1": {}}', "workflow": '{"nodes": []}'}
+
+
+class TestWorkflow:
+    def save(self, *shade: int, on_existing: OnExisting = OVERWRITE, text: dict[str, str] | None = None) -> list[Path]:
+        saved = save(frames(*shade, pattern="f_{:04d}.exr"), FileType.EXR, {}, on_existing)
+        return save_workflow(saved, WORKFLOW if text is None else text, on_existing)
+
+    def test_is_one_file_beside_the_frames(self, output: Path) -> None:
+        assert self.save(1, 2, 3) == [output / "f.workflow.json"]
+
+        assert (output / "f.workflow.json").read_text() == WORKFLOW["workflow"]
+        assert len(list(output.iterdir())) == 4
+
+    def test_is_the_prompt_where_there_is_no_workflow(self, output: Path) -> None:
+        self.save(1, text={"prompt": '{"1": {}}'})
+
+        assert (output / "f.workflow.json").read_text() == '{"1": {}}'
+
+    def test_is_not_written_where_metadata_are_disabled(self, output: Path) -> None:
+        assert self.save(1, text={}) == []
+        assert [path.name for path in output.iterdir()] == ["f_0000.exr"]
+
+    @pytest.mark.parametrize(("on_existing", "kept"), [(OVERWRITE, False), (SKIP, True), (KEEP_BOTH, True)], ids=str)
+    def test_of_an_earlier_run_is_replaced_as_the_frames_are(
+        self, output: Path, on_existing: OnExisting, kept: bool
+    ) -> None:
+        (output / "f.workflow.json").write_text("theirs")
+
+        self.save(1, on_existing=on_existing)
+
+        assert ((output / "f.workflow.json").read_text() == "theirs") is kept
+
+    def test_is_no_reason_to_refuse_the_next_frame(self, output: Path) -> None:
+        for number in (0, 1):
+            saved = save(frames(9, start=number, pattern="f_{:04d}.exr"), FileType.EXR, {}, ERROR)
+            save_workflow(saved, {"workflow": f'{{"n": {number}}}'}, ERROR)
+
+        assert (output / "f.workflow.json").read_text() == '{"n": 0}'
+
+    def test_is_not_of_frames_that_another_run_wrote(self, output: Path) -> None:
+        self.save(1, 2, text={})
+
+        assert self.save(1, 2, on_existing=SKIP) == []
+        assert not (output / "f.workflow.json").exists()
+
+    def test_of_a_second_take_stands_beside_the_first(self, output: Path) -> None:
+        self.save(1, on_existing=KEEP_BOTH)
+
+        assert self.save(2, on_existing=KEEP_BOTH) == [output / "f-0.workflow.json"]
+        assert sorted(path.name for path in output.iterdir()) == [
+            "f-0.workflow.json",
+            "f.workflow.json",
+            "f_0000-0.exr",
+            "f_0000.exr",
+        ]
+
+    def test_that_a_killed_run_left_half_is_removed(self, output: Path) -> None:
+        debris = output / ".f.workflow.json.0123456789ab.part"
+        debris.touch()
+
+        self.save(1, 2)
+
+        assert not debris.exists()
+
+    def test_that_cannot_be_written_is_an_error_that_names_it(self, output: Path) -> None:
+        (output / "f.workflow.json").mkdir()
+
+        with pytest.raises(OSError, match=r"frames are whole.*f\.workflow\.json"):
+            self.save(1)
+        assert is_saved(sequence("f_{:04d}.exr"), 0)
+
+    @needs_links
+    def test_never_leaves_the_output_folder(self, output: Path, tmp_path: Path) -> None:
+        outside = tmp_path / "outside.json"
+        outside.write_text("mine")
+        (output / "f.workflow.json").symlink_to(outside)
+
+        self.save(1)
+
+        assert outside.read_text() == "mine"
+        assert not (output / "f.workflow.json").is_symlink()
+
+
+class TestTransparency:
+    def rgba(self, *alphas: float) -> list[Frame]:
+        images = [torch.cat([torch.ones(4, 6, 3), torch.full((4, 6, 1), alpha)], dim=-1) for alpha in alphas]
+        return [Frame(sequence("f_{:04d}"), number, image) for number, image in enumerate(images)]
+
+    def test_that_jpg_cannot_hold_is_told_once(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
+        saved = save(self.rgba(1, 0.5, 0, 1), FileType.JPG, {}, OVERWRITE)
+
+        told = "JPG has no transparency: frames 1-2 are composited on black."
+        assert [record.getMessage() for record in caplog.records] == [told]
+        assert summary(saved).endswith(f"\n{told}")
+
+    @pytest.mark.parametrize("filetype", sorted(set(FileType) - {FileType.JPG}))
+    def test_is_kept_by_everything_else(
+        self, output: Path, filetype: FileType, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        saved = save(self.rgba(0.5), filetype, {}, OVERWRITE)
+
+        pixels = decode(saved[0].path.read_bytes())
+        largest = 1 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max
+        assert pixels.shape == (4, 6, 4)
+        np.testing.assert_allclose(pixels[..., 3] / largest, 0.5, atol=1 / 250)
+        assert not caplog.records

@@ -1,0 +1,313 @@
+"""OpenEXR files, by FFmpeg, and the checks that it leaves out. Values are kept as they are: no transfer function.
+
+Layout: https://openexr.com/en/latest/OpenEXRFileLayout.html. FFmpeg shows a block that it cannot decode as black and says
+nothing (so does the OpenEXR wheel), so every block is checked here before, and looked at afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import IO, Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from .png_decode import inflated
+
+MAGIC = b"v/1\x01"
+_TILED, _UNREAD = 0x200, {0x800: "deep data", 0x1000: "several parts"}
+_HEADER_MOST = 1 << 20  # previews and long metadata included
+# Compressions by number, and the rows of a block of those that are read. FFmpeg 8 decodes DWA wrongly: with alpha or Z in
+# the file it is off by thousands, and some blocks stay black.
+_COMPRESSIONS = ("none", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB")
+_BLOCK_ROWS = {"none": 1, "RLE": 1, "ZIPS": 1, "ZIP": 16, "PIZ": 32, "PXR24": 16, "B44": 32, "B44A": 32}
+_CHECKED = ("none", "ZIPS", "ZIP")  # damage shows: by their length, by zlib's checksum
+_UINT, _HALF, _FLOAT = range(3)
+_SAMPLE_BYTES = {_UINT: 4, _HALF: 2, _FLOAT: 4}
+# A block that is all zeros packs to less than 1 / 64 of its size in every compression: black ones that are larger failed.
+_BLACK_RATIO = 64
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a single-part EXR file says of itself. Windows: (x first, y first, x last, y last), both ends included."""
+
+    channels: dict[str, tuple[int, int, int]]  # name -> sample type, sampling in x, in y
+    compression: str  # its name, or its number
+    data_window: tuple[int, int, int, int]
+    display_window: tuple[int, int, int, int]
+    tile: tuple[int, int] | None
+    windows_at: tuple[int, int]  # where in the file the two windows stand
+    table: int  # where the offsets of the blocks begin
+
+    @classmethod
+    def read(cls, file: IO[bytes]) -> Header:
+        """ValueError if it is not the header of a file that can be read here."""
+        file.seek(0)
+        data = file.read(_HEADER_MOST)
+        if data[:4] != MAGIC or len(data) < 8:
+            raise ValueError("it is no EXR file")
+        (version,) = struct.unpack_from("<I", data, 4)
+        unread = [what for flag, what in _UNREAD.items() if version & flag]
+        if version & 0xFF != 2 or unread:
+            raise ValueError(f"EXR files with {' and '.join(unread) or f'version {version & 0xFF}'} are not read")
+        places, table = _attributes(data)
+        try:
+            attributes = {name: data[place] for name, place in places.items()}
+            number = attributes["compression"][0]
+            return cls(
+                _channels(attributes["channels"]),
+                _COMPRESSIONS[number] if number < len(_COMPRESSIONS) else f"number {number}",
+                struct.unpack("<4i", attributes["dataWindow"]),
+                struct.unpack("<4i", attributes["displayWindow"]),
+                _tile(attributes["tiles"]) if version & _TILED else None,
+                (places["dataWindow"].start, places["displayWindow"].start),
+                table,
+            )
+        except (KeyError, IndexError, struct.error) as error:
+            raise ValueError(f"its header is damaged: {error}") from error
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the picture: its display window, whatever part of it the data cover."""
+        return _extent(self.display_window)
+
+    @property
+    def data_size(self) -> tuple[int, int]:
+        """(width, height) of the data window."""
+        return _extent(self.data_window)
+
+    def require_readable(self) -> None:
+        """ValueError unless it holds grey or RGB, with or without alpha, in a compression that FFmpeg knows."""
+        used = self.used
+        if not used:
+            raise ValueError(f"it has no channels R, G, B or Y, but {', '.join(self.channels) or 'none'}")
+        kinds = {self.channels[name][0] for name in used}
+        if kinds not in ({_HALF}, {_FLOAT}) or any(channel[1:] != (1, 1) for channel in self.channels.values()):
+            raise ValueError("its channels are not all half or all float, or not of one size")
+        if self.compression not in _BLOCK_ROWS:
+            raise ValueError(f"its compression, {self.compression}, is not read; ZIP and PIZ are")
+        for window in (self.data_window, self.display_window):
+            if min(_extent(window)) < 1:
+                raise ValueError(f"its window {window} is empty")
+
+    @property
+    def used(self) -> list[str]:
+        """The channels that make the picture."""
+        colour = next((names for names in ("RGB", "Y") if set(names) <= set(self.channels)), "")
+        return [*colour, *("A" if colour and "A" in self.channels else "")]
+
+    def blocks(self) -> Iterator[tuple[tuple[int, ...], slice, slice, int]]:
+        """(its place as it is written before it, rows, columns, bytes unpacked) of every block, in the table's order.
+
+        Rows and columns are those of the data window.
+        """
+        width, height = self.data_size
+        if self.tile is None:
+            step = _BLOCK_ROWS[self.compression]
+            for top in range(0, height, step):
+                rows = slice(top, min(top + step, height))
+                yield (self.data_window[1] + top,), rows, slice(0, width), self._unpacked(rows, slice(0, width))
+        else:
+            across, down = self.tile
+            for y, x in np.ndindex(-(-height // down), -(-width // across)):
+                rows = slice(y * down, min((y + 1) * down, height))
+                columns = slice(x * across, min((x + 1) * across, width))
+                yield (x, y, 0, 0), rows, columns, self._unpacked(rows, columns)
+
+    @property
+    def block_count(self) -> int:
+        width, height = self.data_size
+        if self.tile is None:
+            return -(-height // _BLOCK_ROWS[self.compression])
+        return -(-height // self.tile[1]) * -(-width // self.tile[0])
+
+    def _unpacked(self, rows: slice, columns: slice) -> int:
+        pixels = int(rows.stop - rows.start) * int(columns.stop - columns.start)
+        return pixels * sum(_SAMPLE_BYTES[kind] for kind, _, _ in self.channels.values())
+
+
+def encode_exr(pixels: NDArray[Any]) -> bytes:
+    """`pixels`: (H, W, C) float32 or float16, C in 1..4: grey becomes Y, grey with alpha RGBA. ZIP-compressed, exact.
+
+    Alpha and colour are written as they are, not multiplied.
+    """
+    height, width, channels = pixels.shape
+    if channels == 2:
+        pixels, channels = pixels[..., [0, 0, 0, 1]], 4
+    name, order = {1: ("grayf32le", [0]), 3: ("gbrpf32le", [1, 2, 0]), 4: ("gbrapf32le", [1, 2, 0, 3])}[channels]
+    frame = av.VideoFrame(width, height, name)
+    for plane, channel in zip(frame.planes, order):
+        rows = np.frombuffer(memoryview(plane), "<f4").reshape(-1, plane.line_size // 4)
+        rows[:height, :width] = pixels[..., channel]
+    encoder = av.CodecContext.create("exr", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, name, Fraction(1, 1)
+    encoder.thread_count = 1  # frames are encoded side by side already
+    encoder.options = {"format": "half" if pixels.dtype == np.float16 else "float", "compression": "zip16"}
+    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
+
+
+def decode_exr(file: IO[bytes]) -> NDArray[np.float32]:
+    """(H, W, C) float32, C in 1..4, the display window; black and transparent where the file has no data.
+
+    ValueError for a file that is not whole, or holds no such picture.
+    """
+    header = Header.read(file)
+    header.require_readable()
+    file.seek(0)
+    data = bytearray(file.read())
+    _check_blocks(header, data)
+    _move_to_origin(header, data)
+    decoder = av.CodecContext.create("exr", "r")
+    decoder.thread_count = 1  # frames are decoded side by side already
+    frames = decoder.decode(av.Packet(bytes(data))) or decoder.decode(None)
+    if not frames or (frames[0].width, frames[0].height) != header.data_size:
+        raise ValueError("FFmpeg cannot read it")
+    pixels = _values(frames[0])
+    _check_black(header, data, pixels)
+    return _in_display(header, pixels)
+
+
+def is_whole(file: IO[bytes]) -> bool:
+    """Do the blocks that the file's table names lie inside it? By its header, table and last block alone."""
+    size = file.seek(0, os.SEEK_END)
+    try:
+        header = Header.read(file)
+        header.require_readable()
+    except ValueError:
+        return False
+    if header.table + 8 * header.block_count > size:
+        return False
+    file.seek(header.table)
+    offsets = np.frombuffer(file.read(8 * header.block_count), "<u8")
+    before = 4 if header.tile is None else 16
+    if not offsets.min() or int(offsets.max()) + before + 4 > size:
+        return False
+    file.seek(int(offsets.max()) + before)
+    return bool(int(offsets.max()) + before + 4 + struct.unpack("<I", file.read(4))[0] <= size)
+
+
+def _attributes(data: bytes) -> tuple[dict[str, slice], int]:
+    """Where the values of the header's attributes are, and where it ends."""
+    attributes, position = {}, 8
+    while data[position : position + 1] != b"\0":
+        name_end = data.find(b"\0", position)
+        type_end = data.find(b"\0", name_end + 1)
+        if name_end < 0 or type_end < 0 or type_end + 5 > len(data):
+            raise ValueError("it ends inside its header")
+        (length,) = struct.unpack_from("<I", data, type_end + 1)
+        start, name = type_end + 5, data[position:name_end].decode("latin-1")
+        if start + length >= len(data):
+            raise ValueError("it ends inside its header")
+        attributes[name] = slice(start, start + length)
+        position = start + length
+    return attributes, position + 1
+
+
+def _channels(data: bytes) -> dict[str, tuple[int, int, int]]:
+    channels, position = {}, 0
+    while data[position]:
+        end = data.index(b"\0", position)
+        kind, _, right, down = struct.unpack_from("<IIii", data, end + 1)
+        if kind not in _SAMPLE_BYTES or right < 1 or down < 1:
+            raise ValueError("its header is damaged: a channel is of no known kind")
+        channels[data[position:end].decode("latin-1")] = kind, right, down
+        position = end + 17
+    return channels
+
+
+def _tile(data: bytes) -> tuple[int, int]:
+    across, down, levels = struct.unpack("<IIB", data)
+    if levels & 0xF or not across or not down:
+        raise ValueError("EXR files with several levels of detail are not read")
+    return across, down
+
+
+def _extent(window: tuple[int, int, int, int]) -> tuple[int, int]:
+    return window[2] - window[0] + 1, window[3] - window[1] + 1
+
+
+def _offsets(header: Header, data: bytearray) -> list[int]:
+    end = header.table + 8 * header.block_count
+    if end > len(data):
+        raise ValueError("it ends before its blocks")
+    return [int(offset) for offset in np.frombuffer(data[header.table : end], "<u8")]
+
+
+def _block(header: Header, data: bytearray, offset: int) -> tuple[tuple[int, ...], memoryview]:
+    """The place that a block says it has, and its contents."""
+    form = "<iI" if header.tile is None else "<4iI"
+    start = offset + struct.calcsize(form)
+    if not header.table < offset <= len(data) or start > len(data):
+        raise ValueError("it was not written to its end")
+    *place, length = struct.unpack_from(form, data, offset)
+    if start + length > len(data):
+        raise ValueError("it ends inside a block")
+    return tuple(place), memoryview(data)[start : start + length]
+
+
+def _check_blocks(header: Header, data: bytearray) -> None:
+    for offset, (place, _, _, unpacked) in zip(_offsets(header, data), header.blocks()):
+        found, contents = _block(header, data, offset)
+        if found != place:
+            raise ValueError(f"where block {place} should be, there is {found}")
+        if not 0 < len(contents) <= unpacked or (header.compression == "none" and len(contents) < unpacked):
+            raise ValueError(f"block {place} has {len(contents)} bytes")
+        if header.compression in ("ZIP", "ZIPS") and len(contents) < unpacked:
+            inflated(bytes(contents), unpacked)
+
+
+def _move_to_origin(header: Header, data: bytearray) -> None:
+    """Make both windows begin at 0 and be what the data cover: of others FFmpeg 8 shows the wrong part."""
+    width, height = header.data_size
+    for place in header.windows_at:
+        struct.pack_into("<4i", data, place, 0, 0, width - 1, height - 1)
+    if header.tile is None:  # tiles are counted from the window's corner already
+        for offset, block in zip(_offsets(header, data), header.blocks()):
+            struct.pack_into("<i", data, offset, block[0][0] - header.data_window[1])
+
+
+def _check_black(header: Header, data: bytearray, pixels: NDArray[np.float32]) -> None:
+    """Refuse blocks that came out black though more is written in them: FFmpeg could not decode those."""
+    if header.compression in _CHECKED:
+        return
+    for offset, (place, rows, columns, unpacked) in zip(_offsets(header, data), header.blocks()):
+        length = len(_block(header, data, offset)[1])
+        if length * _BLACK_RATIO > unpacked and not (pixels[rows, columns] != 0).any():
+            raise ValueError(f"block {place} is damaged")
+
+
+def _in_display(header: Header, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What of the data window's pixels lies in the display window, and zeros around it."""
+    if header.data_window == header.display_window:
+        return pixels
+    width, height = header.size
+    right = header.data_window[0] - header.display_window[0]
+    down = header.data_window[1] - header.display_window[1]
+    shown = np.zeros((height, width, pixels.shape[-1]), np.float32)
+    part = pixels[max(0, -down) : max(0, height - down), max(0, -right) : max(0, width - right)]
+    shown[max(0, down) :, max(0, right) :][: part.shape[0], : part.shape[1]] = part
+    return shown
+
+
+def _values(frame: av.VideoFrame) -> NDArray[np.float32]:
+    """(H, W, C) of a frame of half or float samples: planar G, B, R and perhaps A, or packed grey and perhaps alpha."""
+    name = frame.format.name
+    dtype = np.dtype("<f4" if "f32" in name else "<f2")
+    if not name.endswith(("f32le", "f16le")):
+        raise ValueError(f"its samples are neither half nor float ({name})")
+    planes = [np.frombuffer(memoryview(plane), dtype) for plane in frame.planes]
+    rows = [
+        samples.reshape(-1, plane.line_size // dtype.itemsize)[: frame.height]
+        for samples, plane in zip(planes, frame.planes)
+    ]
+    if len(rows) == 1:
+        channels = 2 if name.startswith("ya") else 1
+        return rows[0][:, : frame.width * channels].reshape(frame.height, frame.width, channels).astype(np.float32)
+    green, blue, red, *alpha = (row[:, : frame.width] for row in rows)
+    return np.stack([red, green, blue, *alpha], axis=-1, dtype=np.float32)

@@ -1,0 +1,360 @@
+"""EXR files. Judges: a reader and a writer by the book (OpenEXR file layout), and the OpenEXR wheel where it is installed."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from io_utils import decode, exr
+from io_utils.decode import BrokenImageError
+from io_utils.pixels import quantise
+
+# Sample types and compressions, by their numbers; rows of a block.
+TYPES = {np.dtype("<u4"): 0, np.dtype("<f2"): 1, np.dtype("<f4"): 2}
+NONE, ZIPS, ZIP, PIZ, DWAA = 0, 2, 3, 4, 8
+ROWS = {NONE: 1, ZIPS: 1, ZIP: 16}
+
+Window = tuple[int, int, int, int]
+
+
+def values(channels: int, height: int = 20, width: int = 13) -> np.ndarray:
+    """float32 far outside 0..1, with tiny numbers, and a corner of 0."""
+    found = np.random.default_rng(5).normal(0, 3, (height, width, channels)).astype(np.float32)
+    found[0, 0] = 0
+    found[-1, -1] = 1e-6
+    found[0, -1] = 60000
+    return found
+
+
+def predicted(data: bytes) -> bytes:
+    """What ZIP compresses: even bytes, then odd ones, each as its difference from the one before, plus 128."""
+    plain = np.frombuffer(data, np.uint8)
+    reordered = np.concatenate([plain[0::2], plain[1::2]])
+    return bytes([reordered[0]]) + (np.diff(reordered.astype(int)) + 128 & 255).astype(np.uint8).tobytes()
+
+
+def packed(data: bytes, compression: int) -> bytes:
+    if compression == NONE:
+        return data
+    squeezed = zlib.compress(predicted(data))
+    return squeezed if len(squeezed) < len(data) else data
+
+
+def unpacked(data: bytes, compression: int, size: int) -> bytes:
+    if compression == NONE or len(data) == size:
+        return data
+    plain = np.frombuffer(zlib.decompress(data), np.uint8).astype(int)
+    plain[1:] -= 128
+    summed = (np.cumsum(plain) % 256).astype(np.uint8)
+    found = np.empty(size, np.uint8)
+    found[0::2], found[1::2] = summed[: (size + 1) // 2], summed[(size + 1) // 2 :]
+    return found.tobytes()
+
+
+def attribute(name: str, kind: str, value: bytes) -> bytes:
+    return name.encode() + b"\0" + kind.encode() + b"\0" + struct.pack("<I", len(value)) + value
+
+
+def written(
+    planes: dict[str, np.ndarray],
+    compression: int = ZIP,
+    data: Window | None = None,
+    display: Window | None = None,
+    flags: int = 0,
+) -> bytes:
+    """A scanline EXR file of (H, W) planes, by name."""
+    height, width = next(iter(planes.values())).shape
+    data = data or (0, 0, width - 1, height - 1)
+    names = sorted(planes)
+    channels = b"".join(
+        name.encode() + b"\0" + struct.pack("<IIii", TYPES[planes[name].dtype], 0, 1, 1) for name in names
+    )
+    head = b"v/1\x01" + struct.pack("<I", 2 | flags)
+    head += attribute("channels", "chlist", channels + b"\0")
+    head += attribute("compression", "compression", bytes([compression]))
+    head += attribute("dataWindow", "box2i", struct.pack("<4i", *data))
+    head += attribute("displayWindow", "box2i", struct.pack("<4i", *(display or data)))
+    head += attribute("lineOrder", "lineOrder", b"\0")
+    head += attribute("pixelAspectRatio", "float", struct.pack("<f", 1))
+    head += attribute("screenWindowCenter", "v2f", bytes(8))
+    head += attribute("screenWindowWidth", "float", struct.pack("<f", 1)) + b"\0"
+    blocks = []
+    for top in range(0, height, step := ROWS.get(compression, 32)):
+        rows = range(top, min(top + step, height))
+        plain = b"".join(planes[name][row].tobytes() for row in rows for name in names)
+        contents = packed(plain, compression)
+        blocks.append(struct.pack("<iI", data[1] + top, len(contents)) + contents)
+    starts = np.cumsum([len(head) + 8 * len(blocks), *map(len, blocks[:-1])])
+    return head + struct.pack(f"<{len(blocks)}Q", *starts) + b"".join(blocks)
+
+
+def read(data: bytes) -> dict[str, np.ndarray]:
+    """The planes of a scanline EXR file that starts at 0, by the book."""
+    position, attributes = 8, {}
+    while data[position]:
+        name, kind, rest = data[position:].split(b"\0", 2)
+        (length,) = struct.unpack("<I", rest[:4])
+        attributes[name.decode()] = rest[4 : 4 + length]
+        position += len(name) + len(kind) + 6 + length
+    names, types, listed = [], [], attributes["channels"]
+    while listed[0]:
+        name, listed = listed.split(b"\0", 1)
+        names.append(name.decode())
+        types.append({number: dtype for dtype, number in TYPES.items()}[struct.unpack("<I", listed[:4])[0]])
+        listed = listed[16:]
+    x0, y0, x1, y1 = struct.unpack("<4i", attributes["dataWindow"])
+    width, height, compression = x1 - x0 + 1, y1 - y0 + 1, attributes["compression"][0]
+    planes = {name: np.empty((height, width), dtype) for name, dtype in zip(names, types, strict=True)}
+    for block in range(-(-height // ROWS[compression])):
+        (start,) = struct.unpack_from("<Q", data, position + 1 + 8 * block)
+        y, length = struct.unpack_from("<iI", data, start)
+        rows = range(y, min(y + ROWS[compression], height))
+        size = len(rows) * sum(width * dtype.itemsize for dtype in types)
+        plain = unpacked(data[start + 8 : start + 8 + length], compression, size)
+        for row in rows:
+            for name, dtype in zip(names, types, strict=True):
+                planes[name][row] = np.frombuffer(plain[: width * dtype.itemsize], dtype)
+                plain = plain[width * dtype.itemsize :]
+    return planes
+
+
+def by_openexr(data: bytes, folder: Path) -> dict[str, np.ndarray]:
+    openexr = pytest.importorskip("OpenEXR")
+    (folder / "f.exr").write_bytes(data)
+    return {
+        name: c.pixels for name, c in openexr.File(str(folder / "f.exr"), separate_channels=True).channels().items()
+    }
+
+
+LAYOUTS = {1: "Y", 2: "RGBA", 3: "RGB", 4: "RGBA"}
+
+
+class TestWritten:
+    @pytest.mark.parametrize("dtype", ["<f4", "<f2"])
+    @pytest.mark.parametrize("channels", LAYOUTS)
+    @pytest.mark.parametrize(
+        "size", [(1, 1), (1, 9), (9, 1), (16, 3), (33, 20)], ids=lambda size: f"{size[0]}x{size[1]}"
+    )
+    def test_files_hold_exactly_the_values(
+        self, channels: int, dtype: str, size: tuple[int, int], tmp_path: Path
+    ) -> None:
+        pixels = values(channels, *size).astype(dtype)
+
+        data = exr.encode_exr(pixels)
+
+        expected = pixels[..., [0, 0, 0, 1]] if channels == 2 else pixels
+        planes = read(data)
+        assert sorted(planes) == sorted(LAYOUTS[channels])
+        for index, name in enumerate(LAYOUTS[channels]):
+            assert planes[name].dtype == np.dtype(dtype)
+            np.testing.assert_array_equal(planes[name], expected[..., index])
+
+    @pytest.mark.parametrize("dtype", ["<f4", "<f2"])
+    @pytest.mark.parametrize("channels", LAYOUTS)
+    def test_files_are_the_same_to_openexr(self, channels: int, dtype: str, tmp_path: Path) -> None:
+        data = exr.encode_exr(values(channels).astype(dtype))
+
+        for name, plane in by_openexr(data, tmp_path).items():
+            np.testing.assert_array_equal(plane, read(data)[name])
+
+    @pytest.mark.parametrize("dtype", ["<f4", "<f2"])
+    @pytest.mark.parametrize("channels", LAYOUTS)
+    def test_files_are_read_back(self, channels: int, dtype: str) -> None:
+        pixels = values(channels).astype(dtype)
+
+        found = decode.decode(exr.encode_exr(pixels))
+
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, pixels[..., [0, 0, 0, 1]] if channels == 2 else pixels)
+
+    def test_half_is_rounded_to_nearest_not_cut(self) -> None:
+        image = torch.linspace(-2, 2, 6001).reshape(1, -1, 1)
+
+        pixels, _ = quantise(image, np.float16)
+
+        plane = read(exr.encode_exr(pixels))["Y"]
+        np.testing.assert_array_equal(plane, image[..., 0].numpy().astype(np.float16))
+        assert np.abs(plane.astype(np.float32) - image[..., 0].numpy()).max() <= 2**-11
+
+    def test_infinities_stay(self) -> None:
+        pixels = np.array([[[np.inf], [-np.inf], [3.4e38]]], np.float32)
+
+        np.testing.assert_array_equal(decode.decode(exr.encode_exr(pixels)), pixels)
+
+
+def planes_of(names: str, dtype: str = "<f4") -> dict[str, np.ndarray]:
+    pixels = values(len(names))
+    return {name: np.ascontiguousarray(pixels[..., index].astype(dtype)) for index, name in enumerate(names)}
+
+
+class TestRead:
+    @pytest.mark.parametrize("compression", [NONE, ZIPS, ZIP])
+    @pytest.mark.parametrize("dtype", ["<f4", "<f2"])
+    @pytest.mark.parametrize(
+        ("names", "picture"), [("RGB", "RGB"), ("RGBA", "RGBA"), ("Y", "Y"), ("YA", "YA"), ("RGBZ", "RGB")]
+    )
+    def test_files_have_their_values(self, names: str, picture: str, dtype: str, compression: int) -> None:
+        planes = planes_of(names, dtype)
+
+        pixels = decode.decode(written(planes, compression))
+
+        assert pixels.dtype == np.float32
+        np.testing.assert_array_equal(pixels, np.stack([planes[name] for name in picture], axis=-1))
+
+    def test_channels_of_other_kinds_beside_the_picture_do_not_matter(self) -> None:
+        planes = planes_of("RGB", "<f2") | {"Z": values(1)[..., 0], "id": np.ones((20, 13), "<u4")}
+
+        pixels = decode.decode(written(planes))
+
+        np.testing.assert_array_equal(pixels, np.stack([planes[name] for name in "RGB"], axis=-1))
+
+    @pytest.mark.parametrize("compression", [NONE, ZIP])
+    @pytest.mark.parametrize(
+        "display",
+        [
+            pytest.param((0, 0, 12, 19), id="the same"),
+            pytest.param((0, 0, 29, 29), id="larger"),
+            pytest.param((-5, -4, 20, 30), id="larger, to the left and above too"),
+            pytest.param((3, 2, 8, 7), id="smaller"),
+            pytest.param((5, 5, 30, 30), id="overlapping"),
+            pytest.param((100, 100, 109, 104), id="elsewhere"),
+        ],
+    )
+    @pytest.mark.parametrize("origin", [(0, 0), (10, 20), (-7, -30)], ids=lambda at: f"from {at[0]},{at[1]}")
+    def test_the_display_window_is_the_picture(
+        self, display: Window, origin: tuple[int, int], compression: int
+    ) -> None:
+        planes, (x, y) = planes_of("RGB"), origin
+        data = (x, y, x + 12, y + 19)
+        display = (display[0] + x, display[1] + y, display[2] + x, display[3] + y)
+        expected = np.zeros((display[3] - display[1] + 1, display[2] - display[0] + 1, 3), np.float32)
+        for row, column in np.ndindex(expected.shape[:2]):
+            below, right = row + display[1] - y, column + display[0] - x
+            if 0 <= below < 20 and 0 <= right < 13:
+                expected[row, column] = [planes[name][below, right] for name in "RGB"]
+
+        file = written(planes, compression, data, display)
+
+        np.testing.assert_array_equal(decode.decode(file), expected)
+        assert decode.size(io.BytesIO(file)) == (expected.shape[1], expected.shape[0])
+
+    @pytest.mark.parametrize(
+        ("data", "named"),
+        [
+            pytest.param(written({"A": values(1)[..., 0]}), "no channels R, G, B or Y, but A", id="alpha alone"),
+            pytest.param(written({f"layer.{n}": p for n, p in planes_of("RGB").items()}), "layer.R", id="a layer"),
+            pytest.param(written({n: np.ones((4, 4), "<u4") for n in "RGB"}), "half or all float", id="integers"),
+            pytest.param(
+                written(planes_of("RG", "<f2") | {"B": values(1)[..., 0]}), "half or all float", id="half and float"
+            ),
+            pytest.param(written(planes_of("RGB"), DWAA), "DWAA", id="DWA"),
+            pytest.param(written(planes_of("RGB"), 77), "number 77", id="an unknown compression"),
+            pytest.param(written(planes_of("RGB"), flags=0x1000), "several parts", id="several parts"),
+            pytest.param(written(planes_of("RGB"), flags=0x800), "deep data", id="deep"),
+            pytest.param(
+                written(planes_of("RGB"), display=(0, 0, 1 << 15, 1 << 15)), "32769 x 32769", id="a bomb of its display"
+            ),
+            pytest.param(
+                written(planes_of("RGB"), data=(0, 0, 1 << 15, 1 << 15), display=(0, 0, 9, 9)),
+                "32769",
+                id="of its data",
+            ),
+            pytest.param(written(planes_of("RGB"), display=(0, 0, -1, -1)), "0 x 0", id="no picture"),
+        ],
+    )
+    def test_files_that_cannot_be_read_rightly_are_refused(self, data: bytes, named: str) -> None:
+        with pytest.raises(BrokenImageError, match=named):
+            decode.decode(data)
+
+
+# A file of ours, of numbers that fit in half: its blocks are packed. Those that would not get smaller are stored, without a
+# checksum; and of pictures with hardly any content a few changes in a thousand have the same Adler-32.
+PACKED = values(3, 40, 13).astype("<f2").astype("<f4")
+WHOLE = exr.encode_exr(PACKED)
+TABLE = WHOLE.index(b"lavc") + 5
+
+# What OpenEXR 3.5.3 packs the steps of a test below into, 32 rows of 64 floats.
+PIZ_BLOCK = (
+    "c-s5GF2KRafC?DVX;~(O)PA6-FO<)s|9=z=MeyMwgNUKS{{Lr`&;S4a|7S~O`#<>~^$+_D`tAQ82l4;^Gx&e_KmQ-&^Z!58{|5;l"
+    "{Qn0eVE^GbT#5bvGxi^V%6MJ?067!xhX"
+)
+
+
+class TestBroken:
+    @pytest.mark.parametrize("compression", [NONE, ZIPS, ZIP])
+    def test_files_cut_anywhere_are_refused(self, compression: int) -> None:
+        data = written(planes_of("RGB"), compression)
+        for length in range(len(data)):
+            with pytest.raises(BrokenImageError):
+                decode.decode(data[:length])
+
+    def test_files_whose_rest_was_never_written_are_refused(self) -> None:
+        for length in range(8, len(WHOLE) - 8, 7):
+            with pytest.raises(BrokenImageError):
+                decode.decode(WHOLE[:length].ljust(len(WHOLE), b"\0"))
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.integers(min_value=0), st.binary(min_size=1, max_size=20))
+    def test_files_with_anything_in_their_header_are_read_or_refused(self, position: int, put: bytes) -> None:
+        at = position % TABLE
+        data = WHOLE[:at] + put + WHOLE[at + len(put) :]
+
+        with contextlib.suppress(BrokenImageError):
+            assert decode.decode(data).ndim == 3
+
+    def test_bytes_that_changed_in_their_pixels_are_noticed(self) -> None:
+        for at in range(TABLE, len(WHOLE), 3):
+            data = bytearray(WHOLE)
+            data[at] ^= 0xFF
+            try:
+                found = decode.decode(bytes(data))
+            except BrokenImageError:
+                continue
+            np.testing.assert_array_equal(found, PACKED)
+
+    def test_blocks_that_ffmpeg_leaves_black_are_refused(self) -> None:
+        """PIZ has no checksum: where its Huffman codes make no sense FFmpeg gives up, says nothing, and leaves 0."""
+        steps = (np.add.outer(np.arange(32) // 8, np.arange(64) // 8) % 4 + 1).astype("<f4")
+        block = zlib.decompress(base64.b85decode(PIZ_BLOCK))
+        whole = written({"Y": steps}, PIZ)
+        start = len(whole) - len(packed(steps.tobytes(), PIZ)) - 4
+        whole = whole[:start] + struct.pack("<I", len(block)) + block
+        torn = bytearray(whole)
+        torn[-len(block)] ^= 0xFF
+
+        np.testing.assert_array_equal(decode.decode(whole)[..., 0], steps)
+        with pytest.raises(BrokenImageError, match=r"block .* is damaged"):
+            decode.decode(bytes(torn))
+
+
+class TestIsWhole:
+    @pytest.mark.parametrize("compression", [NONE, ZIPS, ZIP])
+    def test_tells_a_file_that_is_there_to_its_end(self, compression: int) -> None:
+        data = written(planes_of("RGB"), compression)
+
+        assert exr.is_whole(io.BytesIO(data))
+        assert not [cut for cut in range(len(data)) if exr.is_whole(io.BytesIO(data[:cut]))]
+
+    def test_is_no_to_a_table_that_was_never_filled(self) -> None:
+        assert exr.is_whole(io.BytesIO(WHOLE))
+        assert not exr.is_whole(io.BytesIO(WHOLE[:TABLE] + bytes(24) + WHOLE[TABLE + 24 :]))
+
+    @pytest.mark.parametrize("data", [b"", b"v/1\x01", bytes(1000), b"This is not an image."])
+    def test_is_no_to_what_is_no_exr_file(self, data: bytes) -> None:
+        assert not exr.is_whole(io.BytesIO(data))
+
+
+def test_pillow_does_not_read_exr_by_now() -> None:
+    with pytest.raises(OSError):
+        Image.open(io.BytesIO(WHOLE))
