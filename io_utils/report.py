@@ -25,10 +25,10 @@ def ui(
     """The `ui` dict for `frames`, (sequence, frame number) pairs in order.
 
     `images`: {filename, subfolder, type} of every frame that /view serves (not those below the operator's roots).
-    `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, first, last, step,
-    missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it; `missing`
-    has the frames between first and last that are not there, and those in `missing`, the first 10 000 of them;
-    type "" is an operator's folder.
+    `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, folder, first, last,
+    step, missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it; `folder` is
+    that folder's absolute path, with forward slashes; `missing` has the frames between first and last that are not
+    there, and those in `missing`, the first 10 000 of them; type "" is an operator's folder.
     Lists of plain values only: anything else stops ComfyUI's message loop.
     """
     frames = list(frames)
@@ -56,6 +56,7 @@ def _describe(sequence: Sequence, found: set[int], step: int, missing: set[int])
         "pattern": str(pattern),
         "subfolder": folder,
         "type": sequence.root.kind,
+        "folder": (sequence.root.path / folder).as_posix(),
         "first": first,
         "last": last,
         "step": step,

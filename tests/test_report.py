@@ -57,6 +57,7 @@ def test_the_sequence_is_described_in_one_json_string() -> None:
         "pattern": "f_{:04d}.png",
         "subfolder": "shots/a",
         "type": "output",
+        "folder": "/base/output/shots/a",
         "first": 5,
         "last": 8,
         "step": 1,
@@ -104,6 +105,7 @@ def test_frames_in_an_operator_s_folder_are_described_but_not_listed_for_view() 
 
     assert report["images"] == [{"filename": "f_1.png", "subfolder": "b", "type": "output"}]
     assert [description["type"] for description in described(report)] == ["", "output"]
+    assert [description["folder"] for description in described(report)] == ["/base/operator/a", "/base/output/b"]
 
 
 def test_a_pattern_is_described_as_str_format_reads_it() -> None:
