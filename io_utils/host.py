@@ -56,6 +56,18 @@ def progress_bar(total: int) -> Callable[[int], None]:
     return lambda done: bar.update_absolute(done, total)
 
 
+def notify(event: str, facts: Mapping[str, Any]) -> None:
+    """Send `facts`, and as `node` the id of the node that runs, to the browser that queued the run. Main thread only.
+
+    Nothing is sent where nobody listens: for prompts that were posted without a client_id (ComfyUI would send that to
+    everyone), or with one that has no websocket (ComfyUI drops it).
+    """
+    server, utils = _running_server(), _module("comfy_execution.utils")
+    context = None if utils is None else utils.get_executing_context()
+    if server is not None and server.client_id is not None and context is not None:
+        server.send_sync(event, {"node": context.node_id, **facts}, server.client_id)
+
+
 def raise_if_cancelled() -> None:
     """Raise ComfyUI's InterruptProcessingException if the user pressed Cancel, clearing the flag. Main thread only."""
     model_management = _module("comfy.model_management")
