@@ -4,6 +4,7 @@
     python dev.py demo --comfyui DIR    the same in a real ComfyUI
     python dev.py test [PYTEST ...]     run the tests, e.g. python dev.py test -k resume
     python dev.py lint                  ruff and mypy
+    python dev.py locales               bring locales/ up to date with the nodes and dev/translations/
 
 What is needed is installed into .venv beside this file, once, unless the Python that runs this has it all.
 """
@@ -57,6 +58,8 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
         # is one, and only finds its packages through it.
         given = [part for name, path in paths.items() if path for part in (name, os.path.abspath(path))]
         return [[*module, "dev.demo", *given]]
+    if options.command == "locales":
+        return [[*module, "dev.locales"]]
     if options.command == "test":
         named = any((ROOT / argument.split("::")[0]).exists() for argument in rest if not argument.startswith("-"))
         # Else pytest takes the pack's folder for a package to import, which fails unless its name is an identifier.
@@ -162,13 +165,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    names = parser.add_subparsers(dest="command", required=True, metavar="demo | test | lint")
+    names = parser.add_subparsers(dest="command", required=True, metavar="demo | test | lint | locales")
     demo = names.add_parser("demo", help="run the example prompts and show their frames", allow_abbrev=False)
     demo.add_argument("--comfyui", metavar="DIR", help="a ComfyUI folder to run them in; else a small stand-in")
     demo.add_argument("--python", metavar="PYTHON", help="the Python that has ComfyUI's requirements")
     demo.add_argument("--output", metavar="DIR", help="where the frames go; else demo-output beside this file")
     names.add_parser("test", help="run the tests; further arguments go to pytest", allow_abbrev=False)
     names.add_parser("lint", help="ruff check, ruff format --check and mypy", allow_abbrev=False)
+    names.add_parser("locales", help="write locales/; say which texts have no translation", allow_abbrev=False)
     return parser
 
 
