@@ -32,6 +32,13 @@ def test_the_languages_are_these() -> None:
     assert sorted(locales.languages()) == sorted(LANGUAGES)
 
 
+def test_they_are_published_and_what_they_are_made_from_is_not() -> None:
+    ignored = (PACK / ".comfyignore").read_text(encoding="utf-8").split()
+
+    assert "dev/" in ignored
+    assert not [line for line in ignored if line.startswith(("locales", "*", "/locales", "web"))]
+
+
 @every_language
 def test_the_files_are_up_to_date(pack: ModuleType, language: str) -> None:
     """If not: `python dev.py locales`, and dev/translations/ where it names texts."""
