@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,12 +104,12 @@ def picture(data: bytes, longest: int | None) -> tuple[str, bytes]:
     return "image/jpeg", buffer.getvalue()
 
 
-def _eight_bits(pixels: decode.Pixels) -> NDArray[np.uint8]:
+def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint16:
-        return (pixels >> 8).astype(np.uint8)
-    if np.issubdtype(pixels.dtype, np.floating):
-        return (np.nan_to_num(pixels).clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    return pixels.astype(np.uint8, copy=False)
+        pixels = pixels >> 8
+    elif np.issubdtype(pixels.dtype, np.floating):
+        pixels = np.nan_to_num(pixels).clip(0, 1) * 255 + 0.5
+    return np.asarray(pixels, np.uint8)
 
 
 def _file(query: Mapping[str, str]) -> Path:
