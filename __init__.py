@@ -1,6 +1,6 @@
 """Numbered image sequences for ComfyUI: save one frame a run, count frames and stop, save and load batches."""
 
-from .io_utils import succession
+from .io_utils import host, preview, succession
 from .nodes.frame_counter import ImageSequenceFrameCounter, ImageSequenceFrameCounterFromDirectory
 from .nodes.from_animation import ImageSequenceFromAnimation
 from .nodes.load_batch import ImageSequenceLoadBatch
@@ -36,5 +36,8 @@ WEB_DIRECTORY = "./web"
 
 # Workflows and prompts made for the packs that these nodes succeed.
 succession.register()
+
+# The player's pictures. Nothing happens here unless ComfyUI's server runs.
+host.add_route(preview.ROUTE, preview.answer, preview.AT_ONCE)
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

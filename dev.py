@@ -6,6 +6,7 @@
     python dev.py lint                  ruff and mypy
     python dev.py bench                 speed and size against other encoders, see bench-output/bench.md and bench.png
     python dev.py bench --comfyui DIR   saving and loading in a real ComfyUI, too
+    python dev.py locales               bring locales/ up to date with the nodes and dev/translations/
 
 What is needed is installed into .venv beside this file, once, unless the Python that runs this has it all.
 """
@@ -63,6 +64,8 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
     if options.command == "bench":
         flags = [name for name, given in (("--held-out", options.held_out), ("--quick", options.quick)) if given]
         return [[*module, "benchmarks.bench", "--size", options.size, *flags, *_paths(options)]]
+    if options.command == "locales":
+        return [[*module, "dev.locales"]]
     if options.command == "test":
         named = any((ROOT / argument.split("::")[0]).exists() for argument in rest if not argument.startswith("-"))
         # Else pytest takes the pack's folder for a package to import, which fails unless its name is an identifier.
@@ -199,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    names = parser.add_subparsers(dest="command", required=True, metavar="demo | test | lint | bench")
+    names = parser.add_subparsers(dest="command", required=True, metavar="demo | test | lint | bench | locales")
     demo = names.add_parser("demo", help="run the example prompts and show their frames", allow_abbrev=False)
     demo.add_argument("--comfyui", metavar="DIR", help="a ComfyUI folder to run them in; else a small stand-in")
     demo.add_argument("--output", metavar="DIR", help="where the frames go; else demo-output beside this file")
@@ -214,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--quick", action="store_true", help="one picture a class, one run, 8 frames: does it work?")
     for command in (demo, bench):
         command.add_argument("--python", metavar="PYTHON", help="the Python that has ComfyUI's requirements")
+    names.add_parser("locales", help="write locales/; say which texts have no translation", allow_abbrev=False)
     return parser
 
 

@@ -57,7 +57,7 @@ class EmbeddedHost:
         self._folder = install_pack(pack, base / "custom_nodes")
         try:
             with self.comfyui.installed():
-                self.pack = _load_pack(self._folder)
+                self.pack = load_pack(self._folder)
         except BaseException:
             self.close()
             raise
@@ -250,7 +250,7 @@ class _Run:
             self.host.comfyui.current_node = None
 
 
-def _load_pack(folder: Path) -> ModuleType:
+def load_pack(folder: Path) -> ModuleType:
     """Import the pack as ComfyUI does. ImportError with what is wrong, or whatever its import raises."""
     name = _module_name(folder)
     spec = importlib.util.spec_from_file_location(name, folder / "__init__.py")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,17 +25,20 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".exr")
 
 _ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4 A: 1 to 8
 
+_strict_lock, _strict_users, _before_strict = threading.Lock(), 0, False
+
 
 class BrokenImageError(ValueError):
     """Bytes that are not one whole image."""
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes, at_least: int | None = None) -> Pixels:
     """The pixels of one image file: (H, W, C), C = 1, 2, 3 or 4; uint8, or uint16 or float32 where the file has more.
 
     EXIF orientation is applied, palettes and transparency keys are resolved, alpha is unassociated (EXR: as stored),
     floating-point values are as stored, also outside 0..1. What the file is decides, not how it is called. Raises
-    BrokenImageError, never returns part of a picture.
+    BrokenImageError, never returns part of a picture. With `at_least`, what can be shrunk while it is decoded (JPEG, by 2, 4
+    or 8) comes smaller, its longest side no shorter than that many pixels.
 
     | file                        | decoder                       | because                                           |
     |-----------------------------|-------------------------------|---------------------------------------------------|
@@ -57,7 +61,7 @@ def decode(data: bytes) -> Pixels:
         if data.startswith(tiff.MAGIC) and (directory := tiff.Directory(io.BytesIO(data))).is_deep:
             _check_size(*directory.size)
             return _turned(tiff.decode_tiff(data, directory), directory.orientation)
-        return _with_pillow(data)
+        return _with_pillow(data, at_least)
 
 
 def size(file: IO[bytes]) -> tuple[int, int]:
@@ -81,14 +85,21 @@ def size(file: IO[bytes]) -> tuple[int, int]:
 def strict() -> Iterator[None]:
     """Decode strictly, whatever other packs set: with LOAD_TRUNCATED_IMAGES Pillow fills up half a picture with black.
 
-    The switch is global, so it is thrown once around a whole load and not in its threads.
+    The switch is global, so it is thrown once around a whole load and not in its threads; while loads and previews run
+    side by side, the first throws it and the last one back.
     """
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    global _strict_users, _before_strict  # noqa: PLW0603 beside Pillow's own global
+    with _strict_lock:
+        if not _strict_users:
+            _before_strict, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+        _strict_users += 1
     try:
         yield
     finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
+        with _strict_lock:
+            _strict_users -= 1
+            if not _strict_users:
+                ImageFile.LOAD_TRUNCATED_IMAGES = _before_strict
 
 
 @contextmanager
@@ -149,8 +160,12 @@ def _check_size(width: int, height: int) -> tuple[int, int]:
     return width, height
 
 
-def _with_pillow(data: bytes) -> Pixels:
+def _with_pillow(data: bytes, at_least: int | None) -> Pixels:
     with Image.open(io.BytesIO(data)) as opened:
+        if at_least is not None:
+            # By the longest side: the shorter one, asked for in proportion, never forbids what the longest allows.
+            width, height = (max(1, side * at_least // max(opened.size)) for side in opened.size)
+            opened.draft(None, (width, height))
         image: Image.Image = ImageOps.exif_transpose(opened)
         image.load()
         if image.mode.startswith(("I", "F")):

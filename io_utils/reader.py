@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import decode, host
+from . import decode, host, report
 from .memory import free_bytes, gib
-from .parallel import each, worker_count
+from .parallel import each, in_flight
 from .paths import allowed_roots, anywhere
 from .pattern import FramePattern, named, ranges
 from .pixels import dequantise
@@ -210,8 +210,12 @@ def stamp(choice: object, files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.Tensor, torch.Tensor]:
+def load(
+    selection: Selection, on_size_mismatch: OnSizeMismatch, sequence: Sequence | None = None, step: int = 1
+) -> tuple[torch.Tensor, torch.Tensor]:
     """(images, mask): (N, H, W, 3) and (N, H, W), 0.0 .. 1.0, in the dtype ComfyUI wants; mask = 1 - alpha.
+
+    Who watches is told which frames of `sequence`, one in `step`, are loaded so far.
 
     Sizes are compared, and memory is asked for, before the first decode. Raises FrameSizeError, BatchTooLargeError,
     FrameReadError (a broken file), PathError (a file that is a link to somewhere else); on Cancel ComfyUI's exception
@@ -223,7 +227,7 @@ def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.
         any_root.confirm(path, write=False)
     width, height = _common_size(files, on_size_mismatch)
     count, dtype = len(selection.numbers), host.float_dtype()
-    _require_memory(count, min(len(files), worker_count()), (width, height), dtype)
+    _require_memory(count, min(len(files), in_flight()), (width, height), dtype)
     images = torch.empty((count, height, width, 3), dtype=dtype)
     # From numpy, whose zeros cost no memory until they are written: most sequences have no alpha.
     mask = torch.from_numpy(np.zeros((count, height, width), np.float16 if dtype == torch.float16 else np.float32))
@@ -235,8 +239,15 @@ def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.
         place = places[number][0]
         _load_into(number, files[number], images[place], mask[place], on_size_mismatch)
 
+    numbers = list(files)
+
+    def tell(loaded: Mapping[int, None]) -> None:
+        if sequence is not None:
+            done = [(sequence, numbers[position]) for position in loaded]
+            host.notify(report.PROGRESS_EVENT, report.progress(done, numbers, step=step))
+
     with decode.strict():
-        each(load_one, list(files))
+        each(load_one, numbers, tell)
     for source, (first, *repeats) in places.items():
         if source is None:
             images[[first, *repeats]] = 0

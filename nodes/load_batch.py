@@ -97,7 +97,7 @@ class ImageSequenceLoadBatch:
         settings = (path_pattern, folder, start_index, frame_count, step, ignore_missing_images)
         # Before they are read: what changes meanwhile is read again by the next run.
         _ledger.record(unique_id, Unchanged(lambda: reader.fingerprint(*settings), selection.fingerprint))
-        images, mask = reader.load(selection, OnSizeMismatch(on_size_mismatch))
+        images, mask = reader.load(selection, OnSizeMismatch(on_size_mismatch), sequence, step)
         loaded = [(sequence, number) for number in selection.files]
         ui = report.ui(loaded, step=step, missing=selection.missing, message=selection.summary)
         ui["text"] = [selection.summary]
