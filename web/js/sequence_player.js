@@ -91,7 +91,8 @@ export class SequencePlayer {
   #frame = 0; // the one wanted: the slider stands there
   #shown = { frame: null, url: "", zoomed: false }; // the one on the canvas
   #failed = new Map(); // URL -> FrameError
-  #fps = null;
+  #fps = null; // the user's; null: the sequence's
+  #typing = false; // into the field for it
   #mode = "loop";
   #direction = 1;
   #playing = false;
@@ -101,6 +102,7 @@ export class SequencePlayer {
   #loading = false;
   #zoomed = false;
   #zoomAt = { x: 0, y: 0 }; // the point of the picture, -0.5..0.5, in the middle of the view
+  #sight;
   #visible = false;
   #size = PREVIEW_SIZES[0];
   #layout = "empty";
@@ -145,13 +147,12 @@ export class SequencePlayer {
     };
     for (const action of actions) this.#addAction(action);
     this.#listen();
-    const seen = new IntersectionObserver((entries) => {
+    this.#sight = new IntersectionObserver((entries) => {
       this.#visible = entries.at(-1).isIntersecting;
       this.#update();
     });
-    seen.observe(this.#parts.view);
-    const resized = new ResizeObserver(() => this.#measure());
-    resized.observe(this.#parts.view);
+    this.#sight.observe(this.#parts.view);
+    new ResizeObserver(() => this.#measure()).observe(this.#parts.view);
   }
 
   /** "empty": nothing to see, "text": a line or two, "picture": all of it. */
@@ -248,11 +249,13 @@ export class SequencePlayer {
     this.#update();
   }
 
-  /** Stop, and let go of requests and memory. What is looked at again is loaded again. */
+  /** Stop, and let go of requests and memory, until it is seen again. */
   release() {
-    this.#playing = false;
+    this.#pause();
     this.#visible = false;
-    clearTimeout(this.#notice);
+    this.#sight.unobserve(this.#parts.view);
+    this.#sight.observe(this.#parts.view); // says anew whether it is seen
+    this.#say(this.#message);
     this.#cache.clear();
   }
 
@@ -287,7 +290,7 @@ export class SequencePlayer {
     this.#following = false;
     this.#live = false;
     this.#direction = 1;
-    this.#due = 0;
+    this.#due = performance.now() + 1000 / this.#rate();
     this.#update();
     requestAnimationFrame((now) => this.#tick(now));
   }
@@ -336,7 +339,7 @@ export class SequencePlayer {
 
   /** Is there nothing to wait for before this can be shown, or said not to be there? */
   #isSettled({ frame, url }) {
-    return this.#missing.has(frame) || this.#cache.has(url) || this.#failed.has(url);
+    return this.#shown.url === url || this.#missing.has(frame) || this.#cache.has(url) || this.#failed.has(url);
   }
 
   /** Show what is wanted as far as it is there, and get the rest. Called whenever anything has changed. */
@@ -542,7 +545,7 @@ export class SequencePlayer {
     zoom.setAttribute("aria-pressed", String(this.#zoomed));
     const href = sequence.full(this.#frame);
     if (open.getAttribute("href") !== href) open.href = href;
-    if (document.activeElement !== fps) fps.value = Math.round(this.#rate() * 1000) / 1000;
+    if (!this.#typing) fps.value = Math.round(this.#rate() * 1000) / 1000;
   }
 
   /** Why this cannot be shown, or "". */
@@ -592,10 +595,16 @@ export class SequencePlayer {
       this.#pause();
       this.#goTo(Number(slider.value));
     });
+    fps.addEventListener("input", () => (this.#typing = true));
     fps.addEventListener("change", () => {
       this.#fps = fps.valueAsNumber > 0 ? clamp(fps.valueAsNumber, 1, 240) : null;
-      fps.value = this.#rate();
     });
+    for (const end of ["change", "blur"]) {
+      fps.addEventListener(end, () => {
+        this.#typing = false;
+        this.#update();
+      });
+    }
     choice.addEventListener("change", () => {
       this.#choose(this.#sequences.find(({ key }) => key === choice.value));
       this.#goTo(this.#frame);
