@@ -1,5 +1,6 @@
 """Numbered image sequences for ComfyUI: save one frame a run, count frames and stop, save and load batches."""
 
+from .io_utils import host, preview
 from .nodes.frame_counter import ImageSequenceFrameCounter, ImageSequenceFrameCounterFromDirectory
 from .nodes.from_animation import ImageSequenceFromAnimation
 from .nodes.load_batch import ImageSequenceLoadBatch
@@ -29,5 +30,8 @@ NODE_DISPLAY_NAME_MAPPINGS = {
 
 # Help pages; the registry's [tool.comfy] web would list the folder a second time.
 WEB_DIRECTORY = "./web"
+
+# The player's pictures. Nothing happens here unless ComfyUI's server runs.
+host.add_route(preview.ROUTE, preview.answer, preview.AT_ONCE)
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _BLACK_IS_ZERO = 258, 262, 1  # TIFF 6.0, sectio
 # What FFmpeg makes of PNG samples (tRNS adds a channel), and the channels of each.
 _CHANNELS = {"gray": 1, "gray16be": 1, "ya8": 2, "ya16be": 2, "rgb24": 3, "rgb48be": 3, "rgba": 4, "rgba64be": 4}
 
+_strict_lock, _strict_users, _before_strict = threading.Lock(), 0, False
+
 
 class BrokenImageError(ValueError):
     """Bytes that are not one whole image."""
@@ -68,11 +71,12 @@ class _Png:
         return passes
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes, at_least: int | None = None) -> Pixels:
     """The pixels of one image file: (H, W, C) uint8, or uint16 where the file has more; C = 1, 2, 3 or 4.
 
     EXIF orientation is applied, palettes and transparency keys are resolved. Raises BrokenImageError, never returns
-    part of a picture.
+    part of a picture. With `at_least`, what can be shrunk while it is decoded (JPEG, by 2, 4 or 8) comes smaller, its
+    longest side no shorter than that many pixels.
 
     | file                                 | decoder | because                                                  |
     |--------------------------------------|---------|----------------------------------------------------------|
@@ -86,7 +90,7 @@ def decode(data: bytes) -> Pixels:
             png = _checked_png(data)
             if png.colour_type in _PNG_SAMPLES and png.bit_depth >= 8:
                 return _turned(_with_pyav(png), _orientation(png.exif))
-        return _with_pillow(data)
+        return _with_pillow(data, at_least)
 
 
 def size(file: IO[bytes]) -> tuple[int, int]:
@@ -104,14 +108,21 @@ def size(file: IO[bytes]) -> tuple[int, int]:
 def strict() -> Iterator[None]:
     """Decode strictly, whatever other packs set: with LOAD_TRUNCATED_IMAGES Pillow fills up half a picture with black.
 
-    The switch is global, so it is thrown once around a whole load and not in its threads.
+    The switch is global, so it is thrown once around a whole load and not in its threads; while loads and previews run
+    side by side, the first throws it and the last one back.
     """
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    global _strict_users, _before_strict  # noqa: PLW0603 beside Pillow's own global
+    with _strict_lock:
+        if not _strict_users:
+            _before_strict, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+        _strict_users += 1
     try:
         yield
     finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
+        with _strict_lock:
+            _strict_users -= 1
+            if not _strict_users:
+                ImageFile.LOAD_TRUNCATED_IMAGES = _before_strict
 
 
 @contextmanager
@@ -240,8 +251,12 @@ def _is_unread_tiff(image: Image.Image) -> bool:
     return not image.mode.startswith("I;16") or image.tag_v2.get(_PHOTOMETRIC) != _BLACK_IS_ZERO
 
 
-def _with_pillow(data: bytes) -> Pixels:
+def _with_pillow(data: bytes, at_least: int | None) -> Pixels:
     with Image.open(io.BytesIO(data)) as opened:
+        if at_least is not None:
+            # By the longest side: the shorter one, asked for in proportion, never forbids what the longest allows.
+            width, height = (max(1, side * at_least // max(opened.size)) for side in opened.size)
+            opened.draft(None, (width, height))
         if _is_unread_tiff(opened):
             raise BrokenImageError(
                 "it is a colour or inverted TIFF of 16 bits, which is not read yet; convert it to 16-bit PNG"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -15,6 +16,9 @@ Result = TypeVar("Result")
 # How soon a Cancel is noticed while long frames are under way.
 _CANCEL_POLL_SECONDS = 0.1
 
+# A picture in the browser each time: as often as one looks, not as often as there are frames.
+_TELL_SECONDS = 0.25
+
 
 def worker_count() -> int:
     """One thread a core: encoding and decoding release the GIL. Fewer where the process may use fewer cores."""
@@ -24,17 +28,25 @@ def worker_count() -> int:
         return os.cpu_count() or 1
 
 
-def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+def each(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    tell: Callable[[Mapping[int, Result]], None] = lambda results: None,
+) -> list[Result]:
     """`[work(item) for item in items]` on `worker_count()` threads, one item a thread in flight at any time.
 
     The main thread alone drives the progress bar and asks for Cancel: in a worker the question would use up the flag.
     On Cancel or on the first error nothing new is begun, what is in flight is finished, then the exception is raised:
     of several errors that of the first item.
+
+    In the main thread too, `tell(results)` is called with what is done by then: results by the position of their items,
+    the latest last. Four times a second at most, and not when all is done: what is returned then tells it.
     """
     if not items:
         return []
     show_done = host.progress_bar(len(items))
     results: dict[int, Result] = {}
+    told = time.monotonic()
     workers = min(worker_count(), len(items))
     with ThreadPoolExecutor(workers, thread_name_prefix="image-sequence") as pool:
         waiting = iter(enumerate(items))
@@ -51,4 +63,7 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
                 results[running.pop(future)] = future.result()
             if done:
                 show_done(len(results))
+            if done and len(results) < len(items) and time.monotonic() - told >= _TELL_SECONDS:
+                tell(results)
+                told = time.monotonic()
     return [results[index] for index in range(len(items))]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import decode, host
+from . import decode, host, report
 from .parallel import each
 from .paths import FOLDERS, allowed_roots
 from .pattern import FramePattern, named, ranges
@@ -198,8 +198,12 @@ def fingerprint(path_pattern: str, kind: str, start: int, count: int, step: int)
     return digest.hexdigest()
 
 
-def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.Tensor, torch.Tensor]:
+def load(
+    selection: Selection, on_size_mismatch: OnSizeMismatch, sequence: Sequence | None = None, step: int = 1
+) -> tuple[torch.Tensor, torch.Tensor]:
     """(images, mask): (N, H, W, 3) and (N, H, W), 0.0 .. 1.0, in the dtype ComfyUI wants; mask = 1 - alpha.
+
+    Who watches is told which frames of `sequence`, one in `step`, are loaded so far.
 
     Sizes are compared before the first decode. Raises FrameSizeError, FrameReadError (a broken file), PathError (a file
     that is a link to somewhere else); on Cancel ComfyUI's exception passes through.
@@ -221,8 +225,15 @@ def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.
         place = places[number][0]
         _load_into(number, files[number], images[place], mask[place], on_size_mismatch)
 
+    numbers = list(files)
+
+    def tell(loaded: Mapping[int, None]) -> None:
+        if sequence is not None:
+            done = [(sequence, numbers[position]) for position in loaded]
+            host.notify(report.PROGRESS_EVENT, report.progress(done, numbers, step=step))
+
     with decode.strict():
-        each(load_one, list(files))
+        each(load_one, numbers, tell)
     for source, (first, *repeats) in places.items():
         if source is None:
             images[[first, *repeats]] = 0

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from collections.abc import Sequence as Many
 from typing import Any
 
 from .sequence import Sequence
+
+# Sent while a run goes on, with `progress`.
+PROGRESS_EVENT = "image_sequence.progress"
 
 # Enough for any slider; the message has them all, as ranges.
 _MAX_MISSING = 10_000
@@ -25,10 +29,10 @@ def ui(
     """The `ui` dict for `frames`, (sequence, frame number) pairs in order.
 
     `images`: {filename, subfolder, type} of every frame that /view serves (not those below the operator's roots).
-    `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, first, last, step,
-    missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it; `missing`
-    has the frames between first and last that are not there, and those in `missing`, the first 10 000 of them;
-    type "" is an operator's folder.
+    `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, folder, first, last,
+    step, missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it; `folder` is
+    that folder's absolute path, with forward slashes; `missing` has the frames between first and last that are not
+    there, and those in `missing`, the first 10 000 of them; type "" is an operator's folder.
     Lists of plain values only: anything else stops ComfyUI's message loop.
     """
     frames = list(frames)
@@ -41,6 +45,21 @@ def ui(
         described = [common]
     images = [_image(sequence, frame) for sequence, frame in frames if sequence.root.kind]
     return {"images": images, "image_sequence": [json.dumps(description) for description in described]}
+
+
+def progress(done: Many[tuple[Sequence, int]], numbers: Iterable[int], *, step: int = 1) -> dict[str, Any]:
+    """What to tell of a run that has saved or loaded `done`, the latest last, of the frames `numbers`.
+
+    {sequence, done, total, text}: `sequence` as in `image_sequence`, of what is done of the latest frame's pattern, up
+    to its highest frame; how many frames are done, of how many; and that as a line for people.
+    """
+    numbers = list(numbers)
+    latest = done[-1][0]
+    sequence = _describe(latest, {frame for sequence, frame in done if sequence == latest}, step, set())
+    first, last = min(numbers), max(numbers)
+    text = f"frame {sequence['last']} ({first}-{last}), {len(done)} of {len(numbers)}"
+    described = sequence | {"fps": None, "message": text}
+    return {"sequence": described, "done": len(done), "total": len(numbers), "text": text}
 
 
 def _image(sequence: Sequence, frame: int) -> dict[str, str]:
@@ -56,6 +75,7 @@ def _describe(sequence: Sequence, found: set[int], step: int, missing: set[int])
         "pattern": str(pattern),
         "subfolder": folder,
         "type": sequence.root.kind,
+        "folder": (sequence.root.path / folder).as_posix(),
         "first": first,
         "last": last,
         "step": step,

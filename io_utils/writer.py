@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from . import host, report
 from .atomic import remove_parts, write_whole
 from .filetype import FileType, is_whole
 from .parallel import each, worker_count
@@ -110,7 +111,13 @@ def save(frames: Many[Frame], filetype: FileType, text: Mapping[str, str], on_ex
             raise FrameExistsError([frame.number for frame in taken], taken[0].path)
     _sweep(frames)
     threads = max(1, worker_count() // max(1, len(frames)))
-    outcomes = each(lambda frame: _save_one(frame, filetype, text, on_existing, threads), frames)
+    numbers = [frame.number for frame in frames]
+
+    def tell(outcomes: Mapping[int, tuple[Saved, int]]) -> None:
+        done = [(saved.sequence, saved.number) for saved, _ in outcomes.values()]
+        host.notify(report.PROGRESS_EVENT, report.progress(done, numbers))
+
+    outcomes = each(lambda frame: _save_one(frame, filetype, text, on_existing, threads), frames, tell)
     not_numbers = [saved.number for saved, nan_count in outcomes if nan_count]
     if not_numbers:
         count = sum(nan_count for _, nan_count in outcomes)

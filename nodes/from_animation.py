@@ -39,7 +39,7 @@ class ImageSequenceFromAnimation:
         if not sequence.is_defined:
             return {"result": (host.silent_block(), host.silent_block())}
         selection = reader.select_animation(sequence, batch_index)
-        images, _ = reader.load(selection, OnSizeMismatch.ERROR)
         loaded = [(Sequence.of_file(file, number), number) for number, file in selection.files.items()]
+        images, _ = reader.load(selection, OnSizeMismatch.ERROR, loaded[0][0])
         fps = float(sequence.fps)
         return {"ui": report.ui(loaded, fps=fps, message=selection.summary), "result": (images, fps)}

@@ -92,7 +92,7 @@ class ImageSequenceLoadBatch:
     ) -> dict[str, Any]:
         sequence = reader.locate(path_pattern, folder)
         selection = reader.select(sequence, start_index, frame_count, step, OnMissing(ignore_missing_images))
-        images, mask = reader.load(selection, OnSizeMismatch(on_size_mismatch))
+        images, mask = reader.load(selection, OnSizeMismatch(on_size_mismatch), sequence, step)
         settings = (path_pattern, folder, start_index, frame_count, step)
         _ledger.record(unique_id, Unchanged(lambda: reader.fingerprint(*settings)))
         loaded = [(sequence, number) for number in selection.files]

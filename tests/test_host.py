@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.abc
 import importlib.machinery
 import sys
+import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 
 from io_utils import host
+from io_utils.host import Answer
 
 
 @pytest.fixture
@@ -142,3 +148,191 @@ def test_a_broken_comfyui_is_not_taken_for_an_absent_one(monkeypatch: pytest.Mon
 
     assert (caught.value, broken.fired) == (error, 1)
     assert "folder_paths" not in sys.modules
+
+
+class Browsers:
+    """Stands in for ComfyUI's PromptServer: who queued the run, and what was sent to whom."""
+
+    def __init__(self, client_id: str | None) -> None:
+        self.client_id = client_id
+        self.routes = web.RouteTableDef()
+        self.sent: list[Any] = []
+
+    def send_sync(self, event: str, data: dict[str, Any], sid: str) -> None:
+        self.sent.append((event, data, sid))
+
+
+class TestNotify:
+    @pytest.fixture
+    def running(self, comfyui: Any) -> Callable[[Browsers], None]:
+        """ComfyUI while node 12 runs."""
+
+        def runs(browsers: Browsers) -> None:
+            comfyui("server", PromptServer=SimpleNamespace(instance=browsers))
+            comfyui("comfy_execution.utils", get_executing_context=lambda: SimpleNamespace(node_id="12"))
+
+        return runs
+
+    def test_the_browser_that_queued_the_run_hears_which_node_it_is(self, running: Any) -> None:
+        running(browsers := Browsers("mine"))
+
+        host.notify("image_sequence.progress", {"done": 3})
+
+        assert browsers.sent == [("image_sequence.progress", {"node": "12", "done": 3}, "mine")]
+
+    def test_a_run_that_no_browser_queued_is_told_nobody(self, running: Any) -> None:
+        """To send to None would be to send to everyone."""
+        running(browsers := Browsers(None))
+
+        host.notify("image_sequence.progress", {"done": 3})
+
+        assert browsers.sent == []
+
+    def test_nothing_happens_outside_a_run(self, running: Any, comfyui: Any) -> None:
+        running(browsers := Browsers("mine"))
+        comfyui("comfy_execution.utils", get_executing_context=lambda: None)
+
+        host.notify("image_sequence.progress", {"done": 3})
+
+        assert browsers.sent == []
+
+    def test_nothing_happens_without_comfyui(self) -> None:
+        host.notify("image_sequence.progress", {"done": 3})
+
+        assert "server" not in sys.modules
+
+
+class TestRoute:
+    """On a real aiohttp server."""
+
+    PATIENCE = 20
+
+    @pytest.fixture
+    def serve(self, comfyui: Any) -> Callable[..., None]:
+        """Run `talk(session, url)` against a server with the route; `answer` and `at_once` as for add_route."""
+
+        def run(
+            answer: Callable[..., Answer], talk: Callable[[ClientSession, str], Awaitable[None]], at_once: int = 2
+        ) -> None:
+            browsers = Browsers(None)
+            comfyui("server", PromptServer=SimpleNamespace(instance=browsers))
+            host.add_route("/picture", answer, at_once)
+            host.add_route("/picture", answer, at_once)  # a second copy of the pack
+
+            @web.middleware
+            async def count(request: web.Request, handler: Any) -> Any:
+                self.arrived.release()
+                return await handler(request)
+
+            async def main() -> None:
+                self.arrived = asyncio.Semaphore(0)
+                app = web.Application(middlewares=[count])
+                app.add_routes(browsers.routes)
+                async with TestServer(app) as server, ClientSession() as session:
+                    await asyncio.wait_for(talk(session, str(server.make_url("/picture"))), self.PATIENCE)
+
+            asyncio.run(main())
+
+        return run
+
+    def test_gives_the_query_and_the_tags_and_sends_the_answer(self, serve: Any) -> None:
+        asked: list[Any] = []
+
+        def answer(query: Any, tags: Any) -> Answer:
+            asked.append((query, tags))
+            return Answer(200, b"body", {"Content-Type": "image/webp", "ETag": '"now"'})
+
+        async def talk(session: ClientSession, url: str) -> None:
+            params, headers = {"a": "1 ä/", "b": ""}, {"If-None-Match": '"old", W/"older"'}
+            async with session.get(url, params=params, headers=headers) as got:
+                assert (got.status, await got.read()) == (200, b"body")
+                assert (got.headers["Content-Type"], got.headers["ETag"]) == ("image/webp", '"now"')
+            async with session.get(url) as got:
+                assert got.status == 200
+
+        serve(answer, talk)
+
+        assert asked == [({"a": "1 ä/", "b": ""}, {"old", "older"}), ({}, set())]
+
+    def test_sends_a_file_as_it_is(self, serve: Any, tmp_path: Path) -> None:
+        (tmp_path / "f.png").write_bytes(b"pixels")
+
+        async def talk(session: ClientSession, url: str) -> None:
+            async with session.get(url) as got:
+                assert (await got.read(), got.headers["Cache-Control"]) == (b"pixels", "no-cache")
+            async with session.get(url, headers={"If-None-Match": got.headers["ETag"]}) as again:
+                assert (again.status, again.headers.get("Cache-Control")) == (304, "no-cache")
+
+        serve(lambda query, tags: Answer(200, tmp_path / "f.png", {"Cache-Control": "no-cache"}), talk)
+
+    def test_works_in_threads_a_few_at_once_while_the_event_loop_goes_on(self, serve: Any) -> None:
+        lock, begun, go_on = threading.Lock(), threading.Semaphore(0), threading.Event()
+        working, most, threads = 0, 0, set()
+
+        def answer(query: Any, tags: Any) -> Answer:
+            nonlocal working, most
+            with lock:
+                working += 1
+                most = max(most, working)
+                threads.add(threading.current_thread())
+            begun.release()
+            assert go_on.wait(self.PATIENCE)
+            with lock:
+                working -= 1
+            return Answer(200, query["n"].encode())
+
+        async def talk(session: ClientSession, url: str) -> None:
+            async def get(n: int) -> bytes:
+                async with session.get(url, params={"n": n}) as got:
+                    return await got.read()
+
+            asked = [asyncio.create_task(get(n)) for n in range(9)]
+            for _ in range(3):
+                assert await asyncio.to_thread(begun.acquire, timeout=self.PATIENCE)
+            go_on.set()
+            assert await asyncio.gather(*asked) == [b"%d" % n for n in range(9)]
+
+        serve(answer, talk, at_once=3)
+
+        assert most == 3
+        assert threading.main_thread() not in threads
+
+    def test_what_nobody_waits_for_any_more_is_not_made(self, serve: Any) -> None:
+        made: list[str] = []
+        begun, go_on = threading.Event(), threading.Event()
+
+        def answer(query: Any, tags: Any) -> Answer:
+            made.append(query["n"])
+            begun.set()
+            assert go_on.wait(self.PATIENCE)
+            return Answer(200)
+
+        async def talk(session: ClientSession, url: str) -> None:
+            async def get(n: str) -> int:
+                async with session.get(url, params={"n": n}) as got:
+                    return got.status
+
+            first = asyncio.create_task(get("first"))
+            assert await asyncio.to_thread(begun.wait, self.PATIENCE)
+            # A hundred frames that the user scrubs over, each dropped for the next one.
+            async with ClientSession() as scrubbing:
+                dropped = [asyncio.create_task(scrubbing.get(url, params={"n": str(n)})) for n in range(100)]
+                for _ in range(1 + len(dropped)):
+                    await self.arrived.acquire()
+                for task in dropped:
+                    task.cancel()
+                await asyncio.gather(*dropped, return_exceptions=True)
+            last = asyncio.create_task(get("last"))
+            async with session.get(url.replace("picture", "other")) as other:
+                assert other.status == 404  # the event loop is free, and has seen who went
+            go_on.set()
+            assert await asyncio.gather(first, last) == [200, 200]
+
+        serve(answer, talk, at_once=1)
+
+        assert made == ["first", "last"]
+
+    def test_is_not_there_without_a_server(self) -> None:
+        host.add_route("/picture", lambda query, tags: Answer(200), 1)
+
+        assert "server" not in sys.modules

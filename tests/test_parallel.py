@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -263,3 +264,80 @@ def test_there_is_a_worker_even_where_the_system_cannot_say(monkeypatch: pytest.
     monkeypatch.setattr("os.cpu_count", lambda: None)
 
     assert worker_count() == 1
+
+
+class Clock:
+    """A clock that stands at what it is set to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+
+
+class TestTell:
+    """What a browser is told while it goes on."""
+
+    def test_is_what_is_done_by_then_the_latest_last(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0}, raising=False)
+        clock, told = Clock(monkeypatch), []
+
+        def work(item: int) -> int:
+            clock.now += 1
+            return item * 10
+
+        each(work, range(5), lambda results: told.append(dict(results)))
+
+        assert told == [{position: position * 10 for position in range(done)} for done in (1, 2, 3, 4)]
+
+    def test_comes_four_times_a_second_at_most(self, monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+        clock, told = Clock(monkeypatch), []
+        lock = threading.Lock()
+
+        def work(item: int) -> None:
+            with lock:
+                clock.now += 1 / 64
+
+        each(work, range(256), lambda results: told.append(clock.now))
+
+        assert 2 <= len(told) <= 16
+        assert min(later - sooner for sooner, later in pairwise(told)) >= 0.25
+
+    def test_is_nothing_when_it_is_over_at_once(self, cores: int) -> None:
+        told: list[int] = []
+
+        each(lambda item: item, range(3), lambda results: told.append(len(results)))
+
+        assert told == []
+
+    def test_is_never_all_of_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A run of one frame has nothing to tell before its end."""
+        clock, told = Clock(monkeypatch), []
+
+        def work(item: int) -> None:
+            clock.now += 1
+
+        each(work, [1], told.append)
+
+        assert told == []
+
+    def test_comes_on_the_calling_thread(self, monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+        clock, threads = Clock(monkeypatch), set()
+
+        def work(item: int) -> None:
+            clock.now += 1
+
+        each(work, range(20), lambda results: threads.add(threading.current_thread()))
+
+        assert threads == {threading.current_thread()}
+
+    def test_a_cancel_that_comes_of_it_passes_through(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = Clock(monkeypatch)
+
+        def work(item: int) -> None:
+            clock.now += 1
+
+        def cancelled(results: Any) -> None:
+            raise InterruptProcessingException
+
+        with pytest.raises(InterruptProcessingException):
+            each(work, range(20), cancelled)

@@ -10,8 +10,10 @@ import pytest
 
 from io_utils.paths import Root
 from io_utils.pattern import FramePattern
-from io_utils.report import ui
+from io_utils.report import progress, ui
 from io_utils.sequence import Sequence
+
+from .disk import is_plain
 
 
 def sequence(pattern: str, kind: str = "output") -> Sequence:
@@ -57,6 +59,7 @@ def test_the_sequence_is_described_in_one_json_string() -> None:
         "pattern": "f_{:04d}.png",
         "subfolder": "shots/a",
         "type": "output",
+        "folder": "/base/output/shots/a",
         "first": 5,
         "last": 8,
         "step": 1,
@@ -104,6 +107,7 @@ def test_frames_in_an_operator_s_folder_are_described_but_not_listed_for_view() 
 
     assert report["images"] == [{"filename": "f_1.png", "subfolder": "b", "type": "output"}]
     assert [description["type"] for description in described(report)] == ["", "output"]
+    assert [description["folder"] for description in described(report)] == ["/base/operator/a", "/base/output/b"]
 
 
 def test_a_pattern_is_described_as_str_format_reads_it() -> None:
@@ -150,3 +154,45 @@ def test_frames_are_asked_for_once_so_that_an_iterator_will_do() -> None:
 
     assert len(report["images"]) == 3
     assert described(report)[0]["missing"] == [5]
+
+
+class TestProgress:
+    def test_names_the_frame_the_range_and_how_many(self) -> None:
+        frames = sequence("shots/a/f_####.png")
+
+        told = progress([(frames, n) for n in range(1001, 1018)], range(1001, 1121))
+
+        assert told["text"] == "frame 1017 (1001-1120), 17 of 120"
+        assert (told["done"], told["total"]) == (17, 120)
+
+    def test_describes_what_is_done_as_the_report_does(self) -> None:
+        frames = sequence("shots/a/f_####.png")
+
+        told = progress([(frames, n) for n in (5, 6, 8)], range(5, 20))
+
+        (reported,) = described(ui([(frames, n) for n in (5, 6, 8)], message=told["text"]))
+        assert told["sequence"] == reported
+        assert (reported["first"], reported["last"], reported["missing"]) == (5, 8, [7])
+
+    def test_goes_on_counting_when_frames_are_done_out_of_order(self) -> None:
+        frames = sequence("f_{}.png")
+
+        told = progress([(frames, 2), (frames, 1)], range(10))
+
+        assert told["text"] == "frame 2 (0-9), 2 of 10"
+
+    def test_frames_between_the_steps_are_not_missing(self) -> None:
+        frames = sequence("f_{}.png")
+
+        assert progress([(frames, 0), (frames, 5)], range(0, 50, 5), step=5)["sequence"]["missing"] == []
+
+    def test_of_several_sequences_the_latest_is_shown(self) -> None:
+        one, two = sequence("a/f_{}.png"), sequence("b/f_{}.png")
+
+        told = progress([(one, 1), (two, 1), (one, 2), (two, 2)], [1, 1, 2, 2, 3, 3])
+
+        assert (told["sequence"]["subfolder"], told["sequence"]["last"]) == ("b", 2)
+        assert told["text"] == "frame 2 (1-3), 4 of 6"
+
+    def test_is_plain(self) -> None:
+        assert is_plain(progress([(sequence("f_{}.png"), 1)], iter([1, 2])))

@@ -1,0 +1,175 @@
+"""What the player shows: the query of its route -> one frame as a small picture, or why there is none.
+
+GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.png&size=512&v=7
+GET /image_sequence/preview?type=&folder=/mnt/renders/a&filename=f_0001.png&size=512&v=7
+
+Whoever can reach ComfyUI can ask, so it may do what a loader may: read one image, by its name, in an allowed folder.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from . import decode
+from .host import Answer
+from .paths import FOLDERS, check_names, locate, normalise
+from .png import encode_png
+
+ROUTE = "/image_sequence/preview"
+
+# Pictures made at the same time. Enough for two cores while a render goes on; a frame of 1080p takes 20 ms.
+AT_ONCE = 2
+
+# Decoded, a 16-bit RGBA frame of this many pixels takes 0.5 GB. The longest common film frame, 8K full aperture, has
+# 35 million.
+_MAX_PIXELS = 2**26
+_MAX_FILE_BYTES = 2**30
+_SIZES = 16, 4096
+
+# JPEG where there is nothing to see through, else WebP, a tenth of the bytes of PNG. 1080p to 512: 0.3 and 9 ms.
+_QUALITY = 80
+_WEBP_EFFORT = 2
+
+# What <img> shows as it is.
+_SHOWN_BY_BROWSERS = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".bmp": "image/bmp",
+}
+
+
+class _QueryError(ValueError):
+    """A query that asks for nothing."""
+
+
+def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
+    """The picture that `query` asks for; `known_tags` are the ETags of the copies that the client has.
+
+    `type` is "output", "input" or "temp", and `subfolder` a path in that folder; or `type` is "" and `folder` an
+    absolute path in one of the operator's roots. `filename` is the name of a file there, no path. With `size` the
+    picture is scaled down, never up, to that many pixels on its longest side (16 to 4096), as JPEG, or as WebP if it is
+    transparent; without, it is the file itself, or its pixels as PNG where browsers do not show such files. `v` names
+    this state of the file: the answer may then be kept for good.
+
+    200, or 304 if the client has it; 400 for a query that makes no sense, 403 where files must not be read, 404 where
+    there is none, 415 for a file that is no picture (or too large for one); the body then is one line that says why.
+    """
+    name = query.get("filename", "")
+    try:
+        return _picture_of(_file(query), _longest_side(query), known_tags, for_good=bool(query.get("v")))
+    except _QueryError as error:
+        status, why = 400, str(error)
+    except decode.BrokenImageError as error:
+        status, why = 415, f"{name} cannot be shown: {error}."
+    except (FileNotFoundError, NotADirectoryError):
+        status, why = 404, f"{name} is not on disk any more."
+    except PermissionError:
+        status, why = 403, f"{name} may not be read by ComfyUI."
+    except ValueError as error:  # PathError, or a line of the operator's file that is none
+        status, why = 403, str(error)
+    headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
+    return Answer(status, " ".join(why.split()).encode(), headers)
+
+
+def picture(data: bytes, longest: int | None) -> tuple[str, bytes]:
+    """(media type, bytes) of an image file as 8-bit picture, its longest side `longest` pixels at most (None: as it is).
+
+    Of 16 bits the upper 8 are shown; float values are clipped to 0..1. Raises BrokenImageError.
+    """
+    with decode.strict():
+        pixels = _eight_bits(decode.decode(data, at_least=longest))
+    if longest is None:
+        return "image/png", encode_png(pixels)
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    # Whole-number averages, then the little that is left: half the time, no visible difference.
+    image.thumbnail((longest, longest), Image.Resampling.BILINEAR, reducing_gap=1.01)
+    buffer = io.BytesIO()
+    if image.mode in ("LA", "RGBA"):
+        if image.getextrema()[-1] != (255, 255):
+            image.save(buffer, "WEBP", quality=_QUALITY, method=_WEBP_EFFORT)
+            return "image/webp", buffer.getvalue()
+        image = image.convert(image.mode[:-1])
+    image.save(buffer, "JPEG", quality=_QUALITY)
+    return "image/jpeg", buffer.getvalue()
+
+
+def _eight_bits(pixels: decode.Pixels) -> NDArray[np.uint8]:
+    if pixels.dtype == np.uint16:
+        return (pixels >> 8).astype(np.uint8)
+    if np.issubdtype(pixels.dtype, np.floating):
+        return (np.nan_to_num(pixels).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+    return pixels.astype(np.uint8, copy=False)
+
+
+def _file(query: Mapping[str, str]) -> Path:
+    """The file that is meant, in a folder that may be read. Raises _QueryError, PathError, BrokenImageError."""
+    kind, name = query.get("type", ""), query.get("filename", "")
+    if kind and kind not in FOLDERS:
+        raise _QueryError(f"type is {kind!r}, but should be one of {', '.join(FOLDERS)}, or empty.")
+    if not name or "/" in name or "\\" in name:
+        raise _QueryError(f"filename is {name!r}, but should be the name of a file; its folder has its own field.")
+    check_names(name)
+    if os.path.splitext(name)[1].lower() not in decode.EXTENSIONS:
+        raise decode.BrokenImageError("it is no image type that is read")
+    if kind:
+        root, folder = locate(normalise(query.get("subfolder", "")), kind, write=False)
+    elif os.path.isabs(query.get("folder", "")):
+        root, folder = locate(query["folder"], "output", write=False)
+    else:
+        raise _QueryError("type is empty, so folder should be the absolute path of the file's folder.")
+    return root.confirm(root.path / folder / name, write=False)
+
+
+def _longest_side(query: Mapping[str, str]) -> int | None:
+    size = query.get("size")
+    if size is None:
+        return None
+    if not (size.isascii() and size.isdigit() and 0 < len(size) < 10):
+        raise _QueryError(f"size is {size[:20]!r}, but should be a number of pixels.")
+    least, most = _SIZES
+    return min(max(int(size), least), most)
+
+
+def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], *, for_good: bool) -> Answer:
+    _require_file(path)
+    kept = "private, max-age=31536000, immutable" if for_good else "no-cache"
+    headers = {"Cache-Control": kept, "X-Content-Type-Options": "nosniff"}
+    with open(path, "rb") as file:
+        status = os.fstat(file.fileno())
+        _require_picture(file, status.st_size)
+        media_type = _SHOWN_BY_BROWSERS.get(path.suffix.lower())
+        if longest is None and media_type:
+            return Answer(200, path, {**headers, "Content-Type": media_type})  # with aiohttp's own ETag
+        tag = f"{status.st_mtime_ns:x}-{status.st_size:x}-{longest or 'full'}"
+        headers["ETag"] = f'"{tag}"'
+        if tag in known_tags:
+            return Answer(304, headers=headers)
+        file.seek(0)
+        media_type, body = picture(file.read(), longest)
+    return Answer(200, body, {**headers, "Content-Type": media_type})
+
+
+def _require_file(path: Path) -> None:
+    """Raise FileNotFoundError for what is no file: a folder, or a pipe, which would never be read to its end."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise FileNotFoundError(str(path))
+
+
+def _require_picture(file: IO[bytes], file_bytes: int) -> None:
+    """Raise BrokenImageError if the header of the file is none of an image, or one of an image too large to decode."""
+    width, height = decode.size(file)
+    if width * height > _MAX_PIXELS:
+        raise decode.BrokenImageError(f"it has {width} x {height} pixels, more than a preview is made of")
+    if file_bytes > _MAX_FILE_BYTES:
+        raise decode.BrokenImageError(f"it has {file_bytes:,} bytes, more than a preview is made of")
