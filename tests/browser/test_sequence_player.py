@@ -13,7 +13,7 @@ class TestWhatItAsksFor:
             stage.show(folder, first, last)
             stage.sees(first)
             stage.rests()
-            assert site.asked() == [first + i for i in range(5)]
+            assert sorted(site.asked()) == [first + i for i in range(5)]
 
     def test_pictures_come_in_the_size_they_are_seen_in(self, stage, site):
         site.make("a", range(1))
@@ -146,13 +146,13 @@ class TestGettingAround:
             stage.press("Tab")
         assert reached == [
             "Frame 1001, f_1001.png",
+            "Show at 100 %",
+            "Open this frame in a new tab",
+            "Copy the path of this frame",
             "Play (space)",
             "Frame",
             "Looping; press for back and forth",
             "Frames per second",
-            "Show at 100 %",
-            "Open this frame in a new tab",
-            "Copy the path of this frame",
         ]
 
     def test_keys_that_it_uses_do_not_reach_the_page_and_others_do(self, stage):

@@ -48,10 +48,19 @@ const ICONS = {
 };
 
 const MARKUP = `
-  <div class="seqplayer-view" tabindex="0" role="img" title="Drag to scrub, double-click for 100 %">
-    <canvas></canvas>
-    <div class="seqplayer-note" hidden></div>
+  <div class="seqplayer-stage">
+    <div class="seqplayer-view" tabindex="0" role="img" title="Drag to scrub, double-click for 100 %">
+      <canvas></canvas>
+      <div class="seqplayer-note" hidden></div>
+    </div>
     <select class="seqplayer-choice" aria-label="Sequence" hidden></select>
+    <div class="seqplayer-tools">
+      <button type="button" data-do="zoom"></button>
+      <a data-do="open" target="_blank" rel="noopener" title="Open this frame in a new tab"
+        aria-label="Open this frame in a new tab">${svg(ICONS.open)}</a>
+      <button type="button" data-do="copy" title="Copy the path of this frame"
+        aria-label="Copy the path of this frame">${svg(ICONS.copy)}</button>
+    </div>
   </div>
   <div class="seqplayer-transport">
     <button type="button" data-do="play"></button>
@@ -66,13 +75,6 @@ const MARKUP = `
   <div class="seqplayer-caption">
     <span class="seqplayer-number"></span><span class="seqplayer-last"></span>
     <span class="seqplayer-name"></span>
-    <span class="seqplayer-tools">
-      <button type="button" data-do="zoom"></button>
-      <a data-do="open" target="_blank" rel="noopener" title="Open this frame in a new tab"
-        aria-label="Open this frame in a new tab">${svg(ICONS.open)}</a>
-      <button type="button" data-do="copy" title="Copy the path of this frame"
-        aria-label="Copy the path of this frame">${svg(ICONS.copy)}</button>
-    </span>
   </div>
   <div class="seqplayer-message" role="status"></div>
   <div class="seqplayer-error" role="alert" tabindex="0"></div>`;
@@ -613,12 +615,11 @@ export class SequencePlayer {
     view.addEventListener("pointerenter", () => this.#measure());
     view.addEventListener("dblclick", (event) => {
       const { left, top, width, height } = this.#parts.picture.getBoundingClientRect();
-      if (event.target === choice) return;
       event.stopPropagation(); // the page may have a use for it
       this.#zoom({ x: (event.clientX - left) / width - 0.5, y: (event.clientY - top) / height - 0.5 });
     });
     view.addEventListener("pointerdown", (event) => {
-      if (event.button === 0 && event.target !== choice) this.#drag(event);
+      if (event.button === 0) this.#drag(event);
     });
   }
 
