@@ -535,6 +535,8 @@ class TestLittleToSee:
         assert alert.text_content() == "Frame 3 exists already: /renders/f_0003.png"
         assert alert.is_visible()
         stage.sees(0)
+        stage.run("document.querySelector('#node').style.height = `${player.minHeight}px`")
+        assert stage.view.bounding_box()["height"] > 60
         stage.run("player.showError('')")
         assert alert.is_hidden()
 

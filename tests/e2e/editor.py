@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-# Drawn in a test's browser as often as the page asks for it.
-MAKE = """({ nodes, links }) => {
+MAKE = """async ({ nodes, links }) => {
     app.graph.clear();
     const made = nodes.map(({ type, values, pos, size }) => {
         const node = LiteGraph.createNode(type);
@@ -19,6 +18,8 @@ MAKE = """({ nodes, links }) => {
     for (const [from, output, to, input] of links) {
         made[from].connect(output, made[to], made[to].inputs.findIndex(({ name }) => name === input));
     }
+    // As a workflow that was opened: with an identity of its own, and known to the editor's keeper of changes.
+    await app.loadGraphData({ ...app.graph.serialize(), id: crypto.randomUUID() });
     return made.map(({ id }) => String(id));
 }"""
 

@@ -11,8 +11,7 @@ import { SequencePlayer } from "./sequence_player.js";
 const ONE_FRAME_A_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
 const MANY_FRAMES_A_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "ImageSequenceFromAnimation"];
 
-// Of a picture 2:1 to 1:1 in a node of usual width; who wants more drags the corner.
-const MIN_HEIGHT = { empty: 0, text: 60, picture: 150 };
+// Of the picture in a node that had no room for it, in its own shape as far as this goes; and of what stands below.
 const PICTURE_HEIGHT = { least: 120, most: 400 };
 const BELOW_PICTURE = 76;
 
@@ -38,7 +37,7 @@ class NodePlayer {
   #reported = ""; // the output shown, to tell whether one that is announced is new
   #records = [];
   #live = null; // while the node runs: { record, text }
-  #hasRoom = false;
+  #wantsRoom = null; // null: it is not known yet
 
   constructor(node, adds) {
     this.#node = node;
@@ -49,7 +48,7 @@ class NodePlayer {
       serialize: false, // not into the prompt
       hideOnZoom: false,
       hideInPanel: true,
-      getMinHeight: () => MIN_HEIGHT[this.#player.layout],
+      getMinHeight: () => this.#player.minHeight,
       getValue: () => "",
       setValue() {},
     });
@@ -109,7 +108,6 @@ class NodePlayer {
       if (this.#reported === kept.reported) return;
       this.#reported = kept.reported;
       this.#records = kept.records;
-      this.#hasRoom = true; // the workflow has the size that the user gave it
       this.#player.show(kept.records.map(sequenceOf), { message: kept.message });
       this.#player.restore(kept.state);
     } else if (described) {
@@ -169,11 +167,15 @@ class NodePlayer {
     this.#widget.hidden = layout === "empty";
     const [width, height] = node.size;
     let needed = node.computeSize()[1];
-    if (layout === "picture" && aspect && !this.#hasRoom) {
-      this.#hasRoom = true; // once: from then on the size is the user's
-      const { least, most } = PICTURE_HEIGHT;
-      const picture = Math.min(most, Math.max(least, (width - 20) / aspect));
-      needed += Math.max(0, picture + BELOW_PICTURE - MIN_HEIGHT.picture);
+    if (layout === "picture") {
+      // A node as tall as this had its size given with a player in it, by its user.
+      this.#wantsRoom ??= height < needed;
+      if (aspect && this.#wantsRoom) {
+        this.#wantsRoom = false;
+        const { least, most } = PICTURE_HEIGHT;
+        const picture = Math.min(most, Math.max(least, (width - 20) / aspect));
+        needed += Math.max(0, picture + BELOW_PICTURE - this.#player.minHeight);
+      }
     }
     if (height < needed) node.setSize([width, needed]);
     app.graph.setDirtyCanvas(true, true);

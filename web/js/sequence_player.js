@@ -35,6 +35,9 @@ const MAX_PREFETCHES = 3;
 const LEAP = 10;
 const NOTICE_MS = 2500;
 const THUMB_PX = 12; // sequence_player.css has it too
+// Pixels of height below which nothing can be made out, by what there is to see; an error comes on top of a picture.
+const MIN_HEIGHT = { empty: 0, text: 60, picture: 150 };
+const ERROR_HEIGHT = 64;
 
 const ICONS = {
   play: '<path d="M4 2.5v11l9-5.5z" fill="currentColor"/>',
@@ -80,7 +83,7 @@ const MARKUP = `
   <div class="seqplayer-error" role="alert" tabindex="0"></div>`;
 
 export class SequencePlayer {
-  /** The element to put somewhere. It fills what it is given; `layout` says how much it needs. */
+  /** The element to put somewhere. It fills what it is given; `minHeight` says how much it needs. */
   element = document.createElement("div");
 
   #parts;
@@ -108,6 +111,7 @@ export class SequencePlayer {
   #visible = false;
   #size = PREVIEW_SIZES[0];
   #layout = "empty";
+  #height = 0; // the least, as it was last told
   #message = "";
   #notice = 0;
 
@@ -115,7 +119,7 @@ export class SequencePlayer {
    * @param {object} [options]
    * @param {Action[]} [options.actions] further buttons
    * @param {number} [options.memory] bytes of decoded pictures to keep
-   * @param {() => void} [options.onLayout] called when `layout` or `aspect` changed
+   * @param {() => void} [options.onLayout] called when `layout`, `minHeight` or `aspect` changed
    */
   constructor({ actions = [], memory = MEMORY, onLayout = () => {} } = {}) {
     addStyle();
@@ -160,6 +164,12 @@ export class SequencePlayer {
   /** "empty": nothing to see, "text": a line or two, "picture": all of it. */
   get layout() {
     return this.#layout;
+  }
+
+  /** In pixels. */
+  get minHeight() {
+    const hasBoth = this.#layout === "picture" && this.#parts.error.textContent;
+    return MIN_HEIGHT[this.#layout] + (hasBoth ? ERROR_HEIGHT : 0);
   }
 
   /** Width / height of the picture, or null before there is one. */
@@ -506,9 +516,10 @@ export class SequencePlayer {
     const said = this.#parts.message.textContent || this.#parts.error.textContent;
     const layout = this.#sequence ? "picture" : said ? "text" : "empty";
     if (this.#sequence) this.#describeFrame(this.#sequence);
-    if (layout === this.#layout) return;
+    const before = [this.#layout, this.#height];
     this.#layout = element.dataset.layout = layout;
-    this.#onLayout();
+    this.#height = this.minHeight;
+    if (String(before) !== String([layout, this.#height])) this.#onLayout();
   }
 
   #describeFrame(sequence) {
