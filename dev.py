@@ -26,7 +26,19 @@ CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 
 # Modules, by the names they are imported as.
 DEMO_NEEDS = ("torch", "numpy", "PIL")
-ALL_NEEDS = (*DEMO_NEEDS, "av", "isal", "zlib_ng", "pytest", "hypothesis", "png", "fileseq", "ruff", "mypy")
+ALL_NEEDS = (
+    *DEMO_NEEDS,
+    "av",
+    "isal",
+    "zlib_ng",
+    "pytest",
+    "hypothesis",
+    "png",
+    "fileseq",
+    "playwright",
+    "ruff",
+    "mypy",
+)
 
 
 class SetupError(Exception):

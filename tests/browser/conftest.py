@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -100,7 +98,9 @@ class Site:
         self.requests.clear()
         return frames
 
-    def _handler(site) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        site = self
+
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -167,9 +167,13 @@ class Stage:
         number = self.page.locator(".seqplayer-number")
         try:
             self.page.wait_for_function("frame => drawn() === frame", arg=frame)
-            self.page.wait_for_function("frame => document.querySelector('.seqplayer-number').textContent === frame", arg=str(frame))
+            self.page.wait_for_function(
+                "frame => document.querySelector('.seqplayer-number').textContent === frame", arg=str(frame)
+            )
         except Exception as error:
-            raise AssertionError(f"{frame} is not drawn, but {self.run('drawn()')} and {number.text_content()} below") from error
+            raise AssertionError(
+                f"{frame} is not drawn, but {self.run('drawn()')} and {number.text_content()} below"
+            ) from error
 
     def rests(self) -> None:
         """Wait until nothing is being loaded any more."""
@@ -181,18 +185,6 @@ class Stage:
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: see tests/requirements.txt")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("needs Chromium; on Debian and Ubuntu: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 
@@ -360,7 +362,7 @@ class TestAnotherRun:
         stage.show("a", 1, 8, fps=100, v="2")
         stage.page.wait_for_function("watched.length > 10")
         seen = stage.run("watch()")
-        assert all(after == before % 8 + 1 for before, after in zip(seen, seen[1:]))
+        assert all(after == before % 8 + 1 for before, after in pairwise(seen))
 
     def test_who_looks_at_a_frame_keeps_it_and_sees_its_new_picture(self, stage, site):
         site.make("a", range(1, 9))
@@ -391,7 +393,9 @@ class TestAnotherRun:
         site.make("a", range(1001, 1009))
         for frame in (1001, 1004, 1006):
             text = f"frame {frame} (1001-1008)"
-            stage.run("player.showProgress(sequence(a), b, c)", {"folder": "a", "first": 1001, "last": frame}, frame, text)
+            stage.run(
+                "player.showProgress(sequence(a), b, c)", {"folder": "a", "first": 1001, "last": frame}, frame, text
+            )
             stage.sees(frame)
             stage.says(text, "message")
         assert site.asked() == [1001, 1004, 1006]
@@ -404,7 +408,9 @@ class TestAnotherRun:
         stage.show("a", 1, 8)
         stage.slider.fill("5")
         stage.sees(5)
-        stage.run("player.showProgress(sequence(a), 2, b)", {"folder": "a", "first": 1, "last": 2, "v": "2"}, "frame 2 of 8")
+        stage.run(
+            "player.showProgress(sequence(a), 2, b)", {"folder": "a", "first": 1, "last": 2, "v": "2"}, "frame 2 of 8"
+        )
         stage.says("frame 2 of 8", "message")
         stage.sees(5)
 
@@ -543,8 +549,11 @@ class TestLittleToSee:
     def test_text_from_outside_is_text(self, stage, site):
         site.make("a", [1])
         evil = "<img src=x onerror='window.evil = 1'>"
-        stage.run("player.show([{ ...sequence(a), name: () => b, label: b, path: () => b }], { message: b })",
-                  {"folder": "a", "first": 1, "last": 1}, evil)
+        stage.run(
+            "player.show([{ ...sequence(a), name: () => b, label: b, path: () => b }], { message: b })",
+            {"folder": "a", "first": 1, "last": 1},
+            evil,
+        )
         stage.run("player.showError(a)", evil)
         stage.sees(1)
         assert stage.page.locator(".seqplayer-name").text_content() == evil
@@ -581,8 +590,11 @@ def test_nothing_spills_over_at_any_width(stage, site, width):
     stage.run("document.querySelector('#node').style.width = `${a}px`", width)
     stage.show("a", 1001, 1099, options={"message": "99 frames saved: 1001-1099 " * 9})
     stage.sees(1001)
-    spilled = stage.run("""[...player.element.querySelectorAll('*')].filter((part) => {
+    spilled = stage.run(
+        """[...player.element.querySelectorAll('*')].filter((part) => {
         const box = part.getBoundingClientRect();
         return box.width && (box.right > a + 0.5 || box.left < 0);
-    }).map((part) => part.className || part.tagName)""", width)
+    }).map((part) => part.className || part.tagName)""",
+        width,
+    )
     assert spilled == []

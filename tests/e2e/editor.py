@@ -41,7 +41,7 @@ class Editor:
         self.complaints: list[str] = []
         self.requests: list[tuple[str, int]] = []  # (path and query, bytes) of /view and of previews
         page.on("console", lambda said: said.type in ("warning", "error") and self.complaints.append(said.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self.complaints.append(error.stack or str(error)))
         page.on("requestfinished", self._note)
 
     def open(self) -> None:
@@ -70,6 +70,13 @@ class Editor:
 
     def run(self, count: int = 1) -> None:
         self.page.evaluate(RUN, count)
+
+    def count_up(self) -> None:
+        """Have every number that can change from run to run be incremented."""
+        self.page.evaluate("""() => {
+            for (const { widgets } of app.graph.nodes) for (const widget of widgets)
+                if (widget.options?.values?.includes?.("increment")) widget.value = "increment";
+        }""")
 
     def player(self, index: int = 0) -> Any:
         return self.page.locator(".seqplayer:visible").nth(index)
