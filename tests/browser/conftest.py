@@ -70,7 +70,7 @@ class Site:
         self.requests: list[tuple[str, int, int | None]] = []  # (sequence, frame, size), None for the file itself
         self.answers = threading.Event()  # while clear, frames are asked for and not answered
         self.answers.set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": self}))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -98,52 +98,50 @@ class Site:
         self.requests.clear()
         return frames
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        site = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    site: Site
 
-            def do_GET(self) -> None:
-                url = urlsplit(self.path)
-                if url.path == "/":
-                    self.answer(200, "text/html", PAGE.encode())
-                elif url.path.startswith("/web/"):
-                    kind = "text/css" if url.path.endswith(".css") else "text/javascript"
-                    self.answer(200, kind, (PACK / url.path[1:]).read_bytes())
-                else:
-                    self.frame(url.path, parse_qs(url.query))
+    protocol_version = "HTTP/1.1"
 
-            def frame(self, path: str, query: dict[str, list[str]]) -> None:
-                _, _, folder, name = path.split("/")
-                site.requests.append((folder, int(name[2:6]), int(query["size"][0]) if "size" in query else None))
-                site.answers.wait()
-                try:
-                    content = (site.folder / folder / name).read_bytes()
-                except FileNotFoundError:
-                    self.answer(404, "text/plain", f"{name} is not on disk any more.".encode())
-                else:
-                    self.answer(200, "image/png", content)
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        if url.path == "/":
+            self.answer(200, "text/html", PAGE.encode())
+        elif url.path.startswith("/web/"):
+            kind = "text/css" if url.path.endswith(".css") else "text/javascript"
+            self.answer(200, kind, (PACK / url.path[1:]).read_bytes())
+        else:
+            self.frame(url.path, parse_qs(url.query))
 
-            def answer(self, status: int, kind: str, content: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(content)))
-                self.send_header("Cache-Control", "no-store")
-                self.end_headers()
-                self.wfile.write(content)
+    def frame(self, path: str, query: dict[str, list[str]]) -> None:
+        _, _, folder, name = path.split("/")
+        self.site.requests.append((folder, int(name[2:6]), int(query["size"][0]) if "size" in query else None))
+        self.site.answers.wait()
+        try:
+            content = (self.site.folder / folder / name).read_bytes()
+        except FileNotFoundError:
+            self.answer(404, "text/plain", f"{name} is not on disk any more.".encode())
+        else:
+            self.answer(200, "image/png", content)
 
-            def log_message(self, *arguments: Any) -> None:
-                pass
+    def answer(self, status: int, kind: str, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(content)
 
-            def handle(self) -> None:
-                # A request that the player gave up.
-                try:
-                    super().handle()
-                except (BrokenPipeError, ConnectionResetError):
-                    self.close_connection = True
+    def log_message(self, *arguments: Any) -> None:
+        pass
 
-        return Handler
+    def handle(self) -> None:
+        # A request that the player gave up.
+        try:
+            super().handle()
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
 
 
 class Stage:
