@@ -6,6 +6,7 @@ pip install --no-deps --target DIR comfyui-frontend-package==1.58.1, then DIR/co
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -45,18 +46,22 @@ def editor(server, browser, request) -> Iterator[Editor]:
     assert complaints == []
 
 
-def batch(pattern: str, count: int = 24, side: int = 64, start: int = 1001) -> tuple[list[dict], list[tuple]]:
+# ComfyUI runs nothing that it has run.
+RUNS = itertools.count()
+
+
+def batch(name: str, count: int = 24, side: int = 64) -> tuple[list[dict], list[tuple]]:
     render = {
         "type": "ProbeCostly",
         "values": {"frame": 0, "count": count, "width": side, "height": side},
         "pos": [60, 160],
     }
-    values = {"path_pattern": pattern, "start_index": start, "overwrite": "true"}
+    values = {"path_pattern": f"{name}_{next(RUNS)}/f_{{:05d}}.png", "start_index": 1001, "overwrite": "true"}
     return [render, {"type": "ImageSequenceSaveBatch", "values": values, "pos": [420, 160]}], [(0, 0, 1, "images")]
 
 
 def test_a_long_sequence_costs_a_few_small_pictures_and_clients_get_every_frame(editor):
-    _, saver = editor.make(*batch("long/f_{:05d}.png", 120))
+    _, saver = editor.make(*batch("long", 120))
     editor.run()
     editor.sees(1001)
     outputs = editor.page.evaluate("id => app.nodeOutputs[id]", saver)
@@ -67,7 +72,7 @@ def test_a_long_sequence_costs_a_few_small_pictures_and_clients_get_every_frame(
 
 
 def test_by_keyboard(editor):
-    editor.make(*batch("keys/f_{:05d}.png"))
+    editor.make(*batch("keys"))
     editor.run()
     editor.sees(1001)
     editor.player().locator(".seqplayer-view").focus()
@@ -80,7 +85,7 @@ def test_by_keyboard(editor):
 
 
 def test_it_survives_a_reload_and_a_second_run(editor):
-    editor.make(*batch("reload/f_{:05d}.png"))
+    editor.make(*batch("reload"))
     editor.run()
     editor.sees(1001)
     editor.player().get_by_role("slider").fill("1007")
@@ -92,7 +97,7 @@ def test_it_survives_a_reload_and_a_second_run(editor):
 
 
 def test_it_survives_another_workflow_and_back(editor):
-    editor.make(*batch("tabs/f_{:05d}.png"))
+    editor.make(*batch("tabs"))
     editor.run()
     editor.sees(1001)
     editor.player().get_by_role("slider").fill("1007")
@@ -104,7 +109,7 @@ def test_it_survives_another_workflow_and_back(editor):
 
 
 def test_nothing_of_it_is_in_the_workflow_or_in_the_prompt(editor):
-    editor.make(*batch("clean/f_{:05d}.png"))
+    editor.make(*batch("clean"))
     state = "async () => JSON.stringify([(await app.graphToPrompt()).output, app.graph.serialize().nodes.map((n) => [n.widgets_values, n.properties])])"
     values = re.compile(r"^\d+$")
     before = [part for part in re.split(r"[,\[\]]", editor.page.evaluate(state)) if not values.match(part)]
@@ -116,7 +121,7 @@ def test_nothing_of_it_is_in_the_workflow_or_in_the_prompt(editor):
 
 
 def test_why_a_run_failed_and_why_a_prompt_was_refused(editor):
-    _, saver = editor.make(*batch("error/f_{:05d}.png"))
+    _, saver = editor.make(*batch("error"))
     editor.run()
     editor.sees(1001)
     alert = editor.player().get_by_role("alert")
@@ -129,7 +134,7 @@ def test_why_a_run_failed_and_why_a_prompt_was_refused(editor):
     editor.page.evaluate(set_widget, [saver, "path_pattern", "../f_{}.png"])
     editor.page.evaluate("app.queuePrompt(0, 1).catch(() => {})")
     editor.player().locator(".seqplayer-error", has_text="leaves its folder").wait_for()
-    editor.page.evaluate(set_widget, [saver, "path_pattern", "error/f_{:05d}.png"])
+    editor.page.evaluate(set_widget, [saver, "path_pattern", "error/again_{:05d}.png"])
     editor.page.evaluate(set_widget, [saver, "overwrite", "true"])
     editor.run()
     alert.wait_for(state="hidden")
@@ -154,7 +159,7 @@ def test_frames_saved_one_a_run_add_up(editor):
 
 
 def test_what_a_long_run_is_at(editor):
-    editor.make(*batch("progress/f_{:05d}.png", 40, 1024))
+    editor.make(*batch("progress", 40, 1024))
     editor.page.evaluate("""() => {
         window.texts = [];
         app.api.addEventListener("image_sequence.progress", () =>
@@ -169,7 +174,7 @@ def test_what_a_long_run_is_at(editor):
 
 
 def test_a_frame_opens_its_workflow(editor):
-    editor.make(*batch("drop/f_{:05d}.png", 2))
+    editor.make(*batch("drop", 2))
     editor.run()
     editor.sees(1001)
     tabs = editor.page.evaluate("app.extensionManager.workflow.openWorkflows.length")
@@ -179,7 +184,7 @@ def test_a_frame_opens_its_workflow(editor):
 
 
 def test_in_a_subgraph(editor):
-    editor.make(*batch("sub/f_{:05d}.png"))
+    editor.make(*batch("sub"))
     editor.page.evaluate("""() => {
         app.canvas.selectItems(app.graph.nodes);
         app.canvas.graph.convertToSubgraph(app.canvas.selectedItems);

@@ -30,7 +30,7 @@ const MEMORY = 64 * 2 ** 20;
 // Few sizes, so that a node that is made a little larger does not load everything again.
 const PREVIEW_SIZES = [256, 512, 1024];
 // Frames to load before they are asked for, and requests for them at once: ComfyUI's page has six connections in all.
-const AHEAD = { resting: 4, playing: 8 };
+const AHEAD = { resting: 3, playing: 8 };
 const MAX_PREFETCHES = 3;
 const LEAP = 10;
 const NOTICE_MS = 2500;
