@@ -36,6 +36,7 @@ class NodePlayer {
   #adds;
   #reported = ""; // the output shown, to tell whether one that is announced is new
   #records = [];
+  #key = ""; // of what is kept: a node that is being removed may have lost its graph, and the graph its id
   #live = null; // while the node runs: { record, text }
   #wantsRoom = null; // null: it is not known yet
 
@@ -66,7 +67,7 @@ class NodePlayer {
     const reports = described.map((text) => JSON.parse(text));
     const message = reports[0].message ?? "";
     const records = reports.filter(({ pattern }) => pattern).map((report) => ({ ...report, v: token }));
-    this.#reported = JSON.stringify(described);
+    this.#keep(JSON.stringify(described));
     if (records.length) {
       this.#records = this.#adds ? records.map((record) => this.#joined(record)) : records;
       const frame = this.#adds ? records[0].last : undefined;
@@ -103,10 +104,10 @@ class NodePlayer {
   restore(output) {
     const described = output?.image_sequence;
     if (described && JSON.stringify(described) === this.#reported) return;
-    const kept = recall(this.#node);
+    const kept = recall(storageKey(this.#node));
     if (kept && (!described || JSON.stringify(described) === kept.reported)) {
       if (this.#reported === kept.reported) return;
-      this.#reported = kept.reported;
+      this.#keep(kept.reported);
       this.#records = kept.records;
       this.#player.show(kept.records.map(sequenceOf), { message: kept.message });
       this.#player.restore(kept.state);
@@ -117,11 +118,11 @@ class NodePlayer {
 
   /** For this browser tab only: in the workflow it would count as a change of the graph, and run it again. */
   remember() {
-    if (!this.#reported || !this.#node.graph) return;
+    if (!this.#key) return;
     const message = this.#player.message;
     const kept = { reported: this.#reported, records: this.#records, message, state: this.#player.state };
     try {
-      sessionStorage.setItem(storageKey(this.#node), JSON.stringify(kept));
+      sessionStorage.setItem(this.#key, JSON.stringify(kept));
     } catch (error) {
       // Full, or forbidden by the browser's privacy settings: then a reload forgets.
       if (!(error instanceof DOMException)) throw error;
@@ -133,10 +134,15 @@ class NodePlayer {
     this.#player.release();
   }
 
+  #keep(reported) {
+    this.#reported = reported;
+    this.#key = storageKey(this.#node);
+  }
+
   #keepLive() {
     if (!this.#live) return;
     this.#records = [this.#live.record];
-    this.#reported = JSON.stringify(this.#records);
+    this.#keep(JSON.stringify(this.#records));
     this.#live = null;
     this.remember();
   }
@@ -285,8 +291,8 @@ function storageKey(node) {
   return `image_sequence:${rootGraph().id}:${locator(node)}`;
 }
 
-function recall(node) {
-  const kept = sessionStorage.getItem(storageKey(node));
+function recall(key) {
+  const kept = sessionStorage.getItem(key);
   return kept && JSON.parse(kept);
 }
 
