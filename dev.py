@@ -30,7 +30,20 @@ BENCH_REQUIREMENTS = ROOT / "benchmarks" / "requirements.txt"
 
 # Modules, by the names they are imported as.
 DEMO_NEEDS = ("torch", "numpy", "PIL")
-ALL_NEEDS = (*DEMO_NEEDS, "av", "isal", "zlib_ng", "pytest", "hypothesis", "png", "fileseq", "ruff", "mypy")
+ALL_NEEDS = (
+    *DEMO_NEEDS,
+    "av",
+    "isal",
+    "zlib_ng",
+    "pytest",
+    "hypothesis",
+    "png",
+    "fileseq",
+    "aiohttp",
+    "playwright",
+    "ruff",
+    "mypy",
+)
 RIVALS = ("cv2", "fpng_py", "matplotlib")  # the benchmarks do without those that cannot be had
 
 

@@ -1,0 +1,600 @@
+"""The player, as its user meets it: what it asks the server for, what it shows, what the keys do."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+
+class TestWhatItAsksFor:
+    def test_a_fresh_sequence_costs_its_first_frame_and_a_few_ahead_however_long_it_is(self, stage, site):
+        site.make("short", range(1001, 1121))
+        site.make("long", range(20))
+        for folder, first, last in (("short", 1001, 1120), ("long", 0, 9_999)):
+            stage.show(folder, first, last)
+            stage.sees(first)
+            stage.rests()
+            assert sorted(site.asked()) == [first + i for i in range(4)]
+
+    def test_pictures_come_in_the_size_they_are_seen_in(self, stage, site):
+        site.make("a", range(1))
+        stage.show("a", 0, 0)
+        stage.sees(0)
+        assert site.requests == [("a", 0, 512)]
+
+    def test_nothing_before_it_is_seen(self, stage, site):
+        site.make("a", range(9))
+        stage.run("document.querySelector('#node').style.marginTop = '3000px'")
+        stage.show("a", 0, 8)
+        stage.rests()
+        assert site.asked() == []
+        stage.run("scrollTo(0, 3000)")
+        stage.sees(0)
+
+    def test_scrubbing_skips_what_has_been_passed_by(self, stage, site):
+        site.make("a", range(120))
+        stage.show("a", 0, 119)
+        stage.sees(0)
+        stage.rests()
+        site.asked()
+        site.answers.clear()
+        box = stage.slider.bounding_box()
+        y = box["y"] + box["height"] / 2
+        stage.page.mouse.move(box["x"] + 60, y)
+        stage.page.mouse.down()
+        stage.page.mouse.move(box["x"] + 150, y, steps=20)
+        stage.page.mouse.up()
+        wanted = int(stage.slider.input_value())
+        assert len(site.requests) == 1
+        site.answers.set()
+        stage.sees(wanted)
+        assert [frame for frame in site.asked() if frame < wanted][1:] == []
+
+    def test_what_was_seen_is_not_asked_for_again(self, stage, site):
+        site.make("a", range(4))
+        stage.show("a", 0, 3)
+        stage.view.focus()
+        for frame in (1, 2, 3):
+            stage.press("ArrowRight")
+            stage.sees(frame)
+        stage.rests()
+        site.asked()
+        stage.press("Home")
+        stage.sees(0)
+        stage.press("End")
+        stage.sees(3)
+        assert site.asked() == []
+
+    def test_its_memory_is_bounded(self, stage, site):
+        site.make("a", range(60), size=(256, 256))
+        picture = 256 * 256 * 4
+        stage.run("make({ memory: a })", 10 * picture)
+        stage.show("a", 0, 59)
+        stage.view.focus()
+        for frame in range(1, 60):
+            stage.press("ArrowRight")
+            stage.sees(frame)
+            assert stage.run("player.cachedBytes") <= 10 * picture
+        stage.rests()
+        assert stage.run("player.cachedBytes") == 10 * picture
+        assert stage.run("player.element.querySelectorAll('*').length") < 80
+
+    def test_the_page_costs_the_same_for_ten_thousand_frames(self, stage, site):
+        site.make("a", range(5))
+
+        def elements(last, missing):
+            stage.show("a", 0, last, missing=missing)
+            stage.sees(0)
+            return stage.run("document.querySelectorAll('*').length")
+
+        assert elements(99, [50]) == elements(9_999, list(range(10, 9_999, 2)))
+
+
+class TestGettingAround:
+    @pytest.fixture(autouse=True)
+    def shot(self, stage, site):
+        site.make("a", range(1001, 1041))
+        stage.show("a", 1001, 1040)
+        stage.sees(1001)
+
+    @pytest.mark.parametrize(
+        ("keys", "frame"),
+        [
+            (["ArrowRight"], 1002),
+            (["ArrowRight", "ArrowRight", "ArrowLeft"], 1002),
+            (["ArrowLeft"], 1001),
+            (["Shift+ArrowRight"], 1011),
+            (["PageUp", "PageUp", "PageDown"], 1011),
+            (["End"], 1040),
+            (["End", "ArrowRight"], 1040),
+            (["End", "Home"], 1001),
+        ],
+    )
+    @pytest.mark.parametrize("part", ["view", "slider"])
+    def test_keys_go_through_the_frames(self, stage, keys, frame, part):
+        getattr(stage, part).focus()
+        stage.press(*keys)
+        stage.sees(frame)
+
+    def test_the_slider_speaks_frame_numbers_as_on_disk(self, stage):
+        stage.slider.fill("1017")
+        stage.sees(1017)
+        assert stage.slider.get_attribute("min") == "1001"
+        assert stage.slider.get_attribute("max") == "1040"
+        assert stage.slider.get_attribute("aria-valuetext") == "frame 1017, f_1017.png"
+        stage.says("1017", "number")
+        stage.says("/ 1040", "last")
+        stage.says("f_1017.png", "name")
+
+    def test_dragging_across_the_picture_goes_through_the_sequence(self, stage):
+        box = stage.view.bounding_box()
+        stage.page.mouse.move(box["x"] + 10, box["y"] + 50)
+        stage.page.mouse.down()
+        stage.page.mouse.move(box["x"] + 10 + box["width"] / 2, box["y"] + 60, steps=5)
+        stage.sees(1021)
+        stage.page.mouse.move(box["x"] + 10, box["y"] + 50, steps=5)
+        stage.sees(1001)
+        stage.page.mouse.up()
+        stage.page.mouse.move(box["x"] + 200, box["y"] + 50, steps=3)
+        stage.sees(1001)
+
+    def test_everything_can_be_reached_with_tab_and_shows_it(self, stage):
+        reached = []
+        stage.view.focus()
+        for _ in range(8):
+            reached.append(stage.run("document.activeElement.getAttribute('aria-label')"))
+            assert stage.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+            stage.press("Tab")
+        assert reached == [
+            "Frame 1001, f_1001.png",
+            "Show at 100 %",
+            "Open this frame in a new tab",
+            "Copy the path of this frame",
+            "Play (space)",
+            "Frame",
+            "Looping; press for back and forth",
+            "Frames per second",
+        ]
+
+    def test_keys_that_it_uses_do_not_reach_the_page_and_others_do(self, stage):
+        stage.run("(window.heard = [], addEventListener('keydown', e => heard.push(e.key)))")
+        stage.view.focus()
+        stage.press("ArrowRight", "Delete", "Backspace", "Control+Enter", "q", "Escape")
+        assert stage.run("heard") == ["Control", "Enter", "q", "Escape"]
+
+    def test_a_step_of_the_sequence_is_a_step_of_the_keys(self, stage, site):
+        site.make("twos", range(10, 19, 2))
+        stage.show("twos", 10, 18, step=2)
+        stage.view.focus()
+        stage.press("ArrowRight", "ArrowRight")
+        stage.sees(14)
+        stage.press("End")
+        stage.sees(18)
+        assert stage.slider.get_attribute("step") == "2"
+
+    def test_several_sequences_can_be_chosen_from(self, stage, site):
+        site.make("batch_0000", range(1, 4))
+        site.make("batch_0001", range(101, 104))
+        stage.run(
+            "player.show([sequence(a), sequence(b)])",
+            {"folder": "batch_0000", "first": 1, "last": 3},
+            {"folder": "batch_0001", "first": 101, "last": 103},
+        )
+        stage.sees(1)
+        choice = stage.page.get_by_role("combobox", name="Sequence")
+        choice.select_option("batch_0001")
+        stage.sees(101)
+        stage.show("a", 1001, 1002)
+        stage.sees(1001)
+        assert choice.is_hidden()
+
+
+class TestPlaying:
+    """A clock of the test's own: time goes on when it says so."""
+
+    @pytest.fixture(autouse=True)
+    def clock(self, stage, site):
+        site.make("a", range(1, 5))
+        stage.page.clock.install(time=0)
+        stage.page.clock.pause_at(1)
+
+    def played(self, stage, frames, *, rests=True):
+        """The frames seen in the next `frames` periods of 1/10 s."""
+        stage.run("watch()")
+        for _ in range(frames):
+            stage.page.clock.run_for(100)
+        if rests:
+            stage.rests()
+        return stage.run("watch()")
+
+    def start(self, stage, *keys, **facts):
+        stage.show("a", 1, 4, fps=10, **facts)
+        stage.sees(1)
+        stage.rests()
+        stage.view.focus()
+        stage.press(*keys, " ")
+
+    def test_round_and_round(self, stage):
+        self.start(stage)
+        assert self.played(stage, 8)[:7] == [2, 3, 4, 1, 2, 3, 4]
+
+    def test_back_and_forth(self, stage):
+        stage.show("a", 1, 4)
+        stage.page.get_by_role("button", name="Looping").click()
+        self.start(stage)
+        assert self.played(stage, 8)[:7] == [2, 3, 4, 3, 2, 1, 2]
+
+    def test_space_stops(self, stage):
+        self.start(stage)
+        self.played(stage, 2)
+        stage.press(" ")
+        assert self.played(stage, 3) == []
+        assert stage.page.get_by_role("button", name="Play").is_visible()
+
+    @pytest.mark.parametrize(("fps", "shown"), [(None, "24"), (10, "10"), (23.976, "23.976")])
+    def test_at_the_rate_of_the_sequence(self, stage, fps, shown):
+        stage.show("a", 1, 4, fps=fps)
+        assert stage.page.get_by_label("Frames per second").input_value() == shown
+
+    def test_at_the_users_rate_until_a_sequence_has_another(self, stage):
+        rate = stage.page.get_by_label("Frames per second")
+        stage.show("a", 1, 4, fps=10)
+        rate.fill("5")
+        rate.press("Enter")
+        stage.show("a", 1, 4, fps=10, v="2")
+        assert rate.input_value() == "5"
+        stage.show("a", 1, 4, fps=12, v="3")
+        assert rate.input_value() == "12"
+
+    def test_a_frame_that_comes_late_is_waited_for_and_not_left_out(self, stage, site):
+        site.make("b", range(40))
+        stage.show("b", 0, 39, fps=10)
+        stage.sees(0)
+        stage.rests()
+        site.answers.clear()
+        stage.view.focus()
+        stage.press(" ")
+        assert self.played(stage, 12, rests=False) == [1, 2, 3]
+        site.answers.set()
+        stage.rests()
+        assert self.played(stage, 4)[:3] == [4, 5, 6]
+
+
+class TestFramesThatAreNotThere:
+    def test_a_missing_frame_is_said_marked_and_not_asked_for(self, stage, site):
+        site.make("a", [1, 2, 4, 5])
+        stage.show("a", 1, 5, missing=[3])
+        stage.sees(1)
+        stage.view.focus()
+        stage.press("ArrowRight", "ArrowRight")
+        stage.says("Frame 3 is not on disk.")
+        stage.says("3", "number")
+        stage.rests()
+        assert 3 not in site.asked()
+        stage.press("ArrowRight")
+        stage.sees(4)
+        assert stage.page.locator(".seqplayer-note").is_hidden()
+
+    def marks(self, stage):
+        """Where on the slider the marks are, 0..1, at the middle of each."""
+        row = stage.run("""(() => {
+            const canvas = document.querySelector('.seqplayer-slider canvas');
+            const { data } = canvas.getContext('2d').getImageData(0, 1, canvas.width, 1);
+            return Array.from({ length: canvas.width }, (_, x) => data[4 * x + 3] > 127);
+        })()""")
+        starts = [x for x in range(1, len(row)) if row[x] and not row[x - 1]]
+        ends = [x for x in range(1, len(row)) if row[x - 1] and not row[x]]
+        return [round(((start + end) / 2 - 6) / (len(row) - 12), 2) for start, end in zip(starts, ends)]
+
+    def test_marks_stand_where_the_slider_does(self, stage, site):
+        site.make("a", range(101))
+        stage.show("a", 0, 100, missing=[25, 50, 51, 90])
+        stage.sees(0)
+        assert self.marks(stage) == pytest.approx([0.25, 0.505, 0.9], abs=0.01)
+
+    def test_a_frame_that_vanished_says_so_and_is_marked(self, stage, site):
+        site.make("a", range(9))
+        site.remove("a", 4)
+        stage.show("a", 0, 8)
+        stage.sees(0)
+        assert self.marks(stage) == []
+        stage.slider.fill("4")
+        stage.says("f_0004.png is not on disk any more.")
+        stage.says("4", "number")
+        assert self.marks(stage) == [0.5]
+
+    def test_a_frame_that_is_back_is_shown(self, stage, site):
+        site.make("a", range(9))
+        site.remove("a", 4)
+        stage.show("a", 0, 8)
+        stage.slider.fill("4")
+        stage.says("f_0004.png is not on disk any more.")
+        site.make("a", [4])
+        stage.press("ArrowLeft")
+        stage.sees(3)
+        stage.press("ArrowRight")
+        stage.sees(4)
+        assert self.marks(stage) == []
+
+    def test_a_file_that_is_no_picture_says_so(self, stage, site):
+        site.make("a", range(2))
+        (site.folder / "a/f_0001.png").write_bytes(b"not a picture")
+        stage.show("a", 0, 1)
+        stage.sees(0)
+        stage.slider.fill("1")
+        stage.says("The browser cannot decode this file.")
+
+    def test_a_server_that_is_gone_says_so(self, stage, site):
+        site.make("a", range(20))
+        stage.show("a", 0, 19)
+        stage.sees(0)
+        stage.page.context.set_offline(True)
+        stage.slider.fill("15")
+        stage.says("The server does not answer.")
+        stage.page.context.set_offline(False)
+        stage.press("ArrowLeft", "ArrowRight")
+        stage.sees(15)
+
+
+class TestAnotherRun:
+    def test_the_old_picture_stays_until_the_new_one_is_there(self, stage, site):
+        site.make("a", range(1, 9))
+        site.make("b", range(101, 109))
+        stage.show("a", 1, 8)
+        stage.sees(1)
+        stage.rests()
+        site.answers.clear()
+        stage.show("b", 101, 108)
+        assert stage.run("drawn()") == 1
+        stage.says("1", "number")
+        site.answers.set()
+        stage.sees(101)
+
+    def test_who_plays_goes_on_playing_where_they_are(self, stage, site):
+        site.make("a", range(1, 9))
+        stage.show("a", 1, 8, fps=100)
+        stage.sees(1)
+        stage.view.focus()
+        stage.press(" ")
+        stage.sees(5)
+        stage.run("watch()")
+        stage.show("a", 1, 8, fps=100, v="2")
+        stage.page.wait_for_function("watched.length > 10")
+        seen = stage.run("watch()")
+        assert all(after == before % 8 + 1 for before, after in pairwise(seen))
+
+    def test_who_looks_at_a_frame_keeps_it_and_sees_its_new_picture(self, stage, site):
+        site.make("a", range(1, 9))
+        stage.show("a", 1, 8)
+        stage.slider.fill("5")
+        stage.sees(5)
+        stage.rests()
+        site.asked()
+        stage.show("a", 1, 8, v="2")
+        stage.rests()
+        assert site.asked()[0] == 5
+        stage.sees(5)
+
+    def test_who_looks_at_nothing_special_is_taken_to_the_new_frame(self, stage, site):
+        site.make("a", range(1, 9))
+        for last in (1, 2, 3):
+            stage.show("a", 1, last, options={"frame": last})
+            stage.sees(last)
+        stage.view.focus()
+        stage.press("Home")
+        stage.show("a", 1, 4, options={"frame": 4})
+        stage.sees(1)
+        stage.press("End")
+        stage.show("a", 1, 5, options={"frame": 5})
+        stage.sees(5)
+
+    def test_what_is_being_made_is_shown_as_it_comes(self, stage, site):
+        site.make("a", range(1001, 1009))
+        for frame in (1001, 1004, 1006):
+            text = f"frame {frame} (1001-1008)"
+            stage.run(
+                "player.showProgress(sequence(a), b, c)", {"folder": "a", "first": 1001, "last": frame}, frame, text
+            )
+            stage.sees(frame)
+            stage.says(text, "message")
+        assert site.asked() == [1001, 1004, 1006]
+        stage.show("a", 1001, 1008, options={"message": "8 frames saved"})
+        stage.sees(1001)
+        stage.says("8 frames saved", "message")
+
+    def test_who_looks_elsewhere_is_not_disturbed_by_what_is_being_made(self, stage, site):
+        site.make("a", range(1, 9))
+        stage.show("a", 1, 8)
+        stage.slider.fill("5")
+        stage.sees(5)
+        stage.run(
+            "player.showProgress(sequence(a), 2, b)", {"folder": "a", "first": 1, "last": 2, "v": "2"}, "frame 2 of 8"
+        )
+        stage.says("frame 2 of 8", "message")
+        stage.sees(5)
+
+
+class TestLookingClosely:
+    @pytest.fixture(autouse=True)
+    def large(self, stage, site):
+        site.make("a", range(3), size=(900, 700))
+        stage.show("a", 0, 2)
+        stage.sees(0)
+        stage.rests()
+        site.asked()
+
+    def picture(self, stage):
+        return stage.view.locator("canvas").bounding_box()
+
+    def middle(self, box):
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def zoomed(self, stage):
+        stage.page.locator(".seqplayer-zoomed").wait_for()
+
+    def test_fit_is_all_of_it_and_100_percent_a_pixel_a_pixel_of_the_file_itself(self, stage, site):
+        view, fit = stage.view.bounding_box(), self.picture(stage)
+        assert fit["width"] <= view["width"]
+        assert fit["height"] <= view["height"]
+        assert fit["width"] / fit["height"] == pytest.approx(900 / 700, rel=0.01)
+        stage.page.get_by_role("button", name="Show at 100 %").click()
+        self.zoomed(stage)
+        assert site.requests == [("a", 0, None)]
+        assert self.picture(stage)["width"] == pytest.approx(900)
+        assert self.middle(self.picture(stage)) == pytest.approx(self.middle(view))
+        stage.page.get_by_role("button", name="Fit").click()
+        stage.page.wait_for_selector(".seqplayer-view:not(.seqplayer-zoomed)")
+        assert self.picture(stage) == fit
+
+    def test_a_double_click_zooms_to_what_is_under_it(self, stage):
+        box = self.picture(stage)
+        stage.page.mouse.dblclick(box["x"] + box["width"] / 2 + 20, box["y"] + box["height"] / 2)
+        self.zoomed(stage)
+        scale = 900 / box["width"]
+        view = self.middle(stage.view.bounding_box())
+        assert self.middle(self.picture(stage))[0] == pytest.approx(view[0] - 20 * scale, abs=1)
+
+    def test_dragging_and_shifted_arrows_move_the_picture_to_its_edge(self, stage):
+        stage.page.get_by_role("button", name="Show at 100 %").click()
+        self.zoomed(stage)
+        view, before = stage.view.bounding_box(), self.picture(stage)
+        x, y = self.middle(view)
+        stage.page.mouse.move(x, y)
+        stage.page.mouse.down()
+        stage.page.mouse.move(x - 30, y - 20, steps=3)
+        stage.page.mouse.up()
+        after = self.picture(stage)
+        assert (after["x"], after["y"]) == pytest.approx((before["x"] - 30, before["y"] - 20), abs=0.5)
+        stage.view.focus()
+        stage.press(*["Shift+ArrowLeft"] * 30)
+        assert self.picture(stage)["x"] == pytest.approx(view["x"])
+        stage.sees(0)
+
+    def test_the_next_frame_is_seen_at_the_same_place(self, stage, site):
+        stage.page.get_by_role("button", name="Show at 100 %").click()
+        self.zoomed(stage)
+        stage.view.focus()
+        stage.press("Shift+ArrowRight")
+        before = self.picture(stage)
+        stage.press("ArrowRight")
+        stage.sees(1)
+        assert self.picture(stage) == before
+        stage.rests()
+        assert site.requests == [("a", 0, None), ("a", 1, None)]
+
+    def test_copies_the_path(self, stage):
+        stage.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        stage.slider.fill("2")
+        stage.page.get_by_role("button", name="Copy the path").click()
+        stage.says("Path copied.", "message")
+        assert stage.run("navigator.clipboard.readText()") == "/renders/a/f_0002.png"
+
+    def test_opens_the_file_in_a_new_tab(self, stage, site):
+        stage.slider.fill("2")
+        with stage.page.context.expect_page() as opened:
+            stage.page.get_by_role("link", name="Open this frame").click()
+        assert opened.value.url == f"{site.url}/frames/a/f_0002.png?v=1"
+
+    def test_further_actions_get_the_frame_and_their_errors_are_said(self, stage):
+        stage.run("""make({ actions: [{ label: "Do", icon: "", run: async (sequence, frame) => {
+            if (frame === 2) throw new Error("No workflow in it.");
+            return `Did ${sequence.name(frame)}`;
+        } }] })""")
+        stage.show("a", 0, 2)
+        stage.sees(0)
+        press = stage.page.get_by_role("button", name="Do")
+        press.click()
+        stage.says("Did f_0000.png", "message")
+        stage.slider.fill("2")
+        press.click()
+        stage.says("No workflow in it.", "message")
+
+
+class TestLittleToSee:
+    def test_one_frame_is_just_a_picture(self, stage, site):
+        site.make("a", [7])
+        stage.show("a", 7, 7)
+        stage.sees(7)
+        assert stage.page.locator(".seqplayer-transport").is_hidden()
+        assert stage.page.locator(".seqplayer-last").text_content() == ""
+        stage.view.focus()
+        stage.press(" ", "ArrowRight", "End")
+        stage.sees(7)
+        assert site.asked() == [7]
+
+    def test_nothing_takes_no_room(self, stage):
+        assert stage.run("player.layout") == "empty"
+        assert stage.page.locator(".seqplayer > *:visible").count() == 0
+
+    def test_a_message_alone_takes_a_line(self, stage):
+        stage.run("player.showMessage(a)", "Past the end: nothing saved.")
+        stage.says("Past the end", "message")
+        assert stage.run("player.layout") == "text"
+        assert stage.view.is_hidden()
+
+    def test_an_error_is_an_alert_and_goes_with_the_next_run(self, stage, site):
+        site.make("a", range(3))
+        stage.show("a", 0, 2)
+        stage.run("player.showError(a)", "Frame 3 exists already: /renders/f_0003.png")
+        alert = stage.page.get_by_role("alert")
+        assert alert.text_content() == "Frame 3 exists already: /renders/f_0003.png"
+        assert alert.is_visible()
+        stage.sees(0)
+        stage.run("document.querySelector('#node').style.height = `${player.minHeight}px`")
+        assert stage.view.bounding_box()["height"] > 60
+        stage.run("player.showError('')")
+        assert alert.is_hidden()
+
+    def test_text_from_outside_is_text(self, stage, site):
+        site.make("a", [1])
+        evil = "<img src=x onerror='window.evil = 1'>"
+        stage.run(
+            "player.show([{ ...sequence(a), name: () => b, label: b, path: () => b }], { message: b })",
+            {"folder": "a", "first": 1, "last": 1},
+            evil,
+        )
+        stage.run("player.showError(a)", evil)
+        stage.sees(1)
+        assert stage.page.locator(".seqplayer-name").text_content() == evil
+        assert stage.page.locator(".seqplayer img").count() == 0
+
+
+class TestComingBack:
+    def test_position_rate_and_mode_are_plain_values(self, stage, site):
+        site.make("a", range(1, 9))
+        stage.show("a", 1, 8)
+        stage.slider.fill("5")
+        stage.page.get_by_role("button", name="Looping").click()
+        state = stage.run("JSON.stringify(player.state)")
+        stage.run("make()")
+        stage.show("a", 1, 8)
+        stage.run("player.restore(JSON.parse(a))", state)
+        stage.sees(5)
+        assert stage.run("JSON.stringify(player.state)") == state
+
+    def test_after_release_it_can_be_used_again(self, stage, site):
+        site.make("a", range(1, 9))
+        stage.show("a", 1, 8)
+        stage.sees(1)
+        stage.run("player.release()")
+        assert stage.run("player.cachedBytes") == 0
+        stage.run("(player.element.remove(), document.querySelector('#node').append(player.element))")
+        stage.slider.fill("3")
+        stage.sees(3)
+
+
+@pytest.mark.parametrize("width", [120, 180, 240, 600])
+def test_nothing_spills_over_at_any_width(stage, site, width):
+    site.make("a", range(1001, 1100))
+    stage.run("document.querySelector('#node').style.width = `${a}px`", width)
+    stage.show("a", 1001, 1099, options={"message": "99 frames saved: 1001-1099 " * 9})
+    stage.sees(1001)
+    spilled = stage.run(
+        """[...player.element.querySelectorAll('*')].filter((part) => {
+        const box = part.getBoundingClientRect();
+        return box.width && (box.right > a + 0.5 || box.left < 0);
+    }).map((part) => part.className || part.tagName)""",
+        width,
+    )
+    assert spilled == []

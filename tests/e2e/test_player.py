@@ -1,0 +1,205 @@
+"""The player in ComfyUI's own editor: every frontend that COMFYUI_FRONTENDS names, on the canvas and with Vue nodes.
+
+COMFYUI_FRONTENDS: folders for --front-end-root, separated as in PATH. To get one:
+pip install --no-deps --target DIR comfyui-frontend-package==1.58.1, then DIR/comfyui_frontend_package/static.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from .editor import Editor
+
+FRONTENDS = [folder for folder in os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep) if folder]
+NONE = pytest.param(
+    "", marks=pytest.mark.skip(reason="needs frontends: set COMFYUI_FRONTENDS, see tests/e2e/test_player.py")
+)
+
+
+@pytest.fixture(scope="module", params=FRONTENDS or [NONE], ids=range(len(FRONTENDS) or 1))
+def server(start, request) -> Iterator[Any]:
+    with start("--front-end-root", request.param) as running:
+        yield running
+
+
+@pytest.fixture(params=["canvas", "vue"])
+def editor(server, browser, request) -> Iterator[Editor]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    editor = Editor(page, server.url)
+    editor.open()
+    if request.param == "vue" and editor.version.startswith("1.27."):
+        context.close()
+        pytest.skip("Vue nodes of 1.27 have no place for DOM widgets")
+    editor.set("Comfy.VueNodes.Enabled", request.param == "vue")
+    yield editor
+    context.close()
+    ours = re.compile(r"/image-sequence-pack/|ComfyUI (Deprecated|Notice)")
+    complaints = [text for text in editor.complaints if ours.search(text) and "PromptExecutionError" not in text]
+    assert complaints == []
+
+
+# ComfyUI runs nothing that it has run.
+RUNS = itertools.count()
+
+
+def batch(name: str, count: int = 24, side: int = 64) -> tuple[list[dict], list[tuple]]:
+    render = {
+        "type": "ProbeCostly",
+        "values": {"frame": 0, "count": count, "width": side, "height": side},
+        "pos": [60, 160],
+    }
+    values = {"path_pattern": f"{name}_{next(RUNS)}/f_{{:05d}}.png", "start_index": 1001, "overwrite": "true"}
+    return [render, {"type": "ImageSequenceSaveBatch", "values": values, "pos": [420, 160]}], [(0, 0, 1, "images")]
+
+
+def test_a_long_sequence_costs_a_few_small_pictures_and_clients_get_every_frame(editor):
+    _, saver = editor.make(*batch("long", 120))
+    editor.run()
+    editor.sees(1001)
+    outputs = editor.page.evaluate("id => app.nodeOutputs[id]", saver)
+    assert len(outputs["images"]) == 120
+    assert len([url for url, _ in editor.requests if "preview" in url]) <= 8
+    # The list of jobs shows one of them.
+    assert len([url for url, _ in editor.requests if url.startswith("view")]) <= 1
+
+
+def test_by_keyboard(editor):
+    editor.make(*batch("keys"))
+    editor.run()
+    editor.sees(1001)
+    editor.player().locator(".seqplayer-view").focus()
+    for key in ("ArrowRight", "ArrowRight", "Delete", "ArrowRight"):
+        editor.page.keyboard.press(key)
+    editor.sees(1004)
+    editor.page.keyboard.press("End")
+    editor.sees(1024)
+    assert editor.page.evaluate("app.graph.nodes.length") == 2
+
+
+def test_it_survives_a_reload_and_a_second_run(editor):
+    editor.make(*batch("reload"))
+    editor.run()
+    editor.sees(1001)
+    editor.player().get_by_role("slider").fill("1007")
+    editor.sees(1007)
+    editor.reload()
+    editor.sees(1007)
+    editor.run()
+    editor.sees(1007)
+
+
+def test_it_survives_another_workflow_and_back(editor):
+    editor.make(*batch("tabs"))
+    editor.run()
+    editor.sees(1001)
+    editor.player().get_by_role("slider").fill("1007")
+    editor.page.evaluate("app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
+    editor.page.wait_for_function("app.graph.nodes.length === 0")
+    editor.page.evaluate("app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')")
+    editor.page.wait_for_function("app.graph.nodes.length === 2")
+    editor.sees(1007)
+
+
+def test_nothing_of_it_is_in_the_workflow_or_in_the_prompt(editor):
+    editor.make(*batch("clean"))
+    state = "async () => JSON.stringify([(await app.graphToPrompt()).output, app.graph.serialize().nodes.map((n) => [n.widgets_values, n.properties])])"
+    values = re.compile(r"^\d+$")
+    before = [part for part in re.split(r"[,\[\]]", editor.page.evaluate(state)) if not values.match(part)]
+    editor.run()
+    editor.sees(1001)
+    after = [part for part in re.split(r"[,\[\]]", editor.page.evaluate(state)) if not values.match(part)]
+    assert "sequence_player" not in str(after)
+    assert len(after) == len(before)
+
+
+def test_why_a_run_failed_and_why_a_prompt_was_refused(editor):
+    _, saver = editor.make(*batch("error"))
+    editor.run()
+    editor.sees(1001)
+    alert = editor.player().get_by_role("alert")
+    set_widget = (
+        "([id, name, value]) => { app.graph.getNodeById(id).widgets.find((w) => w.name === name).value = value }"
+    )
+    editor.page.evaluate(set_widget, [saver, "overwrite", "error"])
+    editor.run()
+    editor.player().locator(".seqplayer-error", has_text="frames 1001-1024 exist already").wait_for()
+    editor.page.evaluate(set_widget, [saver, "path_pattern", "../f_{}.png"])
+    editor.page.evaluate("app.queuePrompt(0, 1).catch(() => {})")
+    editor.player().locator(".seqplayer-error", has_text="leaves its folder").wait_for()
+    editor.page.evaluate(set_widget, [saver, "path_pattern", "error/again_{:05d}.png"])
+    editor.page.evaluate(set_widget, [saver, "overwrite", "true"])
+    editor.run()
+    alert.wait_for(state="hidden")
+
+
+def test_frames_saved_one_a_run_add_up(editor):
+    render = {"type": "ProbeCostly", "values": {}, "pos": [60, 160]}
+    saver = {
+        "type": "ImageSequenceSaveFrame",
+        "values": {"filename_prefix": "one", "current_frame": 3},
+        "pos": [420, 160],
+    }
+    editor.make([render, saver], [(0, 0, 1, "images")])
+    editor.count_up()
+    editor.run()
+    editor.sees(3)
+    assert editor.player().get_by_role("slider").count() == 0
+    editor.run(3)
+    editor.sees(6)
+    slider = editor.player().get_by_role("slider")
+    assert [slider.get_attribute(name) for name in ("min", "max")] == ["3", "6"]
+
+
+def test_what_a_long_run_is_at(editor):
+    editor.make(*batch("progress", 40, 1024))
+    editor.page.evaluate("""() => {
+        window.texts = [];
+        app.api.addEventListener("image_sequence.progress", () =>
+            texts.push(document.querySelector(".seqplayer-message").textContent));
+    }""")
+    editor.run()
+    editor.sees(1001)
+    texts = editor.page.evaluate("texts")
+    assert texts
+    assert all(re.fullmatch(r"frame 10\d\d \(1001-1040\), \d+ of 40", text) for text in texts)
+    editor.player().locator(".seqplayer-message", has_text="Saved frames 1001-1040").wait_for()
+
+
+def test_a_frame_opens_its_workflow(editor):
+    editor.make(*batch("drop", 2))
+    editor.run()
+    editor.sees(1001)
+    tabs = editor.page.evaluate("app.extensionManager.workflow.openWorkflows.length")
+    editor.player().get_by_role("button", name="Open the workflow").click()
+    editor.page.wait_for_function("tabs => app.extensionManager.workflow.openWorkflows.length > tabs", arg=tabs)
+    editor.page.wait_for_function("app.graph.nodes.length === 2")
+
+
+def test_in_a_subgraph(editor):
+    editor.make(*batch("sub"))
+    editor.page.evaluate("""() => {
+        app.canvas.selectItems(app.graph.nodes);
+        app.canvas.graph.convertToSubgraph(app.canvas.selectedItems);
+        app.canvas.emitBeforeChange();
+        app.canvas.emitAfterChange();
+    }""")
+    enter = "() => { const [node] = app.graph.nodes; app.canvas.openSubgraph(node.subgraph, node) }"
+    editor.run()
+    assert editor.page.locator(".seqplayer:visible").count() == 0
+    editor.page.evaluate(enter)
+    editor.sees(1001)
+    editor.player().get_by_role("slider").fill("1007")
+    editor.sees(1007)
+    editor.page.evaluate("app.canvas.setGraph(app.rootGraph ?? app.graph)")
+    editor.reload()
+    editor.page.wait_for_function("app.graph.nodes.length === 1")
+    editor.page.evaluate(enter)
+    editor.sees(1007)

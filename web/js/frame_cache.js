@@ -1,0 +1,118 @@
+/** Decoded pictures by URL: each fetched once at a time, the least recently used dropped when memory is full. */
+
+/** Why a picture could not be had. `message` is one line for the user; `status` the HTTP status, 0 without an answer. */
+export class FrameError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.name = "FrameError";
+    this.status = status;
+  }
+}
+
+export class FrameCache {
+  #bitmaps = new Map(); // in order of use, the oldest first
+  #loading = new Map();
+  #budget;
+  #bytes = 0;
+
+  /** @param {number} budget bytes of decoded pixels to keep, at 4 a pixel; the newest picture stays whatever its size */
+  constructor(budget) {
+    this.#budget = budget;
+  }
+
+  /** Decoded pixels held just now, in bytes. */
+  get bytes() {
+    return this.#bytes;
+  }
+
+  /** @returns {ImageBitmap | undefined} the picture, if it is here. It belongs to the cache: draw it now, do not keep it. */
+  get(url) {
+    const bitmap = this.#bitmaps.get(url);
+    if (bitmap) {
+      this.#bitmaps.delete(url);
+      this.#bitmaps.set(url, bitmap);
+    }
+    return bitmap;
+  }
+
+  has(url) {
+    return this.#bitmaps.has(url);
+  }
+
+  isLoading(url) {
+    return this.#loading.has(url);
+  }
+
+  /** Bring a picture into the cache. Rejects with a FrameError, or with an AbortError after keepOnly() or clear(). */
+  load(url) {
+    if (this.#bitmaps.has(url)) return Promise.resolve();
+    const running = this.#loading.get(url);
+    if (running) return running.promise;
+    const controller = new AbortController();
+    const promise = this.#fetch(url, controller.signal).finally(() => {
+      if (this.#loading.get(url)?.controller === controller) this.#loading.delete(url);
+    });
+    this.#loading.set(url, { promise, controller });
+    return promise;
+  }
+
+  /** Give up the requests under way for anything but these URLs. */
+  keepOnly(urls) {
+    for (const [url, { controller }] of [...this.#loading]) {
+      if (urls.has(url)) continue;
+      this.#loading.delete(url);
+      controller.abort();
+    }
+  }
+
+  clear() {
+    this.keepOnly(new Set());
+    for (const bitmap of this.#bitmaps.values()) bitmap.close();
+    this.#bitmaps.clear();
+    this.#bytes = 0;
+  }
+
+  async #fetch(url, signal) {
+    const bitmap = await decode(await download(url, signal));
+    if (signal.aborted) {
+      bitmap.close();
+      signal.throwIfAborted();
+    }
+    this.#bitmaps.set(url, bitmap);
+    this.#bytes += size(bitmap);
+    for (const [oldUrl, old] of this.#bitmaps) {
+      if (this.#bytes <= this.#budget || old === bitmap) break;
+      this.#bitmaps.delete(oldUrl);
+      this.#bytes -= size(old);
+      old.close();
+    }
+  }
+}
+
+async function download(url, signal) {
+  let answer;
+  try {
+    answer = await fetch(url, { signal });
+    if (answer.ok) return await answer.blob();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new FrameError("The server does not answer.", 0);
+  }
+  const text = await answer.text();
+  // ComfyUI's own errors are HTML pages or nothing; the preview route's are a line of text.
+  const isText = answer.headers.get("Content-Type")?.startsWith("text/plain");
+  const message = isText && text.trim() ? text.trim() : answer.status === 404 ? "" : `The server answered ${answer.status}.`;
+  throw new FrameError(message, answer.status);
+}
+
+async function decode(blob) {
+  try {
+    return await createImageBitmap(blob);
+  } catch {
+    throw new FrameError("The browser cannot decode this file.", 415);
+  }
+}
+
+function size(bitmap) {
+  return bitmap.width * bitmap.height * 4;
+}

@@ -1,0 +1,388 @@
+/**
+ * Puts a sequence player into the pack's nodes: what ComfyUI's events, stores and routes say, in the player's terms.
+ * How ComfyUI's frontends 1.27, 1.42 and 1.58 behave was measured; where a line is there for one of them, it says so.
+ */
+
+import { app } from "../../../scripts/app.js";
+import { api } from "../../../scripts/api.js";
+import { SequencePlayer } from "./sequence_player.js";
+
+// One frame a run: what they report is added to the frames of the runs before.
+const ONE_FRAME_A_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
+const MANY_FRAMES_A_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "ImageSequenceFromAnimation"];
+
+// Of the picture in a node that had no room for it, in its own shape as far as this goes; and of what stands below.
+const PICTURE_HEIGHT = { least: 120, most: 400 };
+const BELOW_PICTURE = 76;
+
+const SHOWN_BY_BROWSERS = /\.(png|jpe?g|webp|avif|gif|bmp)$/i;
+// As the frontend reads them: PNG text, and ComfyUI's way of putting text into EXIF.
+const EMBEDDED_WORKFLOW = /[ti](?:EXt|TXt)(?:workflow|prompt)\0|\b(?:workflow|prompt):\s*\{/i;
+
+const OPEN_WORKFLOW = {
+  label: "Open the workflow of this frame",
+  icon: '<path d="M2 3h5v4H2zM9 9h5v4H9zM4.5 7v4H9"/>',
+  run: openWorkflow,
+};
+
+const players = new WeakMap(); // node -> NodePlayer
+let run = ""; // what tells this run's files from those of the same name before, in URLs
+
+/** The player of one node, and what it knows of the node's sequences. */
+class NodePlayer {
+  #node;
+  #player;
+  #widget;
+  #adds;
+  #reported = ""; // the output shown, to tell whether one that is announced is new
+  #records = [];
+  #key = ""; // of what is kept: a node that is being removed may have lost its graph, and the graph its id
+  #live = null; // while the node runs: { record, text }
+  #wantsRoom = null; // null: it is not known yet
+
+  constructor(node, adds) {
+    this.#node = node;
+    this.#adds = adds;
+    this.#player = new SequencePlayer({ actions: [OPEN_WORKFLOW], onLayout: () => this.#makeRoom() });
+    const { element } = this.#player;
+    this.#widget = node.addDOMWidget("sequence_player", "sequence_player", element, {
+      serialize: false, // not into the prompt
+      hideOnZoom: false,
+      hideInPanel: true,
+      getMinHeight: () => this.#player.minHeight,
+      getValue: () => "",
+      setValue() {},
+    });
+    this.#widget.serialize = false; // not into the workflow
+    this.#widget.hidden = true;
+    forwardToCanvas(element);
+  }
+
+  /** The node has run, now or in the run that `token` stands for. */
+  show(output, token = run) {
+    const described = output?.image_sequence;
+    if (!described?.length) return;
+    const live = this.#live;
+    this.#live = null;
+    const reports = described.map((text) => JSON.parse(text));
+    const message = reports[0].message ?? "";
+    const records = reports.filter(({ pattern }) => pattern).map((report) => ({ ...report, v: token }));
+    this.#keep(JSON.stringify(described));
+    if (records.length) {
+      this.#records = this.#adds ? records.map((record) => this.#joined(record)) : records;
+      const frame = this.#adds ? records[0].last : undefined;
+      this.#player.show(this.#records.map(sequenceOf), { frame, message });
+    } else {
+      if (live) this.#records = [live.record];
+      this.#player.showMessage(message);
+    }
+    this.remember();
+  }
+
+  showProgress({ sequence, text }) {
+    this.#live = { record: { ...sequence, v: run }, text };
+    this.#player.showProgress(sequenceOf(this.#live.record), sequence.last, text);
+  }
+
+  /** A run begins: what was wrong before is no news now. */
+  begin() {
+    this.#live = null;
+    this.#player.showError("");
+  }
+
+  showError(text) {
+    this.#player.showError(text);
+    this.#keepLive();
+  }
+
+  stop() {
+    if (this.#live) this.#player.showMessage(`Stopped: ${this.#live.text}`);
+    this.#keepLive();
+  }
+
+  /** Back after a page reload, a switch of workflow tabs or from history: `output` if ComfyUI has one for the node. */
+  restore(output) {
+    const described = output?.image_sequence;
+    if (described && JSON.stringify(described) === this.#reported) return;
+    const kept = recall(storageKey(this.#node));
+    if (kept && (!described || JSON.stringify(described) === kept.reported)) {
+      if (this.#reported === kept.reported) return;
+      this.#keep(kept.reported);
+      this.#records = kept.records;
+      this.#player.show(kept.records.map(sequenceOf), { message: kept.message });
+      this.#player.restore(kept.state);
+    } else if (described) {
+      this.show(output, Date.now().toString(36));
+    }
+  }
+
+  /** For this browser tab only: in the workflow it would count as a change of the graph, and run it again. */
+  remember() {
+    if (!this.#key) return;
+    const message = this.#player.message;
+    const kept = { reported: this.#reported, records: this.#records, message, state: this.#player.state };
+    try {
+      sessionStorage.setItem(this.#key, JSON.stringify(kept));
+    } catch (error) {
+      // Full, or forbidden by the browser's privacy settings: then a reload forgets.
+      if (!(error instanceof DOMException)) throw error;
+    }
+  }
+
+  release() {
+    this.remember();
+    this.#player.release();
+  }
+
+  #keep(reported) {
+    this.#reported = reported;
+    this.#key = storageKey(this.#node);
+  }
+
+  #keepLive() {
+    if (!this.#live) return;
+    this.#records = [this.#live.record];
+    this.#keep(JSON.stringify(this.#records));
+    this.#live = null;
+    this.remember();
+  }
+
+  /** `record`, of one frame, with the frames of the same files that were shown before. */
+  #joined(record) {
+    const before = this.#records.find((other) => keyOf(other) === keyOf(record));
+    if (!before || record.first !== record.last) return record;
+    const frame = record.first;
+    const span = before.last - before.first;
+    const step = greatestCommonDivisor(span && before.step, Math.abs(frame - before.first)) || 1;
+    // Nothing is known of frames between; they are asked for when they are looked at. Pictures are loaded anew only
+    // where a file may have been replaced.
+    const isNew = frame < before.first || frame > before.last;
+    return {
+      ...record,
+      first: Math.min(before.first, frame),
+      last: Math.max(before.last, frame),
+      step,
+      missing: before.missing.filter((number) => number !== frame),
+      v: isNew ? before.v : record.v,
+    };
+  }
+
+  #makeRoom() {
+    const { layout, aspect } = this.#player;
+    const node = this.#node;
+    this.#widget.hidden = layout === "empty";
+    const [width, height] = node.size;
+    let needed = node.computeSize()[1];
+    if (layout === "picture") {
+      // A node as tall as this had its size given with a player in it, by its user.
+      this.#wantsRoom ??= height < needed;
+      if (aspect && this.#wantsRoom) {
+        this.#wantsRoom = false;
+        const { least, most } = PICTURE_HEIGHT;
+        const picture = Math.min(most, Math.max(least, (width - 20) / aspect));
+        needed += Math.max(0, picture + BELOW_PICTURE - this.#player.minHeight);
+      }
+    }
+    if (height < needed) node.setSize([width, needed]);
+    app.graph.setDirtyCanvas(true, true);
+  }
+}
+
+// --- sequences --------------------------------------------------------------------------------------------------------
+
+/** What the player needs to know, of what a node reports (io_utils/report.py). */
+function sequenceOf(record) {
+  const { pattern, subfolder, type, folder, v } = record;
+  const place = (frame) => {
+    const name = frameName(pattern, frame);
+    const [below, filename] = splitPath(name);
+    const at = type
+      ? { type, subfolder: joinPath(subfolder, below), filename }
+      : { type, folder: joinPath(folder, below), filename };
+    return { name, at };
+  };
+  const preview = (at, more) => api.apiURL(`/image_sequence/preview?${new URLSearchParams({ ...at, ...more, v })}`);
+  return {
+    key: keyOf(record),
+    label: joinPath(subfolder || folder, pattern.replace(/\{[^{}]*\}/g, "#")),
+    first: record.first,
+    last: record.last,
+    step: record.step,
+    missing: record.missing,
+    fps: record.fps,
+    name: (frame) => place(frame).name,
+    path: (frame) => joinPath(folder || joinPath(type, subfolder), frameName(pattern, frame)),
+    preview: (frame, size) => preview(place(frame).at, { size }),
+    full(frame) {
+      const { at } = place(frame);
+      const isServed = type && SHOWN_BY_BROWSERS.test(at.filename);
+      return isServed ? api.apiURL(`/view?${new URLSearchParams({ ...at, v })}`) : preview(at, {});
+    },
+  };
+}
+
+function keyOf({ pattern, subfolder, type, folder }) {
+  return [type, type ? subfolder : folder, pattern].join("|");
+}
+
+/** What Python's `pattern.format(frame)` is, for the patterns that reports have. */
+export function frameName(pattern, frame) {
+  return pattern.replace(/\{\{|\}\}|\{\d*(?::0(\d+)d)?\}/g, (field, width) =>
+    field === "{{" || field === "}}" ? field[0] : String(frame).padStart(Number(width ?? 0), "0"),
+  );
+}
+
+function joinPath(...parts) {
+  return parts.filter(Boolean).join("/");
+}
+
+function splitPath(path) {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? ["", path] : [path.slice(0, slash), path.slice(slash + 1)];
+}
+
+function greatestCommonDivisor(a, b) {
+  return b ? greatestCommonDivisor(b, a % b) : a;
+}
+
+async function openWorkflow(sequence, frame) {
+  const name = sequence.name(frame);
+  const answer = await fetch(sequence.full(frame));
+  if (!answer.ok) throw new Error(`${name} cannot be read any more.`);
+  const blob = await answer.blob();
+  // Without one, the frontend would make a Load Image node of the frame.
+  const text = new TextDecoder("latin1").decode(await blob.arrayBuffer());
+  if (!EMBEDDED_WORKFLOW.test(text)) throw new Error(`${name} carries no workflow.`);
+  await app.handleFile(new File([blob], splitPath(name)[1], { type: blob.type }));
+  return "Workflow opened.";
+}
+
+// --- nodes and graphs -------------------------------------------------------------------------------------------------
+
+function rootGraph() {
+  return app.rootGraph ?? app.graph; // 1.27 has no rootGraph
+}
+
+/** "5:12" is node 12 in the subgraph that node 5 stands for. */
+function playerOf(executionId) {
+  let node = null;
+  let graph = rootGraph();
+  for (const id of String(executionId).split(":")) {
+    node = graph?.getNodeById(id);
+    graph = node?.subgraph;
+  }
+  return node ? players.get(node) : undefined;
+}
+
+/** [node, player] of all nodes that have one, in subgraphs too. */
+function* allPlayers() {
+  const root = rootGraph();
+  for (const graph of [root, ...(root.subgraphs?.values() ?? [])]) {
+    for (const node of graph.nodes) if (players.has(node)) yield [node, players.get(node)];
+  }
+}
+
+/** As ComfyUI names nodes in its outputs: "12", or "<uuid of the subgraph>:12". */
+function locator(node) {
+  return node.graph === rootGraph() ? String(node.id) : `${node.graph.id}:${node.id}`;
+}
+
+function storageKey(node) {
+  return `image_sequence:${rootGraph().id}:${locator(node)}`;
+}
+
+function recall(key) {
+  const kept = sessionStorage.getItem(key);
+  return kept && JSON.parse(kept);
+}
+
+/** What refused prompts say to our nodes: 1.58 hides it behind two clicks. */
+function showRefusals(nodeErrors) {
+  for (const [id, { errors }] of Object.entries(nodeErrors ?? {})) {
+    const texts = new Set(errors.map(({ message, details }) => details || message));
+    playerOf(id)?.showError([...texts].join("\n"));
+  }
+}
+
+/** On the canvas, the wheel, the middle and the right button over the player do what they do everywhere else. */
+function forwardToCanvas(element) {
+  const isOnCanvas = () => !LiteGraph.vueNodesMode; // Vue nodes let them through by themselves
+  element.addEventListener("wheel", (event) => {
+    if (!isOnCanvas()) return;
+    event.preventDefault();
+    app.canvas.processMouseWheel(event);
+  }, { passive: false });
+  const forward = (name) => (event) => {
+    const isOurs = event.type === "pointermove" ? !(event.buttons & 4) : event.button === 0;
+    if (isOnCanvas() && !isOurs) app.canvas[name](event);
+  };
+  element.addEventListener("pointerdown", forward("processMouseDown"));
+  element.addEventListener("pointermove", forward("processMouseMove"));
+  element.addEventListener("pointerup", forward("processMouseUp"));
+  element.addEventListener("contextmenu", (event) => isOnCanvas() && event.preventDefault());
+}
+
+function chain(object, name, after) {
+  const before = object[name];
+  object[name] = function (...args) {
+    const result = before?.apply(this, args);
+    after.apply(this, args);
+    return result;
+  };
+}
+
+app.registerExtension({
+  name: "image_sequence.player",
+
+  beforeRegisterNodeDef(nodeType, { name }) {
+    const adds = ONE_FRAME_A_RUN.includes(name);
+    if (!adds && !MANY_FRAMES_A_RUN.includes(name)) return;
+    // The canvas would load every frame and draw them all in a grid (Vue nodes: hideOutputImages).
+    nodeType.prototype.onDrawBackground = () => {};
+    chain(nodeType.prototype, "onNodeCreated", function () {
+      this.hideOutputImages = true;
+      players.set(this, new NodePlayer(this, adds));
+    });
+    chain(nodeType.prototype, "onExecuted", function (output) {
+      players.get(this).show(output);
+    });
+    chain(nodeType.prototype, "onRemoved", function () {
+      players.get(this).release();
+    });
+  },
+
+  setup() {
+    api.addEventListener("execution_start", ({ detail }) => {
+      run = detail.prompt_id;
+      for (const [, player] of allPlayers()) player.begin();
+    });
+    api.addEventListener("image_sequence.progress", ({ detail }) => playerOf(detail.node)?.showProgress(detail));
+    api.addEventListener("execution_error", ({ detail }) => {
+      playerOf(detail.node_id)?.showError(detail.exception_message.trim());
+    });
+    api.addEventListener("execution_interrupted", ({ detail }) => playerOf(detail.node_id)?.stop());
+    addEventListener("pagehide", () => {
+      for (const [, player] of allPlayers()) player.remember();
+    });
+
+    const { queuePrompt } = api;
+    api.queuePrompt = async function (...args) {
+      try {
+        const answer = await queuePrompt.apply(this, args);
+        showRefusals(answer?.node_errors);
+        return answer;
+      } catch (error) {
+        showRefusals(error.response?.node_errors);
+        throw error;
+      }
+    };
+  },
+
+  afterConfigureGraph() {
+    for (const [, player] of allPlayers()) player.restore();
+  },
+
+  onNodeOutputsUpdated(outputs) {
+    for (const [node, player] of allPlayers()) player.restore(outputs?.[locator(node)]);
+  },
+});
