@@ -42,7 +42,7 @@ def pack() -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: its event loop would be in the way of tests that run one
 def browser() -> Iterator[Any]:
     """Headless Chromium: the system's, driven by playwright, whose own would be a download of its own."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: see tests/requirements.txt")

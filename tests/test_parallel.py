@@ -279,7 +279,7 @@ class TestTell:
     """What a browser is told while it goes on."""
 
     def test_is_what_is_done_by_then_the_latest_last(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0}, raising=False)
+        monkeypatch.setattr("io_utils.parallel.in_flight", lambda: 1)
         clock, told = Clock(monkeypatch), []
 
         def work(item: int) -> int:

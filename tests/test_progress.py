@@ -55,7 +55,7 @@ class Browser:
 
 @pytest.fixture
 def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0}, raising=False)
+    monkeypatch.setattr("io_utils.parallel.in_flight", lambda: 1)
     return Browser(monkeypatch)
 
 
@@ -128,7 +128,8 @@ class TestLoading:
         assert browser.heard[-1]["sequence"]["missing"] == []
         assert browser.heard[-1]["sequence"]["step"] == 2
 
-    def test_the_nodes_do(self, output: Path, browser: Browser, pack: Any) -> None:
+    def test_the_nodes_do(self, output: Path, browser: Browser, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(f"{pack.__name__}.io_utils.parallel.in_flight", lambda: 1)
         for number in range(3):
             put(output / f"f_{number}.png", number)
         node = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]()

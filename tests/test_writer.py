@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from io_utils import parallel
 from io_utils.decode import decode
 from io_utils.filetype import FileType
 from io_utils.paths import PathError
@@ -294,7 +295,7 @@ class TestAFullDisk:
     def test_leaves_earlier_frames_whole_later_ones_absent_and_no_part_files(
         self, output: Path, full_disk: Callable[[int], Fails], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+        monkeypatch.setattr(parallel, "in_flight", lambda: 1)
         failing = full_disk(3)
 
         with pytest.raises(FrameWriteError, match=r"frame 3 .*No space left.*f_0003\.png") as caught:
