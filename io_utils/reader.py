@@ -246,8 +246,7 @@ def load(
             done = [(sequence, numbers[position]) for position in loaded]
             host.notify(report.PROGRESS_EVENT, report.progress(done, numbers, step=step))
 
-    with decode.strict():
-        each(load_one, numbers, tell)
+    each(load_one, numbers, tell)
     for source, (first, *repeats) in places.items():
         if source is None:
             images[[first, *repeats]] = 0
