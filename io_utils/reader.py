@@ -1,4 +1,7 @@
-"""Many files -> one tensor: parallel, bounded, cancellable, with progress; nothing invented, nothing dropped unasked."""
+"""Many files -> one tensor: parallel, bounded, cancellable, with progress; nothing invented, nothing dropped unasked.
+
+Which library decodes which kind of file, and why, is one table, at `decode.decode`.
+"""
 
 from __future__ import annotations
 
