@@ -8,7 +8,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Any
 
 import av
 import numpy as np
@@ -52,41 +52,48 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
     with _broken_named():
         if data.startswith(SIGNATURE):
             samples, exif = decode_png(data)
-            return _turned(samples, _orientation(exif))
+            return _turned(samples, _orientation(_tags(exif)))
         if data.startswith(exr.MAGIC):
             header = exr.Header.read(io.BytesIO(data))
             _check_size(*header.size)
             _check_size(*header.data_size)
             return exr.decode_exr(io.BytesIO(data))
-        if data.startswith(tiff.MAGIC) and (directory := tiff.Directory(io.BytesIO(data))).is_deep:
-            _check_size(*directory.size)
-            return _turned(tiff.decode_tiff(data, directory), directory.orientation)
-        return _with_pillow(data, at_least)
+        with _strict():
+            if data.startswith(tiff.MAGIC) and (directory := tiff.Directory(io.BytesIO(data))).is_deep:
+                _check_size(*directory.size)
+                return _turned(tiff.decode_tiff(data, directory), directory.orientation)
+            return _with_pillow(data, at_least)
 
 
-def size(file: IO[bytes]) -> tuple[int, int]:
-    """(width, height) of an image file, orientation applied; only its header is read. BrokenImageError if it is none."""
+def size(file: IO[bytes], at_most: int | None = None) -> tuple[int, int]:
+    """(width, height) of an image file, orientation applied; only its header is read.
+
+    BrokenImageError if it is none, or if `at_most` pixels are fewer than it holds (EXR: than either of its windows).
+    """
     with _broken_named():
         start = file.read(len(SIGNATURE))
         file.seek(0)
         if start == SIGNATURE:
             header, exif = read_header(file)
-            return _turned_size((header.width, header.height), _orientation(exif))
+            return _turned_size(_few(header.width, header.height, at_most), _orientation(_tags(exif)))
         if start.startswith(exr.MAGIC):
-            return _check_size(*exr.Header.read(file).size)
+            exr_header = exr.Header.read(file)
+            exr_header.require_readable()
+            _few(*_check_size(*exr_header.data_size), at_most)
+            return _few(*_check_size(*exr_header.size), at_most)
         if start.startswith(tiff.MAGIC) and (directory := tiff.Directory(file)).is_deep:
-            return _turned_size(_check_size(*directory.size), directory.orientation)
+            return _turned_size(_few(*_check_size(*directory.size), at_most), directory.orientation)
         with Image.open(file) as image:
             # Of a TIFF, Pillow gives the size as turned.
-            return _turned_size(image.size, 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION, 1))
+            orientation = 1 if image.format == "TIFF" else _orientation(image.getexif())
+            return _turned_size(_few(*image.size, at_most), orientation)
 
 
 @contextmanager
-def strict() -> Iterator[None]:
-    """Decode strictly, whatever other packs set: with LOAD_TRUNCATED_IMAGES Pillow fills up half a picture with black.
+def _strict() -> Iterator[None]:
+    """Let Pillow decode strictly, whatever other packs set: with LOAD_TRUNCATED_IMAGES it fills up half a picture with black.
 
-    The switch is global, so it is thrown once around a whole load and not in its threads; while loads and previews run
-    side by side, the first throws it and the last one back.
+    The switch is global: while frames and previews are decoded side by side, the first throws it and the last one back.
     """
     global _strict_users, _before_strict  # noqa: PLW0603 beside Pillow's own global
     with _strict_lock:
@@ -125,13 +132,17 @@ def _broken_named() -> Iterator[None]:
         raise BrokenImageError(str(error)) from error
 
 
-def _orientation(exif: bytes | None) -> int:
-    """How a picture is turned, 1 to 8 (EXIF 2.32, 4.6.4 A); 1, upright, where nothing is said."""
-    if not exif:
-        return 1
+def _tags(exif: bytes | None) -> Image.Exif:
     tags = Image.Exif()
-    tags.load(exif)
-    return int(tags.get(_ORIENTATION, 1))
+    if exif:
+        tags.load(exif)
+    return tags
+
+
+def _orientation(tags: Image.Exif) -> int:
+    """How a picture is turned, 1 to 8 (EXIF 2.32, 4.6.4 A); 1, upright, where none of these is said: it may be text."""
+    said: Any = tags.get(_ORIENTATION)
+    return next((orientation for orientation in range(2, 9) if orientation == said), 1)
 
 
 def _turned(pixels: Pixels, orientation: int) -> Pixels:
@@ -157,6 +168,12 @@ def _check_size(width: int, height: int) -> tuple[int, int]:
     limit = Image.MAX_IMAGE_PIXELS
     if width < 1 or height < 1 or (limit is not None and width * height > 2 * limit):
         raise BrokenImageError(f"it says that it has {width} x {height} pixels")
+    return width, height
+
+
+def _few(width: int, height: int, at_most: int | None) -> tuple[int, int]:
+    if at_most is not None and width * height > at_most:
+        raise BrokenImageError(f"it has {width} x {height} pixels, more than the {at_most:,} that are asked for")
     return width, height
 
 

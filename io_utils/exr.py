@@ -17,7 +17,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from .png_decode import inflated
+from .inflate import inflated
 
 MAGIC = b"v/1\x01"
 _TILED, _UNREAD = 0x200, {0x800: "deep data", 0x1000: "several parts"}
@@ -44,6 +44,7 @@ class Header:
     tile: tuple[int, int] | None
     windows_at: tuple[int, int]  # where in the file the two windows stand
     table: int  # where the offsets of the blocks begin
+    unread: str  # what it has that is not read here; with it, the table is not to be believed
 
     @classmethod
     def read(cls, file: IO[bytes]) -> Header:
@@ -53,9 +54,8 @@ class Header:
         if data[:4] != MAGIC or len(data) < 8:
             raise ValueError("it is no EXR file")
         (version,) = struct.unpack_from("<I", data, 4)
-        unread = [what for flag, what in _UNREAD.items() if version & flag]
-        if version & 0xFF != 2 or unread:
-            raise ValueError(f"EXR files with {' and '.join(unread) or f'version {version & 0xFF}'} are not read")
+        if version & 0xFF != 2:
+            raise ValueError(f"EXR files of version {version & 0xFF} are not read")
         places, table = _attributes(data)
         try:
             attributes = {name: data[place] for name, place in places.items()}
@@ -68,6 +68,7 @@ class Header:
                 _tile(attributes["tiles"]) if version & _TILED else None,
                 (places["dataWindow"].start, places["displayWindow"].start),
                 table,
+                " and ".join(what for flag, what in _UNREAD.items() if version & flag),
             )
         except (KeyError, IndexError, struct.error) as error:
             raise ValueError(f"its header is damaged: {error}") from error
@@ -84,6 +85,8 @@ class Header:
 
     def require_readable(self) -> None:
         """ValueError unless it holds grey or RGB, with or without alpha, in a compression that FFmpeg knows."""
+        if self.unread:
+            raise ValueError(f"EXR files with {self.unread} are not read")
         used = self.used
         if not used:
             raise ValueError(f"it has no channels R, G, B or Y, but {', '.join(self.channels) or 'none'}")
@@ -174,14 +177,18 @@ def decode_exr(file: IO[bytes]) -> NDArray[np.float32]:
 
 
 def is_whole(file: IO[bytes]) -> bool:
-    """Do the blocks that the file's table names lie inside it? By its header, table and last block alone."""
+    """Do the blocks that the file's table names lie inside it? By its header, table and last block alone.
+
+    Of files that are not read here, which other programs wrote, only a torn header tells that they are not whole.
+    """
     size = file.seek(0, os.SEEK_END)
     try:
         header = Header.read(file)
-        header.require_readable()
     except ValueError:
         return False
-    if header.table + 8 * header.block_count > size:
+    if header.unread or header.compression not in _BLOCK_ROWS:
+        return True
+    if min(header.data_size) < 1 or header.table + 8 * header.block_count > size:
         return False
     file.seek(header.table)
     offsets = np.frombuffer(file.read(8 * header.block_count), "<u8")

@@ -21,7 +21,7 @@ _TELL_SECONDS = 0.25
 
 
 def worker_count() -> int:
-    """One thread a core: encoding and decoding release the GIL. Fewer where the process may use fewer cores."""
+    """How many cores this process may use: encoding and decoding release the GIL, so as many threads can work."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows

@@ -22,12 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .deflate import deflate_engine
+from .inflate import inflate_engine, inflated
 from .png import SIGNATURE, chunk
-
-try:
-    from isal import isal_zlib
-except ImportError:
-    isal_zlib = None  # type: ignore[assignment]
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -138,7 +134,7 @@ def read_header(file: IO[bytes]) -> tuple[Header, bytes | None]:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """(name, contents) of every chunk up to IEND, checksums compared (5.3)."""
-    position, name, crc32, view = len(SIGNATURE), b"", _engine().crc32, memoryview(data)
+    position, name, crc32, view = len(SIGNATURE), b"", inflate_engine().crc32, memoryview(data)
     while name != b"IEND":
         if position + 12 > len(data):
             raise ValueError("it ends inside a chunk")
@@ -181,27 +177,6 @@ def _check_order(names: list[bytes]) -> None:
     for name in names:
         if name[:1].isupper() and name not in _CRITICAL:
             raise ValueError(f"its {name.decode()} chunk is not known, and it cannot be read without")
-
-
-def _engine() -> Any:
-    """The fastest zlib there is: ISA-L inflates in 40 % of the time of stdlib zlib, zlib-ng in 75 %. Same bytes."""
-    return isal_zlib or deflate_engine()
-
-
-def inflated(stream: bytes, length: int) -> bytes:
-    """The `length` bytes that a zlib stream holds. ValueError if it holds more or less, or is damaged."""
-    inflater = _engine().decompressobj()
-    try:
-        # One byte more, so that the checksum behind the last one is read; a bomb is not inflated any further.
-        plain: bytes = inflater.decompress(stream, length + 1)
-    except Exception as error:  # each engine has its own class: isal_zlib.error, zlib_ng.error, zlib.error
-        raise ValueError(f"its compressed data are damaged: {error}") from error
-    if len(plain) != length:
-        much = f"{len(plain):,} of" if len(plain) < length else "more than the"
-        raise ValueError(f"it holds {much} {length:,} bytes of picture")
-    if not inflater.eof:
-        raise ValueError("its compressed data have no end")
-    return plain
 
 
 def _inflated(png: _Png) -> bytes:

@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     this state of the file: the answer may then be kept for good.
 
     200, or 304 if the client has it; 400 for a query that makes no sense, 403 where files must not be read, 404 where
-    there is none, 415 for a file that is no picture (or too large for one); the body then is one line that says why.
+    there is none that can be read, 415 for a file that is no picture (or too large for one); the body then is one line that says why.
     """
     name = query.get("filename", "")
     try:
@@ -76,6 +76,8 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
         status, why = 404, f"{name} is not on disk any more."
     except PermissionError:
         status, why = 403, f"{name} may not be read by ComfyUI."
+    except OSError as error:  # links that go round, a path longer than the system takes, a disk that fails
+        status, why = 404, f"{name} cannot be read: {error.strerror or error}."
     except ValueError as error:  # PathError, or a line of the operator's file that is none
         status, why = 403, str(error)
     headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
@@ -87,8 +89,7 @@ def picture(data: bytes, longest: int | None) -> tuple[str, bytes]:
 
     Of 16 bits the upper 8 are shown; float values are clipped to 0..1. Raises BrokenImageError.
     """
-    with decode.strict():
-        pixels = _eight_bits(decode.decode(data, at_least=longest))
+    pixels = _eight_bits(decode.decode(data, at_least=longest))
     if longest is None:
         return "image/png", encode_png(pixels)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
@@ -147,7 +148,9 @@ def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], *,
     headers = {"Cache-Control": kept, "X-Content-Type-Options": "nosniff"}
     with open(path, "rb") as file:
         status = os.fstat(file.fileno())
-        _require_picture(file, status.st_size)
+        if status.st_size > _MAX_FILE_BYTES:
+            raise decode.BrokenImageError(f"it has {status.st_size:,} bytes, more than a preview is made of")
+        decode.size(file, _MAX_PIXELS)
         media_type = _SHOWN_BY_BROWSERS.get(path.suffix.lower())
         if longest is None and media_type:
             return Answer(200, path, {**headers, "Content-Type": media_type})  # with aiohttp's own ETag
@@ -164,12 +167,3 @@ def _require_file(path: Path) -> None:
     """Raise FileNotFoundError for what is no file: a folder, or a pipe, which would never be read to its end."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise FileNotFoundError(str(path))
-
-
-def _require_picture(file: IO[bytes], file_bytes: int) -> None:
-    """Raise BrokenImageError if the header of the file is none of an image, or one of an image too large to decode."""
-    width, height = decode.size(file)
-    if width * height > _MAX_PIXELS:
-        raise decode.BrokenImageError(f"it has {width} x {height} pixels, more than a preview is made of")
-    if file_bytes > _MAX_FILE_BYTES:
-        raise decode.BrokenImageError(f"it has {file_bytes:,} bytes, more than a preview is made of")

@@ -1,11 +1,15 @@
-"""Many files -> one tensor: parallel, bounded, cancellable, with progress; nothing invented, nothing dropped unasked."""
+"""Many files -> one tensor: parallel, bounded, cancellable, with progress; nothing invented, nothing dropped unasked.
+
+Which library decodes which kind of file, and why, is one table, at `decode.decode`.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Sequence as Many
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
@@ -218,8 +222,8 @@ def load(
     Who watches is told which frames of `sequence`, one in `step`, are loaded so far.
 
     Sizes are compared, and memory is asked for, before the first decode. Raises FrameSizeError, BatchTooLargeError,
-    FrameReadError (a broken file), PathError (a file that is a link to somewhere else); on Cancel ComfyUI's exception
-    passes through.
+    FrameReadError (a broken file), FileNotFoundError and other OSErrors of the system, naming the frame, PathError (a
+    file that is a link to somewhere else); on Cancel ComfyUI's exception passes through.
     """
     files = selection.files
     any_root = allowed_roots()["output"]
@@ -246,8 +250,7 @@ def load(
             done = [(sequence, numbers[position]) for position in loaded]
             host.notify(report.PROGRESS_EVENT, report.progress(done, numbers, step=step))
 
-    with decode.strict():
-        each(load_one, numbers, tell)
+    each(load_one, numbers, tell)
     for source, (first, *repeats) in places.items():
         if source is None:
             images[[first, *repeats]] = 0
@@ -281,11 +284,8 @@ def _common_size(files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch) ->
     """(width, height) of the first frame. FrameSizeError if another differs and is not to be resized."""
     first: tuple[int, tuple[int, int]] | None = None
     for number, path in files.items():
-        try:
-            with open(path, "rb") as file:
-                size = decode.size(file)
-        except (decode.BrokenImageError, IsADirectoryError) as error:
-            raise FrameReadError(number, path, str(error)) from error
+        with _named_in_errors(number, path), open(path, "rb") as file:
+            size = decode.size(file)
         if first is None:
             first = number, size
         elif size != first[1] and on_size_mismatch is OnSizeMismatch.ERROR:
@@ -296,13 +296,22 @@ def _common_size(files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch) ->
     return first[1]
 
 
+@contextmanager
+def _named_in_errors(number: int, path: Path) -> Iterator[None]:
+    """FrameReadError for what is not a whole image; errors of the system stay what they are, and name the frame."""
+    try:
+        yield
+    except (decode.BrokenImageError, IsADirectoryError) as error:
+        raise FrameReadError(number, path, str(error)) from error
+    except OSError as error:
+        raise OSError(error.errno, f"frame {number} cannot be read ({error.strerror or error})", str(path)) from error
+
+
 def _load_into(
     number: int, path: Path, image: torch.Tensor, mask: torch.Tensor, on_size_mismatch: OnSizeMismatch
 ) -> None:
-    try:
+    with _named_in_errors(number, path):
         pixels = decode.decode(path.read_bytes())
-    except (decode.BrokenImageError, IsADirectoryError) as error:
-        raise FrameReadError(number, path, str(error)) from error
     if pixels.shape[:2] == tuple(image.shape[:2]):
         dequantise(pixels, image, mask)
     elif on_size_mismatch is OnSizeMismatch.RESIZE:

@@ -1,8 +1,8 @@
 """TIFF files of 16 bits and of floating point -> pixels. Those of 8 bits and less are Pillow's.
 
 Pillow 13 keeps 8 bits of 16-bit colour and has no grey with alpha and no floating-point colour; FFmpeg shows broken tiles
-as black. So libtiff, which Pillow brings, is shown the same strips or tiles as a grey picture of bytes, unpacks them
-exactly and notices what is missing; what the bytes mean is said here. Section numbers: TIFF 6.0, Adobe, 1992.
+as black. So libtiff, which Pillow brings, is shown the same strips or tiles as a picture of bytes, unpacks them exactly and
+notices what is missing; what the bytes mean is said here. Section numbers: TIFF 6.0, Adobe, 1992.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # section 2; + is BigTIFF
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR = 273, 274, 277, 278, 279, 284
 _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _EXTRA, _FORMAT = 317, 322, 323, 324, 325, 338, 339
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2  # section 8
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _CMYK = 0, 1, 2, 5  # sections 8 and 16
 _COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3}
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # section 18
 _UNSIGNED, _FLOAT = 1, 3  # section 19
 _DTYPES = {(16, _UNSIGNED): "u2", (16, _FLOAT): "f2", (32, _FLOAT): "f4", (64, _FLOAT): "f8"}
 _LOSSLESS = {1: "none", 5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits", 34925: "LZMA", 50000: "ZSTD"}
 _UNPREDICTED = (1, 32773)  # libtiff undoes predictors of the others only
+_READ = frozenset({_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _STRIPS, _ORIENTATION, _SAMPLES})
+_READ |= {_STRIP_ROWS, _STRIP_BYTES, _PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _EXTRA}
+_READ |= {_FORMAT}
+_MOST_BYTES = 2**30  # of a picture, all its channels included; 8K in four floats has half of it
 _INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # BYTE, SHORT, LONG and BigTIFF's LONG8
 _NO_PREDICTOR, _DIFFERENCES, _FLOAT_DIFFERENCES = 1, 2, 3  # section 14 and Adobe's TIFF technical note 3
 
@@ -45,10 +49,14 @@ class Directory:
         order, big = ">" if self.big_endian else "<", b"+" in head[2:4]
         number, entry = ("Q", "HHQ8s") if big else ("I", "HHI4s")
 
-        def read(form: str, at: int) -> tuple[Any, ...]:
+        def require(form: str, at: int) -> int:
             size = struct.calcsize(order + form)
             if at + size > length:
                 raise ValueError("it ends inside its directory of tags")
+            return size
+
+        def read(form: str, at: int) -> tuple[Any, ...]:
+            size = require(form, at)
             file.seek(at)
             return struct.unpack(order + form, file.read(size))
 
@@ -63,7 +71,10 @@ class Directory:
                 form = f"{many}{_INTEGERS[kind]}"
                 inline = struct.calcsize(order + form) <= len(value)
                 at = start + (index + 1) * size - len(value) if inline else struct.unpack(order + number, value)[0]
-                self._tags[tag] = read(form, at)
+                require(form, at)
+                # 65 000 other tags may each have the whole file for their values: 0.2 MB of it would take 6 GB.
+                if tag in _READ:
+                    self._tags[tag] = read(form, at)
 
     def all(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
         return self._tags.get(tag, default)
@@ -144,26 +155,33 @@ def _unpacked(data: bytes, directory: Directory, dtype: np.dtype[Any], channels:
     tiled = bool(directory.all(_TILES))
     across = directory.one(_TILE_WIDTH) if tiled else width
     padded = -(-width // max(1, across)) * across  # rows of whole tiles: the float predictor spreads a value over them
+    down = directory.one(_TILE_HEIGHT) if tiled else 1
+    needed = padded * -(-height // max(1, down)) * down * directory.one(_SAMPLES, 1) * dtype.itemsize
+    if needed > _MOST_BYTES:
+        raise ValueError(f"its {width} x {height} pixels are {needed:,} bytes")
     compression, predictor = directory.one(_COMPRESSION, 1), directory.one(_PREDICTOR, _NO_PREDICTOR)
     if compression not in _LOSSLESS or predictor not in (_NO_PREDICTOR, _DIFFERENCES, _FLOAT_DIFFERENCES):
         raise ValueError(f"its compression {compression} with predictor {predictor} is not read")
+    # Four bytes a pixel where they fit, which Pillow calls CMYK: of one byte a pixel, 4K in floating point is a bomb to it.
+    fill_order = directory.one(_FILL_ORDER, 1)
+    wide = 4 if across * pixel % 4 == 0 and fill_order == 1 else 1
     tags: dict[int, tuple[int, ...]] = {
-        _WIDTH: (padded * pixel,),
+        _WIDTH: (padded * pixel // wide,),
         _HEIGHT: (height,),
-        _BITS: (8,),
+        _BITS: (8,) * wide,
         _COMPRESSION: (compression,),
-        _PHOTOMETRIC: (_BLACK_IS_ZERO,),
-        _FILL_ORDER: (directory.one(_FILL_ORDER, 1),),
-        _SAMPLES: (1,),
+        _PHOTOMETRIC: (_BLACK_IS_ZERO if wide == 1 else _CMYK,),
+        _FILL_ORDER: (fill_order,),
+        _SAMPLES: (wide,),
     }
     if tiled:
-        tags |= {_TILE_WIDTH: (across * pixel,), _TILE_HEIGHT: (directory.one(_TILE_HEIGHT),)}
+        tags |= {_TILE_WIDTH: (across * pixel // wide,), _TILE_HEIGHT: (directory.one(_TILE_HEIGHT),)}
         tags |= {_TILES: directory.all(_TILES)[plane], _TILE_BYTES: directory.all(_TILE_BYTES)[plane]}
     else:
         tags |= {_STRIP_ROWS: (min(directory.one(_STRIP_ROWS, height), height),)}
         tags |= {_STRIPS: directory.all(_STRIPS)[plane], _STRIP_BYTES: directory.all(_STRIP_BYTES)[plane]}
     with Image.open(io.BytesIO(_with_directory(data, tags, directory.big_endian))) as image:
-        stored = np.asarray(image)
+        stored = np.asarray(image).reshape(height, -1)
     if predictor == _NO_PREDICTOR or compression in _UNPREDICTED:
         return stored.view(dtype).reshape(height, padded, channels)[:, :width]
     parts = [

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -360,7 +361,7 @@ def load_truncated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 class TestABrokenFile:
     @pytest.mark.parametrize("name", BROKEN_PNGS)
     def test_png_is_an_error(self, name: str) -> None:
-        with decode.strict(), pytest.raises(BrokenImageError, match=r"\w"):
+        with pytest.raises(BrokenImageError, match=r"\w"):
             decode.decode(broken_png(name))
 
     @pytest.mark.parametrize("kind", OTHERS)
@@ -368,7 +369,7 @@ class TestABrokenFile:
     def test_cut_short_is_an_error(self, kind: str, part: float) -> None:
         data = file_of(picture(height=64, width=64), kind, **OTHERS[kind])
 
-        with decode.strict(), pytest.raises(BrokenImageError, match=r"\w"):
+        with pytest.raises(BrokenImageError, match=r"\w"):
             decode.decode(data[: int(len(data) * part)])
 
     @pytest.mark.parametrize("mode", ["P", "1"])
@@ -378,7 +379,7 @@ class TestABrokenFile:
         (length,) = struct.unpack_from(">I", data, idat - 4)
         half = data[: idat - 4] + chunk(b"IDAT", data[idat + 4 : idat + 4 + length // 2]) + chunk(b"IEND", b"")
 
-        with decode.strict(), pytest.raises(BrokenImageError):
+        with pytest.raises(BrokenImageError):
             decode.decode(half)
 
     @pytest.mark.parametrize(
@@ -387,27 +388,67 @@ class TestABrokenFile:
         ids=["empty", "text", "zeros", "a PNG signature", "a JPEG signature", "a TIFF signature"],
     )
     def test_that_is_no_image_is_an_error(self, data: bytes) -> None:
-        with decode.strict(), pytest.raises(BrokenImageError):
+        with pytest.raises(BrokenImageError):
             decode.decode(data)
 
 
 @pytest.mark.parametrize("before", [False, True])
-class TestStrict:
-    def test_is_strict_inside_and_leaves_the_switch_as_it_was(
-        self, monkeypatch: pytest.MonkeyPatch, before: bool
-    ) -> None:
+class TestTheSwitchOfPillow:
+    """ImageFile.LOAD_TRUNCATED_IMAGES is global: what other packs set it to, they find again."""
+
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+    def test_is_left_as_it_was(self, monkeypatch: pytest.MonkeyPatch, before: bool, kind: str) -> None:
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", before)
 
-        with decode.strict():
-            assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+        decode.decode(file_of(picture(), kind))
         assert ImageFile.LOAD_TRUNCATED_IMAGES is before
 
-    def test_leaves_the_switch_as_it_was_after_an_error(self, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
+    def test_is_left_as_it_was_by_a_broken_file(self, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", before)
 
-        with pytest.raises(BrokenImageError), decode.strict():
-            raise BrokenImageError
+        with pytest.raises(BrokenImageError):
+            decode.decode(file_of(picture(), "JPEG")[:200])
         assert ImageFile.LOAD_TRUNCATED_IMAGES is before
+
+    def test_is_left_as_it_was_by_threads(self, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
+        """Each alone would throw it back while the others still decode: then half a picture is black, not an error."""
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", before)
+        whole = file_of(picture(height=256, width=256), "JPEG")
+        half = whole[: len(whole) // 2]
+
+        def broken(number: int) -> bool:
+            try:
+                decode.decode(half if number % 2 else whole)
+            except BrokenImageError:
+                return True
+            return False
+
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(broken, range(200))) == [False, True] * 100
+        assert ImageFile.LOAD_TRUNCATED_IMAGES is before
+
+
+def exif_of(kind: int, count: int, value: bytes) -> bytes:
+    """EXIF data with nothing but an orientation, of any TIFF type (TIFF 6.0, section 2)."""
+    return b"Exif\0\0MM\0*" + struct.pack(">IHHHI4sI", 8, 1, 0x0112, kind, count, value, 0)
+
+
+class TestAnOrientationThatIsNone:
+    @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+    @pytest.mark.parametrize(
+        "said",
+        [
+            pytest.param((2, 3, b"6a\0\0"), id="text"),
+            pytest.param((1, 4, b"abcd"), id="bytes"),
+            pytest.param((7, 4, b"abcd"), id="of no type"),
+            pytest.param((3, 1, b"\0\x63\0\0"), id="99"),
+        ],
+    )
+    def test_leaves_the_picture_upright(self, kind: str, said: tuple[int, int, bytes]) -> None:
+        data = file_of(picture(), kind, exif=exif_of(*said))
+
+        assert decode.size(io.BytesIO(data)) == (WIDTH, HEIGHT)
+        assert decode.decode(data).shape == (HEIGHT, WIDTH, 3)
 
 
 def test_a_file_that_inflates_without_end_is_not_inflated_beyond_its_picture() -> None:

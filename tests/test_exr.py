@@ -354,6 +354,38 @@ class TestIsWhole:
     def test_is_no_to_what_is_no_exr_file(self, data: bytes) -> None:
         assert not exr.is_whole(io.BytesIO(data))
 
+    @pytest.mark.parametrize(
+        "data",
+        [
+            pytest.param(written(planes_of("RGB"), DWAA), id="DWA"),
+            pytest.param(written(planes_of("RGB"), flags=0x1000), id="several parts"),
+            pytest.param(written(planes_of("RGB"), flags=0x800), id="deep"),
+        ],
+    )
+    def test_is_yes_to_files_of_other_programs_that_are_not_read_here(self, data: bytes) -> None:
+        """Otherwise "skip" would write over them, and the resume counter would begin again."""
+        assert exr.is_whole(io.BytesIO(data))
+        assert not exr.is_whole(io.BytesIO(data[:100]))
+
+    def test_is_no_to_an_empty_window(self) -> None:
+        assert not exr.is_whole(io.BytesIO(written(planes_of("RGB"), data=(0, 0, -1, -1))))
+
+
+class TestSize:
+    def test_of_a_file_that_is_not_read_is_an_error(self) -> None:
+        """Before the first frame of a batch is decoded, not in the middle."""
+        with pytest.raises(BrokenImageError, match="DWAA"):
+            decode.size(io.BytesIO(written(planes_of("RGB"), DWAA)))
+
+    @pytest.mark.parametrize("window", ["data", "display"])
+    def test_counts_both_windows_against_a_limit(self, window: str) -> None:
+        windows = {"data": (0, 0, 12, 19), "display": (0, 0, 12, 19)} | {window: (0, 0, 99, 99)}
+        data = written(planes_of("RGB"), **windows)
+
+        assert decode.size(io.BytesIO(data), 10_000)
+        with pytest.raises(BrokenImageError, match="100 x 100 pixels"):
+            decode.size(io.BytesIO(data), 9_999)
+
 
 def test_pillow_does_not_read_exr_by_now() -> None:
     with pytest.raises(OSError):

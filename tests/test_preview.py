@@ -296,6 +296,15 @@ class TestRefusals:
         for name in ("pipe.png", "folder.png"):
             self.assert_refused(ask(type="output", filename=name, **size), 404, f"{name} is not on disk")
 
+    def test_a_path_longer_than_the_system_takes(self, frame: Path) -> None:
+        long = "/".join(["é" * 100] * 39)
+        self.assert_refused(ask(type="output", subfolder=long, filename=frame.name), 404, "cannot be read")
+
+    @needs_links
+    def test_a_link_that_leads_to_itself(self, output: Path) -> None:
+        (output / "round.png").symlink_to(output / "round.png")
+        self.assert_refused(ask(type="output", filename="round.png"), 404, "cannot be read")
+
     @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
     def test_a_file_that_comfyui_may_not_read(self, frame: Path) -> None:
         frame.chmod(0)

@@ -37,18 +37,6 @@ RUN = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright for Python")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("needs Chromium")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-proxy-server"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
 def editor(comfyui: Any, browser: Any) -> Iterator[Any]:
     """A page with the editor of a ComfyUI whose frontend offers replacements."""
