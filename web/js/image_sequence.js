@@ -162,7 +162,7 @@ class NodePlayer {
       first: Math.min(before.first, frame),
       last: Math.max(before.last, frame),
       step,
-      missing: before.missing.filter((number) => number !== frame),
+      missing: [...new Set([...before.missing, ...record.missing])].filter((number) => number !== frame),
       v: isNew ? before.v : record.v,
     };
   }
@@ -226,7 +226,7 @@ function keyOf({ pattern, subfolder, type, folder }) {
 }
 
 /** What Python's `pattern.format(frame)` is, for the patterns that reports have. */
-export function frameName(pattern, frame) {
+function frameName(pattern, frame) {
   return pattern.replace(/\{\{|\}\}|\{\d*(?::0(\d+)d)?\}/g, (field, width) =>
     field === "{{" || field === "}}" ? field[0] : String(frame).padStart(Number(width ?? 0), "0"),
   );
@@ -365,16 +365,16 @@ app.registerExtension({
       for (const [, player] of allPlayers()) player.remember();
     });
 
+    // No event tells of a refused prompt, and the store that app.lastNodeErrors reads cannot be watched from outside in
+    // all of 1.27, 1.42 and 1.58. So we listen to the answer; the caller gets it as it is.
     const { queuePrompt } = api;
-    api.queuePrompt = async function (...args) {
-      try {
-        const answer = await queuePrompt.apply(this, args);
-        showRefusals(answer?.node_errors);
-        return answer;
-      } catch (error) {
-        showRefusals(error.response?.node_errors);
-        throw error;
-      }
+    api.queuePrompt = function (...args) {
+      const answer = queuePrompt.apply(this, args);
+      answer.then(
+        ({ node_errors }) => showRefusals(node_errors),
+        ({ response }) => showRefusals(response?.node_errors),
+      );
+      return answer;
     };
   },
 
