@@ -32,6 +32,7 @@ def server(start, request) -> Iterator[Any]:
 @pytest.fixture(params=["canvas", "vue"])
 def editor(server, browser, request) -> Iterator[Editor]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_init_script(SAY_WHERE_FROM)
     page = context.new_page()
     page.set_default_timeout(20_000)
     editor = Editor(page, server.url)
@@ -46,6 +47,12 @@ def editor(server, browser, request) -> Iterator[Editor]:
     complaints = [text for text in editor.complaints if ours.search(text) and "PromptExecutionError" not in text]
     assert complaints == []
 
+
+# So that what the frontend says about our calls names our files.
+SAY_WHERE_FROM = """for (const kind of ["warn", "error"]) {
+    const say = console[kind];
+    console[kind] = (...args) => say(...args, new Error().stack);
+}"""
 
 # ComfyUI runs nothing that it has run.
 RUNS = itertools.count()
@@ -352,6 +359,18 @@ def test_by_tab_and_seen_where_the_focus_is(editor):
         "Looping; press for back and forth",
         "Frames per second",
     ]
+
+
+def test_its_controls_speak_the_users_language(editor):
+    try:
+        editor.set("Comfy.Locale", "de")
+        editor.make(*batch("language"))
+        editor.run()
+        editor.sees(1001)
+        editor.player().get_by_role("button", name="Abspielen (Leertaste)").wait_for()
+        editor.player().get_by_role("button", name="Workflow dieses Frames öffnen").wait_for(state="attached")
+    finally:
+        editor.set("Comfy.Locale", "en")
 
 
 def test_in_a_subgraph(editor):
