@@ -1,13 +1,15 @@
 """What the nodes say, in other languages: `python dev.py locales`.
 
-English stands in the nodes. dev/translations/<language>.json translates it, text for text, whatever says it; both together
-give locales/<language>/nodeDefs.json, keyed as ComfyUI's frontend looks texts up (docs.comfy.org, custom-nodes/i18n).
+English stands in the nodes and in the player. dev/translations/<language>.json translates it, text for text, whatever says
+it; both together give locales/<language>/nodeDefs.json, keyed as ComfyUI's frontend looks texts up (docs.comfy.org,
+custom-nodes/i18n), and main.json, where web/js/locale.js finds the player's.
 So a text that changes has no translation until somebody looks at it: the test says which.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -44,6 +46,13 @@ def english(pack: ModuleType) -> Texts:
     }
 
 
+def player() -> Texts:
+    """The controls of the player, as web/js has them: {key: text}."""
+    spoken = re.compile(r"(?:\bt|ranslate)\(\"([^\"]+)\"\)")
+    scripts = sorted((PACK / "web" / "js").glob("*.js"))
+    return {key(text): text for script in scripts for text in spoken.findall(script.read_text(encoding="utf-8"))}
+
+
 def key(name: str) -> str:
     """The frontend's normalizeI18nKey."""
     return name.replace(".", "_")
@@ -61,8 +70,8 @@ def texts(definitions: Texts) -> Iterator[str]:
 def files(pack: ModuleType, language: str) -> dict[str, Texts]:
     """{file name: content} of locales/<language>. What has no translation is left out: it is shown in English."""
     words = load_words(language).get if language != "en" else _unless_syntax
-    nodes, main = _translated(english(pack), words), _translated({"nodeCategories": {CATEGORY: CATEGORY}}, words)
-    return {"main.json": main, "nodeDefs.json": nodes}
+    main = {"nodeCategories": {CATEGORY: CATEGORY}, "imageSequencePlayer": player()}
+    return {"main.json": _translated(main, words), "nodeDefs.json": _translated(english(pack), words)}
 
 
 def languages() -> list[str]:
@@ -78,7 +87,7 @@ def load_words(language: str) -> dict[str, str]:
 def main() -> int:
     """Bring both folders up to date. 1, after naming the texts, if translations are to be written."""
     pack = load_pack(PACK)
-    spoken = list(dict.fromkeys([CATEGORY, *texts(english(pack))]))
+    spoken = list(dict.fromkeys([CATEGORY, *texts(english(pack)), *texts(player())]))
     missing = 0
     for language in languages():
         if language != "en":

@@ -49,7 +49,16 @@ def test_the_files_are_up_to_date(pack: ModuleType, language: str) -> None:
 def test_every_text_is_translated(pack: ModuleType, language: str) -> None:
     words = locales.load_words(language)
 
-    assert [text for text in (locales.CATEGORY, *locales.texts(locales.english(pack))) if not words.get(text)] == []
+    spoken = (locales.CATEGORY, *locales.texts(locales.english(pack)), *locales.texts(locales.player()))
+    assert [text for text in spoken if not words.get(text)] == []
+
+
+@every_language
+def test_the_player_says_what_is_plain_text_in_html(language: str) -> None:
+    said = published(language)["main.json"]["imageSequencePlayer"]
+
+    assert {"Play (space)", "Path copied_", "Open the workflow of this frame"} <= set(said)
+    assert set("".join(said.values())).isdisjoint('<>&"')
 
 
 @every_language

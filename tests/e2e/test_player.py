@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from .editor import Editor
 
@@ -31,6 +32,7 @@ def server(start, request) -> Iterator[Any]:
 @pytest.fixture(params=["canvas", "vue"])
 def editor(server, browser, request) -> Iterator[Editor]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_init_script(SAY_WHERE_FROM)
     page = context.new_page()
     page.set_default_timeout(20_000)
     editor = Editor(page, server.url)
@@ -45,6 +47,12 @@ def editor(server, browser, request) -> Iterator[Editor]:
     complaints = [text for text in editor.complaints if ours.search(text) and "PromptExecutionError" not in text]
     assert complaints == []
 
+
+# So that what the frontend says about our calls names our files.
+SAY_WHERE_FROM = """for (const kind of ["warn", "error"]) {
+    const say = console[kind];
+    console[kind] = (...args) => say(...args, new Error().stack);
+}"""
 
 # ComfyUI runs nothing that it has run.
 RUNS = itertools.count()
@@ -181,6 +189,188 @@ def test_a_frame_opens_its_workflow(editor):
     editor.player().get_by_role("button", name="Open the workflow").click()
     editor.page.wait_for_function("tabs => app.extensionManager.workflow.openWorkflows.length > tabs", arg=tabs)
     editor.page.wait_for_function("app.graph.nodes.length === 2")
+
+
+def test_frames_counted_one_a_run(editor):
+    """A batch a run: folders to choose from, the finished animation, and no frame after the last."""
+    nodes = [
+        {"type": "ProbeCostly", "values": {"count": 2}, "pos": [20, 460]},
+        {
+            "type": "ImageSequenceFrameCounter",
+            "values": {"total_frames": 3, "frames_per_second": 12},
+            "pos": [20, 120],
+        },
+        {
+            "type": "ImageSequenceSaveCounted",
+            "values": {"directory_path": f"counted_{next(RUNS)}", "digits": 4},
+            "pos": [340, 120],
+            "size": [300, 640],
+        },
+        {"type": "ImageSequenceFromAnimation", "values": {}, "pos": [680, 120]},
+        {"type": "PreviewImage", "values": {}, "pos": [1000, 120]},
+    ]
+    editor.make(nodes, [(0, 0, 2, "image"), (1, 0, 2, "frame_counter"), (2, 0, 3, "sequence"), (3, 0, 4, "images")])
+    editor.count_up()
+    editor.run(2)
+    editor.sees(1)
+    assert editor.page.locator(".seqplayer:visible").count() == 1
+    editor.run()
+    saver, animation = editor.player(0), editor.player(1)
+    editor.sees(2)
+    editor.sees(0, index=1)
+    assert saver.get_by_label("Frames per second").last.input_value() == "12"
+    saver.locator(".seqplayer-message", has_text="All frames are there: 3.").wait_for()
+    assert animation.get_by_role("slider").get_attribute("max") == "2"
+    assert saver.get_by_label("Sequence", exact=True).locator("option").count() == 2
+    saver.get_by_label("Sequence", exact=True).select_option(index=1)
+    editor.sees(2)
+    batches = {url.partition("subfolder=")[2].partition("&")[0].rpartition("%2F")[2] for url, _ in editor.requests}
+    assert {"batch_0000", "batch_0001"} <= batches
+    editor.run()
+    saver.locator(".seqplayer-message", has_text="Stopped: frame 3 is past the end of 3 frames").wait_for()
+    editor.sees(2)
+
+
+def test_frames_loaded_one_a_run(editor, server):
+    """Those that are missing are marked, and the one that is held is shown under its own number."""
+    folder = server.base / "input" / f"one_by_one_{next(RUNS)}"
+    folder.mkdir()
+    for frame in (4, 5, 7):
+        Image.new("RGB", (64, 48), (frame * 20, 0, 0)).save(folder / f"f_{frame:03d}.png")
+    values = {
+        "directory_path": folder.name,
+        "pattern": "f_###.png",
+        "frame_number": 4,
+        "on_missing": "hold previous",
+        "folder": "input",
+    }
+    loader = {"type": "ImageSequenceLoadFrame", "values": values, "pos": [60, 120], "size": [300, 560]}
+    editor.make([loader, {"type": "PreviewImage", "values": {}, "pos": [420, 120]}], [(0, 0, 1, "images")])
+    editor.count_up()
+    for frame in (4, 5, 5, 7):
+        editor.run()
+        editor.sees(frame)
+    editor.player().get_by_role("slider").fill("6")
+    editor.player().locator(".seqplayer-note", has_text="Frame 6 is not on disk.").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "filetype"),
+    [
+        ("f_####.png", "png 16-bit with embedded workflow"),
+        ("f_####.webp", "webp lossless with embedded workflow"),
+        ("f_####.jpg", "jpg"),
+        ("f_####.exr", "exr"),
+        ("take_####/beauty.png", "png"),
+    ],
+)
+def test_every_kind_of_file_plays_and_is_seen_at_full_size(editor, pattern, filetype):
+    nodes, links = batch("kinds", 3, 300)
+    nodes[1]["values"] |= {"path_pattern": f"kinds_{next(RUNS)}/{pattern}", "filetype": filetype}
+    editor.make(nodes, links)
+    editor.run()
+    editor.sees(1001)
+    editor.player().get_by_role("slider").fill("1003")
+    editor.sees(1003)
+    name = pattern.replace("####", "1003")
+    assert editor.player().locator(".seqplayer-name").text_content() == name
+    editor.player().get_by_role("button", name="Show at 100 %").press("Enter")
+    editor.player().locator(".seqplayer-zoomed canvas").wait_for()
+    canvas = editor.player().locator(".seqplayer-view canvas")
+    assert canvas.evaluate("canvas => [canvas.width, canvas.height]") == [300, 300]
+    link = editor.player().get_by_role("link").get_attribute("href")
+    assert ("/view?" in link) == (not pattern.endswith(".exr"))
+    assert editor.page.evaluate("async (url) => (await fetch(url)).status", link) == 200
+
+
+def test_frames_in_a_folder_of_the_operators(editor, server, tmp_path):
+    roots = server.base / "user" / "__system" / "image_sequence_roots.txt"
+    roots.parent.mkdir(exist_ok=True)
+    roots.write_text(f"rw {tmp_path}\n")
+    nodes, links = batch("roots", 3)
+    nodes[1]["values"]["path_pattern"] = f"{tmp_path}/f_####.png"
+    _, saver = editor.make(nodes, links)
+    editor.run()
+    editor.sees(1001)
+    assert editor.page.evaluate("id => app.nodeOutputs[id].images", saver) == []
+    editor.player().get_by_role("slider").fill("1003")
+    editor.sees(1003)
+    assert editor.player().locator(".seqplayer-name").get_attribute("title") == f"{tmp_path}/f_1003.png"
+    link = editor.player().get_by_role("link").get_attribute("href")
+    assert "/image_sequence/preview?" in link
+    size = "async (url) => (await (await fetch(url)).arrayBuffer()).byteLength"
+    assert editor.page.evaluate(size, link) == (tmp_path / "f_1003.png").stat().st_size
+
+
+def test_a_job_loaded_from_the_history(editor):
+    editor.make(*batch("history"))
+    editor.run()
+    editor.sees(1001)
+    # Another browser tab: nothing is kept in it but what the server says.
+    editor.page.evaluate("sessionStorage.clear()")
+    editor.page.evaluate("app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
+    editor.page.wait_for_function("app.graph.nodes.length === 0")
+    editor.page.evaluate("sessionStorage.clear()")
+    editor.page.evaluate("""async () => {
+        const queue = document.getElementById("vue-app").__vue_app__.config.globalProperties.$pinia._s.get("queue");
+        await queue.update();
+        await queue.historyTasks[0].loadWorkflow(app);
+    }""")
+    editor.page.wait_for_function("app.graph.nodes.length === 2")
+    editor.sees(1001)
+    editor.player().get_by_role("slider").fill("1024")
+    editor.sees(1024)
+
+
+def test_what_a_cancelled_run_has_done(editor):
+    nodes, links = batch("cancel", 60, 512)
+    # Slow to write, so that there is a run to cancel when the first of it is told.
+    nodes[1]["values"]["path_pattern"] = f"cancel_{next(RUNS)}/f_####.webp"
+    nodes[1]["values"]["filetype"] = "webp lossless with embedded workflow"
+    editor.make(nodes, links)
+    editor.page.evaluate(
+        "app.api.addEventListener('image_sequence.progress', () => app.api.interrupt(null), { once: true })"
+    )
+    editor.run()
+    message = editor.player().locator(".seqplayer-message", has_text="Stopped: frame ")
+    message.wait_for()
+    assert re.fullmatch(r"Stopped: frame 10\d\d \(1001-1060\), \d+ of 60", message.text_content())
+    editor.player().locator(".seqplayer-view[aria-busy=false] canvas[style*=aspect]").wait_for()
+    assert editor.player().locator(".seqplayer-number").text_content() in message.text_content()
+
+
+def test_by_tab_and_seen_where_the_focus_is(editor):
+    editor.make(*batch("focus"))
+    editor.run()
+    editor.sees(1001)
+    editor.player().locator(".seqplayer-view").focus()
+    names = []
+    for _ in range(8):
+        editor.page.keyboard.press("Tab")
+        names.append(editor.page.evaluate("document.activeElement.ariaLabel"))
+        assert editor.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert names == [
+        "Show at 100 %",
+        "Open this frame in a new tab",
+        "Copy the path of this frame",
+        "Open the workflow of this frame",
+        "Play (space)",
+        "Frame",
+        "Looping; press for back and forth",
+        "Frames per second",
+    ]
+
+
+def test_its_controls_speak_the_users_language(editor):
+    try:
+        editor.set("Comfy.Locale", "de")
+        editor.make(*batch("language"))
+        editor.run()
+        editor.sees(1001)
+        editor.player().get_by_role("button", name="Abspielen (Leertaste)").wait_for()
+        editor.player().get_by_role("button", name="Workflow dieses Frames öffnen").wait_for(state="attached")
+    finally:
+        editor.set("Comfy.Locale", "en")
 
 
 def test_in_a_subgraph(editor):

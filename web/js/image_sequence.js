@@ -5,6 +5,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { loadLocales, translate } from "./locale.js";
 import { SequencePlayer } from "./sequence_player.js";
 
 // One frame a run: what they report is added to the frames of the runs before.
@@ -19,11 +20,7 @@ const SHOWN_BY_BROWSERS = /\.(png|jpe?g|webp|avif|gif|bmp)$/i;
 // As the frontend reads them: PNG text, and ComfyUI's way of putting text into EXIF.
 const EMBEDDED_WORKFLOW = /[ti](?:EXt|TXt)(?:workflow|prompt)\0|\b(?:workflow|prompt):\s*\{/i;
 
-const OPEN_WORKFLOW = {
-  label: "Open the workflow of this frame",
-  icon: '<path d="M2 3h5v4H2zM9 9h5v4H9zM4.5 7v4H9"/>',
-  run: openWorkflow,
-};
+const WORKFLOW_ICON = '<path d="M2 3h5v4H2zM9 9h5v4H9zM4.5 7v4H9"/>';
 
 const players = new WeakMap(); // node -> NodePlayer
 let run = ""; // what tells this run's files from those of the same name before, in URLs
@@ -43,7 +40,11 @@ class NodePlayer {
   constructor(node, adds) {
     this.#node = node;
     this.#adds = adds;
-    this.#player = new SequencePlayer({ actions: [OPEN_WORKFLOW], onLayout: () => this.#makeRoom() });
+    this.#player = new SequencePlayer({
+      actions: [{ label: translate("Open the workflow of this frame"), icon: WORKFLOW_ICON, run: openWorkflow }],
+      translate,
+      onLayout: () => this.#makeRoom(),
+    });
     const { element } = this.#player;
     this.#widget = node.addDOMWidget("sequence_player", "sequence_player", element, {
       serialize: false, // not into the prompt
@@ -162,7 +163,7 @@ class NodePlayer {
       first: Math.min(before.first, frame),
       last: Math.max(before.last, frame),
       step,
-      missing: before.missing.filter((number) => number !== frame),
+      missing: [...new Set([...before.missing, ...record.missing])].filter((number) => number !== frame),
       v: isNew ? before.v : record.v,
     };
   }
@@ -226,7 +227,7 @@ function keyOf({ pattern, subfolder, type, folder }) {
 }
 
 /** What Python's `pattern.format(frame)` is, for the patterns that reports have. */
-export function frameName(pattern, frame) {
+function frameName(pattern, frame) {
   return pattern.replace(/\{\{|\}\}|\{\d*(?::0(\d+)d)?\}/g, (field, width) =>
     field === "{{" || field === "}}" ? field[0] : String(frame).padStart(Number(width ?? 0), "0"),
   );
@@ -254,7 +255,7 @@ async function openWorkflow(sequence, frame) {
   const text = new TextDecoder("latin1").decode(await blob.arrayBuffer());
   if (!EMBEDDED_WORKFLOW.test(text)) throw new Error(`${name} carries no workflow.`);
   await app.handleFile(new File([blob], splitPath(name)[1], { type: blob.type }));
-  return "Workflow opened.";
+  return translate("Workflow opened.");
 }
 
 // --- nodes and graphs -------------------------------------------------------------------------------------------------
@@ -332,7 +333,9 @@ function chain(object, name, after) {
 }
 
 app.registerExtension({
-  name: "image_sequence.player",
+  name: "ImageSequence.Player",
+
+  init: loadLocales,
 
   beforeRegisterNodeDef(nodeType, { name }) {
     const adds = ONE_FRAME_A_RUN.includes(name);
@@ -365,16 +368,16 @@ app.registerExtension({
       for (const [, player] of allPlayers()) player.remember();
     });
 
+    // No event tells of a refused prompt, and the store that app.lastNodeErrors reads cannot be watched from outside in
+    // all of 1.27, 1.42 and 1.58. So we listen to the answer; the caller gets it as it is.
     const { queuePrompt } = api;
-    api.queuePrompt = async function (...args) {
-      try {
-        const answer = await queuePrompt.apply(this, args);
-        showRefusals(answer?.node_errors);
-        return answer;
-      } catch (error) {
-        showRefusals(error.response?.node_errors);
-        throw error;
-      }
+    api.queuePrompt = function (...args) {
+      const answer = queuePrompt.apply(this, args);
+      answer.then(
+        ({ node_errors }) => showRefusals(node_errors),
+        ({ response }) => showRefusals(response?.node_errors),
+      );
+      return answer;
     };
   },
 

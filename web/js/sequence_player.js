@@ -50,30 +50,31 @@ const ICONS = {
   copy: '<path d="M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z"/>',
 };
 
-const MARKUP = `
+/** `t` says an English text in the language of the user. */
+const markup = (t) => `
   <div class="seqplayer-stage">
-    <div class="seqplayer-view" tabindex="0" role="img" title="Drag to scrub, double-click for 100 %">
+    <div class="seqplayer-view" tabindex="0" role="img" title="${t("Drag to scrub, double-click for 100 %")}">
       <canvas></canvas>
       <div class="seqplayer-note" hidden></div>
     </div>
-    <select class="seqplayer-choice" aria-label="Sequence" hidden></select>
+    <select class="seqplayer-choice" aria-label="${t("Sequence")}" hidden></select>
     <div class="seqplayer-tools">
       <button type="button" data-do="zoom"></button>
-      <a data-do="open" target="_blank" rel="noopener" title="Open this frame in a new tab"
-        aria-label="Open this frame in a new tab">${svg(ICONS.open)}</a>
-      <button type="button" data-do="copy" title="Copy the path of this frame"
-        aria-label="Copy the path of this frame">${svg(ICONS.copy)}</button>
+      <a data-do="open" target="_blank" rel="noopener" title="${t("Open this frame in a new tab")}"
+        aria-label="${t("Open this frame in a new tab")}">${svg(ICONS.open)}</a>
+      <button type="button" data-do="copy" title="${t("Copy the path of this frame")}"
+        aria-label="${t("Copy the path of this frame")}">${svg(ICONS.copy)}</button>
     </div>
   </div>
   <div class="seqplayer-transport">
     <button type="button" data-do="play"></button>
     <div class="seqplayer-slider">
-      <input type="range" aria-label="Frame">
+      <input type="range" aria-label="${t("Frame")}">
       <canvas aria-hidden="true"></canvas>
     </div>
     <button type="button" data-do="mode"></button>
-    <label class="seqplayer-fps" title="Frames per second"
-      ><input type="number" min="1" max="240" step="any" aria-label="Frames per second"><span>fps</span></label>
+    <label class="seqplayer-fps" title="${t("Frames per second")}"
+      ><input type="number" min="1" max="240" step="any" aria-label="${t("Frames per second")}"><span>${t("fps")}</span></label>
   </div>
   <div class="seqplayer-caption">
     <span class="seqplayer-number"></span><span class="seqplayer-last"></span>
@@ -88,6 +89,7 @@ export class SequencePlayer {
 
   #parts;
   #cache;
+  #translate;
   #onLayout;
   #sequences = [];
   #sequence = null;
@@ -118,17 +120,19 @@ export class SequencePlayer {
   /**
    * @param {object} [options]
    * @param {Action[]} [options.actions] further buttons
+   * @param {(english: string) => string} [options.translate] what controls are called in the user's language
    * @param {number} [options.memory] bytes of decoded pictures to keep
    * @param {() => void} [options.onLayout] called when `layout`, `minHeight` or `aspect` changed
    */
-  constructor({ actions = [], memory = MEMORY, onLayout = () => {} } = {}) {
+  constructor({ actions = [], translate = (english) => english, memory = MEMORY, onLayout = () => {} } = {}) {
     addStyle();
     this.#cache = new FrameCache(memory);
+    const t = (this.#translate = translate);
     this.#onLayout = onLayout;
     this.element.className = "seqplayer";
     this.element.setAttribute("role", "group");
-    this.element.setAttribute("aria-label", "Image sequence");
-    this.element.innerHTML = MARKUP;
+    this.element.setAttribute("aria-label", t("Image sequence"));
+    this.element.innerHTML = markup(t);
     this.element.dataset.layout = this.#layout;
     const find = (selector) => this.element.querySelector(selector);
     this.#parts = {
@@ -524,6 +528,7 @@ export class SequencePlayer {
 
   #describeFrame(sequence) {
     const { view, note, choice, transport, slider, fps, number, last, name, play, mode, zoom, open } = this.#parts;
+    const t = this.#translate;
     const job = this.#job(this.#frame);
     const problem = this.#problem(job);
     // What is said is about the picture that is seen: the wanted one may be on its way.
@@ -551,10 +556,10 @@ export class SequencePlayer {
     view.setAttribute("aria-label", problem || `Frame ${frame}, ${sequence.name(frame)}`);
     view.setAttribute("aria-busy", String(!this.#isSettled(job)));
 
-    button(play, this.#playing ? "pause" : "play", this.#playing ? "Pause (space)" : "Play (space)");
+    button(play, this.#playing ? "pause" : "play", this.#playing ? t("Pause (space)") : t("Play (space)"));
     const looping = this.#mode === "loop";
-    button(mode, this.#mode, looping ? "Looping; press for back and forth" : "Back and forth; press for looping");
-    button(zoom, this.#zoomed ? "fit" : "zoom", this.#zoomed ? "Fit into the view" : "Show at 100 %");
+    button(mode, this.#mode, looping ? t("Looping; press for back and forth") : t("Back and forth; press for looping"));
+    button(zoom, this.#zoomed ? "fit" : "zoom", this.#zoomed ? t("Fit into the view") : t("Show at 100 %"));
     zoom.setAttribute("aria-pressed", String(this.#zoomed));
     const href = sequence.full(this.#frame);
     if (open.getAttribute("href") !== href) open.href = href;
@@ -601,7 +606,7 @@ export class SequencePlayer {
     copy.addEventListener("click", () =>
       this.#do(async () => {
         await copyText(this.#sequence.path(this.#frame));
-        return "Path copied.";
+        return this.#translate("Path copied.");
       }),
     );
     slider.addEventListener("input", () => {

@@ -1,0 +1,37 @@
+/**
+ * What the pack's locales/ say in the user's language. The frontend's own way to texts is closed to extensions, so this
+ * reads what it reads. After a change of language the frontend makes all nodes anew.
+ */
+
+import { app } from "../../../scripts/app.js";
+import { api } from "../../../scripts/api.js";
+
+let languages = {};
+let loading;
+
+/** To be awaited by an extension before its nodes are made. Without an answer everything stays English. */
+export function loadLocales() {
+  loading ??= api.fetchApi("/i18n").then(async (answer) => {
+    if (answer.ok) languages = await answer.json();
+  });
+  return loading;
+}
+
+/** Names, tooltips and options of the node's inputs, {} where there are none. */
+export function inputTexts(comfyClass) {
+  return texts().nodeDefs?.[comfyClass]?.inputs ?? {};
+}
+
+/** What a control of the player is called: `english` where there is no translation. */
+export function translate(english) {
+  return texts().imageSequencePlayer?.[key(english)] ?? english;
+}
+
+/** A dot in a key leads into the next level. */
+export function key(text) {
+  return text.replaceAll(".", "_");
+}
+
+function texts() {
+  return languages[app.extensionManager.setting.get("Comfy.Locale")] ?? {};
+}
