@@ -173,7 +173,7 @@ def _check_size(width: int, height: int) -> tuple[int, int]:
 
 def _few(width: int, height: int, at_most: int | None) -> tuple[int, int]:
     if at_most is not None and width * height > at_most:
-        raise BrokenImageError(f"it has {width} x {height} pixels, more than the {at_most:,} that are asked for")
+        raise BrokenImageError(f"it has {width} x {height} pixels, and at most {at_most:,} are read here")
     return width, height
 
 
