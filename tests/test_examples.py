@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -43,6 +44,20 @@ NOTES = {"MarkdownNote", "Note"}
 WIDGET_TYPES = {"INT": int, "FLOAT": (int, float), "STRING": str, "BOOLEAN": bool}
 CONTROL_VALUES = {"fixed", "increment", "decrement", "randomize"}
 WIDEST_THUMBNAIL = 1280
+PICTURE = re.compile(r"^!\[(.+)\]\((.+)\)$", re.MULTILINE)
+
+# What people type (issue "Help and discovery"), and the nodes that they look for.
+SAVERS = {"ImageSequenceSaveBatch", "ImageSequenceSaveCounted", "ImageSequenceSaveFrame"}
+LOADERS = {"ImageSequenceLoadBatch", "ImageSequenceLoadFrame"}
+SEARCHES = {
+    "save frames": SAVERS,
+    "export png sequence": SAVERS,
+    "image sequence": set(NODE_IDS),
+    "load frames from folder": LOADERS,
+    "load image sequence": LOADERS,
+    "resume": {"ImageSequenceFrameCounterFromDirectory", "ImageSequenceSaveCounted"},
+    "sequence to video": {"ImageSequenceFromAnimation"},
+}
 
 every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 every_node = pytest.mark.parametrize("node_id", NODE_IDS)
@@ -251,3 +266,34 @@ def test_a_help_page_has_an_example_troubles_and_facts(node_id):
     for title in ("Example", "What goes wrong and what to do", "Good to know"):
         assert section(page, title).strip()
     assert "<" not in page, "the help panel shows no HTML"
+
+
+@every_node
+def test_a_help_page_opens_with_one_picture_of_the_node_in_use(node_id):
+    page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
+    [(caption, file)] = PICTURE.findall(page)
+    assert file == f"{node_id}.jpg", "beside the page: from there the help panel takes it"
+    assert caption
+    assert page.index("![") < page.index("\n## ")
+    with Image.open(PAGES / file) as picture:
+        picture.load()
+        assert picture.format == "JPEG"
+        assert 700 <= picture.width <= 900
+    assert (PAGES / file).stat().st_size < 60_000
+
+
+@pytest.mark.parametrize("node_id", sorted(LOADERS))
+def test_the_page_of_a_loader_names_every_type_of_file_that_is_read(node_id, pack):
+    page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
+    types = ", ".join(extension.removeprefix(".") for extension in pack.io_utils.decode.EXTENSIONS)
+    assert f"Types: {types}." in page
+
+
+@pytest.mark.parametrize("phrase", SEARCHES)
+def test_the_words_that_people_type_find_the_nodes_that_they_look_for(phrase, pack):
+    """Held stricter than the editor's search, which also finds what is nearly so."""
+    names = {
+        node_id: [pack.NODE_DISPLAY_NAME_MAPPINGS[node_id], *cls.SEARCH_ALIASES]
+        for node_id, cls in pack.NODE_CLASS_MAPPINGS.items()
+    }
+    assert {node_id for node_id in names if any(phrase in name.lower() for name in names[node_id])} == SEARCHES[phrase]
