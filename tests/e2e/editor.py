@@ -26,7 +26,10 @@ MAKE = """async ({ nodes, links }) => {
 RUN = """async (count) => {
     const ended = (name) => new Promise((done) => app.api.addEventListener(name, done, { once: true }));
     for (let i = 0; i < count; i++) {
-        const end = Promise.race(["execution_success", "execution_error", "execution_interrupted"].map(ended));
+        const end = Promise.race([
+            ...["execution_success", "execution_error", "execution_interrupted"].map(ended),
+            new Promise((_, fail) => setTimeout(() => fail(new Error("the run did not end in 2 minutes")), 120_000)),
+        ]);
         await app.queuePrompt(0, 1);
         await end;
     }
