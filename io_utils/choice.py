@@ -48,50 +48,29 @@ class Content(IntEnum):
     FLAT = auto()  # masks; predicted above 0.97
 
 
+def _settings(method: Method, *filter_types: int) -> tuple[Setting, ...]:
+    return tuple(Setting(filter_type, method) for filter_type in filter_types)
+
+
 _CANDIDATES = {
-    Content.NOISE: (
-        Setting(AVERAGE, Method.HUFFMAN),
-        Setting(NONE, Method.MATCHES),
-    ),
-    Content.NOISY: (
-        Setting(AVERAGE, Method.HUFFMAN),
-        Setting(SUB, Method.HUFFMAN),
-        Setting(NONE, Method.MATCHES),
-    ),
+    Content.NOISE: _settings(Method.HUFFMAN, AVERAGE) + _settings(Method.MATCHES, NONE),
+    Content.NOISY: _settings(Method.HUFFMAN, AVERAGE, SUB) + _settings(Method.MATCHES, NONE),
     Content.SMOOTH: (
-        Setting(AVERAGE, Method.HUFFMAN),
-        Setting(SUB, Method.HUFFMAN),
-        Setting(UP, Method.HUFFMAN),
-        Setting(AVERAGE, Method.RUNS),
-        Setting(SUB, Method.RUNS),
-        Setting(NONE, Method.MATCHES),
+        _settings(Method.HUFFMAN, AVERAGE, SUB, UP)
+        + _settings(Method.RUNS, AVERAGE, SUB)
+        + _settings(Method.MATCHES, NONE)
     ),
     # With Huffman codes only a grey photograph has 1.58 of Pillow's size, with matches 0.89.
     Content.GREY: (
-        Setting(AVERAGE, Method.HUFFMAN),
-        Setting(AVERAGE, Method.MATCHES),
-        Setting(NONE, Method.MATCHES),
-        Setting(NONE, Method.TRIPLES),
+        _settings(Method.HUFFMAN, AVERAGE) + _settings(Method.MATCHES, AVERAGE, NONE) + _settings(Method.TRIPLES, NONE)
     ),
     Content.MIXED: (
-        Setting(AVERAGE, Method.HUFFMAN),
-        Setting(AVERAGE, Method.RUNS),
-        Setting(SUB, Method.RUNS),
-        Setting(AVERAGE, Method.MATCHES),
-        Setting(NONE, Method.MATCHES),
+        _settings(Method.HUFFMAN, AVERAGE)
+        + _settings(Method.RUNS, AVERAGE, SUB)
+        + _settings(Method.MATCHES, AVERAGE, NONE)
     ),
-    Content.GRAPHIC: (
-        Setting(NONE, Method.MATCHES),
-        Setting(SUB, Method.MATCHES),
-        Setting(UP, Method.MATCHES),
-    ),
-    Content.GRADIENT: (
-        Setting(NONE, Method.RUNS),
-        Setting(SUB, Method.RUNS),
-        Setting(UP, Method.RUNS),
-        Setting(AVERAGE, Method.RUNS),
-        Setting(SUB, Method.MATCHES),
-    ),
+    Content.GRAPHIC: _settings(Method.MATCHES, NONE, SUB, UP),
+    Content.GRADIENT: _settings(Method.RUNS, NONE, SUB, UP, AVERAGE) + _settings(Method.MATCHES, SUB),
 }
 # Bytes of these are much alike everywhere; of the others long runs and matches have to show.
 _TOLD_BY_TILES = (Content.NOISE, Content.NOISY, Content.SMOOTH, Content.GREY, Content.MIXED)

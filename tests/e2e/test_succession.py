@@ -128,9 +128,7 @@ class TestRuns:
         assert sorted(path.name for path in folder.iterdir()) == [f"shot_{n:04d}.png" for n in range(3)]
 
     @pytest.mark.parametrize("default", [True, False], ids=["with its default image", "without"])
-    def test_dream_loader(self, comfyui, old, default):
-        if "ImageSequenceLoadFrame" not in comfyui.server.get_json("/object_info"):
-            pytest.skip("its successor ImageSequenceLoadFrame is yet to come")
+    def test_dream_loader(self, old, default):
         save = {"images": ["make", 0], "path_pattern": "plate/p_{:03d}.png", "start_index": 5, "overwrite": "true"}
         old.run(make=make(2), save=("JWSaveImageSequence", save))
         load = {"directory_path": str(old.output / "plate"), "pattern": "p_*.png", "indexing": "numeric"}
