@@ -57,7 +57,7 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
             header = exr.Header.read(io.BytesIO(data))
             _check_size(*header.size)
             _check_size(*header.data_size)
-            return exr.decode_exr(io.BytesIO(data))
+            return exr.decode_exr(data, header)
         with _strict():
             if data.startswith(tiff.MAGIC) and (directory := tiff.Directory(io.BytesIO(data))).is_deep:
                 _check_size(*directory.size)

@@ -155,15 +155,13 @@ def encode_exr(pixels: NDArray[Any]) -> bytes:
     return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
 
 
-def decode_exr(file: IO[bytes]) -> NDArray[np.float32]:
+def decode_exr(file: bytes, header: Header) -> NDArray[np.float32]:
     """(H, W, C) float32, C in 1..4, the display window; black and transparent where the file has no data.
 
-    ValueError for a file that is not whole, or holds no such picture.
+    `header` is that of `file`. ValueError for a file that is not whole, or holds no such picture.
     """
-    header = Header.read(file)
     header.require_readable()
-    file.seek(0)
-    data = bytearray(file.read())
+    data = bytearray(file)
     _check_blocks(header, data)
     _move_to_origin(header, data)
     decoder = av.CodecContext.create("exr", "r")
