@@ -38,13 +38,19 @@ ALL_NEEDS = (
     "pytest",
     "hypothesis",
     "png",
+    "OpenEXR",
+    "OpenImageIO",
+    "cv2",
+    "tifffile",
+    "imagecodecs",
     "fileseq",
     "aiohttp",
     "playwright",
     "ruff",
     "mypy",
+    "coverage",
 )
-RIVALS = ("cv2", "fpng_py", "matplotlib")  # the benchmarks do without those that cannot be had
+RIVALS = ("fpng_py", "matplotlib")  # the benchmarks do without those that cannot be had
 
 
 class SetupError(Exception):

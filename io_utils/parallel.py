@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
+import torch
+
 from . import host
 
 Item = TypeVar("Item")
@@ -42,7 +44,7 @@ def each(
     items: Sequence[Item],
     tell: Callable[[Mapping[int, Result]], None] = lambda results: None,
 ) -> list[Result]:
-    """`[work(item) for item in items]` on threads, `in_flight()` items at any time.
+    """`[work(item) for item in items]` on threads, `in_flight()` items at any time, under the caller's conditions.
 
     The main thread alone drives the progress bar and asks for Cancel: in a worker the question would use up the flag.
     On Cancel or on the first error nothing new is begun, what is in flight is finished, then the exception is raised:
@@ -58,12 +60,13 @@ def each(
     told = time.monotonic()
     workers = min(in_flight(), len(items))
     with ThreadPoolExecutor(workers, thread_name_prefix="image-sequence") as pool:
+        work_as_caller = _as_caller(work)
         waiting = iter(enumerate(items))
         running: dict[Future[Result], int] = {}
         while len(results) < len(items):
             host.raise_if_cancelled()
             while len(running) < workers and (upcoming := next(waiting, None)):
-                running[pool.submit(work, upcoming[1])] = upcoming[0]
+                running[pool.submit(work_as_caller, upcoming[1])] = upcoming[0]
             done, _ = wait(running, timeout=_CANCEL_POLL_SECONDS, return_when=FIRST_COMPLETED)
             if any(future.exception() for future in done):
                 wait(running)
@@ -76,3 +79,18 @@ def each(
                 tell(results)
                 told = time.monotonic()
     return [results[index] for index in range(len(items))]
+
+
+def _as_caller(work: Callable[[Item], Result]) -> Callable[[Item], Result]:
+    """`work` for another thread, under the inference and gradient modes of this one.
+
+    PyTorch keeps both per thread, and ComfyUI runs nodes in inference mode: a thread outside it may not write into a
+    tensor that was made inside it (https://pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html).
+    """
+    inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+
+    def work_as_caller(item: Item) -> Result:
+        with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
+            return work(item)
+
+    return work_as_caller

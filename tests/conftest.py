@@ -5,14 +5,42 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 PACK = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run every test as ComfyUI runs nodes: in a thread that is not the main one, in PyTorch's inference mode.
+
+    Not those that drive a browser: playwright's objects belong to the thread that made them.
+    """
+    if "browser" in pyfuncitem.fixturenames:
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    outcome: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            with torch.inference_mode():
+                pyfuncitem.obj(**arguments)
+        except BaseException as error:  # raised again below, in pytest's own thread
+            outcome.append(error)
+
+    thread = threading.Thread(target=run, name="prompt-worker")
+    thread.start()
+    thread.join()
+    if outcome:
+        raise outcome[0]
+    return True
 
 
 @pytest.fixture

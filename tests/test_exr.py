@@ -1,4 +1,4 @@
-"""EXR files. Judges: a reader and a writer by the book (OpenEXR file layout), and the OpenEXR wheel where it is installed."""
+"""EXR files. Judges: a reader and a writer by the book (OpenEXR file layout), and the OpenEXR wheel."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import OpenEXR
 import pytest
 import torch
 from hypothesis import given, settings
@@ -130,10 +131,9 @@ def read(data: bytes) -> dict[str, np.ndarray]:
 
 
 def by_openexr(data: bytes, folder: Path) -> dict[str, np.ndarray]:
-    openexr = pytest.importorskip("OpenEXR")
     (folder / "f.exr").write_bytes(data)
     return {
-        name: c.pixels for name, c in openexr.File(str(folder / "f.exr"), separate_channels=True).channels().items()
+        name: c.pixels for name, c in OpenEXR.File(str(folder / "f.exr"), separate_channels=True).channels().items()
     }
 
 

@@ -395,7 +395,8 @@ class TestCancel:
 
         assert asked[-1] == 3
         found = on_disk(output)
-        assert 2 <= len(found) <= 6
+        # Three in flight: begun before the first question, and at most three more between two questions.
+        assert 3 <= len(found) <= 9
         assert found == {f"f_{n:04d}.png": n for n in range(len(found))}
 
     def test_before_the_first_frame_writes_nothing(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,8 +406,8 @@ class TestCancel:
             save(frames(1, 2), FileType.PNG, TEXT, OVERWRITE)
         assert on_disk(output) == {}
 
-    def test_is_asked_for_in_the_main_thread_only(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """In a worker the question would use up the flag, and the main thread would go on."""
+    def test_is_asked_for_in_the_caller_s_thread_only(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In a worker the question would use up the flag, and the caller would go on."""
         threads = set()
         asked = cancel_at(-1, monkeypatch)
         management = __import__("sys").modules["comfy.model_management"]
@@ -420,7 +421,7 @@ class TestCancel:
         save(frames(*range(8)), FileType.PNG, TEXT, OVERWRITE)
 
         assert asked
-        assert threads == {threading.main_thread()}
+        assert threads == {threading.current_thread()}
 
 
 PART = ".{}.0123456789ab.part"
