@@ -2,47 +2,82 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps
 
 from dev.node_calls import NodeClass
 
 _MAX_SIZE = 16384
 
 
-class LoadImage:
-    """A picture of the input folder as IMAGE (n, h, w, 3) and MASK (1 - alpha; 64 x 64 zeros without alpha)."""
+class EmptyImage:
+    """`batch_size` images (n, h, w, 3) of one colour, 0xRRGGBB."""
 
-    RETURN_TYPES = ("IMAGE", "MASK")
-    FUNCTION = "load"
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "generate"
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        folder = _input_folder()
-        names = sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-        return {"required": {"image": (names, {"image_upload": True})}}
+        size = ("INT", {"default": 512, "min": 1, "max": _MAX_SIZE})
+        return {
+            "required": {
+                "width": size,
+                "height": size,
+                "batch_size": ("INT", {"default": 1, "min": 1, "max": 4096}),
+                "color": ("INT", {"default": 0, "min": 0, "max": 0xFFFFFF}),
+            }
+        }
+
+    def generate(self, width: int, height: int, batch_size: int, color: int) -> tuple[torch.Tensor]:
+        channels = [(color >> shift & 0xFF) / 0xFF for shift in (16, 8, 0)]
+        return (torch.tensor(channels).repeat(batch_size, height, width, 1),)
+
+
+class ImageAddNoise:
+    """The images plus normally distributed noise of the standard deviation `strength`, clipped to 0..1."""
+
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "add"
 
     @classmethod
-    def VALIDATE_INPUTS(cls, image: str | None) -> bool | str:
-        # A linked name is not known yet.
-        if image is None or (_input_folder() / image).is_file():
-            return True
-        return f"Invalid image file: {image}"
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "image": ("IMAGE",),
+                "seed": ("INT", {"default": 0, "min": 0, "max": 0xFFFFFFFFFFFFFFFF}),
+                "strength": ("FLOAT", {"default": 0.5, "min": 0.0, "max": 1.0, "step": 0.01}),
+            }
+        }
 
-    def load(self, image: str) -> tuple[torch.Tensor, torch.Tensor]:
-        with Image.open(_input_folder() / image) as opened:
-            picture = ImageOps.exif_transpose(opened)
-        pixels = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255.0
-        if "A" in picture.getbands():
-            mask = 1.0 - np.asarray(picture.getchannel("A"), dtype=np.float32) / 255.0
-        else:
-            mask = np.zeros((64, 64), dtype=np.float32)
-        return torch.from_numpy(pixels)[None], torch.from_numpy(mask)[None]
+    def add(self, image: torch.Tensor, seed: int, strength: float) -> tuple[torch.Tensor]:
+        noise = torch.randn(image.size(), generator=torch.Generator().manual_seed(seed))
+        return (torch.clip(image + strength * noise, min=0.0, max=1.0),)
+
+
+class ImageScale:
+    """The images at another size. Only `crop` "disabled" and PyTorch's own methods are here."""
+
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "upscale"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        size = ("INT", {"default": 512, "min": 0, "max": _MAX_SIZE})
+        return {
+            "required": {
+                "image": ("IMAGE",),
+                "upscale_method": (["nearest-exact", "bilinear", "area", "bicubic"],),
+                "width": size,
+                "height": size,
+                "crop": (["disabled"],),
+            }
+        }
+
+    def upscale(
+        self, image: torch.Tensor, upscale_method: str, width: int, height: int, crop: str
+    ) -> tuple[torch.Tensor]:
+        return (_resize(image.movedim(-1, 1), height, width, upscale_method).movedim(1, -1),)
 
 
 class SolidMask:
@@ -59,20 +94,6 @@ class SolidMask:
 
     def solid(self, value: float, width: int, height: int) -> tuple[torch.Tensor]:
         return (torch.full((1, height, width), value),)
-
-
-class InvertMask:
-    """1 - mask."""
-
-    RETURN_TYPES = ("MASK",)
-    FUNCTION = "invert"
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {"required": {"mask": ("MASK",)}}
-
-    def invert(self, mask: torch.Tensor) -> tuple[torch.Tensor]:
-        return (1.0 - mask,)
 
 
 class ImageCompositeMasked:
@@ -118,20 +139,16 @@ class ImageCompositeMasked:
 
 
 CORE_NODES: dict[str, NodeClass] = {
+    "EmptyImage": EmptyImage,
+    "ImageAddNoise": ImageAddNoise,
     "ImageCompositeMasked": ImageCompositeMasked,
-    "InvertMask": InvertMask,
-    "LoadImage": LoadImage,
+    "ImageScale": ImageScale,
     "SolidMask": SolidMask,
 }
 
 
-def _input_folder() -> Path:
-    # Looked up at call time: the stand-in module is there only while a prompt runs.
-    return Path(importlib.import_module("folder_paths").get_input_directory())
-
-
-def _resize(channels_first: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    return torch.nn.functional.interpolate(channels_first, size=(height, width), mode="bilinear")
+def _resize(channels_first: torch.Tensor, height: int, width: int, method: str = "bilinear") -> torch.Tensor:
+    return torch.nn.functional.interpolate(channels_first, size=(height, width), mode=method)
 
 
 def _repeat(batch: torch.Tensor, frames: int) -> torch.Tensor:

@@ -27,10 +27,14 @@ class PromptError(ValueError):
 
 
 def load_prompt(path: Path) -> Prompt:
-    """The prompt in a JSON file. OSError if it cannot be read, ValueError if it is no JSON object."""
-    prompt = json.loads(path.read_text(encoding="utf-8"))
+    """The prompt in a file that holds the body of a POST to /prompt: `{"prompt": {...}}`.
+
+    OSError if it cannot be read, ValueError if it is not JSON or has no prompt.
+    """
+    body = json.loads(path.read_text(encoding="utf-8"))
+    prompt = body.get("prompt") if isinstance(body, dict) else None
     if not isinstance(prompt, dict):
-        msg = f"{path}: a prompt in API format is a JSON object of nodes, this is a {type(prompt).__name__}"
+        msg = f'{path} is not the body of a POST to /prompt: write {{"prompt": {{...}}}}, with the nodes inside'
         raise ValueError(msg)
     return prompt
 

@@ -41,7 +41,7 @@ def _fps(default: int) -> tuple[str, dict[str, Any]]:
 class ImageSequenceFrameCounter:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
-        "Says which frame of an animation this run renders. Set frame_index to increment, queue total_frames runs."
+        "Says which frame of an animation this run renders. frame_index counts up by itself: queue total_frames runs."
     )
     SEARCH_ALIASES = ["frame counter", "frame index", "animation", "image sequence", "current frame"]
     FUNCTION = "count"

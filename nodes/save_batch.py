@@ -24,7 +24,7 @@ class ImageSequenceSaveBatch:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
         "Saves every image of a batch as a numbered file: image i goes to path_pattern at start_index + i. A list of "
-        "batches is one sequence. The workflow is embedded in PNG files."
+        "batches is one sequence. PNG and WebP files can hold the workflow."
     )
     SEARCH_ALIASES = ["save frames", "export png sequence", "image sequence", "save batch", "save images numbered"]
     FUNCTION = "save"

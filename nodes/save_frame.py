@@ -17,7 +17,7 @@ class ImageSequenceSaveFrame:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
         "Saves one image as frame current_frame of a numbered sequence, <output>/<prefix>/<prefix>_<frame>.png, with the "
-        "workflow inside. Set current_frame to increment and queue as many runs as there are frames."
+        "workflow inside. current_frame counts up by itself: queue as many runs as there are frames."
     )
     SEARCH_ALIASES = ["save frames", "export png sequence", "image sequence", "save image sequence", "write frame"]
     FUNCTION = "save"

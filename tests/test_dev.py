@@ -1,6 +1,5 @@
 """dev.py, the demo and the starter of a real ComfyUI: what they decide, what they say when something is wrong."""
 
-import hashlib
 import importlib.util
 import json
 import os
@@ -20,7 +19,6 @@ from dev.comfyui_server import ComfyUIServer, PromptFailed, ServerError, comfyui
 from dev.contact_sheet import contact_sheet
 from dev.pack_folder import FOLDER_NAME
 from dev.prompts import PromptError, at_frame, load_prompt
-from dev.scenery import draw_inputs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -232,10 +230,11 @@ class TestPrompts:
     def test_an_animation_of_one_frame_stands_at_its_first_key(self):
         assert at_frame(self.PROMPT, 0, 1)["1"]["inputs"]["y"] == 90
 
-    def test_a_file_that_is_no_prompt_is_refused(self, tmp_path):
-        (tmp_path / "list.json").write_text("[]")
-        with pytest.raises(ValueError, match="a JSON object of nodes, this is a list"):
-            load_prompt(tmp_path / "list.json")
+    @pytest.mark.parametrize("content", ["[]", "{}", '{"1": {"class_type": "A"}}', '{"prompt": []}'])
+    def test_a_file_that_is_no_body_of_a_post_is_refused(self, tmp_path, content):
+        (tmp_path / "file.json").write_text(content)
+        with pytest.raises(ValueError, match=r"file\.json is not the body of a POST to /prompt"):
+            load_prompt(tmp_path / "file.json")
 
     @pytest.mark.parametrize("path", sorted(demo.PROMPTS.glob("*.json")), ids=lambda path: path.stem)
     def test_an_example_is_in_api_format_and_every_node_has_a_title(self, path):
@@ -256,7 +255,7 @@ class TestDemo:
         assert demo.main(["--output", str(tmp_path / "out")]) == 0
         told = capsys.readouterr().out
         for line in (
-            "a_balloon_00000.png .. a_balloon_00011.png: 12 frames",
+            "a_sunrise_00000.png .. a_sunrise_00011.png: 12 frames",
             "prompt 13 of 12:",
             "nightfall_1001.jpg .. nightfall_1012.jpg: 12 frames",
             "all 24 pixel for pixel equal to the frames it loaded",
@@ -266,15 +265,8 @@ class TestDemo:
             assert line in told
         with Image.open(tmp_path / "out" / "contact-sheet.png") as sheet:
             assert sheet.size > (1000, 500)
-        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["contact-sheet.png", "input", "output"]
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["contact-sheet.png", "output"]
         assert [old.exists(), mine.exists()] == [False, True]
-
-    def test_its_pictures_are_the_same_every_time(self, tmp_path):
-        for name in ("one", "two"):
-            draw_inputs(tmp_path / name)
-        one, two = ([digest(path) for path in sorted((tmp_path / name).iterdir())] for name in ("one", "two"))
-        assert one == two
-        assert len(set(one)) == 3 + 24
 
     def test_the_contact_sheet_shows_the_files_in_order(self, tmp_path):
         files = []
@@ -449,7 +441,3 @@ def write_wheel(folder: Path, name: str, version: str) -> None:
         )
         files = [f"{name}.py", f"{info}/METADATA", f"{info}/WHEEL", f"{info}/RECORD"]
         wheel.writestr(f"{info}/RECORD", "".join(f"{file},,\n" for file in files))
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

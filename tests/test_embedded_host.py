@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from dev.comfyui_server import ComfyUIServer, PromptFailed, comfyui_python
 from dev.embedded_host import EmbeddedHost, InterruptProcessingException, PromptError
@@ -592,19 +590,24 @@ class TestCoreNodes:
         assert self.composite(host, destination=below, source=above, x=5, y=2).sum() == 3 * 2
         assert self.composite(host, destination=below, source=above, x=6, y=4).sum() == 0
 
-    def test_a_loaded_picture_comes_with_its_alpha_turned_round(self, host, tmp_path):
-        pixels = np.array([[[255, 0, 51, 255], [0, 0, 0, 51]]], dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "base" / "input" / "a.png")
-        with host.comfyui.installed():
-            image, mask = host.node_classes["LoadImage"]().load("a.png")
-        assert torch.equal(image, torch.tensor([[[[1.0, 0.0, 0.2], [0.0, 0.0, 0.0]]]]))
-        assert torch.equal(mask, torch.tensor([[[0.0, 1.0 - np.float32(51) / 255]]]))
+    def test_an_empty_image_has_the_colour_that_is_asked_for(self, host):
+        image = host.node_classes["EmptyImage"]().generate(3, 2, 4, 0x336600)[0]
+        assert image.shape == (4, 2, 3, 3)
+        assert torch.equal(image.reshape(-1, 3).unique(dim=0), torch.tensor([[0x33 / 0xFF, 0x66 / 0xFF, 0.0]]))
 
-    def test_a_picture_that_is_not_there_is_refused_and_a_linked_name_is_not(self, host):
-        with host.comfyui.installed():
-            validate = host.node_classes["LoadImage"].VALIDATE_INPUTS
-            assert validate("gone.png") == "Invalid image file: gone.png"
-            assert validate(None) is True
+    def test_noise_is_another_in_every_image_and_the_same_for_the_same_seed(self, host):
+        def noisy(seed: int) -> torch.Tensor:
+            return host.node_classes["ImageAddNoise"]().add(torch.full((2, 3, 4, 3), 0.5), seed, 0.25)[0]
+
+        assert torch.equal(noisy(3), noisy(3))
+        assert not torch.equal(noisy(3), noisy(4))
+        assert not torch.equal(*noisy(3))
+        assert 0 <= noisy(3).min() < noisy(3).max() <= 1
+
+    def test_an_image_is_scaled(self, host):
+        image = torch.tensor([[[[0.0], [1.0]]]])
+        scaled = host.node_classes["ImageScale"]().upscale(image, "nearest-exact", 4, 2, "disabled")[0]
+        assert scaled[..., 0].tolist() == [[[0.0, 0.0, 1.0, 1.0]] * 2]
 
 
 FIRST_AND_SECOND = {"1": node("Text", text="first"), "2": node("Text", text="second")}

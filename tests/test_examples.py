@@ -297,3 +297,32 @@ def test_the_words_that_people_type_find_the_nodes_that_they_look_for(phrase, pa
         for node_id, cls in pack.NODE_CLASS_MAPPINGS.items()
     }
     assert {node_id for node_id in names if any(phrase in name.lower() for name in names[node_id])} == SEARCHES[phrase]
+
+
+class TestReadme:
+    """The commands of "From a script", which tests/e2e/test_prompts.py runs, and the prompts that they post."""
+
+    README = (PACK / "README.md").read_text(encoding="utf-8")
+    PROMPTS = sorted(path.name for path in (PACK / "tests" / "prompts").glob("*.json"))
+
+    @pytest.mark.parametrize(
+        ("language", "written"), [("sh", "@tests/prompts/{}"), ("powershell", '"@tests/prompts/{}"')]
+    )
+    def test_it_posts_every_prompt_on_every_system(self, language, written):
+        """PowerShell takes a bare @ for its own, and may take curl for a command of its own."""
+        [block] = [
+            text for text in re.findall(rf"```{language}\n(.*?)```", self.README, re.DOTALL) if "/prompt" in text
+        ]
+        curl = "curl.exe" if language == "powershell" else "curl"
+        lines = [line.strip() for line in block.splitlines() if "/prompt " in f"{line} "]
+
+        assert lines == [
+            f'{curl} -H "Content-Type: application/json" --data-binary {written.format(name)} http://127.0.0.1:8188/prompt'
+            for name in self.PROMPTS
+        ]
+
+    def test_its_links_lead_to_files_of_the_pack(self):
+        targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", self.README)
+
+        assert targets
+        assert [target for target in targets if not (PACK / target).exists()] == []

@@ -516,11 +516,25 @@ class TestPyproject:
         assert all(re.fullmatch(r"(>=|<=|==|~=|!=|<|>)?\d+\.\d+\.\d+(-\w+)?", part.strip()) for part in parts)
 
     def test_it_says_what_the_registry_asks_for(self, project: dict[str, Any]) -> None:
-        assert project["project"]["urls"]["Repository"].startswith("https://")
-        assert project["tool"]["comfy"]["PublisherId"]
         assert project["tool"]["comfy"]["DisplayName"]
         assert (PACK / project["project"]["license"]["file"]).is_file()
         assert (PACK / project["project"]["readme"]).is_file()
+
+    def test_what_only_the_publisher_knows_is_given_or_named_as_left_to_do(self, project: dict[str, Any]) -> None:
+        """A field is left out rather than filled with an address or a publisher that nobody has registered."""
+        given = {**project["project"].get("urls", {}), **project["tool"]["comfy"]}
+        _, heading, to_do = (PACK / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Before publishing\n")
+
+        assert heading
+        assert [
+            name for name in ("Repository", "PublisherId", "Icon") if name not in given and f"`{name}`" not in to_do
+        ] == []
+        assert given.get("Repository", "https://").startswith("https://")
+
+    def test_its_version_is_the_one_that_the_changelog_begins_with(self, project: dict[str, Any]) -> None:
+        changelog = (PACK / "CHANGELOG.md").read_text(encoding="utf-8")
+
+        assert re.findall(r"^## \[(.+?)\]", changelog, re.MULTILINE)[0] == project["project"]["version"]
 
     def test_its_web_folder_is_not_registered_twice(self, project: dict[str, Any]) -> None:
         assert "web" not in project["tool"]["comfy"]
