@@ -89,6 +89,9 @@ def sync_folders(folders: Iterable[Path]) -> None:
             continue
         try:
             _fsync(descriptor, None)
+        except OSError as error:
+            reason = f"the files are written, but their folder could not be flushed to disk ({error.strerror or error})"
+            raise OSError(error.errno, reason, str(folder)) from error
         finally:
             os.close(descriptor)
 
@@ -110,12 +113,15 @@ def remove_parts(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
 def remove_torn(path: Path, is_torn: Callable[[], bool]) -> None:
     """Remove the file at `path` if `is_torn()`, so that exactly one of several processes puts a new one there.
 
+    `path`: a regular file, or a link. A link to nothing is removed; one to a file stays, whatever the file.
+
     The question is asked under a lock on the file: a whole file that another process has put there since, or the empty
     one by which it claims the name just now, stays.
     """
     with contextlib.suppress(FileNotFoundError):
-        if path.is_symlink():  # to nothing: opening it would create what it points to
-            path.unlink()
+        if path.is_symlink():
+            if not path.exists():
+                path.unlink()
             return
         with _opened_to_lock(path) as file:
             _hold(file)

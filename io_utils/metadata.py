@@ -44,13 +44,11 @@ def text_entries(
     left_out: list[str] = []
     entries: dict[str, str] = {}
     if isinstance(prompt, Mapping):
-        prompt = {node_id: _without_cache_note(node) for node_id, node in prompt.items()}
+        nodes = _items(prompt, "prompt", left_out)
+        prompt = {node_id: _without_cache_note(node) for node_id, node in nodes}
     if prompt is not None:
         _add(entries, "prompt", prompt, left_out)
-    if extra_pnginfo is not None and not isinstance(extra_pnginfo, Mapping):
-        left_out.append(f"extra_pnginfo (of type {type(extra_pnginfo).__name__}, not a mapping)")
-        extra_pnginfo = None
-    for keyword, value in (extra_pnginfo or {}).items():
+    for keyword, value in [] if extra_pnginfo is None else _items(extra_pnginfo, "extra_pnginfo", left_out):
         fault = "is not text" if not isinstance(keyword, str) else None
         fault = fault or keyword_fault(keyword, len(entries.keys() - {"prompt", keyword}))
         if fault:
@@ -65,6 +63,14 @@ def text_entries(
             more,
         )
     return entries
+
+
+def _items(value: Any, name: str, left_out: list[str]) -> list[tuple[Any, Any]]:
+    try:
+        return list(value.items())
+    except Exception:  # not a mapping, or a foreign one that fails
+        left_out.append(f"{name} (of type {type(value).__name__}, not a mapping)")
+        return []
 
 
 def _add(entries: dict[str, str], keyword: str, value: Any, left_out: list[str]) -> None:
@@ -104,14 +110,10 @@ class _Cleaner:
 
     def clean(self, value: Any, place: str) -> Any:
         """A copy of `value`, which stands at `place` ("workflow.nodes.3"); _NOTHING if all of it is left out."""
-        if value is None or isinstance(value, (str, bool)):
-            return value
         if isinstance(value, np.generic):
             value = value.item()
-        if isinstance(value, float):
-            return value if math.isfinite(value) else None
-        if isinstance(value, int):
-            return self._whole_number(value, place)
+        if value is None or isinstance(value, (str, int, float)):
+            return self._plain(value, place)
         if not isinstance(value, (Mapping, list, tuple)):
             return self._leave_out(place, f"of type {type(value).__name__}")
         if id(value) in self._above:
@@ -140,11 +142,14 @@ class _Cleaner:
         items = [self.clean(item, f"{place}.{index}") for index, item in enumerate(value)]
         return [None if item is _NOTHING else item for item in items]
 
-    def _whole_number(self, value: int, place: str) -> Any:
-        try:
-            int.__repr__(value)
-        except ValueError:  # Python writes no more than 4300 digits: sys.set_int_max_str_digits
-            return self._leave_out(place, "a number of thousands of digits")
+    def _plain(self, value: str | float | None, place: str) -> Any:
+        if isinstance(value, float):
+            return value if math.isfinite(value) else None
+        if isinstance(value, int):
+            try:
+                int.__repr__(value)
+            except ValueError:  # Python writes no more than 4300 digits: sys.set_int_max_str_digits
+                return self._leave_out(place, "a number of thousands of digits")
         return value
 
     def _leave_out(self, place: str, reason: str) -> object:

@@ -180,7 +180,8 @@ class TestWhenTheSystemFails:
         with pytest.raises(OSError) as caught:
             write_whole(tmp_path / "f.png", b"new", replace=True)
 
-        assert (caught.value.errno, failing.fired) == (code, 1)
+        assert caught.value.errno == code
+        assert failing.fired == (2 if code == errno.EACCES else 1)  # again once the part file is closed
         assert (tmp_path / "f.png").read_bytes() == b"old"
         assert os.listdir(tmp_path) == ["f.png"]
 

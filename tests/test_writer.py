@@ -607,15 +607,15 @@ class TestWorkflow:
         return save_workflow(saved, WORKFLOW if text is None else text, on_existing)
 
     def test_is_one_file_beside_the_frames(self, output: Path) -> None:
-        assert self.save(1, 2, 3) == [output / "f.workflow.json"]
+        assert self.save(1, 2, 3) == [output / "f_####.exr.workflow.json"]
 
-        assert (output / "f.workflow.json").read_text() == WORKFLOW["workflow"]
+        assert (output / "f_####.exr.workflow.json").read_text() == WORKFLOW["workflow"]
         assert len(list(output.iterdir())) == 4
 
     def test_is_the_prompt_where_there_is_no_workflow(self, output: Path) -> None:
         self.save(1, text={"prompt": '{"1": {}}'})
 
-        assert (output / "f.workflow.json").read_text() == '{"1": {}}'
+        assert (output / "f_####.exr.workflow.json").read_text() == '{"1": {}}'
 
     def test_is_not_written_where_metadata_are_disabled(self, output: Path) -> None:
         assert self.save(1, text={}) == []
@@ -625,38 +625,38 @@ class TestWorkflow:
     def test_of_an_earlier_run_is_replaced_as_the_frames_are(
         self, output: Path, on_existing: OnExisting, kept: bool
     ) -> None:
-        (output / "f.workflow.json").write_text("theirs")
+        (output / "f_####.exr.workflow.json").write_text("theirs")
 
         self.save(1, on_existing=on_existing)
 
-        assert ((output / "f.workflow.json").read_text() == "theirs") is kept
+        assert ((output / "f_####.exr.workflow.json").read_text() == "theirs") is kept
 
     def test_is_no_reason_to_refuse_the_next_frame(self, output: Path) -> None:
         for number in (0, 1):
             saved = save(frames(9, start=number, pattern="f_{:04d}.exr"), FileType.EXR, {}, ERROR)
             save_workflow(saved, {"workflow": f'{{"n": {number}}}'}, ERROR)
 
-        assert (output / "f.workflow.json").read_text() == '{"n": 0}'
+        assert (output / "f_####.exr.workflow.json").read_text() == '{"n": 0}'
 
     def test_is_not_of_frames_that_another_run_wrote(self, output: Path) -> None:
         self.save(1, 2, text={})
 
         assert self.save(1, 2, on_existing=SKIP) == []
-        assert not (output / "f.workflow.json").exists()
+        assert not (output / "f_####.exr.workflow.json").exists()
 
     def test_of_a_second_take_stands_beside_the_first(self, output: Path) -> None:
         self.save(1, on_existing=KEEP_BOTH)
 
-        assert self.save(2, on_existing=KEEP_BOTH) == [output / "f-0.workflow.json"]
+        assert self.save(2, on_existing=KEEP_BOTH) == [output / "f_####-0.exr.workflow.json"]
         assert sorted(path.name for path in output.iterdir()) == [
-            "f-0.workflow.json",
-            "f.workflow.json",
+            "f_####-0.exr.workflow.json",
+            "f_####.exr.workflow.json",
             "f_0000-0.exr",
             "f_0000.exr",
         ]
 
     def test_that_a_killed_run_left_half_is_removed(self, output: Path) -> None:
-        debris = output / ".f.workflow.json.0123456789ab.part"
+        debris = output / ".f_####.exr.workflow.json.0123456789ab.part"
         debris.touch()
 
         self.save(1, 2)
@@ -664,9 +664,9 @@ class TestWorkflow:
         assert not debris.exists()
 
     def test_that_cannot_be_written_is_an_error_that_names_it(self, output: Path) -> None:
-        (output / "f.workflow.json").mkdir()
+        (output / "f_####.exr.workflow.json").mkdir()
 
-        with pytest.raises(OSError, match=r"frames are whole.*f\.workflow\.json"):
+        with pytest.raises(OSError, match=r"frames are whole.*f_####\.exr\.workflow\.json"):
             self.save(1)
         assert is_saved(sequence("f_{:04d}.exr"), 0)
 
@@ -674,12 +674,12 @@ class TestWorkflow:
     def test_never_leaves_the_output_folder(self, output: Path, tmp_path: Path) -> None:
         outside = tmp_path / "outside.json"
         outside.write_text("mine")
-        (output / "f.workflow.json").symlink_to(outside)
+        (output / "f_####.exr.workflow.json").symlink_to(outside)
 
         self.save(1)
 
         assert outside.read_text() == "mine"
-        assert not (output / "f.workflow.json").is_symlink()
+        assert not (output / "f_####.exr.workflow.json").is_symlink()
 
 
 class TestTransparency:
