@@ -40,6 +40,10 @@ _ATTEMPTS = 3
 # ENOSPC and EDQUOT mean that the data are lost, EROFS that the disk went read-only under us.
 _NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
 
+# Folders are not flushed at all on some systems, which say so with EBADF or EACCES as well (PostgreSQL's fsync_fname passes
+# over these, too).
+_NO_FOLDER_FSYNC = {*_NO_FSYNC, errno.EBADF, errno.EACCES, errno.EPERM}
+
 # What renaming or linking a file that is still open gives where the system does not take that: ETXTBSY on vboxsf, EBUSY
 # or EACCES on FUSE and SMB. They can mean other things too, so the same call is made again once the file is closed.
 _NOT_WHILE_OPEN = {errno.ETXTBSY, errno.EBUSY, errno.EACCES, errno.EPERM}
@@ -88,8 +92,10 @@ def sync_folders(folders: Iterable[Path]) -> None:
         except OSError:  # not to be opened: Windows, or a folder that may be written but not listed
             continue
         try:
-            _fsync(descriptor, None)
+            os.fsync(descriptor)
         except OSError as error:
+            if error.errno in _NO_FOLDER_FSYNC:
+                continue
             reason = f"the files are written, but their folder could not be flushed to disk ({error.strerror or error})"
             raise OSError(error.errno, reason, str(folder)) from error
         finally:
@@ -180,15 +186,14 @@ def _write_once(path: Path, data: bytes, replace: bool) -> None:
         part.unlink(missing_ok=True)
 
 
-def _fsync(descriptor: int, folder: Path | None) -> None:
-    """fsync, or a word about its absence in `folder` (None: without a word)."""
+def _fsync(descriptor: int, folder: Path) -> None:
+    """fsync, or a word about its absence in `folder`."""
     try:
         os.fsync(descriptor)
     except OSError as error:
         if error.errno not in _NO_FSYNC:
             raise
-        if folder is not None:
-            _tell(folder, _WITHOUT_FSYNC)
+        _tell(folder, _WITHOUT_FSYNC)
 
 
 def _published_while_open(part: Path, path: Path, replace: bool) -> bool:

@@ -804,11 +804,12 @@ class TestTheFolder:
         assert flushed[-1] == "output: f_0000.png,f_0001.png"
 
     @on_linux
+    @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF, errno.EACCES])
     def test_that_cannot_be_flushed_is_no_error_where_the_system_has_no_such_thing(
-        self, output: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
     ) -> None:
         is_folder = lambda _, descriptor: stat.S_ISDIR(os.fstat(descriptor).st_mode)  # noqa: E731
-        failing = Fails(os.fsync, is_folder, errno.EINVAL)
+        failing = Fails(os.fsync, is_folder, code)
         monkeypatch.setattr(os, "fsync", failing)
 
         assert written(frames(1)) == ["f_0000.png"]
