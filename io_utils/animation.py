@@ -81,8 +81,20 @@ class FrameCounter:
         return self.current_frame / max(1, self.total_frames - 1)
 
 
+# What a frame counter must have, whoever made it.
+_COUNTER = ("current_frame", "total_frames", "frames_per_second")
+
+
 def whole_frame(counter: Any) -> int:
-    """The frame number of any frame counter. ValueError for a fractional one (a time offset makes them) or one below 0."""
+    """The frame number of any frame counter.
+
+    ValueError for a fractional one (a time offset makes them), one below 0, and what is not a frame counter.
+    """
+    if missing := [name for name in _COUNTER if not hasattr(counter, name)]:
+        raise ValueError(
+            f"The input 'frame_counter' got {'nothing (None)' if counter is None else f'a {type(counter).__name__}'}, "
+            f"which has no {missing[0]}. Wire a frame counter to it."
+        )
     frame = counter.current_frame
     if not math.isfinite(frame) or frame != int(frame):
         raise ValueError(

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import torch
-
+from . import wire
 from .animation import AnimationSequence, AtEnd, LogEntry, whole_frame
+from .batches import batch_folder, batch_folders
 from .filetype import FileType
-from .frames import batch_folder
 from .paths import Root, locate, normalise
 from .pattern import FramePattern, named
 from .sequence import Sequence
+from .wire import UNRENDERED
 from .writer import Frame, OnExisting, Saved, is_saved
 
 
 @dataclass(frozen=True)
 class Counted:
-    """The files `<directory>/<prefix>_<frame>.<ext>`, or for a batch of n images a frame
+    """The files `<directory>/<prefix>_<frame>.<ext>` of an animation; for a batch of n images a frame, those of its folders.
 
-    `<directory>/batch_0000/<prefix>_<frame>.<ext>` to `batch_<n - 1>`. `file` is the pattern below these folders.
+    Image i of a batch goes to `<directory>/batch_<i>/<prefix>_<frame>.<ext>`; what counts as on disk there is told in
+    batches.py. `file` is the pattern below these folders.
     """
 
     root: Root
@@ -46,55 +46,95 @@ class Counted:
     def variant(self, index: int) -> Sequence:
         return Sequence(self.root, self.file.within(batch_folder(index)).within(self.directory))
 
+    def begun(self) -> list[Sequence]:
+        """The sequences of the batch folders that hold any frame of these files, in order."""
+        folders = batch_folders(self.root, self.root.path / self.directory)
+        return [sequence for index, _ in folders if (sequence := self.variant(index)).is_begun()]
+
     def needs_image(self, counters: Iterable[Any], at_end: AtEnd, on_existing: OnExisting) -> bool:
         """Is there a frame to render? Not past the end, nor where it is on disk and to be kept (SKIP).
 
-        Raises EndOfAnimationError and FrameExistsError where the policies say so: before anything is rendered.
+        Raises EndOfAnimationError, and FrameExistsError or NotAFileError, where the policies say so: before anything is
+        rendered. How many images will come is not known yet. Under ERROR, a file of the frame in any batch folder, or
+        beside them, is one too many.
         """
         frames = [whole_frame(counter) for counter in counters if at_end.saves(counter)]
-        wanted = [on_existing.wants(frame, partial(self.on_disk, frame)) for frame in frames]
+        if on_existing is OnExisting.OVERWRITE or not frames:
+            sequences = [self.single]
+        elif on_existing is OnExisting.ERROR:
+            sequences = [self.single, *self.begun()]
+        else:
+            sequences = self.begun() or [self.single]
+        # All of them, as any of them can be an error.
+        wanted = [on_existing.wants(sequence, frame) for frame in frames for sequence in sequences]
         return any(wanted)
 
-    def frames(self, number: int, images: torch.Tensor | None) -> list[Frame]:
-        """The frames that `images`, (N, H, W, C), are at `number`; for None, nobody having rendered, those on disk."""
-        if images is None:
+    def frames(self, number: int, images: object) -> list[Frame]:
+        """The frames that `images`, (N, H, W, C), are at `number`; if they are UNRENDERED, those that are on disk.
+
+        Raises ValueError for an empty batch, NoImageError for what is not a batch of images.
+        """
+        if images is UNRENDERED:
             return [Frame(sequence, number) for sequence in self.on_disk(number) or [self.single]]
-        if not len(images):
-            raise ValueError(f"Frame {number}: the batch holds no image.")
-        if len(images) == 1:
-            return [Frame(self.single, number, images[0])]
-        return [Frame(self.variant(index), number, image) for index, image in enumerate(images)]
+        batch = wire.images(images, "image", number)
+        if not len(batch):
+            raise ValueError(
+                f"Frame {number}: the input 'image' got a batch without any image. Check the node that is wired to it."
+            )
+        if len(batch) == 1:
+            return [Frame(self.single, number, batch[0])]
+        return [Frame(self.variant(index), number, image) for index, image in enumerate(batch)]
 
     def on_disk(self, number: int) -> list[Sequence]:
-        """The sequences that hold frame `number` whole: the single one, or every batch folder that has frame 0.
+        """The sequences that hold frame `number` whole: every batch folder that counts, or the single one if none does.
 
         Empty if it is missing in any of them: then the frame is to be rendered.
         """
-        if is_saved(self.single, number):
-            return [self.single]
-        begun: list[Sequence] = []
-        while is_saved(self.variant(len(begun)), 0):
-            begun.append(self.variant(len(begun)))
-        return begun if all(is_saved(sequence, number) for sequence in begun) else []
+        sequences = self.begun() or [self.single]
+        return sequences if all(is_saved(sequence, number) for sequence in sequences) else []
 
-    def outcome(self, counter: Any, saved: Many[Saved], summary: str) -> tuple[AnimationSequence, LogEntry]:
-        """What a run at `counter` amounts to: the finished animation on its final frame, and what to tell people.
+    def outcome(self, counters: Many[Any], saved: Many[Saved], summary: str) -> tuple[AnimationSequence, LogEntry]:
+        """What a run at `counters` amounts to: the finished animation, if one of them is its final frame, and a log.
 
         The animation holds this prefix and file type only, frames 0 .. total - 1 in numeric order, where every variant
         of the batch is whole on disk; one variant never stands in for another. The log names the frames it lacks.
         """
-        frame, total = whole_frame(counter), int(counter.total_frames)
         if not saved:
-            return AnimationSequence(counter), LogEntry.new(
-                f"Stopped: frame {frame} is past the end of {total} frames (0-{total - 1}); nothing was written."
-            )
+            return AnimationSequence(counters[-1]), LogEntry.new("\n".join(map(_stopped, counters)))
         log = LogEntry.new(summary)
-        if frame != total - 1:
-            return AnimationSequence(counter), log
+        if stale := self._other_takes(saved):
+            log = log.add(stale)
+        numbers = {item.number for item in saved}
+        final = [counter for counter in counters if _is_final(counter) and whole_frame(counter) in numbers]
+        if not final:
+            return AnimationSequence(counters[-1]), log
+        frame, total = whole_frame(final[-1]), int(final[-1].total_frames)
         sequences = list(dict.fromkeys(item.sequence for item in saved if item.number == frame))
         common = set(range(total)).intersection(*(sequence.frames() for sequence in sequences))
         whole = [n for n in sorted(common) if all(is_saved(sequence, n) for sequence in sequences)]
         missing = sorted(set(range(total)).difference(whole))
         end = f"The animation lacks {named(missing)} of {total}." if missing else f"All frames are there: {total}."
         files = {n: [str(sequence.file(n)) for sequence in sequences] for n in whole}
-        return AnimationSequence(counter, files), log.add(end)
+        return AnimationSequence(final[-1], files), log.add(end)
+
+    def _other_takes(self, saved: Many[Saved]) -> str:
+        """A line about batch folders of another take, with which no frame of this batch is ever complete; "" if none."""
+        ours = {item.sequence for item in saved}
+        if self.single in ours:
+            return ""
+        others = [sequence.file(0).parent.name for sequence in self.begun() if sequence not in ours]
+        if not others:
+            return ""
+        return (
+            f"The batch has {len(ours)} images, but there are frames in {', '.join(others)} as well: if these are of "
+            f"another take, move them away, or skipping and resuming will wait for them."
+        )
+
+
+def _is_final(counter: Any) -> bool:
+    return whole_frame(counter) == int(counter.total_frames) - 1
+
+
+def _stopped(counter: Any) -> str:
+    frame, total = whole_frame(counter), int(counter.total_frames)
+    return f"Stopped: frame {frame} is past the end of {total} frames (0-{total - 1}); nothing was written."

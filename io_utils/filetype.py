@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from . import exr, webp
-from .png import SIGNATURE, encode_png
+from .png import SIGNATURE, encode_png, keyword_fault
 
 # The whole of the IEND chunk: PNG specification, third edition, 11.2.5.
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -57,6 +57,12 @@ class FileType(str, Enum):
     @property
     def embeds_workflow(self) -> bool:
         return self in _EMBEDDING
+
+    def keyword_fault(self, keyword: str, earlier: int) -> str | None:
+        """Why a file of this type cannot hold text under `keyword`, behind `earlier` others; None if it can."""
+        if not self.embeds_workflow:
+            return None
+        return webp.keyword_fault(keyword, earlier) if self.extension == ".webp" else keyword_fault(keyword)
 
     @property
     def dtype(self) -> type[np.generic]:

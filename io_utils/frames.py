@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import translate
 from functools import cached_property
-from itertools import count
 from pathlib import Path
 
+from .batches import batch_folders, in_every
 from .decode import EXTENSIONS
 from .paths import Root, locate
 from .pattern import FramePattern, PatternError
@@ -35,11 +35,6 @@ class AmbiguousFrameError(ValueError):
             f"frame {frame} is {files} in {str(paths[0].parent)!r}, but one frame is one file. Write a pattern that "
             f"only one of the sequences has, such as {self.suggestion!r}."
         )
-
-
-def batch_folder(index: int) -> str:
-    """The Dream pack's layout for a batch: one folder for each image of it, each folder a sequence of its own."""
-    return f"batch_{index:04d}"
 
 
 @dataclass(frozen=True)
@@ -85,13 +80,9 @@ class Frames:
         folder = file.parent.relative_to(self.root.path).as_posix()
         return Sequence(self.root, self.names.within("" if folder == "." else folder))
 
-    def batches(self) -> Iterator[Path]:
-        """The batch folders there are, from `batch_0000` on. PathError for one that is a link to somewhere else."""
-        for path in map(self.folder.joinpath, map(batch_folder, count())):
-            if not path.is_dir():
-                return
-            self.root.confirm_folder(path, write=False, shown=str(path))
-            yield path
+    def batches(self) -> list[Path]:
+        """The batch folders there are, in order. PathError for one that is a link to somewhere else."""
+        return [path for _, path in batch_folders(self.root, self.folder)]
 
     def files(self, number: int, indexing: Indexing) -> list[Path]:
         """The file of frame `number`, or one file a variant if all batch folders have it; empty if it is missing.
@@ -101,22 +92,24 @@ class Frames:
         single = self._file(self.folder, number, indexing)
         if single is not None:
             return [single]
-        variants = [self._file(folder, number, indexing) for folder in self.batches()]
+        folders = self.batches()
+        variants = [self._file(folder, number, indexing) for folder in folders]
         found = [file for file in variants if file is not None]
-        return found if len(found) == len(variants) else []
+        if len(found) == len(variants):
+            return found
+        # A folder without any of these frames does not count: see batches.py.
+        without = [folder for folder, file in zip(folders, variants, strict=True) if file is None]
+        return [] if any(self.listed(folder, indexing) for folder in without) else found
 
     def numbers(self, indexing: Indexing) -> list[int]:
         """The frames for which `files` finds some, in order. One listing a folder."""
-        single, *batches = ({number for number, _ in self.listed(folder, indexing)} for folder in self._folders())
-        return sorted(single | (set.intersection(*batches) if batches else set()))
+        single = {number for number, _ in self.listed(self.folder, indexing)}
+        batches = [{number for number, _ in self.listed(folder, indexing)} for folder in self.batches()]
+        return sorted(single | in_every(batches))
 
     def listed(self, folder: Path, indexing: Indexing) -> list[tuple[int, str]]:
         """(frame number, file name) of the frames in one folder, in the order of the numbers."""
         return self._numbered(_names(folder), indexing)
-
-    def _folders(self) -> Iterator[Path]:
-        yield self.folder
-        yield from self.batches()
 
     def _file(self, folder: Path, number: int, indexing: Indexing) -> Path | None:
         if self.names.has_number:

@@ -110,7 +110,8 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
     """The root that `folder` is in, and the path from there ('/'-separated, '' for the root itself).
 
     A relative `folder` lies below ComfyUI's `kind` folder, an absolute one must be inside an allowed root.
-    Raises PathError, naming `shown`, for anything else, before and after following symlinks. It need not exist.
+    Raises PathError, naming `shown`, for anything else, before and after following symlinks, and for a folder that the
+    operator listed and that is not there: it may be a share that is not mounted. Folders below a root need not exist.
     """
     shown = folder if shown is None else shown
     _check_length(folder, shown)
@@ -135,6 +136,9 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
         relative = Path(os.path.relpath(real, os.path.realpath(root.path))).as_posix()
         relative = "" if relative == "." else relative
     root.confirm_folder(root.path / relative, write=write, shown=shown)
+    if not root.kind and not root.path.is_dir():
+        rule = f"lies in {str(root.path)!r}, which {str(roots_file())!r} lists, but which is not there"
+        raise PathError(shown, rule, "Mount it if it is a share or another disk, or make it: this pack never does.")
     return root, relative
 
 

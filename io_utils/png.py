@@ -121,14 +121,20 @@ def _utf8(keyword: str, value: str) -> bytes:
         raise ValueError(f"text of {keyword!r} holds half a surrogate pair at position {error.start}") from error
 
 
-def _keyword(keyword: object) -> bytes:
-    """The keyword as latin-1, after the rules of section 11.3.3.1."""
+def keyword_fault(keyword: object) -> str | None:
+    """What keeps `keyword` from being one of a PNG text chunk, by section 11.3.3.1; None if it is one."""
     if not isinstance(keyword, str) or not 1 <= len(keyword) <= 79:
-        raise ValueError(f"text keyword {keyword!r} must be a string of 1 to 79 characters")
+        return "must be a string of 1 to 79 characters"
     if not all(" " <= character <= "~" or "\xa1" <= character <= "\xff" for character in keyword):
-        raise ValueError(f"text keyword {keyword!r} must be printable latin-1 (32-126, 161-255)")
+        return "must be printable latin-1 (32-126, 161-255)"
     if keyword.strip(" ") != keyword or "  " in keyword:
-        raise ValueError(f"text keyword {keyword!r} must have no leading, trailing or doubled spaces")
+        return "must have no leading, trailing or doubled spaces"
+    return None
+
+
+def _keyword(keyword: str) -> bytes:
+    if fault := keyword_fault(keyword):
+        raise ValueError(f"text keyword {keyword!r} {fault}")
     return keyword.encode("latin-1")
 
 

@@ -6,6 +6,7 @@ from enum import Enum
 from itertools import count
 from pathlib import Path
 
+from .batches import batch_folder
 from .filetype import is_whole
 from .frames import Frames, Indexing
 
@@ -15,14 +16,40 @@ class ResumeAt(str, Enum):
     FIRST_GAP = "first gap"
 
 
+class MixedTakesError(ValueError):
+    """A folder has frames as single files and in batch folders, and they say different next frames.
+
+    Attributes: `folder`, `single` and `batch` (the next frame by each).
+    """
+
+    def __init__(self, folder: Path, single: int, batch: int) -> None:
+        self.folder, self.single, self.batch = folder, single, batch
+        super().__init__(
+            f"The folder {str(folder)!r} has frames of two takes: by the single files the next one is frame {single}, by "
+            f"the batch folders ({batch_folder(0)}, ...) it is frame {batch}. Move the take that is not to be continued to "
+            f"another folder, or choose a pattern that only the other one matches."
+        )
+
+
 def next_frame(frames: Frames, indexing: Indexing, resume_at: ResumeAt) -> int:
     """The frame to render next, 0 for a folder that is empty or not there yet. One listing a folder.
 
-    Among batch folders (`batch_0000`, ...) a frame counts once every one has it: a half saved batch is done again.
+    Among batch folders (`batch_0000`, ...) a frame counts once every one that counts has it (see batches.py): a half saved
+    batch is done again. Raises MixedTakesError where single files beside them lead elsewhere: to follow either could
+    write over the other take, or leave out what it lacks.
     """
-    done = _done(frames, frames.folder, indexing)
-    batches = [_done(frames, folder, indexing) for folder in frames.batches()]
-    done |= set.intersection(*batches) if batches else set()
+    single = _done(frames, frames.folder, indexing)
+    batches = [done for folder in frames.batches() if (done := _done(frames, folder, indexing)) is not None]
+    by_single = _next(single or set(), resume_at)
+    if not batches:
+        return by_single
+    by_batch = _next(set.intersection(*batches), resume_at)
+    if single is not None and by_single != by_batch:
+        raise MixedTakesError(frames.folder, by_single, by_batch)
+    return by_batch
+
+
+def _next(done: set[int], resume_at: ResumeAt) -> int:
     if resume_at is ResumeAt.FIRST_GAP:
         return next(number for number in count() if number not in done)
     return max(done, default=-1) + 1
@@ -36,9 +63,11 @@ def fingerprint(directory_path: str, pattern: str, indexing: str, resume_at: str
         return str(error)
 
 
-def _done(frames: Frames, folder: Path, indexing: Indexing) -> set[int]:
-    """The frames in one folder, without those at the end that a killed program left torn."""
+def _done(frames: Frames, folder: Path, indexing: Indexing) -> set[int] | None:
+    """The frames in one folder, without those at the end that a killed program left torn; None if it has none at all."""
     numbered = frames.listed(folder, indexing)
+    if not numbered:
+        return None
     # Only from the end: to look into every file of 10 000 takes 0.2 s, for every frame that is rendered.
     while numbered and not is_whole(folder / numbered[-1][1]):
         numbered.pop()

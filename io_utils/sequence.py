@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from .paths import Root, check_names, locate
+from .paths import MAX_NAME_BYTES, Root, check_names, locate
 from .pattern import FramePattern
+
+WORKFLOW_SUFFIX = ".workflow.json"
+_LONGEST_WORKFLOW = MAX_NAME_BYTES - len(WORKFLOW_SUFFIX)
 
 
 @dataclass(frozen=True)
@@ -51,14 +55,29 @@ class Sequence:
 
     @property
     def workflow_file(self) -> Path:
-        """Where the workflow goes that a file cannot hold, one for all frames: `shots/f.workflow.json` for `shots/f_####.exr`.
+        """Where the workflow of these frames goes if they cannot hold it: `shots/f_####.exr.workflow.json`.
 
-        `workflow.json` where nothing but the frame number makes the name.
+        The name is the pattern with its number as #, in the folder that all frames share, so that no two sequences have
+        one file. Where that cannot be a file name (a folder for each frame, a name too long) or # is in the name itself,
+        what is missing is made up for by eight digits of the pattern's SHA-256.
         """
         folder, pattern = self.pattern.relative()
-        named = PurePosixPath("\0".join(pattern.literals)).stem
-        stem = re.sub(r"[._ -]*\0", "", named).strip("._ -")
-        return self.root.path / folder / (f"{stem}.workflow.json" if stem else "workflow.json")
+        name = ("#" * max(1, pattern.padding)).join(pattern.literals)
+        if "/" in name or len(name.encode()) > _LONGEST_WORKFLOW or any("#" in literal for literal in pattern.literals):
+            short = name.replace("/", "-").encode()[: _LONGEST_WORKFLOW - 9].decode(errors="ignore")
+            name = f"{short}-{hashlib.sha256(str(pattern).encode()).hexdigest()[:8]}"
+        return self.root.path / folder / f"{name}{WORKFLOW_SUFFIX}"
+
+    def is_begun(self) -> bool:
+        """Is there any file of a frame, whole or not? Stops at the first."""
+        folder, below = self.pattern.relative()
+        component = below.component()
+        try:
+            with os.scandir(self.root.path / folder) as entries:
+                numbers = (component.number(entry.name) for entry in entries)
+                return any(number is not None and self.file(number).is_file() for number in numbers)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def frames(self) -> list[int]:
         """The frame numbers on disk, in numeric order: one listing, however many frames."""

@@ -7,12 +7,13 @@ from datetime import datetime
 
 import torch
 
-from . import tokens
+from . import tokens, wire
 from .filetype import FileType
 from .paths import PathError
 from .pattern import FramePattern
 from .sequence import Sequence
-from .writer import Frame, OnExisting, is_saved
+from .wire import UNRENDERED
+from .writer import Frame, OnExisting
 
 
 def indexed(prefix: str, digits: int, filetype: FileType, now: datetime, image: torch.Tensor | None = None) -> Sequence:
@@ -29,37 +30,43 @@ def indexed(prefix: str, digits: int, filetype: FileType, now: datetime, image: 
     return Sequence.locate(pattern, "output", write=True)
 
 
-def indexed_frame(
-    prefix: str, digits: int, filetype: FileType, now: datetime, number: int, images: torch.Tensor | None
-) -> Frame:
-    """The frame `number` that `images`, (1, H, W, C) or None if unrendered, is. ValueError for more than one image."""
-    if images is not None and len(images) != 1:
+def indexed_frame(prefix: str, digits: int, filetype: FileType, now: datetime, number: int, images: object) -> Frame:
+    """The frame `number` that `images`, (1, H, W, C) or UNRENDERED, is.
+
+    Raises ValueError for more than one image, NoImageError for what is not an image at all.
+    """
+    if images is UNRENDERED:
+        return Frame(indexed(prefix, digits, filetype, now), number)
+    batch = wire.images(images, "images", number)
+    if len(batch) != 1:
         raise ValueError(
-            f"Frame {number}: there is one frame number for a batch of {len(images)} images. Save a batch with "
+            f"Frame {number}: there is one frame number for a batch of {len(batch)} images. Save a batch with "
             f"Save Image Sequence (Batch), or give each image its own frame number."
         )
-    sequence = indexed(prefix, digits, filetype, now, images)
-    return Frame(sequence, number, None if images is None else images[0])
+    return Frame(indexed(prefix, digits, filetype, now, batch), number, batch[0])
 
 
 def indexed_needs_image(
     prefix: str, digits: int, filetype: FileType, now: datetime, number: int, on_existing: OnExisting
 ) -> bool:
-    """Is this frame to be rendered, as far as that can be told without its image? FrameExistsError under ERROR."""
-    if tokens.needs_image(prefix):
-        return True
-    sequence = indexed(prefix, digits, filetype, now)
-    return on_existing.wants(number, lambda: [sequence] if is_saved(sequence, number) else [])
+    """Is this frame to be rendered, as far as that can be told without its image? Raises as `OnExisting.wants`."""
+    return tokens.needs_image(prefix) or on_existing.wants(indexed(prefix, digits, filetype, now), number)
 
 
-def batch(sequence: Sequence, start_index: int, batches: Iterable[torch.Tensor]) -> list[Frame]:
+def batch(sequence: Sequence, start_index: int, batches: Iterable[object]) -> list[Frame]:
     """The frames of one or many batches, (N, H, W, C) each, counted on from `start_index`.
 
-    Raises PatternError if there are several and the pattern has no frame number, ValueError if there is none.
+    Raises PatternError if there are several and the pattern has no frame number, ValueError if there is none,
+    NoImageError for what is not a batch of images.
     """
-    images = [image for batch in batches for image in batch]
+    images: list[torch.Tensor] = []
+    for batch in batches:
+        images += wire.images(batch, "images", start_index + len(images))
     if not images:
-        raise ValueError(f"There is no image to save to {str(sequence)!r}: the batch is empty.")
+        raise ValueError(
+            f"There is no image to save to {str(sequence)!r}: the input 'images' got an empty batch or list. "
+            f"Check the node that is wired to it."
+        )
     sequence.pattern.require_number(len(images))
     return [Frame(sequence, number, image) for number, image in enumerate(images, start_index)]
 

@@ -13,6 +13,8 @@ from PIL import Image, TiffTags
 LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
 # prompt goes into Model, everything else into Make and the tags below it, as in core's animated WebP (comfy_api 0.19).
 _MODEL, _MAKE = 0x0110, 0x010F
+# Those of them that do not stand for numbers.
+_TAGS = [tag for tag in range(_MAKE, 0, -1) if TiffTags.lookup(tag).type in (None, TiffTags.ASCII)]
 
 # A megapixel photograph, lossless: 0.11 s and 0.83 of the bytes of PNG; 20 and method 4: 0.15 s and 0.82; 80: 0.6 s and
 # the same. Lossy: method 4, libwebp's own, takes 0.07 s.
@@ -23,7 +25,7 @@ def encode_webp(pixels: NDArray[np.uint8], text: Mapping[str, str], quality: int
     """`pixels`: (H, W, C) uint8, C in 1..4; grey becomes RGB, as WebP has no grey. `quality`: 1..100, None for lossless.
 
     `text`: keyword -> ASCII; the frontend finds `keyword:text` in any tag. Colour below alpha 0 is kept (lossless).
-    Raises ValueError for a picture larger than WebP allows.
+    Raises ValueError for a picture larger than WebP allows, and for text that it cannot hold: see `keyword_fault`.
     """
     height, width, channels = pixels.shape
     if max(height, width) > LARGEST_SIDE:
@@ -55,16 +57,29 @@ def _even(data: bytes) -> bytes:
     return bytes(even)
 
 
+def keyword_fault(keyword: str, earlier: int = 0) -> str | None:
+    """What keeps `keyword` from being read back out of a WebP file; None if nothing does.
+
+    The tags are ASCII, and every reader splits them at the first colon. There is one tag for each keyword but "prompt":
+    `earlier` is how many of them there are before this one.
+    """
+    if not keyword or not keyword.isascii() or not keyword.isprintable():
+        return "must be printable ASCII"
+    if ":" in keyword:
+        return "must hold no colon"
+    if keyword != "prompt" and earlier >= len(_TAGS):
+        return f"is one more than the {len(_TAGS)} that fit"
+    return None
+
+
 def _exif(text: Mapping[str, str]) -> bytes:
     if not text:
         return b""
-    tags, tag = Image.Exif(), _MAKE
+    tags, others = Image.Exif(), 0
     for keyword, value in text.items():
-        if keyword == "prompt":
-            tags[_MODEL] = f"prompt:{value}"
-            continue
-        while TiffTags.lookup(tag).type not in (None, TiffTags.ASCII):  # a tag that holds numbers
-            tag -= 1
+        if fault := keyword_fault(keyword, others):
+            raise ValueError(f"text keyword {keyword!r} {fault}")
+        tag = _MODEL if keyword == "prompt" else _TAGS[others]
+        others += keyword != "prompt"
         tags[tag] = f"{keyword}:{value}"
-        tag -= 1
     return tags.tobytes()

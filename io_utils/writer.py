@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Many
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -13,18 +15,20 @@ from pathlib import Path
 import torch
 
 from . import host, report
-from .atomic import remove_parts, write_whole
+from .atomic import remove_parts, remove_torn, sync_folders, write_whole
 from .filetype import QUALITY, FileType, is_whole
 from .parallel import each, worker_count
+from .paths import PathError
 from .pattern import named
 from .pixels import quantise
 from .sequence import Sequence
+from .wire import UNRENDERED, Unrendered
 
 _log = logging.getLogger(__name__)
 
-# Folders that this process has cleared of a killed run's part files: once each, as every frame of a long render is a
-# run of its own, and listing 10 000 names for each of them would make the render quadratic.
-_swept: set[Path] = set()
+# (folder, sequence) that this process has cleared of a killed run's part files: once each, as every frame of a long
+# render is a run of its own, and listing 10 000 names for each of them would make the render quadratic.
+_swept: set[tuple[Path, Sequence]] = set()
 
 
 class FrameExistsError(FileExistsError):
@@ -39,6 +43,16 @@ class FrameExistsError(FileExistsError):
         )
 
 
+class NotAFileError(FileExistsError):
+    """Something that is not a file has the name of a frame. Attributes: `frame`, `path`, `kind` ("a directory")."""
+
+    def __init__(self, frame: int, path: Path, kind: str) -> None:
+        self.frame, self.path, self.kind = frame, path, kind
+        super().__init__(
+            f"Frame {frame} cannot be saved: {kind} has its name, {str(path)!r}. Move it away, or save under another name."
+        )
+
+
 class FrameWriteError(OSError):
     """A frame that could not be written. `errno` as the system gave it; attributes `frame`, `path`."""
 
@@ -49,33 +63,44 @@ class FrameWriteError(OSError):
 
 
 class OnExisting(str, Enum):
-    """What to do about a frame that is on disk already."""
+    """What to do about a frame that is on disk already. This table is the one rule, before rendering and while saving:
+
+    ==============================  ===========  ===========  ==================  =============================
+    at the frame's path             overwrite    skip         error               keep both
+    ==============================  ===========  ===========  ==================  =============================
+    nothing                         write        write        write               write
+    a whole file                    replace it   keep it      refuse, touch none  keep it, write `-0` beside it
+    torn: an unfinished or empty    replace it   replace it   refuse, touch none  replace it
+    file, a link to nothing
+    a directory, fifo, device ...   refuse       refuse       refuse, touch none  keep it, write `-0` beside it
+    ==============================  ===========  ===========  ==================  =============================
+
+    Whole is what `filetype.is_whole` says. "error" counts a torn file as existing: whoever chose it wants nothing of what
+    is there to be touched, and is told before the frame is rendered. Nothing but a regular file is ever opened.
+    """
 
     OVERWRITE = "overwrite"
     SKIP = "skip"
     ERROR = "error"
     KEEP_BOTH = "keep both"
 
-    def wants(self, frame: int, on_disk: Callable[[], Many[Sequence]]) -> bool:
-        """Is `frame` to be rendered? Raises FrameExistsError under ERROR.
-
-        `on_disk` looks in which sequences it is whole (none: missing); OVERWRITE has no need to look.
-        """
-        if self is OnExisting.OVERWRITE:
+    def wants(self, sequence: Sequence, frame: int) -> bool:
+        """Is `frame` to be written? FrameExistsError and NotAFileError where the table says "refuse"."""
+        if self is OnExisting.KEEP_BOTH:
             return True
-        found = on_disk()
-        if found and self is OnExisting.ERROR:
-            raise FrameExistsError([frame], found[0].file(frame))
-        return not found
+        there = _is_there(sequence.file(frame), frame)
+        if there and self is OnExisting.ERROR:
+            raise FrameExistsError([frame], sequence.file(frame))
+        return not (there and self is OnExisting.SKIP and is_saved(sequence, frame))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame and the sequence it belongs to. `image`: (H, W, C) tensor, or None where nobody rendered it."""
+    """A frame and the sequence it belongs to. `image`: (H, W, C) tensor, or UNRENDERED, which is right if it is on disk."""
 
     sequence: Sequence
     number: int
-    image: torch.Tensor | None = None
+    image: torch.Tensor | Unrendered = UNRENDERED
 
     @property
     def path(self) -> Path:
@@ -107,15 +132,15 @@ def save(
 
     `quality`: 1..100, of JPG and lossy WebP.
 
-    Before the first frame is encoded: FrameExistsError under ERROR if a file exists, ValueError if two frames have one
-    path, PathError if a file would leave the allowed folders. While writing: FrameWriteError (disk full, no
-    permission), ValueError for an image that is none; frames finished by then stay. SKIP keeps whole files, torn ones
-    are written again; KEEP_BOTH writes `<stem>-0.<ext>`, `-1`, ... beside the old file. On Cancel ComfyUI's exception
-    passes through, every finished file whole. A frame whose `image` is None must be on disk (FileNotFoundError).
+    Before the first frame is encoded: FrameExistsError or NotAFileError where `OnExisting` refuses what is there under
+    ERROR, ValueError if two frames have one path, PathError if a file would leave the allowed folders. While writing:
+    NotAFileError under the other policies, FrameWriteError (disk full, no permission), ValueError for an image that is
+    none; frames finished by then stay. On Cancel ComfyUI's exception passes through, every finished file whole. A frame
+    that is UNRENDERED must be on disk, and its policy SKIP, which alone leaves frames unrendered.
     """
     _require_own_paths(frames)
     if on_existing is OnExisting.ERROR:
-        taken = [frame for frame in frames if frame.path.exists()]
+        taken = [frame for frame in frames if _is_there(frame.path, frame.number)]
         if taken:
             raise FrameExistsError([frame.number for frame in taken], taken[0].path)
     _sweep(frames)
@@ -126,7 +151,15 @@ def save(
         done = [(saved.sequence, saved.number) for saved, _ in outcomes.values()]
         host.notify(report.PROGRESS_EVENT, report.progress(done, numbers))
 
-    outcomes = each(lambda frame: _save_one(frame, filetype, text, on_existing, threads, quality), frames, tell)
+    folders = {frame.path.parent for frame in frames}
+    try:
+        outcomes = each(lambda frame: _save_one(frame, filetype, text, on_existing, threads, quality), frames, tell)
+    except BaseException:
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            sync_folders(folders)
+        raise
+    if any(saved.written for saved, _ in outcomes):
+        sync_folders(folders)
     not_numbers = [saved.number for saved, nan_count in outcomes if nan_count]
     if not_numbers:
         count = sum(nan_count for _, nan_count in outcomes)
@@ -149,19 +182,21 @@ def save_workflow(saved: Many[Saved], text: Mapping[str, str], on_existing: OnEx
     for sequence in dict.fromkeys(item.sequence for item in saved if item.written and workflow is not None):
         path = sequence.root.confirm(sequence.workflow_file, write=True)
         try:
-            write_whole(path, str(workflow).encode("ascii"), replace=on_existing is OnExisting.OVERWRITE)
+            _write(sequence, path, str(workflow).encode("ascii"), replace=on_existing is OnExisting.OVERWRITE)
         except FileExistsError:
             continue
         except OSError as error:
             reason = f"the frames are whole, but their workflow could not be written ({error.strerror or error})"
             raise OSError(error.errno, reason, str(path)) from error
         written.append(path)
+    sync_folders({path.parent for path in written})
     return written
 
 
 def is_saved(sequence: Sequence, frame: int) -> bool:
-    """Is this frame on disk, whole? (See `filetype.is_whole`.)"""
-    return is_whole(sequence.root.confirm(sequence.file(frame), write=False))
+    """Is this frame on disk, whole? (See `filetype.is_whole`.) PathError for a link out of the allowed folders."""
+    path = sequence.root.confirm(sequence.file(frame), write=False)
+    return path.is_file() and is_whole(path)  # is_file first: opening a fifo would wait for its other end
 
 
 def summary(saved: Many[Saved]) -> str:
@@ -186,47 +221,99 @@ def _save_one(
     frame: Frame, filetype: FileType, text: Mapping[str, str], on_existing: OnExisting, threads: int, quality: int
 ) -> tuple[Saved, int]:
     path = frame.sequence.root.confirm(frame.path, write=True)
-    skipped = Saved(frame.sequence, frame.number, written=False)
-    if frame.image is None:
-        if not is_whole(path):
-            raise FileNotFoundError(
-                f"Frame {frame.number} was on disk when this run began and is gone: {str(path)!r}. Queue it again."
-            )
-        return skipped, 0
-    if on_existing is OnExisting.SKIP and is_whole(path):
-        return skipped, 0
+    kept = Saved(frame.sequence, frame.number, written=False)
+    if frame.image is UNRENDERED:
+        _require_kept(frame, on_existing)
+        return kept, 0
     try:
+        # What ERROR looks for has been looked for; what happens meanwhile is noticed when the file gets its name.
+        if on_existing is not OnExisting.ERROR and not on_existing.wants(frame.sequence, frame.number):
+            return kept, 0
         pixels, nan_count = quantise(frame.image, filetype.dtype)
         data = filetype.encode_frame(pixels, text, threads, quality)
+    except PathError:
+        raise
     except ValueError as error:
-        raise ValueError(f"Frame {frame.number}: {error}") from error
+        raise ValueError(f"Frame {frame.number} ({str(path)!r}) was not saved: {error}") from error
+    except NotAFileError:
+        raise
+    except OSError as error:
+        raise FrameWriteError(frame.number, path, error) from error
     try:
         saved = _publish(frame, data, on_existing)
-        return replace(saved, flattened=filetype.flattens(pixels)), nan_count
+    except NotAFileError:
+        raise
     except FileExistsError:
-        if on_existing is OnExisting.SKIP:  # another run was faster
-            return skipped, 0
         raise FrameExistsError([frame.number], path) from None
     except OSError as error:
         raise FrameWriteError(frame.number, path, error) from error
+    return replace(saved, flattened=saved.written and filetype.flattens(pixels)), nan_count
+
+
+def _require_kept(frame: Frame, on_existing: OnExisting) -> None:
+    if on_existing is not OnExisting.SKIP:
+        raise ValueError(
+            f"Frame {frame.number} ({str(frame.path)!r}) was not saved: no image was rendered for it. Queue it again."
+        )
+    if not is_saved(frame.sequence, frame.number):
+        raise FileNotFoundError(
+            f"Frame {frame.number} was on disk when this run began and is gone: {str(frame.path)!r}. Queue it again."
+        )
 
 
 def _publish(frame: Frame, data: bytes, on_existing: OnExisting) -> Saved:
-    sequence = frame.sequence
-    if on_existing is not OnExisting.KEEP_BOTH:
-        torn = on_existing is OnExisting.SKIP and frame.path.exists() and not is_whole(frame.path)
-        write_whole(frame.path, data, replace=torn or on_existing is OnExisting.OVERWRITE)
-        return Saved(sequence, frame.number, written=True)
+    sequence, number, path = frame.sequence, frame.number, frame.path
+    if on_existing is OnExisting.KEEP_BOTH:
+        return _publish_beside(sequence, number, data)
+    if on_existing is not OnExisting.SKIP:
+        _write(sequence, path, data, replace=on_existing is OnExisting.OVERWRITE)
+        return Saved(sequence, number, written=True)
+    try:
+        _write(sequence, path, data, replace=_is_there(path, number) and not is_saved(sequence, number))
+    except FileExistsError:  # another run was faster
+        if is_saved(sequence, number):
+            return Saved(sequence, number, written=False)
+        _write(sequence, path, data, replace=True)
+    return Saved(sequence, number, written=True)
+
+
+def _publish_beside(sequence: Sequence, number: int, data: bytes) -> Saved:
+    """KEEP_BOTH: under the frame's own name, or else under the first of `-0`, `-1`, ... that is free."""
     take = -1
     while True:
         beside = sequence if take < 0 else replace(sequence, pattern=sequence.pattern.with_suffix(f"-{take}"))
-        try:
-            if not beside.file(frame.number).exists():
-                write_whole(beside.file(frame.number), data, replace=False)
-                return Saved(beside, frame.number, written=True)
-        except FileExistsError:
-            pass
+        path = beside.file(number)
+        with contextlib.suppress(FileExistsError):  # another run was faster, or something that is not a file is there
+            if _is_there(path, number):
+                remove_torn(path, lambda: not is_whole(path))  # noqa: B023 called at once
+            _write(beside, path, data, replace=False)
+            return Saved(beside, number, written=True)
         take += 1
+
+
+def _write(sequence: Sequence, path: Path, data: bytes, *, replace: bool) -> None:
+    """As `write_whole`. Of the roots, ComfyUI's own folder may be made, but not one that the operator listed."""
+    write_whole(path, data, replace=replace, mount=None if sequence.root.kind else sequence.root.path)
+
+
+def _is_there(path: Path, frame: int) -> bool:
+    """Is there anything at `path`? NotAFileError if it is neither a file nor a link to one or to nothing."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        # Nothing there, or a link to nothing or to itself. If it is a disk that fails, that shows when writing.
+        return path.is_symlink()
+    if not stat.S_ISREG(mode):
+        raise NotAFileError(frame, path, _KINDS.get(stat.S_IFMT(mode), "something that is not a file"))
+    return True
+
+
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a fifo (named pipe)",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def _require_own_paths(frames: Many[Frame]) -> None:
@@ -241,13 +328,21 @@ def _require_own_paths(frames: Many[Frame]) -> None:
 
 
 def _sweep(frames: Many[Frame]) -> None:
-    for folder, sequence in {frame.path.parent: frame.sequence for frame in frames}.items():
-        if len(frames) == 1 and folder in _swept:
-            continue
-        _swept.add(sequence.root.confirm(folder / "frame", write=True).parent)
-        removed = remove_parts(folder, lambda name: _is_name_of(sequence, folder / name))  # noqa: B023 called at once
+    """Remove what a killed run left unfinished of these sequences, with one listing a folder."""
+    sequences: dict[Path, set[Sequence]] = {}
+    for frame in frames:
+        if len(frames) > 1 or (frame.path.parent, frame.sequence) not in _swept:
+            sequences.setdefault(frame.path.parent, set()).add(frame.sequence)
+    for folder, of in sequences.items():
+        for sequence in of:
+            _swept.add((sequence.root.confirm(folder / "frame", write=True).parent, sequence))
+        removed = remove_parts(folder, lambda name: _is_name_of_any(of, folder / name))  # noqa: B023 called at once
         if removed:
             _log.info("Removed %d unfinished files that a killed run left in %s.", len(removed), folder)
+
+
+def _is_name_of_any(sequences: Iterable[Sequence], path: Path) -> bool:
+    return any(_is_name_of(sequence, path) for sequence in sequences)
 
 
 def _is_name_of(sequence: Sequence, path: Path) -> bool:

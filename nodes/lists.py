@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
+
+from ..io_utils.wire import UNRENDERED
 
 
 def listed(value: Any) -> list[Any]:
@@ -10,19 +13,74 @@ def listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def one(value: Any) -> Any:
-    """The value of a setting, which holds for every image of the run. ValueError if a list brings different ones."""
-    first, *others = listed(value)
+def one(value: Any, name: str = "a setting") -> Any:
+    """The value of a setting, which holds for every image of the run. ValueError, naming it, for no value or several."""
+    items = some(value, name)
+    first, *others = items
     if any(other != first for other in others):
         raise ValueError(
-            f"A list of {len(others) + 1} different values came for a setting that holds for all images: "
+            f"The input {name!r} got a list of {len(items)} different values for what holds for all images: "
             f"{first!r}, {others[0]!r}, ... Give it one value."
         )
     return first
 
 
-def rows(*values: Any) -> list[tuple[Any, ...]]:
-    """Inputs side by side, one row a run, the last item of a shorter list repeated: ComfyUI's rule for lists."""
-    columns = [listed(value) for value in values]
+def hidden(value: Any) -> Any:
+    """What ComfyUI hands to a hidden input, whatever it is; None for nothing."""
+    return next(iter(listed(value)), None)
+
+
+def some(value: Any, name: str) -> list[Any]:
+    """Every item of an input, of which there must be one; ValueError, naming the input, for an empty list."""
+    items = listed(value)
+    if not items:
+        raise ValueError(
+            f"The input {name!r} got an empty list, so there is nothing to save. Check the node that is wired to it: a "
+            f"filter that lets nothing through, say."
+        )
+    return items
+
+
+def text(value: Any, name: str) -> str:
+    """`value` if it is text; ValueError, naming the input, if not."""
+    if not isinstance(value, str):
+        raise ValueError(f"The input {name!r} got {_described(value)}, not text. Check the node that is wired to it.")
+    return value
+
+
+def whole(value: Any, name: str) -> int:
+    """`value` as a whole number, 0 or more; ValueError, naming the input, if it is something else."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = int(value) if isinstance(value, float) and value.is_integer() else -1
+    if number < 0:
+        raise ValueError(
+            f"The input {name!r} got {_described(value)}, not a whole number from 0 on. Check the node that is wired to it."
+        )
+    return number
+
+
+def _described(value: Any) -> str:
+    if value is None:
+        return "nothing (None)"
+    return repr(value) if isinstance(value, (str, int, float)) else f"a {type(value).__name__}"
+
+
+def rows(**inputs: Any) -> list[tuple[Any, ...]]:
+    """Inputs side by side, one row a run, the last item of a shorter list repeated: ComfyUI's rule for lists.
+
+    ValueError, naming the input, for an empty list, of which there is no last item.
+    """
+    columns = [some(value, name) for name, value in inputs.items()]
     longest = max(len(column) for column in columns)
     return [tuple(column[min(index, len(column) - 1)] for column in columns) for index in range(longest)]
+
+
+def lazy_images(value: Any) -> Any:
+    """A lazy IMAGE input, with UNRENDERED in the place of what nobody rendered.
+
+    ComfyUI hands over (None,), a tuple, where it did not run the nodes in front of a lazy input (`mark_missing` in its
+    execution.py), and lists for everything that nodes gave, [None] for one that gave None.
+    """
+    return [UNRENDERED] if isinstance(value, tuple) and value == (None,) else value

@@ -8,7 +8,7 @@ from ..io_utils import targets
 from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.writer import OnExisting
 from . import saving
-from .lists import listed, one
+from .lists import listed, one, text, whole
 from .validation import verdict
 
 # The words of the earlier pack for the first two; a boolean would refuse its saved workflows.
@@ -76,10 +76,13 @@ class ImageSequenceSaveBatch:
         extra_pnginfo: Any = None,
         unique_id: Any = None,
     ) -> dict[str, Any]:
-        sequence, kind = targets.batch_sequence(one(path_pattern), FileType(one(filetype)))
-        frames = targets.batch(sequence, one(start_index), listed(images))
+        pattern = text(one(path_pattern, "path_pattern"), "path_pattern")
+        sequence, kind = targets.batch_sequence(pattern, FileType(one(filetype, "filetype")))
+        start = whole(one(start_index, "start_index"), "start_index")
+        frames = targets.batch(sequence, start, listed(images))
+        existing = _OVERWRITE[one(overwrite, "overwrite")]
         context = saving.Context(prompt, extra_pnginfo, unique_id)
         saved, message = saving.save(
-            frames, kind, _OVERWRITE[one(overwrite)], context, one(quality), one(workflow_file)
+            frames, kind, existing, context, one(quality, "quality"), one(workflow_file, "workflow_file")
         )
         return {"ui": saving.ui(saved, message)}

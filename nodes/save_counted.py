@@ -9,7 +9,7 @@ from ..io_utils.counted import Counted
 from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.writer import OnExisting
 from . import saving
-from .lists import listed, one, rows
+from .lists import lazy_images, one, rows, some, text
 from .validation import verdict
 
 
@@ -82,9 +82,9 @@ class ImageSequenceSaveCounted:
         on_existing: Any = OnExisting.OVERWRITE.value,
         **hidden: Any,
     ) -> list[str]:
-        files = Counted.locate(one(directory_path), one(prefix), one(digits), FileType(one(filetype)))
-        policy, existing = AtEnd(one(at_end)), OnExisting(one(on_existing))
-        return ["image"] if files.needs_image(listed(frame_counter), policy, existing) else []
+        files = _files(directory_path, prefix, digits, filetype)
+        policy, existing = AtEnd(one(at_end, "at_end")), OnExisting(one(on_existing, "on_existing"))
+        return ["image"] if files.needs_image(some(frame_counter, "frame_counter"), policy, existing) else []
 
     def save(
         self,
@@ -102,19 +102,25 @@ class ImageSequenceSaveCounted:
         extra_pnginfo: Any = None,
         unique_id: Any = None,
     ) -> dict[str, Any]:
-        kind, policy = FileType(one(filetype)), AtEnd(one(at_end))
-        files = Counted.locate(one(directory_path), one(prefix), one(digits), kind)
+        files = _files(directory_path, prefix, digits, filetype)
+        policy, counters = AtEnd(one(at_end, "at_end")), some(frame_counter, "frame_counter")
         frames = [
             frame
-            for counter, images in rows(frame_counter, image)
+            for counter, images in rows(frame_counter=counters, image=lazy_images(image))
             if policy.saves(counter)
             for frame in files.frames(whole_frame(counter), images)
         ]
+        kind, existing = FileType(one(filetype, "filetype")), OnExisting(one(on_existing, "on_existing"))
         context = saving.Context(prompt, extra_pnginfo, unique_id)
         saved, summary = saving.save(
-            frames, kind, OnExisting(one(on_existing)), context, one(quality), one(workflow_file)
+            frames, kind, existing, context, one(quality, "quality"), one(workflow_file, "workflow_file")
         )
-        counter = listed(frame_counter)[-1]
-        sequence, log_entry = files.outcome(counter, saved, summary)
-        ui = saving.ui(saved, str(log_entry), float(counter.frames_per_second))
+        sequence, log_entry = files.outcome(counters, saved, summary)
+        ui = saving.ui(saved, str(log_entry), float(counters[-1].frames_per_second))
         return {"ui": ui, "result": (sequence, log_entry)}
+
+
+def _files(directory_path: Any, prefix: Any, digits: Any, filetype: Any) -> Counted:
+    directory = text(one(directory_path, "directory_path"), "directory_path")
+    name = text(one(prefix, "prefix"), "prefix")
+    return Counted.locate(directory, name, one(digits, "digits"), FileType(one(filetype, "filetype")))

@@ -9,7 +9,7 @@ from ..io_utils import targets
 from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.writer import OnExisting
 from . import saving
-from .lists import one, rows
+from .lists import lazy_images, one, rows, text, whole
 from .validation import verdict
 
 
@@ -68,13 +68,17 @@ class ImageSequenceSaveFrame:
         digits: Any = 5,
         filetype: Any = FileType.PNG_WITH_WORKFLOW.value,
         on_existing: Any = OnExisting.OVERWRITE.value,
-        **hidden: Any,
+        prompt: Any = None,
+        unique_id: Any = None,
+        **others: Any,
     ) -> list[str]:
-        now, digits, filetype = datetime.now().astimezone(), one(digits), FileType(one(filetype))
-        existing = OnExisting(one(on_existing))
+        now, kind = saving.moments.begin(unique_id, prompt), FileType(one(filetype, "filetype"))
+        digits, existing = one(digits, "digits"), OnExisting(one(on_existing, "on_existing"))
         wanted = [
-            targets.indexed_needs_image(prefix, digits, filetype, now, number, existing)
-            for prefix, number in rows(filename_prefix, current_frame)
+            targets.indexed_needs_image(
+                text(prefix, "filename_prefix"), digits, kind, now, whole(number, "current_frame"), existing
+            )
+            for prefix, number in rows(filename_prefix=filename_prefix, current_frame=current_frame)
         ]
         return ["images"] if any(wanted) else []
 
@@ -92,13 +96,18 @@ class ImageSequenceSaveFrame:
         extra_pnginfo: Any = None,
         unique_id: Any = None,
     ) -> dict[str, Any]:
-        now, digits, filetype = datetime.now().astimezone(), one(digits), FileType(one(filetype))
+        now, kind = saving.moments.end(unique_id, prompt), FileType(one(filetype, "filetype"))
+        digits, existing = one(digits, "digits"), OnExisting(one(on_existing, "on_existing"))
         frames = [
-            targets.indexed_frame(prefix, digits, filetype, now, number, image)
-            for image, prefix, number in rows(images, filename_prefix, current_frame)
+            targets.indexed_frame(
+                text(prefix, "filename_prefix"), digits, kind, now, whole(number, "current_frame"), image
+            )
+            for image, prefix, number in rows(
+                images=lazy_images(images), filename_prefix=filename_prefix, current_frame=current_frame
+            )
         ]
         context = saving.Context(prompt, extra_pnginfo, unique_id)
         saved, message = saving.save(
-            frames, filetype, OnExisting(one(on_existing)), context, one(quality), one(workflow_file)
+            frames, kind, existing, context, one(quality, "quality"), one(workflow_file, "workflow_file")
         )
         return {"ui": saving.ui(saved, message)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..io_utils import report, writer
@@ -10,7 +11,7 @@ from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.ledger import Ledger
 from ..io_utils.metadata import text_entries
 from ..io_utils.writer import Frame, OnExisting, Saved
-from .lists import one
+from .lists import hidden
 
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
 
@@ -24,8 +25,8 @@ FILETYPE_TOOLTIP = (
 )
 QUALITY_TOOLTIP = "Of JPG and lossy WebP, 1 to 100: higher is better and larger. The other kinds of file lose nothing."
 WORKFLOW_FILE_TOOLTIP = (
-    "Also write <prefix>.workflow.json beside the frames, one for the sequence: dropped into ComfyUI, it opens the graph. "
-    "For JPG and EXR, which cannot hold it."
+    "Also write <prefix>_#####.exr.workflow.json beside the frames, one for the sequence: dropped into ComfyUI, it opens "
+    "the graph. For JPG and EXR, which cannot hold it."
 )
 ENCODING = {
     "quality": ("INT", {"default": QUALITY, "min": 1, "max": 100, "tooltip": QUALITY_TOOLTIP}),
@@ -52,7 +53,41 @@ class Context:
 
 def generation(unique_id: Any, settings: dict[str, Any]) -> str:
     """For IS_CHANGED: changes once after a file that this node left on disk has vanished."""
-    return _ledger.generation(one(unique_id), repr(sorted(settings.items())))
+    return _ledger.generation(hidden(unique_id), repr(sorted(settings.items())))
+
+
+class Moments:
+    """The moment that a saver's tokens stand for: taken once a run, when the saver is first asked what it needs.
+
+    ComfyUI asks `check_lazy_status` before the graph in front runs and once more after it, then calls `save`, minutes
+    later; a folder called %date% or %second% must be the same one in all of them. What they have in common is the node's
+    id and the prompt, which is one object throughout a run and another one in the next. Only the moments of the prompt
+    seen last are kept, each until its `save`.
+    """
+
+    def __init__(self) -> None:
+        self._prompt: Any = None
+        self._begun: dict[Any, datetime] = {}
+
+    def begin(self, unique_id: Any, prompt: Any) -> datetime:
+        """For `check_lazy_status`: the moment of this run, now if it is the first to ask."""
+        if hidden(prompt) is None:
+            return _now()
+        if self._prompt is not hidden(prompt):
+            self._prompt, self._begun = hidden(prompt), {}
+        return self._begun.setdefault(hidden(unique_id), _now())
+
+    def end(self, unique_id: Any, prompt: Any) -> datetime:
+        """For `save`: the moment of this run, which ends with it."""
+        begun = self._begun.pop(hidden(unique_id), None) if self._prompt is hidden(prompt) else None
+        return begun or _now()
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+moments = Moments()
 
 
 def save(
@@ -64,12 +99,12 @@ def save(
     workflow_file: bool,
 ) -> tuple[list[Saved], str]:
     """Save the frames, remember their files for `generation`, and say in a line what was done."""
-    text = text_entries(one(context.prompt), one(context.extra_pnginfo))
-    node_id = one(context.unique_id)
-    _ledger.about_to_save(node_id, {frame.path.parent for frame in frames})
+    text = {}
+    if filetype.embeds_workflow or workflow_file:
+        text = text_entries(hidden(context.prompt), hidden(context.extra_pnginfo), filetype.keyword_fault)
     saved = writer.save(frames, filetype, text, on_existing, quality)
     workflows = writer.save_workflow(saved, text, on_existing) if workflow_file else []
-    _ledger.record_files(node_id, [*(item.path for item in saved), *workflows])
+    _ledger.record_files(hidden(context.unique_id), [*(item.path for item in saved), *workflows])
     return saved, "\n".join([writer.summary(saved), *(f"Workflow: {path.as_posix()}" for path in workflows)])
 
 

@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from io_utils.atomic import remove_parts, write_whole
+from io_utils.atomic import remove_parts, remove_torn, write_whole
+
+with contextlib.suppress(ImportError):  # Windows
+    import fcntl
 
 PACK = Path(__file__).resolve().parents[1]
 PATIENCE = 20
@@ -180,7 +183,8 @@ class TestWhenTheSystemFails:
         with pytest.raises(OSError) as caught:
             write_whole(tmp_path / "f.png", b"new", replace=True)
 
-        assert (caught.value.errno, failing.fired) == (code, 1)
+        assert caught.value.errno == code
+        assert failing.fired == (2 if code == errno.EACCES else 1)  # again once the part file is closed
         assert (tmp_path / "f.png").read_bytes() == b"old"
         assert os.listdir(tmp_path) == ["f.png"]
 
@@ -285,6 +289,230 @@ class TestWhenTheSystemFails:
 
         monkeypatch.setattr(os, "fsync", fsync)
         return taken
+
+
+def names(code: int) -> str:
+    return errno.errorcode[code]
+
+
+UNSUPPORTED = sorted({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY})
+
+
+@posix
+class TestAFileSystem:
+    """That lacks a call still takes every frame, and the log says once a folder what cannot be promised there."""
+
+    def save_two(self, folder: Path, replace: bool) -> None:
+        for name in ("f.png", "g.png"):
+            write_whole(folder / name, b"frame", replace=replace)
+        assert sorted(os.listdir(folder)) == ["f.png", "g.png"]
+        assert (folder / "g.png").read_bytes() == b"frame"
+
+    @pytest.mark.parametrize("replace", [True, False])
+    @pytest.mark.parametrize("code", UNSUPPORTED, ids=names)
+    def test_without_fsync_is_written_to(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        code: int,
+        replace: bool,
+    ) -> None:
+        failing = Failure(code)
+        monkeypatch.setattr(os, "fsync", failing)
+
+        self.save_two(tmp_path, replace)
+
+        assert failing.fired == 2
+        (record,) = caplog.records
+        assert (record.levelname, str(tmp_path) in record.getMessage()) == ("WARNING", True)
+        assert "power cut" in record.getMessage()
+
+    @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EBADF], ids=names)
+    def test_whose_fsync_fails_is_an_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+    ) -> None:
+        failing = Failure(code)
+        monkeypatch.setattr(os, "fsync", failing)
+
+        with pytest.raises(OSError) as caught:
+            write_whole(tmp_path / "f.png", b"frame", replace=True)
+
+        assert (caught.value.errno, failing.fired) == (code, 1)
+        assert os.listdir(tmp_path) == []
+        assert not caplog.records
+
+    @pytest.mark.parametrize(
+        "code",
+        [errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EMLINK, errno.EINVAL, errno.EXDEV, errno.EBUSY],
+        ids=names,
+    )
+    def test_without_hard_links_is_written_to(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+    ) -> None:
+        failing = Failure(code)
+        monkeypatch.setattr(os, "link", failing)
+
+        self.save_two(tmp_path, replace=False)
+
+        assert failing.fired == 2
+        (record,) = caplog.records
+        assert "no hard links" in record.getMessage()
+
+    @pytest.mark.parametrize("code", [errno.ETXTBSY, errno.EBUSY, errno.EACCES, errno.EPERM], ids=names)
+    @pytest.mark.parametrize(("replace", "links"), [(True, True), (False, True), (False, False)])
+    def test_that_renames_no_open_file_is_written_to(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        code: int,
+        replace: bool,
+        links: bool,
+    ) -> None:
+        """Neither the part file nor, without links, the claim that is renamed over may be open."""
+        refused: list[str] = []
+
+        def refuse_open_files(name: str) -> None:
+            real = getattr(os, name)
+
+            def call(source: Path, target: Path) -> None:
+                if is_open(source) or is_open(target):
+                    refused.append(name)
+                    raise OSError(code, os.strerror(code))
+                real(source, target)
+
+            monkeypatch.setattr(os, name, call)
+
+        refuse_open_files("replace")
+        refuse_open_files("link")
+        if not links:
+            monkeypatch.setattr(os, "link", Failure(errno.EPERM))
+
+        self.save_two(tmp_path, replace)
+
+        assert refused
+        assert sum("cannot rename an open file" in record.getMessage() for record in caplog.records) == 1
+
+    def test_with_everything_is_not_spoken_of(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        write_whole(tmp_path / "f.png", b"frame", replace=True)
+        write_whole(tmp_path / "g.png", b"frame", replace=False)
+
+        assert not caplog.records
+
+    def test_takes_a_part_from_no_living_writer_that_can_rename_it_while_open(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A sweep that comes at the moment of the rename: the part is held until it has its name."""
+        real, removed = os.replace, []
+
+        def sweep_first(source: Path, target: Path) -> None:
+            removed.append(remove_parts(tmp_path, every_name))
+            real(source, target)
+
+        monkeypatch.setattr(os, "replace", sweep_first)
+        write_whole(tmp_path / "f.png", b"frame", replace=True)
+
+        assert removed == [[]]
+
+    def test_that_closed_it_for_the_rename_writes_it_again_if_a_sweep_took_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, removed = os.replace, []
+
+        def refuse_open_then_sweep_once(source: Path, target: Path) -> None:
+            if is_open(source):
+                raise OSError(errno.ETXTBSY, os.strerror(errno.ETXTBSY))
+            if not removed:
+                removed.extend(remove_parts(tmp_path, every_name))
+            real(source, target)
+
+        monkeypatch.setattr(os, "replace", refuse_open_then_sweep_once)
+        write_whole(tmp_path / "f.png", b"frame", replace=True)
+
+        assert len(removed) == 1
+        assert (tmp_path / "f.png").read_bytes() == b"frame"
+
+
+def is_open(path: Path) -> bool:
+    """Has this process the file at `path` open?"""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return False
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(status, os.fstat(int(descriptor))):
+                return True
+    return False
+
+
+class TestRemoveTorn:
+    @posix
+    def test_removes_a_torn_file_and_leaves_a_whole_one(self, tmp_path: Path) -> None:
+        for name in ("torn", "whole"):
+            (tmp_path / name).write_bytes(b"x")
+            remove_torn(tmp_path / name, lambda name=name: name == "torn")
+
+        assert os.listdir(tmp_path) == ["whole"]
+
+    @posix
+    def test_leaves_what_another_process_put_there_while_it_waited(self, tmp_path: Path) -> None:
+        """The file that was judged is not the one that has the name any more."""
+        torn, asked = tmp_path / "f.png", []
+        torn.write_bytes(b"x")
+
+        def holding_writer() -> None:
+            with open(torn, "r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                held.set()
+                assert goes_on.wait(PATIENCE)
+                os.replace(tmp_path / "new", torn)
+
+        (tmp_path / "new").write_bytes(b"whole")
+        held, goes_on = threading.Event(), threading.Event()
+        writer = threading.Thread(target=holding_writer)
+        writer.start()
+        assert held.wait(PATIENCE)
+        remover = threading.Thread(target=remove_torn, args=(torn, lambda: asked.append(1) or True))
+        remover.start()
+        goes_on.set()
+        writer.join()
+        remover.join()
+
+        assert torn.read_bytes() == b"whole"
+
+    @posix
+    def test_removes_a_link_to_nothing_and_leaves_one_to_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "precious").write_bytes(b"mine")
+        (tmp_path / "a").symlink_to(tmp_path / "nothing")
+        (tmp_path / "b").symlink_to(tmp_path / "precious")
+        for name in ("a", "b"):
+            remove_torn(tmp_path / name, lambda: True)
+
+        assert sorted(os.listdir(tmp_path)) == ["b", "precious"]
+
+    def test_of_nothing_is_nothing(self, tmp_path: Path) -> None:
+        remove_torn(tmp_path / "gone", lambda: True)
+
+
+class TestAMount:
+    def test_that_is_there_has_its_folders_made(self, tmp_path: Path) -> None:
+        write_whole(tmp_path / "a" / "b" / "f.png", b"frame", replace=True, mount=tmp_path)
+
+        assert (tmp_path / "a" / "b" / "f.png").read_bytes() == b"frame"
+
+    @pytest.mark.parametrize("below", ["f.png", "a/f.png", "a/b/f.png"])
+    def test_that_is_not_there_is_an_error_and_is_not_made(self, tmp_path: Path, below: str) -> None:
+        with pytest.raises(FileNotFoundError, match=r"share' is not there.*mount it"):
+            write_whole(tmp_path / "share" / below, b"frame", replace=True, mount=tmp_path / "share")
+        assert os.listdir(tmp_path) == []
+
+    def test_with_a_file_where_the_folder_should_be_is_an_error_but_does_not_exist(self, tmp_path: Path) -> None:
+        (tmp_path / "a").write_bytes(b"mine")
+
+        with pytest.raises(NotADirectoryError):
+            write_whole(tmp_path / "a" / "f.png", b"frame", replace=False, mount=tmp_path)
 
 
 class TestRacingWriters:

@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from io_utils.animation import AtEnd, EndOfAnimationError, FrameCounter, LogEntry
+from io_utils.batches import batch_folder
 from io_utils.counted import Counted
 from io_utils.filetype import FileType
-from io_utils.frames import batch_folder
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
-from io_utils.writer import FrameExistsError, OnExisting, Saved
+from io_utils.wire import UNRENDERED
+from io_utils.writer import FrameExistsError, NotAFileError, OnExisting, Saved
 
-from .disk import put, shades, tear
+from .disk import needs_links, put, shades, tear
 
 OVERWRITE, SKIP, ERROR = OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR
 EVERY_POLICY = [(at_end, existing) for at_end in AtEnd for existing in (OVERWRITE, SKIP, ERROR)]
@@ -47,7 +48,7 @@ def outcome(frame: int, total: int, *, variants: int = 1, written: bool = True) 
     counted = files()
     sequences = [counted.single] if variants == 1 else [counted.variant(index) for index in range(variants)]
     saved = [Saved(sequence, frame, written) for sequence in sequences]
-    return counted.outcome(counter(frame, total), saved, "Saved something.")
+    return counted.outcome([counter(frame, total)], saved, "Saved something.")
 
 
 def names_of(sequence: Any, batch: int = 0) -> list[str]:
@@ -163,14 +164,20 @@ class TestNeedsImage:
             pytest.param(["batch_0000/0", "batch_0001/0", "batch_0000/1", "batch_0001/1"], False, id="all have it"),
             pytest.param(["batch_0000/0", "batch_0001/0", "batch_0000/1"], True, id="the second has it not"),
             pytest.param(["batch_0000/0", "batch_0001/0", "batch_0001/1"], True, id="the first has it not"),
+            pytest.param(["batch_0000/1", "batch_0001/1"], False, id="none has frame 0"),
+            pytest.param(["batch_0000/5", "batch_0001/5"], True, id="none has frame 0, nor this one"),
             pytest.param(
-                ["batch_0000/1", "batch_0001/1"], True, id="none has frame 0: nobody knows how many there are"
+                ["batch_0000/0", "batch_0000/1", "batch_0001/7"], True, id="the second has another frame only"
             ),
-            pytest.param(["batch_0000/0", "batch_0000/1", "batch_0001/7"], False, id="the second was never begun"),
-            pytest.param(["batch_0001/0", "batch_0001/1"], True, id="the first is not there"),
+            pytest.param(["batch_0000/1", "batch_0002/1"], False, id="a folder in between is not there"),
+            pytest.param(["batch_0000/1", "batch_0002/7"], True, id="the one behind a gap lacks it"),
+            pytest.param(["batch_0000/1", "batch_12345/7"], True, id="the one behind ten thousand lacks it"),
+            pytest.param(["batch_0000/1", "batch_00001/7", "batch_1/7", "batch_x/7"], False, id="other folders"),
+            pytest.param(["./1", "batch_0000/7", "batch_0001/7"], True, id="a single file is not a batch"),
+            pytest.param(["./7", "batch_0000/1", "batch_0001/1"], False, id="a single file of another frame"),
         ],
     )
-    def test_of_a_batch_counts_every_folder_that_has_frame_0(
+    def test_of_a_batch_counts_every_folder_that_has_any_frame(
         self, output: Path, there: list[str], needed: bool
     ) -> None:
         for place in there:
@@ -178,6 +185,51 @@ class TestNeedsImage:
             on_disk(output, f"{folder}/frame_{int(number):05d}.png")
 
         assert files().needs_image([counter(1)], AtEnd.STOP, SKIP) is needed
+
+    @pytest.mark.parametrize("left", ["an empty folder", "another prefix", "another type", "a part file", "a file"])
+    def test_of_a_batch_does_not_count_folders_without_any_frame_of_it(self, output: Path, left: str) -> None:
+        on_disk(output, "batch_0000/frame_00001.png", "batch_0001/frame_00001.png")
+        third = output / "shot" / "batch_0002"
+        if left == "a file":
+            third.touch()
+        else:
+            third.mkdir()
+        if left == "another prefix":
+            put(third / "other_00007.png")
+        elif left == "another type":
+            put(third / "frame_00007.jpg")
+        elif left == "a part file":
+            (third / ".frame_00007.png.0123456789ab.part").touch()
+
+        assert not files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+
+    @needs_links
+    def test_of_a_batch_refuses_a_folder_that_leads_out(self, output: Path, base: Path) -> None:
+        put(base / "elsewhere" / "frame_00001.png")
+        on_disk(output, "batch_0000/frame_00001.png")
+        (output / "shot" / "batch_0001").symlink_to(base / "elsewhere", target_is_directory=True)
+
+        with pytest.raises(PathError, match="batch_0001"):
+            files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+
+    @pytest.mark.parametrize("place", ["frame_00003.png", "batch_0000/frame_00003.png", "batch_0004/frame_00003.png"])
+    @pytest.mark.parametrize("keep", [None, 20, 0], ids=["whole", "torn", "empty"])
+    def test_of_a_frame_with_any_file_is_refused_under_error(self, output: Path, place: str, keep: int | None) -> None:
+        """Nobody knows yet how many images will come; after the render it would be too late."""
+        file = put(output / "shot" / place)
+        if keep is not None:
+            tear(file, keep)
+
+        with pytest.raises(FrameExistsError, match=r"frame 3 exists.*frame_00003\.png"):
+            files().needs_image([counter(3)], AtEnd.STOP, ERROR)
+        assert files().needs_image([counter(4)], AtEnd.STOP, ERROR)
+
+    @pytest.mark.parametrize("existing", [OVERWRITE, SKIP, ERROR])
+    def test_of_a_frame_whose_name_a_folder_has_is_refused(self, output: Path, existing: OnExisting) -> None:
+        (output / "shot" / "frame_00003.png").mkdir(parents=True)
+
+        with pytest.raises(NotAFileError, match=r"Frame 3 .*a directory.*frame_00003\.png"):
+            files().needs_image([counter(3)], AtEnd.STOP, existing)
 
     def test_of_a_batch_with_a_torn_file_is_needed(self, output: Path) -> None:
         for folder in ("batch_0000", "batch_0001"):
@@ -218,14 +270,21 @@ class TestFrames:
     def test_that_nobody_rendered_are_those_on_disk(self, output: Path) -> None:
         on_disk(output, *whole([0, 1], "batch_0000/frame_"), *whole([0, 1], "batch_0001/frame_"), "frame_00002.png")
 
-        assert [frame.path.parent.name for frame in files().frames(1, None)] == ["batch_0000", "batch_0001"]
-        assert [frame.path.parent.name for frame in files().frames(2, None)] == ["shot"]
+        assert [frame.path.parent.name for frame in files().frames(1, UNRENDERED)] == ["batch_0000", "batch_0001"]
+        assert [frame.path.parent.name for frame in files().frames(2, UNRENDERED)] == ["shot"]
 
     def test_that_nobody_rendered_and_that_are_gone_are_one_that_is_missing(self, output: Path) -> None:
-        (frame,) = files().frames(1, None)
+        (frame,) = files().frames(1, UNRENDERED)
 
-        assert frame.image is None
+        assert frame.image is UNRENDERED
         assert not frame.path.exists()
+
+    def test_that_nobody_rendered_of_a_batch_are_not_the_single_file(self, output: Path) -> None:
+        on_disk(output, "frame_00001.png", "batch_0000/frame_00001.png", "batch_0002/frame_00001.png")
+
+        found = files().frames(1, UNRENDERED)
+
+        assert [frame.path.parent.name for frame in found] == ["batch_0000", "batch_0002"]
 
     def test_of_an_empty_batch_are_an_error(self, output: Path) -> None:
         """Not "past the end": nothing would be written, and the log would say that the animation is over."""
@@ -277,7 +336,7 @@ class TestOutcome:
 
     @pytest.mark.parametrize("frame", [5, 9])
     def test_past_the_end_says_that_it_stopped(self, output: Path, frame: int) -> None:
-        sequence, log = files().outcome(counter(frame), [], "Saved nothing")
+        sequence, log = files().outcome([counter(frame)], [], "Saved nothing")
 
         assert not sequence.is_defined
         assert "Stopped" in str(log)
@@ -316,7 +375,7 @@ class TestOutcome:
         on_disk(output, *(f"frame_{n}.png" for n in range(12)))
         counted = files(digits=1)
 
-        sequence, _ = counted.outcome(counter(11, 12), [Saved(counted.single, 11, written=True)], "")
+        sequence, _ = counted.outcome([counter(11, 12)], [Saved(counted.single, 11, written=True)], "")
 
         assert names_of(sequence) == [f"frame_{n}.png" for n in range(12)]
 
@@ -368,12 +427,47 @@ class TestOutcome:
         assert (sequence.keys_in_order, sequence.num_batches) == ([1], last)
         assert "0" in str(log).splitlines()[-1]
 
+    @pytest.mark.parametrize("counters", [[0, 1, 2, 3], [0, 1, 2], [2, 0, 1], [2, 3, 4], [2]])
+    def test_of_several_counters_is_the_whole_animation_if_any_is_its_final_frame(
+        self, output: Path, counters: list[int]
+    ) -> None:
+        on_disk(output, *whole(range(3)))
+        counted = files()
+        saved = [Saved(counted.single, frame, written=True) for frame in counters if frame < 3]
+
+        sequence, log = counted.outcome([counter(frame, 3) for frame in counters], saved, "Saved something.")
+
+        assert sequence.keys_in_order == [0, 1, 2]
+        assert "All frames are there" in str(log)
+
+    @pytest.mark.parametrize("counters", [[0, 1], [0, 1, 3], [3, 4]])
+    def test_of_several_counters_is_undefined_if_none_is(self, output: Path, counters: list[int]) -> None:
+        on_disk(output, *whole(range(5)))
+        counted = files()
+        saved = [Saved(counted.single, frame, written=True) for frame in counters if frame < 3]
+
+        sequence, log = counted.outcome([counter(frame, 3) for frame in counters], saved, "Saved something.")
+
+        assert not sequence.is_defined
+        if counters == [3, 4]:
+            assert "frame 3 is past the end" in str(log)
+            assert "frame 4 is past the end" in str(log)
+
+    def test_of_a_batch_names_the_folders_of_another_take(self, output: Path) -> None:
+        """With them, no frame of this batch ever counts as complete."""
+        on_disk(output, *(f"batch_000{index}/frame_00000.png" for index in range(4)))
+
+        _, log = outcome(0, 5, variants=2)
+
+        assert "batch_0002, batch_0003" in str(log)
+        assert "move them away" in str(log)
+
     def test_of_foreign_counters_is_as_of_ours(self, output: Path) -> None:
         on_disk(output, *whole(range(3)))
         foreign = SimpleNamespace(current_frame=2.0, total_frames=3, frames_per_second=12)
         counted = files()
 
-        sequence, _ = counted.outcome(foreign, [Saved(counted.single, 2, written=True)], "")
+        sequence, _ = counted.outcome([foreign], [Saved(counted.single, 2, written=True)], "")
 
         assert sequence.keys_in_order == [0, 1, 2]
         assert sequence.fps == 12.0

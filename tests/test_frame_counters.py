@@ -90,7 +90,15 @@ class TestFromDirectory:
             pytest.param(["f_00000.png", "g_00007.png"], {"pattern": "f_*|g_*"}, 8, id="of two prefixes"),
             pytest.param(["f_00000.png", "f_9.png"], {"pattern": "f_{:05d}.png"}, 1, id="of one pattern"),
             pytest.param(["batch_0000/f_00000.png", "batch_0001/f_00000.png"], {}, 1, id="of a batch"),
-            pytest.param(["batch_0000/f_00000.png", "batch_0001/x.png"], {}, 0, id="of half a batch"),
+            pytest.param(
+                ["batch_0000/f_00000.png", "batch_0000/f_00001.png", "batch_0001/f_00000.png"],
+                {},
+                1,
+                id="of half a batch",
+            ),
+            pytest.param(
+                ["batch_0000/f_00000.png", "batch_0001/x.png"], {}, 1, id="beside a folder without any such frame"
+            ),
         ],
     )
     def test_goes_on_where_the_folder_ends(

@@ -142,6 +142,21 @@ class TestABatch:
         assert files(4, pattern) == []
         assert Frames.locate("shot", pattern).numbers(NUMERIC) == [3]
 
+    @pytest.mark.parametrize("pattern", ["*", "f_#.png"])
+    def test_may_lack_a_folder_in_between(self, shot: Path, pattern: str) -> None:
+        there(shot, "batch_0003/f_3.png", "batch_0003/f_4.png")
+
+        assert files(3, pattern) == [f"batch_000{index}/f_3.png" for index in (0, 1, 3)]
+        assert files(4, pattern) == []
+
+    @pytest.mark.parametrize("pattern", ["f_*", "f_#.png"])
+    def test_does_not_wait_for_a_folder_without_any_of_its_frames(self, shot: Path, pattern: str) -> None:
+        there(shot, "batch_0002/other_3.png", "batch_0003/cover.png")
+        (shot / "batch_0004").mkdir()
+
+        assert files(3, pattern) == ["batch_0000/f_3.png", "batch_0001/f_3.png"]
+        assert Frames.locate("shot", pattern).numbers(NUMERIC) == [3]
+
     def test_is_not_looked_at_where_the_folder_itself_has_the_frame(self, shot: Path) -> None:
         there(shot, "f_3.png")
 
@@ -175,7 +190,7 @@ class TestWhereFilesMayBe:
         assert Frames.locate("", "*", kind).files(1, NUMERIC) == [base / kind / "f_1.png"]
 
 
-def test_a_frame_pattern_lists_no_folder(shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_pattern_lists_no_folder_for_a_frame_that_is_there(shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there(shot, "f_0007.png")
 
     def listed(*_: Any) -> None:
@@ -185,7 +200,6 @@ def test_a_frame_pattern_lists_no_folder(shot: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(os, name, listed)
 
     assert files(7, "f_####.png") == ["f_0007.png"]
-    assert files(8, "f_####.png") == []
 
 
 @pytest.mark.parametrize("indexing", list(Indexing))

@@ -287,42 +287,52 @@ class TestUnchanged:
         assert after[0] != before
 
 
-class TestAboutToSave:
-    """A save says so before and after: what happens in between is its own doing, what happened before is not."""
+@pytest.mark.parametrize("files", [1, 3, 500], ids=["one file", "a few", "many"])
+class TestAFolderWhoseTimeOfChangeStandsStill:
+    """exFAT counts in steps of 2 s; s3fs and goofys do not change it at all."""
 
-    def save(self, ledger: Ledger, folder: Folder, name: str) -> None:
-        ledger.about_to_save(NODE, [folder.path])
-        ledger.record_files(NODE, folder.write(name))
-
-    def test_a_loss_while_the_frame_was_rendered_is_noticed(self, folder: Folder) -> None:
-        ledger = Ledger()
+    def test_has_a_deleted_file_noticed(self, tmp_path: Path, files: int) -> None:
+        ledger, paths = Ledger(), [tmp_path / f"f_{frame}.png" for frame in range(files)]
+        for path in paths:
+            path.touch()
         before = ledger.generation(NODE, SETTINGS)
-        self.save(ledger, folder, "f_0.png")
-        assert ledger.generation(NODE, SETTINGS) == before
+        ledger.record_files(NODE, paths)
+        os.utime(tmp_path, (1, 1))
+        assert generations(ledger) == [before] * 3
 
-        folder.delete("f_0.png")
-        self.save(ledger, folder, "f_1.png")
+        paths[-1].unlink()
+        os.utime(tmp_path, (1, 1))
+        after = generations(ledger)
+
+        assert after[0] != before
+        assert len(set(after)) == 1
+
+    def test_has_a_file_noticed_that_was_deleted_while_the_next_frame_was_rendered(
+        self, tmp_path: Path, files: int
+    ) -> None:
+        ledger, paths = Ledger(), [tmp_path / f"f_{frame}.png" for frame in range(files + 1)]
+        for path in paths:
+            path.touch()
+        before = ledger.generation(NODE, SETTINGS)
+        ledger.record_files(NODE, paths[:files])
+        paths[0].unlink()
+        ledger.record_files(NODE, paths[files:])
+        os.utime(tmp_path, (1, 1))
 
         assert ledger.generation(NODE, SETTINGS) != before
 
-    def test_saves_of_our_own_are_no_reason_to_list_the_folder(
-        self, folder: Folder, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Listing 10 000 names for each of 10 000 frames would make a render quadratic."""
-        ledger, listed = Ledger(), []
-        scandir = os.scandir
-        monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
 
-        answers = set()
-        for frame in range(20):
-            answers.add(ledger.generation(NODE, SETTINGS))
-            self.save(ledger, folder, f"f_{frame}.png")
-        assert len(answers) == 1
-        assert len(listed) <= 1
+def test_many_files_are_looked_for_with_one_listing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One round trip for each of 10,000 frames would take a network mount 10 s a prompt."""
+    watch = FilesThere()
+    watch.add(folder.write(*(f"f_{frame}.png" for frame in range(1000))))
+    listed, asked = [], []
+    listdir, stat = os.listdir, os.stat
+    monkeypatch.setattr(os, "listdir", lambda path: (listed.append(path), listdir(path))[1])
+    monkeypatch.setattr(os, "stat", lambda path, **more: (asked.append(path), stat(path, **more))[1])
 
-        folder.delete("f_3.png")
-        assert ledger.generation(NODE, SETTINGS) not in answers
-        assert len(listed) <= 2
+    assert not watch.lost()
+    assert (listed, asked) == ([folder.path], [])
 
 
 class TestFilesRead:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import math
 import sys
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from io_utils.filetype import FileType
 from io_utils.metadata import text_entries
 
 PROMPT = {"1": {"class_type": "KSampler", "inputs": {"seed": 5, "model": ["4", 0]}}}
@@ -130,3 +133,148 @@ def test_disable_metadata_is_honoured(monkeypatch: pytest.MonkeyPatch, disabled:
     monkeypatch.setitem(sys.modules, "comfy.cli_args", cli_args)
 
     assert list(text_entries(PROMPT, {"workflow": WORKFLOW})) == keywords
+
+
+class Hostile(dict):
+    """A mapping of another pack that fails when it is looked into."""
+
+    def items(self) -> Any:
+        raise RuntimeError("not now")
+
+
+def nested(depth: int, inside: Any = None) -> Any:
+    for _ in range(depth):
+        inside = [inside]
+    return inside
+
+
+class TestWhatJsonCannotHold:
+    @pytest.mark.parametrize(
+        ("value", "kept"),
+        [
+            pytest.param({"a": 1, "b": {1, 2}}, {"a": 1}, id="a set in a mapping"),
+            pytest.param([1, b"x", 3], [1, None, 3], id="bytes in a list keep their place"),
+            pytest.param((1, object()), [1, None], id="an object in a tuple"),
+            pytest.param({"a": [{"b": object(), "c": 2}]}, {"a": [{"c": 2}]}, id="an object deep inside"),
+            pytest.param({("a", 1): 1, b"k": 2, "c": 3}, {"c": 3}, id="keys that are not text"),
+            pytest.param({1: "a", 2.5: "b", None: "c", "e": {1}}, None, id="keys that JSON writes as text"),
+            pytest.param({"a": np.float32(1.5), "b": np.int64(7), "c": np.bool_(True)}, None, id="numpy's scalars"),
+            pytest.param({"a": 10**5000, "b": 1}, {"b": 1}, id="a number of 5000 digits"),
+            pytest.param({"a": Hostile(x=1), "b": 1}, None, id="a mapping that fails"),
+        ],
+    )
+    def test_is_left_out_where_it_stands(self, value: Any, kept: Any) -> None:
+        entries = text_entries(PROMPT, {"odd": value, "workflow": WORKFLOW})
+
+        assert strictly(entries["workflow"]) == WORKFLOW
+        assert strictly(entries["prompt"]) == PROMPT
+        if kept is not None:
+            assert strictly(entries["odd"]) == kept
+
+    def test_of_numpy_is_kept_as_the_number_it_is(self) -> None:
+        value = {"a": np.float32(1.5), "b": np.int64(7), "c": np.bool_(True), "d": np.float64("nan")}
+
+        assert strictly(text_entries(None, {"n": value})["n"]) == {"a": 1.5, "b": 7, "c": True, "d": None}
+
+    def test_and_holds_itself_is_left_out_where_it_begins_again(self) -> None:
+        cycle: dict[str, Any] = {"a": 1}
+        cycle["me"] = [cycle]
+
+        assert strictly(text_entries(None, {"c": cycle})["c"]) == {"a": 1, "me": [None]}
+
+    def test_but_stands_in_two_places_is_kept_in_both(self) -> None:
+        shared = {"a": 1}
+
+        assert strictly(text_entries(None, {"s": [shared, shared, {1}]})["s"]) == [shared, shared, None]
+
+    def test_for_its_depth_is_left_out_below_it(self) -> None:
+        entries = text_entries(None, {"deep": nested(100_000), "workflow": WORKFLOW})
+
+        assert strictly(entries["workflow"]) == WORKFLOW
+        assert strictly(entries["deep"])
+
+    def test_is_not_a_workflow_600_deep(self) -> None:
+        assert strictly(text_entries(None, {"workflow": nested(600)})["workflow"]) == nested(600)
+
+    def test_is_named_in_one_warning(self, caplog: pytest.LogCaptureFixture) -> None:
+        prompt = {"5": {"inputs": {"image": object(), "seed": 1}}}
+        text_entries(
+            prompt, {"workflow": {"nodes": [0, {1}]}, "alien": b"x", 7: 1}, FileType.PNG_WITH_WORKFLOW.keyword_fault
+        )
+
+        (record,) = caplog.records
+        assert record.levelname == "WARNING"
+        for named in (
+            "prompt.5.inputs.image (of type object)",
+            "workflow.nodes.1 (of type set)",
+            "alien",
+            "7 (the key",
+        ):
+            assert named in record.getMessage()
+
+    def test_is_not_named_without_end(self, caplog: pytest.LogCaptureFixture) -> None:
+        text_entries(None, {"x" * 5000: object(), "many": {str(n): object() for n in range(10_000)}})
+
+        (record,) = caplog.records
+        assert len(record.getMessage()) < 3000
+        assert "more" in record.getMessage()
+
+    def test_is_not_warned_of_where_there_is_none(self, caplog: pytest.LogCaptureFixture) -> None:
+        text_entries(PROMPT, {"workflow": WORKFLOW, "nan": math.nan, "empty": {}, "none": None})
+
+        assert not caplog.records
+
+    @pytest.mark.parametrize("extra", [[], [1], "workflow", 5, True, object(), Hostile(workflow=1)], ids=str)
+    def test_does_not_cost_the_prompt(self, extra: Any, caplog: pytest.LogCaptureFixture) -> None:
+        assert list(text_entries(PROMPT, extra)) == ["prompt"]
+        (record,) = caplog.records
+        assert "extra_pnginfo" in record.getMessage()
+
+    @pytest.mark.parametrize("prompt", [[1], "text", 5])
+    def test_is_not_a_prompt_of_any_other_kind(self, prompt: Any) -> None:
+        assert strictly(text_entries(prompt, None)["prompt"]) == prompt
+
+    def test_of_a_second_prompt_leaves_the_first(self) -> None:
+        entries = text_entries(PROMPT, {"prompt": object(), "workflow": WORKFLOW})
+
+        assert strictly(entries["prompt"]) == PROMPT
+
+
+class TestWhatAFileCannotHold:
+    """Where the file type says why."""
+
+    EMBEDDING = [filetype for filetype in FileType if filetype.embeds_workflow]
+
+    @pytest.mark.parametrize("filetype", EMBEDDING)
+    @settings(deadline=None, max_examples=60)
+    @given(keys=st.dictionaries(st.text(max_size=90), st.just(1), max_size=6))
+    def test_any_key_is_written_or_left_out(self, filetype: FileType, keys: dict[str, int]) -> None:
+        entries = text_entries(PROMPT, {**keys, "workflow": WORKFLOW}, filetype.keyword_fault)
+
+        filetype.encode_frame(np.zeros((2, 3, 3), filetype.dtype), entries, 1)
+
+        assert strictly(entries["workflow"]) == WORKFLOW
+
+    @pytest.mark.parametrize("filetype", EMBEDDING)
+    def test_of_two_thousand_keys_is_what_is_too_many(self, filetype: FileType) -> None:
+        extra = {"workflow": WORKFLOW, **{f"key {n}": n for n in range(2000)}}
+        entries = text_entries(PROMPT, extra, filetype.keyword_fault)
+
+        data = filetype.encode_frame(np.zeros((2, 3, 3), filetype.dtype), entries, 1)
+
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            found = dict(getattr(image, "text", {}))
+            if filetype.extension == ".webp":
+                found = dict(value.split(":", 1) for value in image.getexif().values())
+        assert found == entries
+        assert strictly(found["workflow"]) == WORKFLOW
+        assert strictly(found["prompt"]) == PROMPT
+        assert len(found) == 2002 if filetype.extension == ".png" else len(found) > 100
+
+    def test_of_webp_is_a_colon_in_a_key_which_would_shadow_another(self) -> None:
+        """Readers split at the first colon: "workflow:x" would be the workflow."""
+        extra = {"workflow:x": 1, "workflow": WORKFLOW}
+
+        assert list(text_entries(None, extra, FileType.WEBP_LOSSLESS.keyword_fault)) == ["workflow"]
+        assert list(text_entries(None, extra, FileType.PNG_WITH_WORKFLOW.keyword_fault)) == ["workflow:x", "workflow"]

@@ -373,6 +373,7 @@ class TestAbsoluteFolders:
         shown, line = str(caught.value).split(" its operator adds this line to ")[1].split(":\n")
         Path(shown).parent.mkdir(parents=True)
         Path(shown).write_text(f"# ours\n{line}\n", encoding="utf-8")
+        Path(text).mkdir(parents=True)
 
         root, relative = locate(text, "output", write=write)
 
@@ -487,8 +488,29 @@ class TestOperatorsFile:
             locate(str(base / "renders"), "output", write=True)
 
         operators_file(base, f"rw {base / 'renders'}")
+        (base / "renders").mkdir()
 
         assert locate(str(base / "renders"), "output", write=True)[1] == ""
+
+    @pytest.mark.parametrize("write", [True, False])
+    @pytest.mark.parametrize("below", ["", "/shot", "/shot/take1"])
+    def test_with_a_folder_that_is_not_there_is_an_error_and_the_folder_is_not_made(
+        self, base: Path, below: str, write: bool
+    ) -> None:
+        """A share that is not mounted: its frames would fill the local disk, and vanish below it once it is."""
+        share = base / "mnt" / "share"
+        operators_file(base, f"rw {share}")
+
+        with pytest.raises(PathError, match=r"mnt/share.*is not there.*[Mm]ount"):
+            locate(f"{share}{below}", "output", write=write)
+        assert not (base / "mnt").exists()
+
+    def test_with_a_folder_that_is_not_there_does_not_keep_the_others_from_being_used(self, base: Path) -> None:
+        operators_file(base, f"rw {base / 'mnt' / 'share'}\nrw {base / 'renders'}")
+        (base / "renders").mkdir()
+
+        assert locate(str(base / "renders"), "output", write=True)[1] == ""
+        assert locate("shot", "output", write=True)[1] == "shot"
 
     def test_the_longest_root_that_holds_a_folder_is_its_root(self, base: Path) -> None:
         (base / "all" / "shows" / "a").mkdir(parents=True)

@@ -10,7 +10,7 @@ from PIL import Image
 from io_utils.frames import Frames, Indexing
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
-from io_utils.resume import ResumeAt, fingerprint, next_frame
+from io_utils.resume import MixedTakesError, ResumeAt, fingerprint, next_frame
 
 from .disk import needs_links
 
@@ -163,16 +163,48 @@ class TestBatchFolders:
         assert following(resume_at=FIRST_GAP) == 1
         assert following() == 4
 
-    def test_count_beside_single_files(self, shot: Path) -> None:
-        touch(shot, "f_00000.png", "batch_0000/f_00001.png", "batch_0001/f_00001.png")
+    @pytest.mark.parametrize("resume_at", list(ResumeAt))
+    @pytest.mark.parametrize(
+        ("single", "batch"),
+        [
+            pytest.param(10, 4, id="a stale take of single files must not end the batch"),
+            pytest.param(4, 10, id="a stale batch must not end the single files"),
+        ],
+    )
+    def test_beside_single_files_that_lead_elsewhere_are_an_error_that_names_both(
+        self, shot: Path, single: int, batch: int, resume_at: ResumeAt
+    ) -> None:
+        touch(shot, *(f"f_{n:05d}.png" for n in range(single)))
+        touch(shot, *(f"batch_000{index}/f_{n:05d}.png" for n in range(batch) for index in range(2)))
+
+        with pytest.raises(MixedTakesError, match=rf"frame {single}, .*frame {batch}.*[Mm]ove") as caught:
+            following(resume_at=resume_at)
+        assert (caught.value.single, caught.value.batch) == (single, batch)
+
+    def test_beside_single_files_that_lead_to_the_same_frame_are_fine(self, shot: Path) -> None:
+        touch(shot, "f_00000.png", "f_00001.png", "batch_0000/f_00001.png", "batch_0001/f_00001.png")
 
         assert following() == 2
-        assert following(resume_at=FIRST_GAP) == 2
 
-    def test_are_those_from_0_on_without_a_gap(self, shot: Path) -> None:
-        touch(shot, "batch_0000/f_00000.png", "batch_0002/f_00007.png", "batch_x/f_00009.png")
+    def test_may_have_a_gap_between_them(self, shot: Path) -> None:
+        touch(shot, *(f"batch_000{index}/f_0000{n}.png" for index in (0, 2) for n in range(3)))
+        touch(shot, "batch_x/f_00009.png", "batch_0000.old/f_00009.png")
+        assert following() == 3
 
-        assert following() == 1
+        (shot / "batch_0002" / "f_00002.png").unlink()
+        assert following() == 2
+
+    def test_without_any_of_these_frames_do_not_count(self, shot: Path) -> None:
+        touch(shot, "batch_0000/f_00000.png", "batch_0001/f_00000.png", "batch_0002/other_00000.png")
+        (shot / "batch_0003").mkdir()
+
+        assert following("f_#####.png") == 1
+
+    def test_with_nothing_but_torn_frames_do_count(self, shot: Path) -> None:
+        touch(shot, "batch_0000/f_00000.png", "batch_0001/f_00000.png")
+        (shot / "batch_0001" / "f_00000.png").write_bytes(b"")
+
+        assert following() == 0
 
     def test_match_by_the_pattern_as_well(self, shot: Path) -> None:
         touch(shot, "batch_0000/f_00000.png", "batch_0000/other_00007.png")

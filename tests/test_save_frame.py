@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -423,3 +425,88 @@ def test_a_prefix_that_leads_elsewhere_is_refused(node: Any, output: Path, base:
     with pytest.raises(ValueError, match=r"\.\.|zone"):
         save(node, shades(50), filename_prefix=prefix)
     assert on_disk(base) == {}
+
+
+class TestTheMoment:
+    """%date% and %second% are one moment from the first question to the save, however long the render between takes."""
+
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch, pack: ModuleType) -> Callable[[str], None]:
+        """Sets the time that the savers are told."""
+        saving = sys.modules[f"{pack.__name__}.nodes.saving"]
+        return lambda time: monkeypatch.setattr(saving, "_now", lambda: datetime.fromisoformat(f"{time}+00:00"))
+
+    EVE, DAY = "2024-12-31T23:59:59", "2025-01-01T00:00:01"
+    PREFIX = "%date:yyyy-MM-dd%"
+
+    def run(self, node: Any, prompt: Any, policy: str = "skip", images: Any = (None,), node_id: str = "9") -> list[str]:
+        return node.check_lazy_status(
+            filename_prefix=[self.PREFIX],
+            current_frame=[7],
+            images=images,
+            on_existing=[policy],
+            prompt=[prompt],
+            unique_id=[node_id],
+        )
+
+    def save(self, node: Any, prompt: Any, images: Any, policy: str = "skip", node_id: str = "9") -> None:
+        save(node, images, [7], [self.PREFIX], on_existing=[policy], prompt=[prompt], unique_id=[node_id])
+
+    def test_of_a_frame_that_is_kept_is_that_of_the_question(self, node: Any, output: Path, clock: Any) -> None:
+        put(output / "2024-12-31" / "2024-12-31_00007.png", 10)
+        prompt: dict[str, Any] = {}
+        clock(self.EVE)
+        assert self.run(node, prompt) == []
+        clock(self.DAY)
+        self.save(node, prompt, (None,))
+
+        assert on_disk(output) == {"2024-12-31/2024-12-31_00007.png": 10}
+
+    @pytest.mark.parametrize("fresh", [False, True], ids=["the same object", "an object of its own (--cache-none)"])
+    def test_of_a_frame_that_is_rendered_is_that_of_the_first_question(
+        self, node: Any, output: Path, clock: Any, fresh: bool
+    ) -> None:
+        put(output / "2025-01-01" / "2025-01-01_00007.png", 10)
+        prompt: dict[str, Any] = {}
+        clock(self.EVE)
+        assert self.run(node, prompt, "error") == ["images"]
+        clock(self.DAY)
+        node = type(node)() if fresh else node
+        assert self.run(node, prompt, "error", [shades(70)]) == ["images"]
+        self.save(node, prompt, [shades(70)], "error")
+
+        assert on_disk(output)["2024-12-31/2024-12-31_00007.png"] == 70
+        assert on_disk(output)["2025-01-01/2025-01-01_00007.png"] == 10
+
+    def test_of_the_next_prompt_is_another(self, node: Any, output: Path, clock: Any) -> None:
+        """Also where the first one failed while it rendered, and its save never came."""
+        clock(self.EVE)
+        self.run(node, {})
+        clock(self.DAY)
+        prompt: dict[str, Any] = {}
+        self.run(node, prompt)
+        self.save(node, prompt, [shades(70)])
+
+        assert list(on_disk(output)) == ["2025-01-01/2025-01-01_00007.png"]
+
+    def test_of_every_node_is_its_own_and_ends_with_its_save(self, node: Any, output: Path, clock: Any) -> None:
+        prompt: dict[str, Any] = {}
+        clock(self.EVE)
+        self.run(node, prompt, node_id="9")
+        self.save(node, prompt, [shades(70)], node_id="9")
+        clock(self.DAY)
+        self.run(node, prompt, node_id="10")
+        self.save(node, prompt, [shades(80)], node_id="10")
+        self.save(node, prompt, [shades(90)], "overwrite", node_id="9")
+
+        assert on_disk(output) == {
+            "2024-12-31/2024-12-31_00007.png": 70,
+            "2025-01-01/2025-01-01_00007.png": 90,
+        }
+
+    def test_of_a_script_without_a_prompt_is_now(self, node: Any, output: Path, clock: Any) -> None:
+        for time in (self.EVE, self.DAY):
+            clock(time)
+            save(node, shades(70), 7, self.PREFIX)
+
+        assert len(on_disk(output)) == 2

@@ -177,24 +177,78 @@ class TestWorkflowFile:
     @pytest.mark.parametrize(
         ("pattern", "name"),
         [
-            ("f_####.exr", "f.workflow.json"),
-            ("shots/comp.####.exr", "shots/comp.workflow.json"),
-            ("shots/frame{:06d}.jpg", "shots/frame.workflow.json"),
-            ("a - ##.jpg", "a.workflow.json"),
-            ("f_####_beauty.exr", "f_beauty.workflow.json"),
-            ("####.exr", "workflow.json"),
-            ("s/{}.exr", "s/workflow.json"),
-            ("####_beauty.exr", "beauty.workflow.json"),
-            ("{:03d}/beauty.exr", "beauty.workflow.json"),
-            ("{i:03d}/beauty_{i:03d}.exr", "beauty.workflow.json"),
-            ("still.exr", "still.workflow.json"),
-            ("v1.2_####.exr", "v1.2.workflow.json"),
+            ("f_####.exr", "f_####.exr.workflow.json"),
+            ("shots/comp.####.exr", "shots/comp.####.exr.workflow.json"),
+            ("shots/frame{:06d}.jpg", "shots/frame######.jpg.workflow.json"),
+            ("a - ##.jpg", "a - ##.jpg.workflow.json"),
+            ("####.exr", "####.exr.workflow.json"),
+            ("s/{}.exr", "s/#.exr.workflow.json"),
+            ("{i:02d}_{i:02d}.exr", "##_##.exr.workflow.json"),
+            ("still.exr", "still.exr.workflow.json"),
         ],
     )
-    def test_is_named_as_the_frames_are_without_their_number(self, output: Path, pattern: str, name: str) -> None:
+    def test_is_named_as_the_frames_are(self, output: Path, pattern: str, name: str) -> None:
         assert located(pattern).workflow_file == output / name
 
     def test_of_a_second_take_is_another(self, output: Path) -> None:
         take = located("f_####.exr")
 
-        assert replace(take, pattern=take.pattern.with_suffix("-0")).workflow_file == output / "f-0.workflow.json"
+        second = replace(take, pattern=take.pattern.with_suffix("-0"))
+        assert second.workflow_file == output / "f_####-0.exr.workflow.json"
+
+    def test_of_no_two_sequences_in_a_folder_is_the_same(self, output: Path) -> None:
+        patterns = [
+            *("f_####.exr", "f.####.exr", "f-####.exr", "f ####.exr", "f####.exr", "f_###.exr", "f_#####.exr"),
+            *(
+                "f_####.jpg",
+                "f_####-0.exr",
+                "####_f.exr",
+                "####/f.exr",
+                "####-f.exr",
+                "####/f/f.exr",
+                "f.exr",
+                "f_{}.exr",
+            ),
+        ]
+        literal = FramePattern.around("##_", ".exr", 2)
+        twice = FramePattern.parse("{i:02d}_{i:02d}.exr")
+        long = [FramePattern.around("x" * 220 + letter, ".exr", 4) for letter in "ab"]
+        found = [located(pattern) for pattern in patterns]
+        found += [Sequence(found[0].root, pattern) for pattern in (literal, twice, *long)]
+
+        names = [sequence.workflow_file for sequence in found]
+
+        assert len(set(names)) == len(names)
+        assert {name.parent for name in names} == {output}
+
+    @pytest.mark.parametrize("letter", ["x", "é", "日"])
+    def test_of_the_longest_names_can_be_written(self, output: Path, letter: str) -> None:
+        """255 bytes hold the name, a dot, and the 18 characters that atomic.py adds while it writes."""
+        sequence = located(f"{letter * (220 // len(letter.encode()))}_##.exr")
+
+        assert len(sequence.workflow_file.name.encode()) <= 255 - 19
+
+
+class TestIsBegun:
+    @pytest.mark.parametrize(
+        ("names", "begun"),
+        [
+            pytest.param([], False, id="nothing"),
+            pytest.param(["f_0005.png"], True, id="any frame"),
+            pytest.param(["g_0005.png", "f_5.png", "f_0005.jpg", "f_0005-0.png"], False, id="files of other sequences"),
+            pytest.param([".f_0005.png.0123456789ab.part"], False, id="an unfinished file"),
+        ],
+    )
+    def test_says_whether_there_is_any_frame(self, output: Path, names: list[str], begun: bool) -> None:
+        for name in names:
+            (output / name).touch()
+
+        assert located("f_####.png").is_begun() is begun
+
+    def test_takes_no_folder_for_a_frame(self, output: Path) -> None:
+        (output / "f_0005.png").mkdir()
+
+        assert not located("f_####.png").is_begun()
+
+    def test_in_a_folder_that_is_not_there_is_false(self, output: Path) -> None:
+        assert not located("gone/f_####.png").is_begun()

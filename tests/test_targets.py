@@ -12,6 +12,7 @@ from io_utils import targets
 from io_utils.filetype import FileType, FileTypeError
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
+from io_utils.wire import UNRENDERED
 from io_utils.writer import FrameExistsError, OnExisting
 
 from .disk import put, shades, tear
@@ -87,7 +88,7 @@ class TestIndexedFrame:
         assert torch.equal(frame.image, shades(10)[0])
 
     def test_may_have_been_left_unrendered(self, output: Path) -> None:
-        assert targets.indexed_frame("s", 5, PNG, NOW, 7, None).image is None
+        assert targets.indexed_frame("s", 5, PNG, NOW, 7, UNRENDERED).image is UNRENDERED
 
     @pytest.mark.parametrize("count", [0, 2, 3])
     def test_of_a_batch_is_an_error_that_names_the_node_for_batches(self, output: Path, count: int) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
+import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +41,8 @@ from .disk import (
 
 OVERWRITE, SKIP, ERROR, KEEP_BOTH = OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR, OnExisting.KEEP_BOTH
 TEXT = {"prompt": "{}"}
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc what is flushed")
 
 
 def sequence(pattern: str = "f_{:04d}.png") -> Sequence:
@@ -104,21 +109,31 @@ class TestFrames:
         ],
     )
     def test_that_are_no_images_are_named(self, output: Path, image: torch.Tensor, fact: str) -> None:
-        with pytest.raises(ValueError, match="Frame 7") as caught:
+        with pytest.raises(ValueError, match=r"Frame 7 \('.*f_0007\.png'\) was not saved") as caught:
             save([Frame(sequence(), 7, image)], FileType.PNG, TEXT, OVERWRITE)
 
         assert fact in str(caught.value)
         assert on_disk(output) == {}
 
-    @pytest.mark.parametrize("on_existing", [OVERWRITE, SKIP, KEEP_BOTH])
-    def test_that_nobody_rendered_are_kept_if_they_are_on_disk(self, output: Path, on_existing: OnExisting) -> None:
+    def test_that_nobody_rendered_are_kept_if_they_are_on_disk(self, output: Path) -> None:
         put(output / "f_0007.png", 70)
         unrendered = Frame(sequence(), 7)
 
-        (saved,) = save([unrendered], FileType.PNG, TEXT, on_existing)
+        (saved,) = save([unrendered], FileType.PNG, TEXT, SKIP)
 
         assert (saved.number, saved.written, saved.path) == (7, False, output / "f_0007.png")
         assert on_disk(output) == {"f_0007.png": 70}
+
+    @pytest.mark.parametrize("on_existing", [OVERWRITE, KEEP_BOTH])
+    @pytest.mark.parametrize("there", [False, True])
+    def test_that_nobody_rendered_though_they_were_due_are_an_error(
+        self, output: Path, on_existing: OnExisting, there: bool
+    ) -> None:
+        if there:
+            put(output / "f_0007.png", 70)
+
+        with pytest.raises(ValueError, match=r"Frame 7 .*f_0007\.png.*no image was rendered"):
+            save([Frame(sequence(), 7)], FileType.PNG, TEXT, on_existing)
 
     @pytest.mark.parametrize("state", ["gone", "torn"])
     def test_that_nobody_rendered_and_that_are_gone_are_named(self, output: Path, state: str) -> None:
@@ -448,6 +463,36 @@ class TestWhatAKilledRunLeft:
 
         assert sorted(on_disk(output)) == ["0000/f.png", "0001/f.png"]
 
+    def test_is_removed_once_for_each_sequence_of_a_folder(self, output: Path) -> None:
+        """Frames come one a run; another sequence may have been swept in this folder already."""
+        save(frames(1, pattern="a_####.png"), FileType.PNG, TEXT, OVERWRITE)
+        (output / PART.format("b_0003.png")).write_bytes(b"half a frame")
+        save(frames(1, pattern="b_####.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == ["a_0000.png", "b_0000.png"]
+
+    def test_is_removed_of_both_sequences_that_one_run_saves_into_a_folder(self, output: Path) -> None:
+        for name in ("a_0003.png", "b_0003.png"):
+            (output / PART.format(name)).write_bytes(b"half a frame")
+
+        both = frames(1, pattern="a_####.png") + frames(2, pattern="b_####.png")
+        save(both, FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == ["a_0000.png", "b_0000.png"]
+
+    def test_is_looked_for_once_however_many_runs_save_a_frame_each(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        listed: list[Path] = []
+        listdir = os.listdir
+        monkeypatch.setattr(os, "listdir", lambda path: (listed.append(path), listdir(path))[1])
+
+        for number in range(5):
+            for pattern in ("once_a_####.png", "once_b_####.png"):
+                save(frames(1, start=number, pattern=pattern), FileType.PNG, TEXT, OVERWRITE)
+
+        assert listed == [output] * 2
+
     def test_is_removed_by_a_run_of_one_frame(self, output: Path) -> None:
         (output / PART.format("f_0003.png")).write_bytes(b"half a frame")
 
@@ -464,6 +509,28 @@ class TestWhatAKilledRunLeft:
 
 
 class TestManyWriters:
+    def test_that_keep_both_find_a_torn_file_lose_none_of_their_frames(self, output: Path) -> None:
+        """One of them may put its frame in the place of the torn one; the others must not take that for torn."""
+        tear(put(output / "f_0000.png"))
+        start, failures = threading.Barrier(8), []
+
+        def write(value: int) -> None:
+            start.wait()
+            try:
+                save(frames(value), FileType.PNG, TEXT, KEEP_BOTH)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=write, args=(value,)) for value in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert failures == []
+        assert sorted(on_disk(output).values()) == list(range(8))
+        assert "f_0000.png" in on_disk(output)
+
     @pytest.mark.parametrize("on_existing", [OVERWRITE, SKIP, KEEP_BOTH])
     def test_of_the_same_frames_lose_none(self, output: Path, on_existing: OnExisting) -> None:
         start, failures = threading.Barrier(8), []
@@ -577,6 +644,12 @@ class TestIsSaved:
         with pytest.raises(PathError, match=r"f_0003\.png"):
             is_saved(sequence(), 3)
 
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no fifos there")
+    def test_a_fifo_is_not_and_is_not_waited_for(self, output: Path) -> None:
+        os.mkfifo(output / "f_0003.png")
+
+        assert not is_saved(sequence(), 3)
+
 
 class TestSummary:
     def test_says_what_was_written_and_where(self, output: Path) -> None:
@@ -607,15 +680,15 @@ class TestWorkflow:
         return save_workflow(saved, WORKFLOW if text is None else text, on_existing)
 
     def test_is_one_file_beside_the_frames(self, output: Path) -> None:
-        assert self.save(1, 2, 3) == [output / "f.workflow.json"]
+        assert self.save(1, 2, 3) == [output / "f_####.exr.workflow.json"]
 
-        assert (output / "f.workflow.json").read_text() == WORKFLOW["workflow"]
+        assert (output / "f_####.exr.workflow.json").read_text() == WORKFLOW["workflow"]
         assert len(list(output.iterdir())) == 4
 
     def test_is_the_prompt_where_there_is_no_workflow(self, output: Path) -> None:
         self.save(1, text={"prompt": '{"1": {}}'})
 
-        assert (output / "f.workflow.json").read_text() == '{"1": {}}'
+        assert (output / "f_####.exr.workflow.json").read_text() == '{"1": {}}'
 
     def test_is_not_written_where_metadata_are_disabled(self, output: Path) -> None:
         assert self.save(1, text={}) == []
@@ -625,38 +698,38 @@ class TestWorkflow:
     def test_of_an_earlier_run_is_replaced_as_the_frames_are(
         self, output: Path, on_existing: OnExisting, kept: bool
     ) -> None:
-        (output / "f.workflow.json").write_text("theirs")
+        (output / "f_####.exr.workflow.json").write_text("theirs")
 
         self.save(1, on_existing=on_existing)
 
-        assert ((output / "f.workflow.json").read_text() == "theirs") is kept
+        assert ((output / "f_####.exr.workflow.json").read_text() == "theirs") is kept
 
     def test_is_no_reason_to_refuse_the_next_frame(self, output: Path) -> None:
         for number in (0, 1):
             saved = save(frames(9, start=number, pattern="f_{:04d}.exr"), FileType.EXR, {}, ERROR)
             save_workflow(saved, {"workflow": f'{{"n": {number}}}'}, ERROR)
 
-        assert (output / "f.workflow.json").read_text() == '{"n": 0}'
+        assert (output / "f_####.exr.workflow.json").read_text() == '{"n": 0}'
 
     def test_is_not_of_frames_that_another_run_wrote(self, output: Path) -> None:
         self.save(1, 2, text={})
 
         assert self.save(1, 2, on_existing=SKIP) == []
-        assert not (output / "f.workflow.json").exists()
+        assert not (output / "f_####.exr.workflow.json").exists()
 
     def test_of_a_second_take_stands_beside_the_first(self, output: Path) -> None:
         self.save(1, on_existing=KEEP_BOTH)
 
-        assert self.save(2, on_existing=KEEP_BOTH) == [output / "f-0.workflow.json"]
+        assert self.save(2, on_existing=KEEP_BOTH) == [output / "f_####-0.exr.workflow.json"]
         assert sorted(path.name for path in output.iterdir()) == [
-            "f-0.workflow.json",
-            "f.workflow.json",
+            "f_####-0.exr.workflow.json",
+            "f_####.exr.workflow.json",
             "f_0000-0.exr",
             "f_0000.exr",
         ]
 
     def test_that_a_killed_run_left_half_is_removed(self, output: Path) -> None:
-        debris = output / ".f.workflow.json.0123456789ab.part"
+        debris = output / ".f_####.exr.workflow.json.0123456789ab.part"
         debris.touch()
 
         self.save(1, 2)
@@ -664,9 +737,9 @@ class TestWorkflow:
         assert not debris.exists()
 
     def test_that_cannot_be_written_is_an_error_that_names_it(self, output: Path) -> None:
-        (output / "f.workflow.json").mkdir()
+        (output / "f_####.exr.workflow.json").mkdir()
 
-        with pytest.raises(OSError, match=r"frames are whole.*f\.workflow\.json"):
+        with pytest.raises(OSError, match=r"frames are whole.*f_####\.exr\.workflow\.json"):
             self.save(1)
         assert is_saved(sequence("f_{:04d}.exr"), 0)
 
@@ -674,12 +747,126 @@ class TestWorkflow:
     def test_never_leaves_the_output_folder(self, output: Path, tmp_path: Path) -> None:
         outside = tmp_path / "outside.json"
         outside.write_text("mine")
-        (output / "f.workflow.json").symlink_to(outside)
+        (output / "f_####.exr.workflow.json").symlink_to(outside)
 
         self.save(1)
 
         assert outside.read_text() == "mine"
-        assert not (output / "f.workflow.json").is_symlink()
+        assert not (output / "f_####.exr.workflow.json").is_symlink()
+
+
+class TestTheFolder:
+    """A rename is on disk once the folder is: without that, a power cut brings the old name back."""
+
+    @pytest.fixture
+    def flushed(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """What is flushed, in order: "file", or the name of a folder with the files that are in it by then."""
+        events: list[str] = []
+        fsync = os.fsync
+
+        def noted(descriptor: int) -> None:
+            folder = Path(f"/proc/self/fd/{descriptor}").resolve()
+            names = ",".join(sorted(path.name for path in folder.iterdir())) if folder.is_dir() else ""
+            events.append(f"{folder.name}: {names}" if folder.is_dir() else "file")
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", noted)
+        return events
+
+    @on_linux
+    def test_is_flushed_once_a_save_when_all_frames_have_their_names(self, output: Path, flushed: list[str]) -> None:
+        save(frames(1, 2, 3), FileType.PNG, TEXT, OVERWRITE)
+
+        assert flushed == ["file"] * 3 + ["output: f_0000.png,f_0001.png,f_0002.png"]
+
+    @on_linux
+    def test_of_every_sequence_is_flushed(self, output: Path, flushed: list[str]) -> None:
+        save(frames(1, pattern="a/f_#.png") + frames(2, pattern="b/f_#.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(flushed[2:]) == ["a: f_0.png", "b: f_0.png"]
+
+    @on_linux
+    def test_is_not_flushed_where_nothing_was_written(self, output: Path, flushed: list[str]) -> None:
+        put(output / "f_0000.png")
+        save(frames(1), FileType.PNG, TEXT, SKIP)
+
+        assert flushed == []
+
+    @on_linux
+    def test_is_flushed_for_the_frames_that_were_finished_when_one_failed(
+        self, output: Path, flushed: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(parallel, "in_flight", lambda: 1)
+        items = [*frames(1, 2), Frame(sequence(), 2, torch.zeros(4, 6, 5))]
+
+        with pytest.raises(ValueError, match="Frame 2"):
+            save(items, FileType.PNG, TEXT, OVERWRITE)
+        assert flushed[-1] == "output: f_0000.png,f_0001.png"
+
+    @on_linux
+    @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF, errno.EACCES])
+    def test_that_cannot_be_flushed_is_no_error_where_the_system_has_no_such_thing(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+    ) -> None:
+        is_folder = lambda _, descriptor: stat.S_ISDIR(os.fstat(descriptor).st_mode)  # noqa: E731
+        failing = Fails(os.fsync, is_folder, code)
+        monkeypatch.setattr(os, "fsync", failing)
+
+        assert written(frames(1)) == ["f_0000.png"]
+        assert failing.fired == 1
+        assert not caplog.records
+
+    @on_linux
+    def test_that_fails_is_an_error_that_names_it(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        is_folder = lambda _, descriptor: stat.S_ISDIR(os.fstat(descriptor).st_mode)  # noqa: E731
+        failing = Fails(os.fsync, is_folder, errno.EIO)
+        monkeypatch.setattr(os, "fsync", failing)
+
+        with pytest.raises(OSError, match=r"files are written, but their folder .*output") as caught:
+            save(frames(1), FileType.PNG, TEXT, OVERWRITE)
+        assert (caught.value.errno, failing.fired) == (errno.EIO, 1)
+
+
+class TestAnOperatorsFolder:
+    """A share: where it is not mounted, its frames would fill the local disk."""
+
+    def test_that_vanishes_between_the_check_and_the_write_is_not_made(self, output: Path, base: Path) -> None:
+        share = base / "mnt" / "share"
+        share.mkdir(parents=True)
+        (base / "user" / "__system").mkdir(parents=True)
+        (base / "user" / "__system" / "image_sequence_roots.txt").write_text(f"rw {share}\n")
+        items = frames(1, pattern=f"{share}/shot/take/f_####.png")
+        save(items, FileType.PNG, TEXT, OVERWRITE)
+        assert on_disk(share) == {"shot/take/f_0000.png": 1}
+        shutil.rmtree(share)
+
+        with pytest.raises(FrameWriteError, match=r"frame 0 .*mnt/share' is not there.*mount it"):
+            save(items, FileType.PNG, TEXT, OVERWRITE)
+        assert not share.exists()
+
+    def test_of_comfyui_itself_is_made(self, base: Path) -> None:
+        save(frames(1), FileType.PNG, TEXT, OVERWRITE)
+
+        assert on_disk(base / "output") == {"f_0000.png": 1}
+
+
+class TestAFailureToEncode:
+    @pytest.mark.parametrize(
+        ("raised", "caught"),
+        [(ValueError("too large"), ValueError), (OSError("encoder error -2"), FrameWriteError)],
+        ids=["ValueError", "OSError"],
+    )
+    def test_names_the_frame_and_its_path(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, caught: type[Exception]
+    ) -> None:
+        def fail(*_: object) -> bytes:
+            raise raised
+
+        monkeypatch.setattr(FileType, "encode_frame", fail)
+
+        with pytest.raises(caught, match=rf"[Ff]rame 7 .*{raised}|[Ff]rame 7 .*f_0007\.png.*{raised}") as error:
+            save(frames(1, start=7), FileType.PNG, TEXT, OVERWRITE)
+        assert "f_0007.png" in str(error.value)
 
 
 class TestTransparency:

@@ -60,7 +60,23 @@ class Text:
         return (text,)
 
 
-NODE_CLASS_MAPPINGS = {"ProbeCostly": Costly, "ProbeBatchList": BatchList, "ProbeText": Text}
+class Odd(Text):
+    """What nodes with a fault give instead of an image; it also leaves an object of its own in the metadata."""
+
+    RETURN_TYPES, OUTPUT_IS_LIST = ("IMAGE",), (True,)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {**super().INPUT_TYPES(), "hidden": {"extra_pnginfo": "EXTRA_PNGINFO"}}
+
+    def run(self, text, extra_pnginfo=None):
+        extra_pnginfo["alien  key"] = extra_pnginfo["alien"] = {"tensor": torch.zeros(2), "text": "kept"}
+        image = torch.zeros(1, 4, 6, 3)
+        odd = {"None": [None], "nothing": [], "mask": [image[..., 0]], "array": [image.numpy()], "image": [image]}
+        return (odd[text.split()[0]],)  # what follows the word keeps the cache out
+
+
+NODE_CLASS_MAPPINGS = {"ProbeCostly": Costly, "ProbeBatchList": BatchList, "ProbeText": Text, "ProbeOdd": Odd}
 '''
 
 

@@ -52,8 +52,8 @@ def editor(server, browser) -> Iterator[Editor]:
         ("png 16-bit with embedded workflow", "f_0000.png", "image/png"),
         ("webp lossless with embedded workflow", "f_0000.webp", "image/webp"),
         ("webp lossy with embedded workflow", "f_0000.webp", "image/webp"),
-        ("jpg", "f.workflow.json", "application/json"),
-        ("exr", "f.workflow.json", "application/json"),
+        ("jpg", "f_####.jpg.workflow.json", "application/json"),
+        ("exr", "f_####.exr.workflow.json", "application/json"),
     ],
 )
 def test_opens_the_graph_with_every_value(server, editor, filetype, dropped, media_type):

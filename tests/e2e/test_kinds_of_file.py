@@ -34,7 +34,7 @@ def test_a_batch_of_this_kind_is_saved_and_loaded(comfyui, workflow, kind):
     shown = comfyui.run(load=costly, save=save(kind, workflow_file=True))["save"]
     assert [image["filename"] for image in shown["images"]] == [f"f_{n:04d}.{extension}" for n in range(4)]
     folder = comfyui.output / kind
-    assert json.loads((folder / "f.workflow.json").read_text()) == workflow
+    assert json.loads((folder / f"f_####.{extension}.workflow.json").read_text()) == workflow
     first = decode.decode((folder / f"f_0000.{extension}").read_bytes())
     assert (first.dtype, first.shape) == (dtype, (48, 64, 3))
     assert (b"workflow" in (folder / f"f_0000.{extension}").read_bytes()) == ("workflow" in kind)

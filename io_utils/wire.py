@@ -1,0 +1,63 @@
+"""What comes over an IMAGE wire: a batch of images, or whatever another node gave instead, refused in words."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final, Literal
+
+import torch
+
+
+class _Unrendered(Enum):
+    UNRENDERED = "unrendered"
+
+
+# Stands for an image that nobody rendered, because the saver had said that it needs none. None is something else: what a
+# node gives that has failed to make an image.
+UNRENDERED: Final = _Unrendered.UNRENDERED
+Unrendered = Literal[_Unrendered.UNRENDERED]
+
+
+class NoImageError(ValueError):
+    """Something that is not a batch of images came over an IMAGE wire. Attributes: `input` (its name), `fact`."""
+
+    def __init__(self, name: str, where: str, fact: str, fix: str) -> None:
+        self.input, self.fact = name, fact
+        super().__init__(f"{where}The input {name!r} got {fact}. {fix}")
+
+
+_CHECK = "Check the node that is wired to it."
+
+
+def images(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
+    """`value` if it is a batch of images, (N, H, W, C), floating point; NoImageError, naming the input and `frame`, if not.
+
+    How many images and channels there are is for the caller, and for `quantise`, to judge.
+    """
+    where = "" if frame is None else f"Frame {frame}: "
+    if value is None:
+        fact = "no image (None): the node in front of it gave nothing"
+        raise NoImageError(name, where, fact, f"{_CHECK} Nothing was written for it.")
+    if not isinstance(value, torch.Tensor):
+        fact = f"a {type(value).__module__}.{type(value).__qualname__}, not an IMAGE"
+        fix = f"{_CHECK} An IMAGE is a torch tensor (batch, height, width, channels), floating point from 0.0 to 1.0."
+        raise NoImageError(name, where, fact, fix)
+    shape = tuple(value.shape)
+    if value.ndim == 3:
+        fact = f"a tensor of shape {shape}, which is a MASK, or an image without its batch dimension"
+        raise NoImageError(
+            name, where, fact, "An IMAGE has four dimensions: convert a mask with Convert Mask to Image."
+        )
+    if value.ndim != 4:
+        fact = f"a tensor of shape {shape}"
+        raise NoImageError(
+            name, where, fact, f"An IMAGE has four dimensions, (batch, height, width, channels). {_CHECK}"
+        )
+    if value.is_meta or value.layout is not torch.strided:
+        fact = "a tensor without pixels (meta)" if value.is_meta else f"a tensor of layout {value.layout}"
+        raise NoImageError(name, where, fact, f"{_CHECK} It has to give a dense tensor.")
+    if not value.dtype.is_floating_point:
+        fact = f"a tensor of {value.dtype}"
+        fix = f"{_CHECK} An IMAGE is floating point from 0.0 to 1.0: divide 8-bit values by 255."
+        raise NoImageError(name, where, fact, fix)
+    return value

@@ -1,0 +1,69 @@
+"""What other nodes give to the savers instead of an image, and leave in the metadata, on a real server."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+
+from dev.comfyui_server import PromptFailed
+
+COUNTER = ("ImageSequenceFrameCounter", {"frame_index": 7, "total_frames": 10, "frames_per_second": 25})
+
+
+def saver(name: str, folder: str, policy: str) -> dict:
+    made = ["make", 0]
+    batch_policy = {"overwrite": "true"}.get(policy, policy)
+    batch = {"images": made, "path_pattern": f"{folder}/f_####.png", "start_index": 7, "overwrite": batch_policy}
+    frame = {"images": made, "filename_prefix": folder, "current_frame": 7, "on_existing": policy}
+    counted = {"frame_counter": ["count", 0], "image": made, "directory_path": folder, "prefix": "f", "digits": 4}
+    counted |= {"at_end": "stop output", "filetype": "png with embedded workflow", "on_existing": policy}
+    return {
+        "Batch": {"save": ("ImageSequenceSaveBatch", batch)},
+        "Frame": {"save": ("ImageSequenceSaveFrame", frame)},
+        "Counted": {"save": ("ImageSequenceSaveCounted", counted), "count": COUNTER},
+    }[name]
+
+
+every_saver = pytest.mark.parametrize("name", ["Batch", "Frame", "Counted"])
+
+
+@every_saver
+@pytest.mark.parametrize(
+    ("odd", "fact"),
+    [("None", r"no image \(None\)"), ("nothing", "empty"), ("mask", "a MASK"), ("array", "numpy.ndarray")],
+)
+def test_what_is_no_image_fails_the_prompt_in_words_and_keeps_what_is_on_disk(comfyui, name, odd, fact):
+    folder = f"odd_{name}_{odd}"
+    nodes = saver(name, folder, "overwrite")
+    comfyui.run(make=("ProbeOdd", {"text": "image"}), **nodes)
+    (file,) = (comfyui.output / folder).iterdir()
+    before = file.read_bytes()
+
+    with pytest.raises(PromptFailed, match=rf"[Tt]he input 'images?' got .*{fact}"):
+        comfyui.run(make=("ProbeOdd", {"text": odd}), **nodes)
+    assert [path.read_bytes() for path in (comfyui.output / folder).iterdir()] == [before]
+
+
+@pytest.mark.parametrize("name", ["Frame", "Counted"])
+def test_a_frame_on_disk_that_is_kept_is_no_none(comfyui, name):
+    nodes = saver(name, f"kept_{name}", "skip")
+    first = comfyui.run(make=("ProbeOdd", {"text": "image"}), **nodes)["save"]
+    again = comfyui.run(make=("ProbeOdd", {"text": "None"}), **nodes)["save"]
+
+    assert again["images"] == first["images"]
+
+
+@every_saver
+def test_what_another_node_leaves_in_the_metadata_does_not_cost_the_picture(comfyui, workflow, name):
+    folder = f"foreign_{name}"
+    comfyui.run(make=("ProbeOdd", {"text": f"image {name}"}), **saver(name, folder, "overwrite"))
+
+    (file,) = (comfyui.output / folder).iterdir()
+    with Image.open(file) as image:
+        image.load()
+        text = image.text
+    assert json.loads(text["workflow"]) == workflow
+    assert json.loads(text["alien"]) == {"text": "kept"}
+    assert json.loads(text["prompt"])["make"]["class_type"] == "ProbeOdd"

@@ -1,0 +1,49 @@
+"""What comes over an IMAGE wire: batches of images, and what other nodes give instead, refused in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from io_utils.wire import NoImageError, images
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.float8_e4m3fn])
+@pytest.mark.parametrize("shape", [(1, 4, 6, 3), (0, 4, 6, 3), (2, 4, 6, 4), (1, 4, 6, 5)])
+def test_any_batch_of_floating_point_passes_as_it_is(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    batch = torch.zeros(shape, dtype=dtype)
+
+    assert images(batch, "images", 7) is batch
+
+
+WRONG = [
+    pytest.param(None, r"no image \(None\)", id="None"),
+    pytest.param(np.zeros((1, 4, 6, 3), np.float32), r"numpy\.ndarray", id="a numpy array"),
+    pytest.param(Image.new("RGB", (6, 4)), r"PIL\.Image\.Image", id="a PIL image"),
+    pytest.param({"samples": torch.zeros(1, 4, 6, 3)}, r"builtins\.dict", id="a latent"),
+    pytest.param("image.png", r"builtins\.str", id="text"),
+    pytest.param(torch.zeros(1, 4, 6), r"\(1, 4, 6\).*MASK", id="a mask"),
+    pytest.param(torch.zeros(4, 6, 3), r"\(4, 6, 3\).*batch dimension", id="an image without its batch"),
+    pytest.param(torch.zeros(4, 6), r"\(4, 6\)", id="two dimensions"),
+    pytest.param(torch.zeros(1, 2, 4, 6, 3), r"\(1, 2, 4, 6, 3\)", id="five dimensions"),
+    pytest.param(torch.tensor(0.5), r"\(\)", id="a number"),
+    pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.uint8), r"torch\.uint8.*255", id="integers"),
+    pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.bool), r"torch\.bool", id="booleans"),
+    pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.complex64), r"torch\.complex64", id="complex numbers"),
+    pytest.param(torch.zeros(1, 4, 6, 3).to_sparse(), r"sparse", id="a sparse tensor"),
+    pytest.param(torch.zeros(1, 4, 6, 3, device="meta"), r"meta", id="a meta tensor"),
+]
+
+
+@pytest.mark.parametrize(("value", "fact"), WRONG)
+def test_anything_else_is_refused_with_frame_input_fact_and_remedy(value: Any, fact: str) -> None:
+    with pytest.raises(NoImageError, match=rf"Frame 7: The input 'images' got .*{fact}") as caught:
+        images(value, "images", 7)
+
+    assert caught.value.input == "images"
+    assert caught.value.fact in str(caught.value)
+    assert len(str(caught.value).split(". ")) >= 2, "a fact and a remedy"
