@@ -35,7 +35,7 @@ class LoadImage:
         return f"Invalid image file: {image}"
 
     def load(self, image: str) -> tuple[torch.Tensor, torch.Tensor]:
-        with Image.open(_input_folder() / image) as opened:
+        with Image.open(_input_folder() / image, formats=("PNG", "JPEG", "WEBP", "BMP", "TIFF")) as opened:
             picture = ImageOps.exif_transpose(opened)
         pixels = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255.0
         if "A" in picture.getbands():

@@ -1,0 +1,290 @@
+"""JPEG files -> pixels: what the file says is read here, the pixels are libjpeg's, and FFmpeg says whether they are damaged.
+
+Sections and tables are those of ITU-T T.81 (1992). libjpeg, in Pillow, fills up what it cannot decode and only warns, and
+Pillow drops its warnings; so a file is checked here first, as far as its markers tell, and FFmpeg decodes the rest of it a
+second time with every complaint taken for an error.
+
+libjpeg is shown a file without metadata: only the segments that have a part in the pixels. So none of the others, however
+broken, decides about them, and no second picture (MPO, thumbnails) is ever looked at.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from dataclasses import dataclass, field
+from typing import IO
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from . import orientation
+
+SIGNATURE = b"\xff\xd8\xff"  # SOI, and the start of any other marker: table B.1
+
+_SOI, _EOI, _SOS, _DQT, _DHT, _DAC, _DRI, _DNL, _COM, _TEM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xCC, 0xDD, 0xDC, 0xFE, 0x01
+_APP0, _APP1, _APP14, _APP15, _RST0, _RST7 = 0xE0, 0xE1, 0xEE, 0xEF, 0xD0, 0xD7
+_BASELINE, _EXTENDED, _PROGRESSIVE, _ARITHMETIC, _ARITHMETIC_PROGRESSIVE = 0xC0, 0xC1, 0xC2, 0xC9, 0xCA
+_FRAMES = {_BASELINE, _EXTENDED, _PROGRESSIVE, _ARITHMETIC, _ARITHMETIC_PROGRESSIVE}
+_OTHER_FRAMES = {0xC3: "lossless", 0xC5: "hierarchical", 0xC6: "hierarchical", 0xC7: "hierarchical", 0xCB: "lossless"}
+_OTHER_FRAMES |= {0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchical", 0xF7: "JPEG-LS"}
+_FOR_PIXELS = {_DQT, _DHT, _DAC, _DRI}
+# Pillow's modes and raw modes by number of components. CMYK is stored inverted, as Adobe does.
+_MODES = {1: ("L", "L"), 3: ("RGB", "RGB"), 4: ("CMYK", "CMYK;I")}
+_SCALES = (8, 4, 2)  # what libjpeg shrinks by while it decodes
+_FFMPEG = {_BASELINE, _EXTENDED, _PROGRESSIVE}
+
+# Markers in a scan: 0xFF is data if 0 follows (B.1.1.5), RST0 to RST7 part the scan (B.2.1), and any other ends it.
+_END_OF_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+
+
+@dataclass
+class _Component:
+    """Of the frame header, B.2.2: how many of its blocks are in an MCU, across and down."""
+
+    across: int
+    down: int
+    # Of each coefficient, the lowest bit that a scan has brought so far (progressive: G.1.1.1.1); None: nothing yet.
+    bits: list[int | None] = field(default_factory=lambda: [None] * 64)
+
+
+@dataclass
+class _Frame:
+    """What the frame header says (B.2.2), and what stands before the first scan."""
+
+    marker: int = 0
+    precision: int = 0
+    width: int = 0
+    height: int = 0
+    components: dict[int, _Component] = field(default_factory=dict)
+    exif: bytes = b""
+    xmp: bytes = b""
+    restart_interval: int = 0
+    kept: list[bytes] = field(default_factory=list)
+
+    @property
+    def orientation(self) -> int:
+        return orientation.of_exif_or_xmp(self.exif, self.xmp)
+
+
+def read_size(file: IO[bytes]) -> tuple[int, int, int]:
+    """(width, height, orientation) by the headers alone; width and height as stored. ValueError if they are broken."""
+    frame = _headers(file)
+    return frame.width, frame.height, frame.orientation
+
+
+def is_whole(file: IO[bytes]) -> bool:
+    """Do all markers from the first to the end of the image stand where they should, with every scan in between?
+
+    All of the file is read, for where a scan ends only its data tell: 1 ms a megabyte. What follows the end of the
+    image does not matter: cameras, phones and MPO files put more there.
+    """
+    file.seek(0)
+    try:
+        _parsed(file.read())
+    except ValueError:
+        return False
+    return True
+
+
+def decode_jpeg(data: bytes, at_least: int | None = None) -> tuple[NDArray[np.uint8], int]:
+    """((H, W, C) uint8, C = 1 or 3; its orientation, not applied). ValueError for a file that is damaged or not read.
+
+    With `at_least` it may be smaller by 2, 4 or 8, its longest side no shorter than that.
+    """
+    frame, cleaned = _parsed(data)
+    mode, raw_mode = _MODES[len(frame.components)]
+    longest = max(frame.width, frame.height)
+    scale = next((scale for scale in _SCALES if at_least and longest // scale >= at_least), 1)
+    size = -(-frame.width // scale), -(-frame.height // scale)
+    # Not by Image.open, which reads metadata, and fills up with black once another pack has set LOAD_TRUNCATED_IMAGES.
+    image = Image.frombytes(mode, size, cleaned, "jpeg", raw_mode, "", scale, 0)
+    _require_undamaged(frame, cleaned)
+    pixels = np.asarray(image.convert("RGB") if mode == "CMYK" else image)
+    return pixels.reshape(*pixels.shape[:2], -1), frame.orientation
+
+
+def _require_undamaged(frame: _Frame, data: bytes) -> None:
+    """ValueError if FFmpeg finds damage in `data`. Kinds of JPEG that it does not know it cannot judge."""
+    if frame.marker not in _FFMPEG:
+        return
+    decoder = av.CodecContext.create("mjpeg", "r")
+    decoder.thread_count = 1  # frames are decoded side by side already
+    decoder.options = {"err_detect": "explode"}
+    try:
+        decoder.decode(av.Packet(data))
+        decoder.decode(None)
+    except av.error.InvalidDataError:
+        raise ValueError("its compressed data are damaged") from None
+    except av.error.FFmpegError:  # PatchWelcomeError and its like: a kind that is not known
+        return
+
+
+def _headers(file: IO[bytes]) -> _Frame:
+    """All up to the header of the first scan, where `file` is left."""
+    file.seek(0)
+    if file.read(2) != SIGNATURE[:2]:
+        raise ValueError("it does not begin as a JPEG file")
+    frame = _Frame()
+    while True:
+        marker = _marker(file)
+        if marker == _SOS:
+            if not frame.components:
+                raise ValueError("it has a scan before its frame header")
+            return frame
+        if marker == _EOI:
+            raise ValueError("it has no picture")
+        if _RST0 <= marker <= _RST7 or marker == _TEM:
+            continue
+        _take(frame, marker, _segment(file))
+
+
+def _marker(file: IO[bytes]) -> int:
+    """The next marker. Bytes that do not belong to any are passed over, as libjpeg and Pillow do; more 0xFF is fill."""
+    byte = file.read(1)
+    while byte:
+        if byte != b"\xff":
+            byte = file.read(1)
+            continue
+        while byte == b"\xff":
+            byte = file.read(1)
+        if byte and byte != b"\0":
+            return byte[0]
+    raise ValueError("it ends before its image does")
+
+
+def _segment(file: IO[bytes]) -> bytes:
+    """What follows a marker, without its length (B.1.1.4)."""
+    head = file.read(2)
+    length = struct.unpack(">H", head)[0] - 2 if len(head) == 2 else -1
+    contents = file.read(max(0, length))
+    if length < 0 or len(contents) < length:
+        raise ValueError("it ends inside a segment")
+    return contents
+
+
+def _take(frame: _Frame, marker: int, contents: bytes) -> None:
+    """Note what one segment says, and keep it if pixels depend on it."""
+    if marker in _FRAMES:
+        if frame.components:
+            raise ValueError("it has two frame headers")
+        _take_frame(frame, marker, contents)
+    elif marker in _OTHER_FRAMES:
+        raise ValueError(f"it is a {_OTHER_FRAMES[marker]} JPEG file, which is not read; convert it to PNG")
+    elif marker == _DRI:
+        if len(contents) != 2:
+            raise ValueError(f"its restart interval has {len(contents)} bytes, not 2")
+        frame.restart_interval = struct.unpack(">H", contents)[0]
+    elif _APP0 <= marker <= _APP15 or marker in (_COM, _DNL):
+        if not _says_colours(marker, contents):
+            _take_metadata(frame, marker, contents)
+            return
+    elif marker not in _FOR_PIXELS:
+        raise ValueError(f"it has a marker FF{marker:02X} where none may be")
+    frame.kept.append(struct.pack(">BBH", 0xFF, marker, len(contents) + 2) + contents)
+
+
+def _take_metadata(frame: _Frame, marker: int, contents: bytes) -> None:
+    if marker == _APP1 and contents.startswith(b"Exif\0"):
+        frame.exif += contents[6:]  # large ones go on in the next segment
+    elif marker == _APP1 and contents.startswith(b"http://ns.adobe.com/xap/"):
+        frame.xmp = frame.xmp or contents
+
+
+def _says_colours(marker: int, contents: bytes) -> bool:
+    """Does libjpeg learn from this segment what the colours are? Of JFIF and Adobe it takes none that is shorter."""
+    if marker == _APP14:
+        return contents.startswith(b"Adobe") and len(contents) >= 12
+    return marker == _APP0 and contents.startswith(b"JFIF\0") and len(contents) >= 14
+
+
+def _take_frame(frame: _Frame, marker: int, contents: bytes) -> None:
+    if len(contents) < 6 or len(contents) != 6 + 3 * contents[5]:
+        raise ValueError(f"its frame header has {len(contents)} bytes")
+    frame.marker = marker
+    frame.precision, frame.height, frame.width, count = struct.unpack_from(">BHHB", contents)
+    if frame.precision != 8:
+        raise ValueError(f"it is a JPEG file of {frame.precision} bits a sample, which is not read; convert it to PNG")
+    if count not in _MODES:
+        raise ValueError(f"it is a JPEG file of {count} channels, which is not read; convert it to PNG")
+    if not frame.width or not frame.height:
+        raise ValueError(f"it says that it has {frame.width} x {frame.height} pixels")
+    for number, factors, _ in struct.iter_unpack(">BBB", contents[6:]):
+        across, down = factors >> 4, factors & 15
+        if not (1 <= across <= 4 and 1 <= down <= 4):
+            raise ValueError(f"its sampling factors {across} x {down} are invalid")
+        frame.components[number] = _Component(across, down)
+    if len(frame.components) != count:
+        raise ValueError("two of its channels have the same number")
+
+
+def _parsed(data: bytes) -> tuple[_Frame, bytes]:
+    """(what it says, its segments from SOI to EOI without metadata). ValueError if anything of it is missing."""
+    file = io.BytesIO(data)
+    frame = _headers(file)
+    marker, pieces = _SOS, [b"\xff\xd8"]
+    while marker != _EOI:
+        if marker == _SOS:
+            head = _segment(file)
+            start = file.tell()
+            found = _END_OF_SCAN.search(data, start)
+            if found is None:
+                raise ValueError("it ends before its image does")
+            _take_scan(frame, head, _RESTART.findall(data, start, found.start()))
+            pieces += [*frame.kept, struct.pack(">BBH", 0xFF, _SOS, len(head) + 2), head, data[start : found.start()]]
+            frame.kept = []
+            file.seek(found.start())
+        else:
+            _take(frame, marker, _segment(file))
+        marker = _marker(file)
+    _require_all_coefficients(frame)
+    return frame, b"".join([*pieces, b"\xff\xd9"])
+
+
+def _take_scan(frame: _Frame, head: bytes, restarts: list[bytes]) -> None:
+    """Check the header of a scan (B.2.3) and its restart markers; note which coefficients it brings."""
+    if len(head) < 4 or len(head) != 4 + 2 * head[0]:
+        raise ValueError(f"the header of a scan has {len(head)} bytes")
+    numbers = head[1:-3:2]
+    if not numbers or len(set(numbers)) != len(numbers) or not set(numbers) <= set(frame.components):
+        raise ValueError("a scan is of channels that the picture does not have")
+    scanned = [frame.components[number] for number in numbers]
+    first, last, bits = (head[-3], head[-2], head[-1]) if frame.marker in _PROGRESSIVES else (0, 63, 0)
+    if first > last or last > 63:
+        raise ValueError(f"a scan is of coefficients {first} to {last}")
+    for component in scanned:
+        component.bits[first : last + 1] = [bits & 15] * (last + 1 - first)
+    _check_restarts(frame, scanned, restarts)
+
+
+def _check_restarts(frame: _Frame, scanned: list[_Component], restarts: list[bytes]) -> None:
+    """Restart markers come every so many MCUs, numbered 0 to 7 in turn (B.2.1, E.1.4); libjpeg guesses where not."""
+    across = max(component.across for component in frame.components.values())
+    down = max(component.down for component in frame.components.values())
+    if len(scanned) == 1:  # A.2.2: an MCU is one block
+        columns = -(-frame.width * scanned[0].across // (8 * across))
+        rows = -(-frame.height * scanned[0].down // (8 * down))
+    else:
+        columns, rows = -(-frame.width // (8 * across)), -(-frame.height // (8 * down))
+    interval = frame.restart_interval
+    expected = -(-columns * rows // interval) - 1 if interval else 0
+    if len(restarts) not in (expected, expected + 1):  # one more, behind the last MCU, harms no decoder
+        raise ValueError(f"a scan has {len(restarts)} restart markers instead of {expected}")
+    if any(restart[1] != _RST0 + place % 8 for place, restart in enumerate(restarts)):
+        raise ValueError("the restart markers of a scan are out of order")
+
+
+def _require_all_coefficients(frame: _Frame) -> None:
+    """ValueError if a scan is missing: what a file that was cut, and then closed, shows in part or blurred."""
+    for component in frame.components.values():
+        if any(component.bits):
+            raise ValueError("its last scans are missing: the picture would be blurred")
+        if None in component.bits:
+            raise ValueError("a scan is missing: a channel or the details of one")
+
+
+_PROGRESSIVES = (_PROGRESSIVE, _ARITHMETIC_PROGRESSIVE)
