@@ -28,6 +28,8 @@ SIGNATURE = b"\xff\xd8\xff"  # SOI, and the start of any other marker: table B.1
 _SOI, _EOI, _SOS, _DQT, _DHT, _DAC, _DRI, _DNL, _COM, _TEM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xCC, 0xDD, 0xDC, 0xFE, 0x01
 _APP0, _APP1, _APP14, _APP15, _RST0, _RST7 = 0xE0, 0xE1, 0xEE, 0xEF, 0xD0, 0xD7
 _BASELINE, _EXTENDED, _PROGRESSIVE, _ARITHMETIC, _ARITHMETIC_PROGRESSIVE = 0xC0, 0xC1, 0xC2, 0xC9, 0xCA
+_PROGRESSIVES = (_PROGRESSIVE, _ARITHMETIC_PROGRESSIVE)
+_ARITHMETICS = (_ARITHMETIC, _ARITHMETIC_PROGRESSIVE)
 _FRAMES = {_BASELINE, _EXTENDED, _PROGRESSIVE, _ARITHMETIC, _ARITHMETIC_PROGRESSIVE}
 _OTHER_FRAMES = {0xC3: "lossless", 0xC5: "hierarchical", 0xC6: "hierarchical", 0xC7: "hierarchical", 0xCB: "lossless"}
 _OTHER_FRAMES |= {0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchical", 0xF7: "JPEG-LS"}
@@ -234,7 +236,7 @@ def _parsed(data: bytes) -> tuple[_Frame, bytes]:
             found = _END_OF_SCAN.search(data, start)
             if found is None:
                 raise ValueError("it ends before its image does")
-            _take_scan(frame, head, _RESTART.findall(data, start, found.start()))
+            _take_scan(frame, head, _RESTART.findall(data, start, found.start()), found.start() - start)
             pieces += [*frame.kept, struct.pack(">BBH", 0xFF, _SOS, len(head) + 2), head, data[start : found.start()]]
             frame.kept = []
             file.seek(found.start())
@@ -245,33 +247,43 @@ def _parsed(data: bytes) -> tuple[_Frame, bytes]:
     return frame, b"".join([*pieces, b"\xff\xd9"])
 
 
-def _take_scan(frame: _Frame, head: bytes, restarts: list[bytes]) -> None:
-    """Check the header of a scan (B.2.3) and its restart markers; note which coefficients it brings."""
+def _take_scan(frame: _Frame, head: bytes, restarts: list[bytes], length: int) -> None:
+    """Check a scan of `length` bytes: its header (B.2.3), markers and size; note which coefficients it brings."""
     if len(head) < 4 or len(head) != 4 + 2 * head[0]:
         raise ValueError(f"the header of a scan has {len(head)} bytes")
     numbers = head[1:-3:2]
     if not numbers or len(set(numbers)) != len(numbers) or not set(numbers) <= set(frame.components):
         raise ValueError("a scan is of channels that the picture does not have")
     scanned = [frame.components[number] for number in numbers]
-    first, last, bits = (head[-3], head[-2], head[-1]) if frame.marker in _PROGRESSIVES else (0, 63, 0)
+    is_progressive = frame.marker in _PROGRESSIVES
+    first, last, bits = (head[-3], head[-2], head[-1]) if is_progressive else (0, 63, 0)
     if first > last or last > 63:
         raise ValueError(f"a scan is of coefficients {first} to {last}")
     for component in scanned:
         component.bits[first : last + 1] = [bits & 15] * (last + 1 - first)
-    _check_restarts(frame, scanned, restarts)
+    units, blocks = _units(frame, scanned)
+    _check_restarts(frame.restart_interval, units, restarts)
+    # A code has a bit at least. Every block has one for its mean, and unless it is progressive one more for the rest.
+    least = units * blocks * (1 if is_progressive else 2) // 8
+    if first == 0 and frame.marker not in _ARITHMETICS and length < least:
+        raise ValueError(f"a scan has {length:,} bytes; its {frame.width} x {frame.height} pixels take {least:,}")
 
 
-def _check_restarts(frame: _Frame, scanned: list[_Component], restarts: list[bytes]) -> None:
-    """Restart markers come every so many MCUs, numbered 0 to 7 in turn (B.2.1, E.1.4); libjpeg guesses where not."""
+def _units(frame: _Frame, scanned: list[_Component]) -> tuple[int, int]:
+    """(MCUs of a scan, blocks in each): A.2."""
     across = max(component.across for component in frame.components.values())
     down = max(component.down for component in frame.components.values())
     if len(scanned) == 1:  # A.2.2: an MCU is one block
         columns = -(-frame.width * scanned[0].across // (8 * across))
         rows = -(-frame.height * scanned[0].down // (8 * down))
-    else:
-        columns, rows = -(-frame.width // (8 * across)), -(-frame.height // (8 * down))
-    interval = frame.restart_interval
-    expected = -(-columns * rows // interval) - 1 if interval else 0
+        return columns * rows, 1
+    units = -(-frame.width // (8 * across)) * -(-frame.height // (8 * down))
+    return units, sum(component.across * component.down for component in scanned)
+
+
+def _check_restarts(interval: int, units: int, restarts: list[bytes]) -> None:
+    """Restart markers come every `interval` MCUs, numbered 0 to 7 in turn (B.2.1, E.1.4); libjpeg guesses where not."""
+    expected = -(-units // interval) - 1 if interval else 0
     if len(restarts) not in (expected, expected + 1):  # one more, behind the last MCU, harms no decoder
         raise ValueError(f"a scan has {len(restarts)} restart markers instead of {expected}")
     if any(restart[1] != _RST0 + place % 8 for place, restart in enumerate(restarts)):
@@ -285,6 +297,3 @@ def _require_all_coefficients(frame: _Frame) -> None:
             raise ValueError("its last scans are missing: the picture would be blurred")
         if None in component.bits:
             raise ValueError("a scan is missing: a channel or the details of one")
-
-
-_PROGRESSIVES = (_PROGRESSIVE, _ARITHMETIC_PROGRESSIVE)
