@@ -15,7 +15,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0
 def open_regular(path: Path) -> BinaryIO:
     """Open the regular file at `path` for reading. What was opened is checked, not what a stat before it found.
 
-    Raises FileNotFoundError for anything else of that name (folder, pipe, socket, device), and OSErrors of the system.
+    Raises FileNotFoundError for anything else of that name (a folder, a pipe, a device), and OSErrors of the system.
     """
     descriptor = os.open(path, _FLAGS)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -223,6 +223,46 @@ class TestADamagedFile:
         with pytest.raises(BrokenImageError):
             decode.decode(data[: int(len(data) * part)] + b"\xff\xd9")
 
+    @pytest.mark.parametrize(
+        "options", [{"quality": 90, "subsampling": 0}, {"quality": 95, "optimize": True}, {"quality": 75}]
+    )
+    @pytest.mark.parametrize("mode", ["L", "RGB"])
+    @pytest.mark.parametrize("hole", [512, 4096])
+    def test_with_a_hole_of_zeros_is_refused(self, options: dict[str, Any], mode: str, hole: int) -> None:
+        """What rsync and network disks leave of a block that was never written."""
+        data = written(photograph().convert(mode), **options)
+        start, end = scan_of(data)
+        for place in range(start, end - hole, (end - start) // 5):
+            with pytest.raises(BrokenImageError):
+                decode.decode(data[:place] + bytes(hole) + data[place + hole :])
+
+    @pytest.mark.parametrize("options", [{"quality": 90}, {"quality": 75, "optimize": True}])
+    @pytest.mark.parametrize("count", [1000, 3000])
+    def test_with_bytes_missing_or_twice_is_refused(self, options: dict[str, Any], count: int) -> None:
+        data = written(**options)
+        start, end = scan_of(data)
+        for place in range(start, end - count, (end - start) // 5):
+            for damaged in (data[:place] + data[place + count :], data[: place + count] + data[place:]):
+                with pytest.raises(BrokenImageError):
+                    decode.decode(damaged)
+
+    @pytest.mark.parametrize("behind", [b"\xff", b"\xff\xff\xff", b"\0", b"\0\0\0"])
+    def test_is_not_one_with_fill_bytes_or_zeros_behind_its_scan(self, behind: bytes) -> None:
+        for quality in range(70, 95, 3):
+            data = written(quality=quality)
+
+            same(data[:-2] + behind + data[-2:], data)
+
+    def test_is_not_one_of_channels_with_the_same_number(self) -> None:
+        """libjpeg numbers them anew: in files of the world they are all 1 or all 0."""
+        data = bytearray(written(subsampling=0))
+        frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
+        data[frame + 16] = data[frame + 13]
+        data[scan + 9] = data[scan + 7]
+
+        assert decode.size(io.BytesIO(bytes(data))) == (200, 160)
+        assert decode.is_whole(io.BytesIO(bytes(data)))
+
     @pytest.mark.parametrize("scans", range(1, 10))
     def test_whose_last_scans_are_missing_is_refused(self, scans: int) -> None:
         """What is left of it is a blurred picture; no decoder finds anything wrong."""
@@ -271,7 +311,7 @@ class TestADamagedFile:
     @pytest.mark.parametrize(
         ("kind", "told"),
         [
-            (0xC3, "a lossless JPEG file"),
+            (0xCB, "a lossless JPEG file"),
             (0xC5, "a hierarchical JPEG file"),
             (0xF7, "a JPEG-LS JPEG file"),
         ],
