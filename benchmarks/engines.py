@@ -74,7 +74,7 @@ def check(data: bytes, pixels: Pixels, what: str) -> None:
 
 
 def by_pillow(data: bytes) -> Pixels:
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         return np.asarray(image)
 
 

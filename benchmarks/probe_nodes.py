@@ -98,7 +98,7 @@ class PillowLoad(Probe):
     def run(self, folder: str, count: int) -> tuple[torch.Tensor]:
         frames = []
         for index in range(count):
-            image = Image.open(_base() / "output" / folder / f"{index:05d}.png").convert("RGB")
+            image = Image.open(_base() / "output" / folder / f"{index:05d}.png", formats=("PNG",)).convert("RGB")
             frames.append(torch.from_numpy(np.array(image).astype(np.float32) / 255.0).unsqueeze(0))
         return (torch.cat(frames, dim=0),)
 

@@ -34,7 +34,7 @@ def contact_sheet(rows: Sequence[tuple[str, Sequence[Path]]], path: Path) -> Non
         for i, file in enumerate(files):
             x = _MARGIN + i % _COLUMNS * (_THUMB[0] + _GAP)
             y = top + i // _COLUMNS * line_height
-            with Image.open(file) as frame:
+            with Image.open(file, formats=("PNG", "JPEG", "WEBP")) as frame:
                 sheet.paste(frame.convert("RGB").resize(_THUMB, Image.Resampling.LANCZOS), (x, y))
             centre = (x + _THUMB[0] // 2, y + _THUMB[1] + _CAPTION // 2)
             draw.text(centre, file.name, font=caption_font, fill=_FAINT, anchor="mm")

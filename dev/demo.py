@@ -199,7 +199,7 @@ def _report(job: Job) -> None:
 def _same_pixels(expected: Sequence[Path], got: Sequence[Path], what: str) -> str:
     _expect(len(expected) == len(got), f"{len(got)} frames instead of {len(expected)}")
     for one, other in zip(expected, got, strict=True):
-        with Image.open(one) as first, Image.open(other) as second:
+        with Image.open(one, formats=("PNG",)) as first, Image.open(other, formats=("PNG",)) as second:
             same = first.mode == second.mode and np.array_equal(np.asarray(first), np.asarray(second))
         _expect(same, f"{other} differs from {one}")
     return f"all {len(got)} pixel for pixel equal to {what} (checked with Pillow)"
@@ -207,7 +207,7 @@ def _same_pixels(expected: Sequence[Path], got: Sequence[Path], what: str) -> st
 
 def _embedded(path: Path, prompt: Prompt, node_ids: Sequence[str]) -> str:
     """Check that the file carries what made it: these nodes' inputs, and the workflow."""
-    with Image.open(path) as picture:
+    with Image.open(path, formats=("PNG",)) as picture:
         text = {key: json.loads(value) for key, value in picture.info.items() if key in ("prompt", "workflow")}
     _expect(sorted(text) == ["prompt", "workflow"], f"{path} should carry prompt and workflow, it has {sorted(text)}")
     same = all(text["prompt"][node_id]["inputs"] == prompt[node_id]["inputs"] for node_id in node_ids)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-import struct
 import threading
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO
 
 import av
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile
 
-from . import exr, tiff
+from . import bmp, exr, jpeg, png_decode, tiff, webp
+from .orientation import of_exif
 from .png import SIGNATURE
 from .png_decode import decode_png, read_header
 
@@ -23,7 +22,39 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".exr")
 
-_ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4 A: 1 to 8
+# How files begin that people take for a sequence's frames, and that are not read.
+_OTHER_KINDS = {
+    b"GIF8": "a GIF file",
+    b"8BPS": "a Photoshop file",
+    b"%!PS": "a PostScript file",
+    b"\xc5\xd0\xd3\xc6": "a PostScript file",
+    b"%PDF": "a PDF file",
+    b"\xff\x0a": "a JPEG XL file",
+    b"\0\0\0\x0cJXL ": "a JPEG XL file",
+    b"\0\0\0\x0cjP  ": "a JPEG 2000 file",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 file",
+    b"SDPX": "a DPX file",
+    b"XPDS": "a DPX file",
+    b"#?RADIANCE": "a Radiance HDR file",
+    b"#?RGBE": "a Radiance HDR file",
+    b"DDS ": "a DDS file",
+    b"icns": "an ICNS file",
+    b"\0\0\x01\0": "an ICO file",
+    b"SIMPLE  =": "a FITS file",
+    b"P5": "a PGM file",
+    b"P6": "a PPM file",
+    b"qoif": "a QOI file",
+    b"\x1aE\xdf\xa3": "a Matroska or WebM video",
+    b"version https://git-lfs": "a Git LFS pointer, whose file was not fetched",
+    b"<!DOCTYPE": "a web page",
+    b"<html": "a web page",
+    b"<svg": "an SVG file",
+    b"<?xml": "an XML file",
+}
+# What follows "ftyp" in ISO base media files: https://mp4ra.org/registered-types/brands.
+_BRANDS = {b"avif": "an AVIF file", b"avis": "an AVIF file", b"heic": "an HEIC file", b"heix": "an HEIC file"}
+_BRANDS |= {b"mif1": "an HEIF file", b"msf1": "an HEIF file", b"heif": "an HEIF file", b"crx ": "a Canon raw file"}
+_KIND_BYTES = 32
 
 _strict_lock, _strict_users, _before_strict = threading.Lock(), 0, False
 
@@ -32,13 +63,15 @@ class BrokenImageError(ValueError):
     """Bytes that are not one whole image."""
 
 
-def decode(data: bytes, at_least: int | None = None) -> Pixels:
+def decode(data: bytes, at_least: int | None = None) -> Pixels:  # noqa: PLR0911 one for each kind of file
     """The pixels of one image file: (H, W, C), C = 1, 2, 3 or 4; uint8, or uint16 or float32 where the file has more.
 
     EXIF orientation is applied, palettes and transparency keys are resolved, alpha is unassociated (EXR: as stored),
-    floating-point values are as stored, also outside 0..1. What the file is decides, not how it is called. Raises
-    BrokenImageError, never returns part of a picture. With `at_least`, what can be shrunk while it is decoded (JPEG, by 2, 4
-    or 8) comes smaller, its longest side no shorter than that many pixels.
+    floating-point values are as stored, also outside 0..1. What the file is decides, not how it is called, and nothing
+    but the kinds below is given to any decoder: some of Pillow's start other programs. Metadata never cost the picture.
+    Raises BrokenImageError, never returns part of a picture. MemoryError stays what it is: the machine is too small for
+    this picture, and the file may be sound. With `at_least`, what can be shrunk while it is decoded (JPEG, by 2, 4 or 8)
+    comes smaller, its longest side no shorter than that many pixels.
 
     | file                        | decoder                       | because                                           |
     |-----------------------------|-------------------------------|---------------------------------------------------|
@@ -47,46 +80,119 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
     | EXR, half or float          | exr: FFmpeg, checked          | Pillow has none; FFmpeg shows damage as black     |
     | TIFF, 16 bits or float      | tiff: libtiff, as bytes       | Pillow keeps 8 bits, FFmpeg shows damage as black |
     | TIFF, up to 8 bits          | Pillow                        |                                                   |
-    | JPEG, WebP, BMP             | Pillow                        |                                                   |
+    | JPEG                        | jpeg: libjpeg, FFmpeg checks  | libjpeg fills up what is damaged, without a word  |
+    | WebP                        | webp: libwebp                 |                                                   |
+    | BMP                         | bmp: numpy                    | Pillow knows few bit fields, and shows damage     |
     """
     with _broken_named():
         if data.startswith(SIGNATURE):
             samples, exif = decode_png(data)
-            return _turned(samples, _orientation(_tags(exif)))
+            return _turned(samples, of_exif(exif))
         if data.startswith(exr.MAGIC):
             header = exr.Header.read(io.BytesIO(data))
             _check_size(*header.size)
             _check_size(*header.data_size)
             return exr.decode_exr(data, header)
+        if data.startswith(jpeg.SIGNATURE):
+            _check_size(*jpeg.read_size(io.BytesIO(data))[:2])
+            return _turned(*jpeg.decode_jpeg(data, at_least))
+        if webp.matches(data[:12]):
+            container = webp.Container.read(io.BytesIO(data))
+            _check_size(container.width, container.height)
+            return _turned(webp.decode_webp(data, container), container.orientation)
+        if data.startswith(bmp.SIGNATURE):
+            bmp_header = bmp.Header.read(io.BytesIO(data))
+            _check_size(bmp_header.width, bmp_header.height)
+            return bmp.decode_bmp(data, bmp_header)
         with _strict():
             if data.startswith(tiff.MAGIC) and (directory := tiff.Directory(io.BytesIO(data))).is_deep:
                 _check_size(*directory.size)
                 return _turned(tiff.decode_tiff(data, directory), directory.orientation)
-            return _with_pillow(data, at_least)
+            if data.startswith(tiff.MAGIC):
+                return _with_pillow(data)
+        raise BrokenImageError(_not_read(data[:_KIND_BYTES]))
 
 
-def size(file: IO[bytes], at_most: int | None = None) -> tuple[int, int]:
+def size(file: IO[bytes], at_most: int | None = None) -> tuple[int, int]:  # noqa: PLR0911 one for each kind of file
     """(width, height) of an image file, orientation applied; only its header is read.
 
     BrokenImageError if it is none, or if `at_most` pixels are fewer than it holds (EXR: than either of its windows).
+    OSError of the system if the file cannot be read.
     """
     with _broken_named():
-        start = file.read(len(SIGNATURE))
         file.seek(0)
-        if start == SIGNATURE:
+        start = file.read(_KIND_BYTES)
+        file.seek(0)
+        if start.startswith(SIGNATURE):
             header, exif = read_header(file)
-            return _turned_size(_few(header.width, header.height, at_most), _orientation(_tags(exif)))
+            return _turned_size(_few(*_check_size(header.width, header.height), at_most), of_exif(exif))
         if start.startswith(exr.MAGIC):
             exr_header = exr.Header.read(file)
             exr_header.require_readable()
             _few(*_check_size(*exr_header.data_size), at_most)
             return _few(*_check_size(*exr_header.size), at_most)
+        if start.startswith(jpeg.SIGNATURE):
+            width, height, orientation = jpeg.read_size(file)
+            return _turned_size(_few(*_check_size(width, height), at_most), orientation)
+        if webp.matches(start):
+            container = webp.Container.read(file)
+            return _turned_size(_few(*_check_size(container.width, container.height), at_most), container.orientation)
+        if start.startswith(bmp.SIGNATURE):
+            bmp_header = bmp.Header.read(file)
+            return _few(*_check_size(bmp_header.width, bmp_header.height), at_most)
         if start.startswith(tiff.MAGIC) and (directory := tiff.Directory(file)).is_deep:
             return _turned_size(_few(*_check_size(*directory.size), at_most), directory.orientation)
-        with Image.open(file) as image:
-            # Of a TIFF, Pillow gives the size as turned.
-            orientation = 1 if image.format == "TIFF" else _orientation(image.getexif())
-            return _turned_size(_few(*image.size, at_most), orientation)
+        if start.startswith(tiff.MAGIC):
+            with Image.open(file, formats=("TIFF",)) as image:
+                return _few(*image.size, at_most)  # as turned
+        raise BrokenImageError(_not_read(start))
+
+
+def is_whole(file: IO[bytes]) -> bool:
+    """Does an image file hold its picture to the end? By the rule by which its decoder finds that end; see each module.
+
+    What the file is decides, not how it is called, as in `decode`; bytes behind the end do not matter. Far cheaper than
+    decoding: damage between start and end is not looked for. A file that `decode` reads is whole. What is of no kind
+    that is read is not. OSError of the system if the file cannot be read.
+    """
+    file.seek(0)
+    start = file.read(_KIND_BYTES)
+    for matches, check in _WHOLE:
+        if matches(start):
+            file.seek(0)
+            return check(file)
+    return False
+
+
+def _begins(*signatures: bytes) -> Callable[[bytes], bool]:
+    return lambda start: start.startswith(signatures)
+
+
+def _is_not_empty(file: IO[bytes]) -> bool:
+    return bool(file.read(1))
+
+
+# How a kind of file begins, and who knows where it ends.
+_WHOLE: tuple[tuple[Callable[[bytes], bool], Callable[[IO[bytes]], bool]], ...] = (
+    (_begins(SIGNATURE), png_decode.is_whole),
+    (_begins(jpeg.SIGNATURE), jpeg.is_whole),
+    (webp.matches, webp.is_whole),
+    (_begins(bmp.SIGNATURE), bmp.is_whole),
+    (_begins(exr.MAGIC), exr.is_whole),
+    (_begins(*tiff.MAGIC), _is_not_empty),
+)
+
+
+def _not_read(start: bytes) -> str:
+    """What a file seems to be that begins like this, and what to do about it. `start`: the first _KIND_BYTES of it."""
+    if not start:
+        return "the file is empty"
+    kind = next((kind for signature, kind in _OTHER_KINDS.items() if start.startswith(signature)), None)
+    if start[4:8] == b"ftyp":
+        kind = _BRANDS.get(start[8:12], "a video file")
+    if kind is None:
+        return "it is not a readable image"
+    return f"it is {kind}, which this pack does not read; convert it to PNG"
 
 
 @contextmanager
@@ -111,38 +217,25 @@ def _strict() -> Iterator[None]:
 
 @contextmanager
 def _broken_named() -> Iterator[None]:
-    """Whatever a decoder says of a file that it cannot read, as BrokenImageError."""
+    """Whatever a decoder says of a file that it cannot read, as BrokenImageError.
+
+    Decoders meet with files that nobody thought of and fail in ways that nobody thought of, so every Exception is meant.
+    But what the system says of the disk, and want of memory, are not faults of the file.
+    """
     try:
         yield
-    except BrokenImageError:
+    except (BrokenImageError, MemoryError):
         raise
-    except UnidentifiedImageError as error:
-        raise BrokenImageError("it is no image that can be read") from error
     except av.error.FFmpegError as error:
         raise BrokenImageError(error.strerror or "FFmpeg cannot read it") from error
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        KeyError,
-        struct.error,
-        zlib.error,
-        Image.DecompressionBombError,
-    ) as error:
-        raise BrokenImageError(str(error)) from error
-
-
-def _tags(exif: bytes | None) -> Image.Exif:
-    tags = Image.Exif()
-    if exif:
-        tags.load(exif)
-    return tags
-
-
-def _orientation(tags: Image.Exif) -> int:
-    """How a picture is turned, 1 to 8 (EXIF 2.32, 4.6.4 A); 1, upright, where none of these is said: it may be text."""
-    said: Any = tags.get(_ORIENTATION)
-    return next((orientation for orientation in range(2, 9) if orientation == said), 1)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise BrokenImageError(str(error) or "it cannot be decoded") from error
+    except (ValueError, Image.DecompressionBombError) as error:
+        raise BrokenImageError(str(error) or "it cannot be decoded") from error
+    except Exception as error:
+        raise BrokenImageError(f"it cannot be decoded ({type(error).__name__}: {error})") from error
 
 
 def _turned(pixels: Pixels, orientation: int) -> Pixels:
@@ -177,14 +270,10 @@ def _few(width: int, height: int, at_most: int | None) -> tuple[int, int]:
     return width, height
 
 
-def _with_pillow(data: bytes, at_least: int | None) -> Pixels:
-    with Image.open(io.BytesIO(data)) as opened:
-        if at_least is not None:
-            # By the longest side: the shorter one, asked for in proportion, never forbids what the longest allows.
-            width, height = (max(1, side * at_least // max(opened.size)) for side in opened.size)
-            opened.draft(None, (width, height))
-        image: Image.Image = ImageOps.exif_transpose(opened)
-        image.load()
+def _with_pillow(data: bytes) -> Pixels:
+    with Image.open(io.BytesIO(data), formats=("TIFF",)) as opened:
+        opened.load()  # which turns it
+        image: Image.Image = opened
         if image.mode.startswith(("I", "F")):
             raise BrokenImageError(f"its samples (Pillow's mode {image.mode}) are not read")
         transparent = image.has_transparency_data

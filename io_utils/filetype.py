@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -13,15 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import exr, webp
-from .png import SIGNATURE, encode_png, keyword_fault
-
-# The whole of the IEND chunk: PNG specification, third edition, 11.2.5.
-_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
-_PNG_LEAST = len(SIGNATURE) + 25 + 12 + len(_PNG_END)  # IHDR is 25 bytes, an empty IDAT 12
-# Start and end of image markers: ITU-T T.81, table B.1.
-_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-_JPEG_LEAST = 100  # the two quantisation and Huffman tables alone are larger
+from . import decode, exr, webp
+from .opened import open_regular
+from .png import encode_png, keyword_fault
 
 _JPEG_LARGEST_SIDE = 65500  # of libjpeg; the format has 16 bits
 
@@ -96,9 +89,7 @@ class FileType(str, Enum):
             return encode_png(pixels, text if self.embeds_workflow else None, threads=threads)
         if max(pixels.shape[:2]) > _JPEG_LARGEST_SIDE:
             raise ValueError(f"JPG pictures have at most {_JPEG_LARGEST_SIDE} pixels a side, not {pixels.shape[:2]}.")
-        buffer = io.BytesIO()
-        Image.fromarray(_without_alpha(pixels)).save(buffer, "JPEG", quality=quality, optimize=True)
-        return buffer.getvalue()
+        return _encode_jpeg(Image.fromarray(_without_alpha(pixels)), quality)
 
     def flattens(self, pixels: NDArray[Any]) -> bool:
         """Has this picture transparency that the file cannot hold?"""
@@ -138,29 +129,27 @@ _BY_EXTENSION = {
 
 
 def is_whole(path: Path) -> bool:
-    """Is there a whole file at `path`? By size, signature and end (EXR: its table of blocks), without decoding.
+    """Is there a whole image file at `path`? See `decode.is_whole`. Anything else of that name (a folder, a pipe) is none.
 
-    Of types that this pack does not write, only an empty file is known not to be whole.
+    OSError of the system if there is a file that cannot be read.
     """
-    extension = path.suffix.lower()
     try:
-        with open(path, "rb") as file:
-            if extension == ".exr":
-                return exr.is_whole(file)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(0)
-            start = file.read(12)
-            file.seek(max(0, size - len(_PNG_END)))
-            end = file.read()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        with open_regular(path) as file:
+            return decode.is_whole(file)
+    except (FileNotFoundError, NotADirectoryError):
         return False
-    if extension == ".png":
-        return size >= _PNG_LEAST and start.startswith(SIGNATURE) and end == _PNG_END
-    if extension in (".jpg", ".jpeg"):
-        return size >= _JPEG_LEAST and start.startswith(_JPEG_START) and end.endswith(_JPEG_END)
-    if extension == ".webp":
-        return webp.is_whole(start, size)
-    return size > 0
+
+
+def _encode_jpeg(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, "JPEG", quality=quality, optimize=True)
+    except OSError:
+        # For optimized tables libjpeg is given all the room at once: in Pillow one byte a pixel below quality 95, and two
+        # from there on. Colour noise needs more. Without them it goes on in small steps, and noise gains nothing by them.
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
 
 
 def _without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

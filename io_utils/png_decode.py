@@ -4,9 +4,11 @@ Section numbers refer to the W3C PNG Specification, third edition. Inflated here
 is slow and takes half a picture for a whole one (1024 x 1024 RGB: 4 ms to inflate and 2 to 3 for the rest, against 12 for
 FFmpeg alone and 14 for Pillow). What the samples mean is settled here too: Pillow 13 gives 8 bits of a 16-bit RGB file.
 
-Where libpng only warns, this reader refuses: any wrong checksum, colours that the palette has not, a transparency chunk of
-the wrong length or in the wrong place, image data that go on or that lack their checksum. Like libpng it passes over
-ancillary chunks it does not know, a palette in a grey picture, and what stands behind IEND.
+Pixels are never guessed: wrong checksums of critical chunks and of the transparency chunk are refused, and so are colours
+that the palette does not have, and image data that go on too long or lack their checksum. Chunks that have no part in the
+pixels are dropped when they are broken or misplaced, as libpng drops them; like libpng this reader also passes over a
+transparency chunk of the wrong length or in the wrong place, chunks it does not know, a palette in a grey picture, and
+what stands behind IEND.
 """
 
 from __future__ import annotations
@@ -60,9 +62,9 @@ class Header:
         if not (1 <= width <= _LARGEST and 1 <= height <= _LARGEST):
             raise ValueError(f"it says that it has {width} x {height} pixels")
         if bit_depth not in _DEPTHS.get(colour_type, ()):
-            raise ValueError(f"there is no PNG with {bit_depth} bits of colour type {colour_type}")
+            raise ValueError(f"{bit_depth} bits a sample are invalid for colour type {colour_type}")
         if compression or filters or interlace > 1:
-            raise ValueError(f"compression {compression}, filter {filters}, interlace {interlace} are not known")
+            raise ValueError(f"compression {compression}, filter {filters} or interlace {interlace} is not known")
         return cls(width, height, bit_depth, colour_type, bool(interlace))
 
     @property
@@ -127,13 +129,54 @@ def read_header(file: IO[bytes]) -> tuple[Header, bytes | None]:
         raise ValueError("its first chunk is not IHDR")
     header = Header.parse(head[8:21])
     header.require_room(length)
-    while len(head := file.read(8)) == 8 and head[4:] not in (b"eXIf", b"IEND"):
-        file.seek(struct.unpack(">I", head[:4])[0] + 4, os.SEEK_CUR)
-    return header, file.read(struct.unpack(">I", head[:4])[0]) if head[4:] == b"eXIf" else None
+    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+        size = struct.unpack(">I", head[:4])[0]
+        if head[4:] == b"eXIf":
+            contents, crc = file.read(size), file.read(4)
+            if crc == struct.pack(">I", inflate_engine().crc32(head[4:] + contents)):
+                return header, contents
+        else:
+            file.seek(size + 4, os.SEEK_CUR)
+    return header, None
+
+
+def is_whole(file: IO[bytes]) -> bool:
+    """Do the chunks follow each other, by their lengths, from IHDR to the end of IEND?
+
+    Only the chunks' headers are read, a few hundred bytes of a frame that this pack wrote, and the checksums of the
+    first and the last chunk. To compare those of the pixels all of the file would have to be read: a skipped or resumed
+    sequence on a network disk would wait for gigabytes to learn what loading it tells anyhow, by frame and chunk.
+    """
+    length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if file.read(len(SIGNATURE)) != SIGNATURE:
+        return False
+    position = len(SIGNATURE)
+    names: set[bytes] = set()
+    while position + 12 <= length:
+        file.seek(position)
+        size, name = struct.unpack(">I4s", file.read(8))
+        end = position + 8 + size
+        if not names and (name != b"IHDR" or size != 13):
+            return False
+        if size > _LARGEST or end + 4 > length or not (name.isalpha() and name.isascii()):
+            return False
+        if name in (b"IHDR", b"IEND"):
+            contents = file.read(size)
+            if file.read(4) != struct.pack(">I", inflate_engine().crc32(name + contents)):
+                return False
+        if name == b"IEND":
+            return b"IDAT" in names
+        names.add(name)
+        position = end + 4
+    return False
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """(name, contents) of every chunk up to IEND, checksums compared (5.3)."""
+    """(name, contents) of every chunk up to IEND. Checksums are compared (5.3); chunks that fail are left out.
+
+    ValueError if one of those fails that pixels depend on.
+    """
     position, name, crc32, view = len(SIGNATURE), b"", inflate_engine().crc32, memoryview(data)
     while name != b"IEND":
         if position + 12 > len(data):
@@ -141,12 +184,15 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         length, name = struct.unpack_from(">I4s", data, position)
         shown, end = name.decode("latin-1"), position + 8 + length
         if not (name.isalpha() and name.isascii()):
-            raise ValueError(f"{shown!r} is no name of a chunk")
+            raise ValueError(f"{shown!r} is not the name of a chunk")
         if length > _LARGEST or end + 4 > len(data):
             raise ValueError(f"it ends inside its {shown} chunk")
-        if crc32(view[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
+        (crc,) = struct.unpack_from(">I", data, end)
+        if crc32(view[position + 4 : end]) == crc:
+            yield name, view[position + 8 : end]
+        # Either part of a transparency chunk may be what is damaged; a lost one would show as an opaque picture.
+        elif name[:1].isupper() or name == b"tRNS" or crc32(view[position + 8 : end], crc32(b"tRNS")) == crc:
             raise ValueError(f"the checksum of its {shown} chunk is wrong")
-        yield name, view[position + 8 : end]
         position = end + 4
 
 
@@ -159,11 +205,14 @@ def _read(data: bytes) -> _Png:
         raise ValueError("it has no palette")
     if len(palette := first.get(b"PLTE", bytes(3))) % 3 or not 3 <= len(palette) <= 768:
         raise ValueError(f"its palette has {len(palette)} bytes, not three for each of 1 to 256 colours")
+    first.pop(b"tRNS", None)
+    if (transparency := _transparency(header, chunks, len(palette) // 3)) is not None:
+        first[b"tRNS"] = transparency
     return _Png(header, first, b"".join(contents for name, contents in chunks if name == b"IDAT"))
 
 
 def _check_order(names: list[bytes]) -> None:
-    """Chunks in their order (5.6), critical ones known."""
+    """Critical chunks in their order (5.6), and all of them known."""
     if names[0] != b"IHDR" or names.count(b"IHDR") > 1:
         raise ValueError("its first chunk is not IHDR, or there is a second one")
     if b"IDAT" not in names:
@@ -171,12 +220,28 @@ def _check_order(names: list[bytes]) -> None:
     first, count = names.index(b"IDAT"), names.count(b"IDAT")
     if set(names[first : first + count]) != {b"IDAT"}:
         raise ValueError("there are other chunks between its image data")
-    for name in (b"PLTE", b"tRNS"):
-        if names[:first].count(name) != names.count(name) or names.count(name) > 1:
-            raise ValueError(f"its {name.decode()} chunk is there twice, or behind the image data")
+    if names.count(b"PLTE") > 1 or b"PLTE" in names[first:]:
+        raise ValueError("its palette is there twice, or behind the image data")
     for name in names:
         if name[:1].isupper() and name not in _CRITICAL:
             raise ValueError(f"its {name.decode()} chunk is not known, and it cannot be read without")
+
+
+def _transparency(header: Header, chunks: list[tuple[bytes, memoryview]], colours: int) -> bytes | None:
+    """The contents of tRNS (11.3.1.1), where libpng would use them: its first one, if it stands in its place.
+
+    That is before the image data, behind the palette if there is one, and of the right length; with a palette that is
+    at most as long as the palette. Pictures with real alpha have none.
+    """
+    names = [name for name, _ in chunks]
+    place = names.index(b"tRNS") if b"tRNS" in names else len(names)
+    if place > names.index(b"IDAT") or (header.colour_type == _PALETTE and place < names.index(b"PLTE")):
+        return None
+    contents = bytes(chunks[place][1])
+    if header.colour_type == _PALETTE:
+        return contents if 1 <= len(contents) <= colours else None
+    wanted = {_GREY: 2, _RGB: 6}.get(header.colour_type)
+    return contents if len(contents) == wanted else None
 
 
 def _inflated(png: _Png) -> bytes:
@@ -187,7 +252,7 @@ def _inflated(png: _Png) -> bytes:
     for _, _, count, row_bytes in png.header.passes:
         worst = max(rows[start : start + count * row_bytes : row_bytes])
         if worst > _PAETH:
-            raise ValueError(f"a row of it has filter type {worst}, which PNG has not")
+            raise ValueError(f"it has a row of filter type {worst}, which PNG does not know")
         start += count * row_bytes
     return rows
 
@@ -232,8 +297,6 @@ def _meaning(png: _Png, samples: Samples) -> Samples:
         return _looked_up(samples[..., 0], png.others[b"PLTE"], transparency)
     alpha = None
     if transparency is not None and colour_type in (_GREY, _RGB):
-        if len(transparency) != 2 * samples.shape[-1]:
-            raise ValueError(f"its tRNS chunk has {len(transparency)} bytes, not {2 * samples.shape[-1]}")
         # Only the bits that a sample has count (11.3.1.1).
         key = np.frombuffer(transparency, ">u2") & ((1 << bit_depth) - 1)
         opaque = (samples != key).any(axis=-1, keepdims=True)
@@ -246,10 +309,8 @@ def _meaning(png: _Png, samples: Samples) -> Samples:
 def _looked_up(indices: NDArray[Any], palette: bytes, transparency: bytes | None) -> Samples:
     colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)
     if indices.max() >= len(colours):
-        raise ValueError(f"it uses colour {indices.max()} of a palette of {len(colours)}")
+        raise ValueError(f"it uses colour {indices.max()} of a palette of only {len(colours)}")
     if transparency is not None:
-        if len(transparency) > len(colours):
-            raise ValueError(f"it has {len(transparency)} transparencies for {len(colours)} colours")
         alpha = np.full((len(colours), 1), 255, np.uint8)
         alpha[: len(transparency), 0] = np.frombuffer(transparency, np.uint8)
         colours = np.concatenate([colours, alpha], axis=-1)

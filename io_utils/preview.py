@@ -1,7 +1,7 @@
 """What the player shows: the query of its route -> one frame as a small picture, or why there is none.
 
-GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.png&size=512&v=7
-GET /image_sequence/preview?type=&folder=/mnt/renders/a&filename=f_0001.png&size=512&v=7
+GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.png&size=512
+GET /image_sequence/preview?type=&folder=/mnt/renders/a&filename=f_0001.png&size=512&v=18a3c5d2f0b1e2a4-1f40
 
 Whoever can reach ComfyUI can ask, so it may do what a loader may: read one image, by its name, in an allowed folder.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from PIL import Image
 
 from . import decode
 from .host import Answer
+from .opened import open_regular
 from .paths import FOLDERS, check_names, locate, normalise
 from .png import encode_png
 
@@ -59,19 +59,25 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     `type` is "output", "input" or "temp", and `subfolder` a path in that folder; or `type` is "" and `folder` an
     absolute path in one of the operator's roots. `filename` is the name of a file there, no path. With `size` the
     picture is scaled down, never up, to that many pixels on its longest side (16 to 4096), as JPEG, or as WebP if it is
-    transparent; without, it is the file itself, or its pixels as PNG where browsers do not show such files. `v` names
-    this state of the file: the answer may then be kept for good.
+    transparent; without, it is the file itself, or its pixels as PNG where browsers do not show such files.
+
+    Whether the client may keep the picture without asking again, the server decides, which alone knows the file: only if
+    `v` is the file's state at this moment, `<mtime in ns>-<size in bytes>`, both in hexadecimal, as `state` writes them,
+    and the picture was made of these very bytes. With any other `v`, or none, the client asks again and is told 304.
 
     200, or 304 if the client has it; 400 for a query that makes no sense, 403 where files must not be read, 404 where
-    there is none that can be read, 415 for a file that is no picture (or too large for one); the body then is one line that says why.
+    there is none that can be read, 415 for a file that is not an image (or too large), 503 if memory does not suffice;
+    the body then is one line that says why.
     """
     name = query.get("filename", "")
     try:
-        return _picture_of(_file(query), _longest_side(query), known_tags, for_good=bool(query.get("v")))
+        return _picture_of(_file(query), _longest_side(query), known_tags, query.get("v"))
     except _QueryError as error:
         status, why = 400, str(error)
     except decode.BrokenImageError as error:
         status, why = 415, f"{name} cannot be shown: {error}."
+    except MemoryError:
+        status, why = 503, f"{name} cannot be shown: too little memory is free just now."
     except (FileNotFoundError, NotADirectoryError):
         status, why = 404, f"{name} is not on disk any more."
     except PermissionError:
@@ -122,7 +128,7 @@ def _file(query: Mapping[str, str]) -> Path:
         raise _QueryError(f"filename is {name!r}, but should be the name of a file; its folder has its own field.")
     check_names(name)
     if os.path.splitext(name)[1].lower() not in decode.EXTENSIONS:
-        raise decode.BrokenImageError("it is no image type that is read")
+        raise decode.BrokenImageError(f"its name does not end in one of {', '.join(decode.EXTENSIONS)}")
     if kind:
         root, folder = locate(normalise(query.get("subfolder", "")), kind, write=False)
     elif os.path.isabs(query.get("folder", "")):
@@ -142,28 +148,28 @@ def _longest_side(query: Mapping[str, str]) -> int | None:
     return min(max(int(size), least), most)
 
 
-def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], *, for_good: bool) -> Answer:
-    _require_file(path)
-    kept = "private, max-age=31536000, immutable" if for_good else "no-cache"
-    headers = {"Cache-Control": kept, "X-Content-Type-Options": "nosniff"}
-    with open(path, "rb") as file:
+def state(status: os.stat_result) -> str:
+    """What `v` has to be for a file of this status: it is another one after every change that the file system shows."""
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], wanted_state: str | None) -> Answer:
+    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    with open_regular(path) as file:
         status = os.fstat(file.fileno())
         if status.st_size > _MAX_FILE_BYTES:
             raise decode.BrokenImageError(f"it has {status.st_size:,} bytes, more than a preview is made of")
         decode.size(file, _MAX_PIXELS)
         media_type = _SHOWN_BY_BROWSERS.get(path.suffix.lower())
         if longest is None and media_type:
-            return Answer(200, path, {**headers, "Content-Type": media_type})  # with aiohttp's own ETag
-        tag = f"{status.st_mtime_ns:x}-{status.st_size:x}-{longest or 'full'}"
+            # With aiohttp's own ETag, and never for good: it opens the file anew, which may be another one by then.
+            return Answer(200, path, {**headers, "Content-Type": media_type})
+        tag = f"{state(status)}-{longest or 'full'}"
         headers["ETag"] = f'"{tag}"'
+        if wanted_state == state(status):
+            headers["Cache-Control"] = "private, max-age=31536000, immutable"
         if tag in known_tags:
             return Answer(304, headers=headers)
         file.seek(0)
         media_type, body = picture(file.read(), longest)
     return Answer(200, body, {**headers, "Content-Type": media_type})
-
-
-def _require_file(path: Path) -> None:
-    """Raise FileNotFoundError for what is no file: a folder, or a pipe, which would never be read to its end."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise FileNotFoundError(str(path))

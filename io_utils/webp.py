@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffTags
+
+from . import orientation
 
 LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
 # prompt goes into Model, everything else into Make and the tags below it, as in core's animated WebP (comfy_api 0.19).
 _MODEL, _MAKE = 0x0110, 0x010F
 # Those of them that do not stand for numbers.
 _TAGS = [tag for tag in range(_MAKE, 0, -1) if TiffTags.lookup(tag).type in (None, TiffTags.ASCII)]
+_EXIF_FLAG, _XMP_FLAG = 0x08, 0x04  # in the VP8X chunk: without them there is no such chunk to libwebp
 
 # A megapixel photograph, lossless: 0.11 s and 0.83 of the bytes of PNG; 20 and method 4: 0.15 s and 0.82; 80: 0.6 s and
 # the same. Lossy: method 4, libwebp's own, takes 0.07 s.
@@ -38,9 +44,97 @@ def encode_webp(pixels: NDArray[np.uint8], text: Mapping[str, str], quality: int
     return _even(buffer.getvalue())
 
 
-def is_whole(start: bytes, size: int) -> bool:
-    """Does a file of `size` bytes have the length that its first 12 bytes say?"""
-    return start[:4] == b"RIFF" and start[8:12] == b"WEBP" and struct.unpack("<I", start[4:8])[0] + 8 == size
+@dataclass(frozen=True)
+class Container:
+    """What the chunks of a WebP file say. `end`: where the file ends by its own account, in bytes."""
+
+    width: int
+    height: int
+    end: int
+    exif: bytes = b""
+    xmp: bytes = b""
+
+    @property
+    def orientation(self) -> int:
+        return orientation.of_exif_or_xmp(self.exif, self.xmp)
+
+    @classmethod
+    def read(cls, file: IO[bytes]) -> Container:
+        """By the chunks' headers; pixels are not read. ValueError if a chunk is not all there.
+
+        The rules are those of libwebp's demuxer: the RIFF header says where the file ends, and what follows does not
+        matter; without a VP8X chunk the first chunk is the picture, and there is nothing else.
+        """
+        length = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        head = file.read(12)
+        if not matches(head):
+            raise ValueError("it does not begin as a WebP file")
+        end = struct.unpack_from("<I", head, 4)[0] + 8
+        if end > length:
+            raise ValueError(f"it has {length:,} bytes instead of {end:,}")
+        position, first, found = 12, b"", {}
+        while position + 8 <= end and (not first or first == b"VP8X"):
+            file.seek(position)
+            name, size = struct.unpack("<4sI", file.read(8))
+            position += 8 + size + size % 2
+            if position > end:
+                raise ValueError("it ends inside a chunk")
+            if name not in found and name in (b"VP8X", b"VP8 ", b"VP8L", b"ANMF", b"EXIF", b"XMP "):
+                found[name] = file.read(size if name in (b"EXIF", b"XMP ") else min(size, 10))
+            first = first or name
+        width, height = _size(first, found.get(first, b""))
+        if not found.keys() & {b"VP8 ", b"VP8L", b"ANMF"}:
+            raise ValueError("it has no picture")
+        flags = found[first][0] if first == b"VP8X" else 0
+        return cls(
+            width,
+            height,
+            end,
+            found.get(b"EXIF", b"") if flags & _EXIF_FLAG else b"",
+            found.get(b"XMP ", b"") if flags & _XMP_FLAG else b"",
+        )
+
+
+def matches(start: bytes) -> bool:
+    """Does a file with these first 12 bytes say that it is WebP?"""
+    return start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+
+
+def is_whole(file: IO[bytes]) -> bool:
+    """Is every chunk there, as far as the RIFF header says that the file goes? WebP has no checksums."""
+    try:
+        Container.read(file)
+    except ValueError:
+        return False
+    return True
+
+
+def decode_webp(data: bytes, container: Container) -> NDArray[np.uint8]:
+    """(H, W, C) uint8, C = 3 or 4, not turned; of an animation its first frame. ValueError, OSError if it is damaged.
+
+    Pillow's own reader of the pixels takes no notice of LOAD_TRUNCATED_IMAGES.
+    """
+    with Image.open(io.BytesIO(data[: container.end]), formats=("WEBP",)) as image:
+        image.load()
+        return np.asarray(image)
+
+
+def _size(name: bytes, contents: bytes) -> tuple[int, int]:
+    """(width, height) that the first chunk says: of the canvas, or of the picture. `contents`: its first 10 bytes.
+
+    https://developers.google.com/speed/webp/docs/riff_container, RFC 6386, 9.1, and RFC 9649, 3.4.
+    """
+    if name == b"VP8X" and len(contents) == 10:
+        width, height = (int.from_bytes(contents[at : at + 3], "little") + 1 for at in (4, 7))
+    elif name == b"VP8 " and len(contents) == 10 and contents[3:6] == b"\x9d\x01\x2a":
+        width, height = (side & LARGEST_SIDE for side in struct.unpack_from("<HH", contents, 6))
+    elif name == b"VP8L" and len(contents) >= 5 and contents[0] == 0x2F:
+        (packed,) = struct.unpack_from("<I", contents, 1)
+        width, height = (packed & LARGEST_SIDE) + 1, (packed >> 14 & LARGEST_SIDE) + 1
+    else:
+        raise ValueError("its first chunk is not a picture")
+    return width, height
 
 
 def _even(data: bytes) -> bytes:

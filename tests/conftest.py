@@ -17,6 +17,16 @@ import torch
 PACK = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mutations", type=int, default=20_000, help="how many files to try in test_mutated_files.py")
+
+
+@pytest.fixture
+def mutations(request: pytest.FixtureRequest) -> int:
+    count: int = request.config.getoption("--mutations")
+    return count
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run every test as ComfyUI runs nodes: in a thread that is not the main one, in PyTorch's inference mode.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
+import os
 import struct
 import subprocess
 import sys
@@ -11,20 +13,24 @@ import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import png
 import pytest
 from PIL import Image, ImageFile, ImageOps
 
-from io_utils import decode
+from io_utils import decode, preview
 from io_utils.decode import BrokenImageError
+from io_utils.filetype import is_whole
 
 from .disk import noise
 
 HEIGHT, WIDTH = 8, 16
+INPUTS = Path(__file__).parent / "inputs"
 
 CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -317,7 +323,6 @@ def broken_png(name: str) -> bytes:
         "an unknown filter type": with_samples(zlib.compress(b"\7" + rows[1:])),
         "no samples": with_samples(b""),
         "no IDAT": whole[: idat - 4] + chunk(b"IEND", b""),
-        "a flipped bit in its workflow": with_chunk(whole, b"tEXt", b"workflow\0{}").replace(b"{}", b"{]"),
         "a length far beyond its end": whole[: idat - 4] + b"\x7f\xff\xff\xff" + whole[idat:],
         "an empty IHDR": whole[:8] + chunk(b"IHDR", b"") + whole[33:],
         "no width": whole[:8] + chunk(b"IHDR", struct.pack(">IIBBBBB", 0, HEIGHT, 8, 2, 0, 0, 0)) + whole[33:],
@@ -340,7 +345,6 @@ BROKEN_PNGS = [
     "an unknown filter type",
     "no samples",
     "no IDAT",
-    "a flipped bit in its workflow",
     "a length far beyond its end",
     "an empty IHDR",
     "no width",
@@ -449,6 +453,176 @@ class TestAnOrientationThatIsNone:
 
         assert decode.size(io.BytesIO(data)) == (WIDTH, HEIGHT)
         assert decode.decode(data).shape == (HEIGHT, WIDTH, 3)
+
+
+class TestExif:
+    """Whatever it holds, it never decides whether pixels load; and where an orientation can be read, it is applied."""
+
+    @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+    @pytest.mark.parametrize(
+        "block",
+        [
+            b"",
+            b"Exif",
+            b"Exif\0\0",
+            b"II*\0",
+            b"MM\0*\xff\xff\xff\xff",
+            b"MM\0*\0\0\0\x08\xff\xff",
+            b"MM\0*\0\0\0\x08\0\x01\x01\x12",
+            b"II*\0\x08\0\0\0",
+            bytes(range(256)),
+            b"not a TIFF file",
+            b"\0" * 100,
+        ],
+        ids=lambda block: block[:16].hex(),
+    )
+    def test_of_garbage_leaves_the_picture_upright(self, kind: str, block: bytes) -> None:
+        data = file_of(picture(), kind, exif=b"Exif\0\0" + block, **({"lossless": True} if kind == "WEBP" else {}))
+        plain = file_of(picture(), kind, **({"lossless": True} if kind == "WEBP" else {}))
+
+        np.testing.assert_array_equal(decode.decode(data), decode.decode(plain))
+        assert decode.size(io.BytesIO(data)) == (WIDTH, HEIGHT)
+
+    @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+    @pytest.mark.parametrize(
+        "said",
+        [
+            pytest.param((3, 1, b"\0\6\0\0"), id="SHORT"),
+            pytest.param((1, 1, b"\6\0\0\0"), id="BYTE"),
+            pytest.param((4, 1, b"\0\0\0\6"), id="LONG"),
+            pytest.param((8, 1, b"\0\6\0\0"), id="signed"),
+        ],
+    )
+    def test_turns_it_by_an_orientation_of_any_whole_type(self, kind: str, said: tuple[int, int, bytes]) -> None:
+        options = {"lossless": True} if kind == "WEBP" else {}
+
+        data = file_of(picture(), kind, exif=exif_of(*said), **options)
+
+        np.testing.assert_array_equal(
+            decode.decode(data), np.rot90(decode.decode(file_of(picture(), kind, **options)), -1)
+        )
+        assert decode.size(io.BytesIO(data)) == (HEIGHT, WIDTH)
+
+    def test_of_a_broken_chunk_in_a_file_of_the_world(self) -> None:
+        data = (INPUTS / "f7_broken_exif_chunk.png").read_bytes()
+
+        pixels = decode.decode(data)
+
+        judge = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(pixels.squeeze(), judge[..., ::-1] if judge.ndim == 3 else judge)
+        assert decode.size(io.BytesIO(data)) == (judge.shape[1], judge.shape[0])
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n%%EndComments\nshowpage\n%%EOF\n"
+
+# What is not read, by how it begins, and what is said of it.
+OTHER_KINDS = {
+    "an empty file": (b"", "the file is empty"),
+    "zeros": (bytes(1000), "not a readable image"),
+    "text": (b"This is not an image.", "not a readable image"),
+    "GIF": (file_of(picture("P"), "GIF"), "a GIF file, which this pack does not read; convert it to PNG"),
+    "PPM": (file_of(picture(), "PPM"), "a PPM file"),
+    "PostScript": (POSTSCRIPT, "a PostScript file"),
+    "EPS of DOS": (b"\xc5\xd0\xd3\xc6" + bytes(100), "a PostScript file"),
+    "ICNS": (file_of(picture("RGBA", 32, 32), "ICNS"), "an ICNS file"),
+    "ICO": (file_of(picture("RGBA", 32, 32), "ICO"), "an ICO file"),
+    "PCX": (file_of(picture(), "PCX"), "not a readable image"),
+    "DDS": (file_of(picture(), "DDS"), "a DDS file"),
+    "TGA": (file_of(picture(), "TGA"), "not a readable image"),
+    "SGI": (file_of(picture(), "SGI"), "not a readable image"),
+    "JPEG 2000": (file_of(picture(), "JPEG2000"), "a JPEG 2000 file"),
+    "FITS": (b"SIMPLE  =                    T".ljust(2880), "a FITS file"),
+    "Photoshop": (b"8BPS\0\1" + bytes(100), "a Photoshop file"),
+    "PDF": (b"%PDF-1.7" + bytes(100), "a PDF file"),
+    "AVIF": (b"\0\0\0\x1cftypavif" + bytes(100), "an AVIF file"),
+    "HEIC": (b"\0\0\0\x1cftypheic" + bytes(100), "an HEIC file"),
+    "MP4": (b"\0\0\0\x1cftypisom" + bytes(100), "a video file"),
+    "JPEG XL": (b"\xff\x0a" + bytes(100), "a JPEG XL file"),
+    "JPEG XL in boxes": (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL file"),
+    "DPX": (b"SDPX" + bytes(100), "a DPX file"),
+    "HDR": (b"#?RADIANCE\n", "a Radiance HDR file"),
+    "a web page": (b"<!DOCTYPE html><html></html>", "a web page"),
+    "a pointer of Git LFS": (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+    "WAV": (b"RIFF\x24\0\0\0WAVEfmt ", "not a readable image"),
+}
+
+
+@pytest.mark.filterwarnings("error")
+class TestAFileOfAnotherKind:
+    @pytest.mark.parametrize("name", OTHER_KINDS)
+    def test_is_told_by_its_kind_and_never_opened(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        data, told = OTHER_KINDS[name]
+        opened: list[object] = []
+        monkeypatch.setattr(Image, "open", lambda *a, **k: opened.append(a))
+
+        for look in (decode.decode, lambda data: decode.size(io.BytesIO(data))):
+            with pytest.raises(BrokenImageError, match=told):
+                look(data)
+
+        assert not decode.is_whole(io.BytesIO(data))
+        assert opened == []
+
+    @pytest.mark.skipif(os.name == "nt", reason="the stand-in for Ghostscript is a shell script")
+    @pytest.mark.parametrize("data", [POSTSCRIPT, (INPUTS / "f14_postscript_called.png").read_bytes()], ids=["", "F14"])
+    @pytest.mark.parametrize("extension", [".png", ".jpg", ".tif", ".bmp", ".webp"])
+    def test_never_starts_another_program(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, pack: ModuleType, data: bytes, extension: str
+    ) -> None:
+        """Pillow starts Ghostscript to read PostScript: here one that leaves a trace."""
+        trace, gs = output / "started", output / "bin/gs"
+        gs.parent.mkdir()
+        gs.write_text(f'#!/bin/sh\necho >> "{trace}"\n')
+        gs.chmod(0o755)
+        monkeypatch.setenv("PATH", str(gs.parent), prepend=os.pathsep)
+        monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)
+        path = output / f"f_0001{extension}"
+        path.write_bytes(data)
+        with contextlib.suppress(OSError), Image.open(path) as image:
+            image.load()
+        assert trace.exists()  # the stand-in works
+        trace.unlink()
+
+        settings = {"start_index": 1, "frame_count": 1, "ignore_missing_images": "false"}
+        with pytest.raises(ValueError, match="a PostScript file, which this pack does not read"):
+            pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]().load(path_pattern=f"f_####{extension}", **settings)
+        for size in ({}, {"size": "64"}):
+            answered = preview.answer({"type": "output", "filename": path.name, **size}, ())
+            assert (answered.status, b"a PostScript file" in answered.body) == (415, True)
+        assert not is_whole(path)
+        assert not trace.exists()
+
+
+class TestAnyFaultOfADecoder:
+    """Decoders fail in ways that nobody thought of: the frame is named all the same."""
+
+    @pytest.mark.parametrize(
+        "error", [TypeError, AssertionError, AttributeError, IndexError, RuntimeError, RecursionError]
+    )
+    def test_is_a_broken_image(self, output: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+        def fail(*_: object) -> None:
+            failed.append(1)
+            raise error("'bytes' object cannot be interpreted as an integer")
+
+        failed: list[int] = []
+        (output / "f_0001.bmp").write_bytes(file_of(picture(), "BMP"))
+        monkeypatch.setattr("io_utils.bmp.decode_bmp", fail)
+
+        with pytest.raises(BrokenImageError, match=f"cannot be decoded .{error.__name__}: 'bytes' object"):
+            decode.decode(file_of(picture(), "BMP"))
+        answered = preview.answer({"type": "output", "filename": "f_0001.bmp", "size": "64"}, ())
+        assert (answered.status, b"f_0001.bmp cannot be shown" in answered.body) == (415, True)
+        assert len(failed) == 2
+
+    def test_but_want_of_memory_is_not_the_file_s(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> None:
+            raise MemoryError
+
+        (output / "f_0001.bmp").write_bytes(file_of(picture(), "BMP"))
+        monkeypatch.setattr("io_utils.bmp.decode_bmp", fail)
+
+        with pytest.raises(MemoryError):
+            decode.decode(file_of(picture(), "BMP"))
+        assert preview.answer({"type": "output", "filename": "f_0001.bmp", "size": "64"}, ()).status == 503
 
 
 def test_a_file_that_inflates_without_end_is_not_inflated_beyond_its_picture() -> None:

@@ -179,6 +179,18 @@ class TestTheFace:
         assert {page.stem for page in (PACK / "web" / "docs").glob("*.md")} <= set(IDS)
 
 
+@pytest.mark.parametrize("folder", ["io_utils", "nodes", "dev", "benchmarks"])
+def test_pillow_opens_nothing_but_the_formats_that_are_named(folder: str) -> None:
+    """It finds a decoder for a file by its first bytes, and some of its decoders start other programs."""
+    opened = []
+    for path in (PACK / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Image.open", "PIL.Image.open"):
+                opened.append(path)
+                assert "formats" in {keyword.arg for keyword in node.keywords}, f"{path}:{node.lineno}"
+    assert opened or folder == "nodes"
+
+
 # Watches what an import does, once the libraries that ComfyUI has imported long before are there.
 IMPORT_UNDER_WATCH = """
 import importlib.util, json, pathlib, sys, threading

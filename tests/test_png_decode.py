@@ -12,6 +12,7 @@ import struct
 import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 import png
 import pytest
@@ -213,9 +214,9 @@ ODD = {
     ),
 }
 
-# Files that are to be refused by name. libpng 1.6.55 refuses all of them but fifteen, where it stops reading behind the last
-# row (no or a bad IEND, chunks behind the image that may not be there, a row too many) or goes on with a warning: without
-# the text or transparency chunk that is wrong, or with black for a colour that the palette has not.
+# Files that are to be refused by name. libpng 1.6.55 refuses all of them but nine, where it stops reading behind the last
+# row (no or a bad IEND, chunks behind the image that may not be there, a row too many) or goes on with a warning, with black
+# for a colour that the palette does not have.
 BROKEN = {
     "nothing": b"",
     "half a signature": SIGNATURE[:4],
@@ -258,7 +259,6 @@ BROKEN = {
     "a wrong checksum of IHDR": raw(chunk(b"IHDR", IHDR, crc=1), DATA, END),
     "a wrong checksum of IDAT": raw(FIRST, chunk(b"IDAT", IDAT, crc=1 << 31), END),
     "a wrong checksum of IEND": raw(FIRST, DATA, chunk(b"IEND", crc=1)),
-    "a wrong checksum of text": raw(FIRST, chunk(b"tEXt", TEXT, crc=1), DATA, END),
     "a length of IDAT too long by one": raw(FIRST, chunk(b"IDAT", IDAT, length=1), END),
     "a length of IDAT too short by one": raw(FIRST, chunk(b"IDAT", IDAT, length=-1), END),
     "a length beyond the end": raw(FIRST, chunk(b"IDAT", IDAT, length=1 << 20), END),
@@ -290,11 +290,6 @@ BROKEN = {
     "two palettes": indexed((b"PLTE", PLTE), (b"PLTE", PLTE)),
     "a palette behind the image": indexed(behind=[(b"PLTE", PLTE)]),
     "a colour that the palette has not": indexed((b"PLTE", PLTE[:9])),
-    "more transparencies than colours": indexed((b"PLTE", PLTE), (b"tRNS", bytes(5))),
-    "two transparency chunks": indexed((b"PLTE", PLTE), (b"tRNS", b"\0"), (b"tRNS", b"\0")),
-    "transparency behind the image": indexed((b"PLTE", PLTE), behind=[(b"tRNS", b"\0")]),
-    "a key of a byte": whole((b"tRNS", b"\0")),
-    "a key of two samples": whole((b"tRNS", bytes(4))),
     "text": b"This is not an image.",
     "zeros": bytes(1000),
     "a PNG in a text file": whole().replace(b"\0", b" "),
@@ -327,6 +322,75 @@ class TestOdd:
     @pytest.mark.parametrize("name", ODD)
     def test_files_have_their_size(self, name: str) -> None:
         assert decode.size(io.BytesIO(ODD[name])) == (7, 5)
+
+
+# A transparency chunk that libpng takes no notice of: wrong length, wrong place, or a second one.
+TRANSPARENCY = {
+    "more transparencies than colours": indexed((b"PLTE", PLTE), (b"tRNS", bytes(5))),
+    "256 transparencies for 4 colours": indexed((b"PLTE", PLTE), (b"tRNS", bytes(256))),
+    "no transparency in its chunk": indexed((b"PLTE", PLTE), (b"tRNS", b"")),
+    "as many transparencies as colours": indexed((b"PLTE", PLTE), (b"tRNS", bytes(4))),
+    "two transparency chunks": indexed((b"PLTE", PLTE), (b"tRNS", b"\0"), (b"tRNS", b"\0\0")),
+    "transparency behind the image": indexed((b"PLTE", PLTE), behind=[(b"tRNS", b"\0")]),
+    "transparency before the palette": indexed((b"tRNS", b"\0"), (b"PLTE", PLTE)),
+    "a key of a byte": whole((b"tRNS", b"\0")),
+    "a key of two samples": whole((b"tRNS", bytes(4))),
+    "a key of four samples": whole((b"tRNS", bytes(8))),
+    "a key of three samples": whole((b"tRNS", b"\0".join([b"", *(bytes([value]) for value in RGB[0, 0].tolist())]))),
+    "a key behind the image": whole(behind=[(b"tRNS", bytes(6))]),
+}
+
+
+class TestTransparency:
+    @pytest.mark.parametrize("name", TRANSPARENCY)
+    def test_is_what_libpng_makes_of_its_chunk(self, name: str) -> None:
+        judge = cv2.imdecode(np.frombuffer(TRANSPARENCY[name], np.uint8), cv2.IMREAD_UNCHANGED)
+        order = [2, 1, 0, 3][: judge.shape[-1]]
+
+        np.testing.assert_array_equal(rgba(decode.decode(TRANSPARENCY[name])), rgba(judge[..., order]))
+
+    @pytest.mark.parametrize("at", range(4, 13))
+    def test_with_a_damaged_byte_is_refused(self, at: int) -> None:
+        """In name, contents and checksum alike: without it the picture would be opaque, and nobody told."""
+        data = bytearray(TRANSPARENCY["as many transparencies as colours"])
+        data[data.index(b"tRNS") - 4 + at] ^= 1
+
+        with pytest.raises(BrokenImageError):
+            decode.decode(bytes(data))
+
+
+ANCILLARY = (b"iCCP", b"cLLI", b"mDCV", b"cICP", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"hIST", b"pHYs", b"sPLT")
+ANCILLARY += (b"tIME", b"iTXt", b"tEXt", b"zTXt", b"eXIf", b"acTL", b"fcTL", b"fdAT", b"iDOT", b"vpAg", b"prVt")
+
+
+class TestAChunkWithoutPartInThePixels:
+    @pytest.mark.parametrize("name", ANCILLARY)
+    @pytest.mark.parametrize("place", [33, -12], ids=["before the image", "behind it"])
+    def test_is_dropped_when_its_checksum_is_wrong(self, name: bytes, place: int) -> None:
+        data = whole()
+        broken = data[:place] + chunk(name, TEXT, crc=0x10001) + data[place:]
+
+        np.testing.assert_array_equal(decode.decode(broken), RGB)
+        assert decode.size(io.BytesIO(broken)) == (7, 5)
+        assert decode.is_whole(io.BytesIO(broken))
+
+    @pytest.mark.parametrize("name", ANCILLARY)
+    def test_may_hold_anything_and_stand_anywhere_but_in_the_image(self, name: bytes) -> None:
+        for odd in (
+            whole((name, b"\0")),
+            whole((name, b"")),
+            whole((name, TEXT), (name, TEXT)),
+            whole(behind=[(name, b"x")]),
+        ):
+            np.testing.assert_array_equal(decode.decode(odd), RGB)
+
+    def test_does_not_turn_the_picture_when_its_checksum_is_wrong(self) -> None:
+        tags = Image.Exif()
+        tags[0x0112] = 6
+        broken, sound = chunk(b"eXIf", tags.tobytes(), crc=1), chunk(b"eXIf", tags.tobytes())
+        for data, turned in ((raw(FIRST, broken, DATA, END), 0), (raw(FIRST, broken, DATA, sound, END), -1)):
+            np.testing.assert_array_equal(decode.decode(data), np.rot90(RGB, turned))
+            assert decode.size(io.BytesIO(data)) == ((5, 7) if turned else (7, 5))
 
 
 class TestBroken:

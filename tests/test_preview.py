@@ -182,10 +182,34 @@ class TestWithoutSize:
 
 
 class TestCaching:
-    def test_with_a_version_it_is_kept_for_good(self, frame: Path) -> None:
-        for size in ({"size": 32}, {}):
-            kept = ask(**A_FRAME, **size, v=3).headers["Cache-Control"]
-            assert kept == "private, max-age=31536000, immutable"
+    def test_with_the_state_of_the_file_it_is_kept_for_good(self, frame: Path) -> None:
+        status = frame.stat()
+        state = f"{status.st_mtime_ns:x}-{status.st_size:x}"
+
+        answered = ask(**A_FRAME, size=32, v=state)
+
+        assert answered.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+        tag = answered.headers["ETag"].strip('"')
+        assert tag == f"{state}-32"  # from which the client knows the state, and can ask by it
+        again = ask(tag, **A_FRAME, size=32, v=state)
+        assert (again.status, again.headers["Cache-Control"]) == (304, "private, max-age=31536000, immutable")
+
+    def test_with_another_version_it_is_asked_for_again(self, frame: Path) -> None:
+        """A frame that another program renders anew has the same prompt id, and even the same size."""
+        status = frame.stat()
+        before = f"{status.st_mtime_ns:x}-{status.st_size:x}"
+        os.utime(frame, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+
+        for version in (before, "3", "b2c1e0f4-prompt", "", f"{before}-32"):
+            assert ask(**A_FRAME, size=32, v=version).headers["Cache-Control"] == "no-cache", version
+
+    def test_the_file_itself_is_always_asked_for_again(self, frame: Path) -> None:
+        """The server opens it a second time to send it: what it then finds nobody knows yet."""
+        status = frame.stat()
+
+        answered = ask(**A_FRAME, v=f"{status.st_mtime_ns:x}-{status.st_size:x}")
+
+        assert answered.headers["Cache-Control"] == "no-cache"
 
     def test_without_one_it_is_asked_for_again(self, frame: Path) -> None:
         for size in ({"size": 32}, {}):
@@ -257,13 +281,13 @@ class TestRefusals:
         if there:
             (frame.parent / name).write_bytes(frame.read_bytes())
 
-        self.assert_refused(ask(**{**A_FRAME, "filename": name}), 415, "no image type that is read")
+        self.assert_refused(ask(**{**A_FRAME, "filename": name}), 415, "its name does not end in one of .png, .jpg")
 
     @pytest.mark.parametrize("size", [{}, {"size": 64}], ids=["the file itself", "small"])
     def test_a_file_that_is_no_image_whatever_its_name_says(self, frame: Path, size: dict[str, int]) -> None:
         frame.write_text("root:x:0:0")
 
-        self.assert_refused(ask(**A_FRAME, **size), 415, "f_0007.png cannot be shown: it is no image that can be read")
+        self.assert_refused(ask(**A_FRAME, **size), 415, "f_0007.png cannot be shown: it is not a readable image")
 
     @pytest.mark.parametrize("extension", [".png", ".jpg"])
     @pytest.mark.parametrize("truncated", [True, False], ids=["whatever other packs set", "as Pillow is"])

@@ -27,7 +27,7 @@ def shot(base: Path) -> Path:
 def touch(folder: Path, *names: str) -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        if name.lower().endswith((".png", ".jpg", ".jpeg")):
+        if name.lower().endswith((".png", ".jpg", ".jpeg", ".tiff")):
             Image.new("L", (1, 1)).save(folder / name)
         else:
             (folder / name).write_bytes(b"some other file")

@@ -1,0 +1,50 @@
+"""How a picture is to be turned, as its metadata say. Whatever they hold, they never cost the picture.
+
+Pillow's ImageOps.exif_transpose rebuilds the whole EXIF block to change one tag of it, and fails on the others.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+UPRIGHT = 1
+
+_TAG = 0x0112  # EXIF 2.32, 4.6.4 A
+_PREFIX = b"Exif\0\0"  # in JPEG; PNG and WebP have none, though some programs write it there too
+# TIFF 6.0, section 2: BYTE, SHORT, LONG and their signed forms. The tag should be SHORT; writers of the others exist.
+_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
+# XMP, part 2, section 2.9: an attribute or an element.
+_XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
+
+
+def of_exif(exif: bytes | None) -> int:
+    """The orientation in a block of EXIF data, 1 to 8; 1, upright, where none can be read."""
+    return _read(exif or b"") or UPRIGHT
+
+
+def of_exif_or_xmp(exif: bytes | None, xmp: bytes | None) -> int:
+    """The orientation in EXIF data, else that in XMP data (as Pillow reads them); 1 where none can be read."""
+    found = _read(exif or b"")
+    if found is None and xmp and (match := _XMP.search(xmp)):
+        return int(match[1])
+    return found or UPRIGHT
+
+
+def _read(exif: bytes) -> int | None:
+    """What the tag says, if it is there and says one of 1 to 8."""
+    block = exif.removeprefix(_PREFIX)
+    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(f"{order}I", block, 4)
+        (count,) = struct.unpack_from(f"{order}H", block, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind, many = struct.unpack_from(f"{order}HHI", block, entry)
+            if tag == _TAG and kind in _NUMBERS and many == 1:
+                (value,) = struct.unpack_from(order + _NUMBERS[kind], block, entry + 8)
+                return value if 1 <= value <= 8 else None
+    except struct.error:  # it ends early
+        return None
+    return None
