@@ -49,15 +49,19 @@ def dequantise(pixels: NDArray[Any], image: torch.Tensor, mask: torch.Tensor) ->
 
     `pixels`: (H, W, C) uint8, uint16 or float32 (maximum 1), C in 1..4; `image`: (H, W, 3), `mask`: (H, W), float32 or
     half, CPU. Grey is repeated; without alpha the mask is left as it is (all 0, ComfyUI's "opaque"). Colour below alpha
-    is kept as it is.
+    is kept as it is. Floating-point alpha outside 0..1 is clamped, and what is not a number is opaque.
     """
     maximum = np.float32(1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max)
     grey = pixels.shape[-1] < 3
     colour = pixels[..., :1] if grey else pixels[..., :3]
-    _divide(colour, maximum, image)
-    if pixels.shape[-1] in (2, 4):
-        alpha = np.divide(pixels[..., -1], maximum, dtype=np.float32)
-        mask.copy_(torch.from_numpy(np.subtract(np.float32(1), alpha, out=alpha)))
+    with np.errstate(invalid="ignore"):  # signalling NaNs, which half and float files may hold
+        _divide(colour, maximum, image)
+        if pixels.shape[-1] in (2, 4):
+            alpha = np.divide(pixels[..., -1], maximum, dtype=np.float32)
+            if pixels.dtype.kind == "f":
+                alpha[np.isnan(alpha)] = 1
+                np.clip(alpha, 0, 1, out=alpha)
+            mask.copy_(torch.from_numpy(np.subtract(np.float32(1), alpha, out=alpha)))
 
 
 def _divide(colour: NDArray[np.generic], maximum: np.float32, image: torch.Tensor) -> None:
