@@ -35,7 +35,7 @@ class BrokenImageError(ValueError):
 def decode(data: bytes, at_least: int | None = None) -> Pixels:
     """The pixels of one image file: (H, W, C), C = 1, 2, 3 or 4; uint8, or uint16 or float32 where the file has more.
 
-    EXIF orientation is applied, palettes and transparency keys are resolved, alpha is unassociated (EXR: as stored),
+    EXIF orientation is applied, palettes and transparency keys are resolved, alpha is unassociated,
     floating-point values are as stored, also outside 0..1. What the file is decides, not how it is called. Raises
     BrokenImageError, never returns part of a picture. With `at_least`, what can be shrunk while it is decoded (JPEG, by 2, 4
     or 8) comes smaller, its longest side no shorter than that many pixels.
@@ -45,8 +45,8 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
     | PNG                         | png_decode: zlib, then FFmpeg | 2x as fast; Pillow 13 gives 8 bits of 16-bit RGB, |
     |                             |                               | and wrong keys for 2 and 4 bits                   |
     | EXR, half or float          | exr: FFmpeg, checked          | Pillow has none; FFmpeg shows damage as black     |
-    | TIFF, 16 bits or float      | tiff: libtiff, as bytes       | Pillow keeps 8 bits, FFmpeg shows damage as black |
-    | TIFF, up to 8 bits          | Pillow                        |                                                   |
+    | TIFF                        | tiff: libtiff, as bytes; fax  | Pillow keeps 8 bits of 16, FFmpeg shows damage as |
+    |                             |                               | black, libtiff fills in damaged fax               |
     | JPEG, WebP, BMP             | Pillow                        |                                                   |
     """
     with _broken_named():
@@ -59,7 +59,8 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
             _check_size(*header.data_size)
             return exr.decode_exr(data, header)
         with _strict():
-            if data.startswith(tiff.MAGIC) and (directory := tiff.Directory(io.BytesIO(data))).is_deep:
+            if data.startswith(tiff.MAGIC):
+                directory = tiff.Directory(io.BytesIO(data))
                 _check_size(*directory.size)
                 return _turned(tiff.decode_tiff(data, directory), directory.orientation)
             return _with_pillow(data, at_least)
@@ -81,12 +82,12 @@ def size(file: IO[bytes], at_most: int | None = None) -> tuple[int, int]:
             exr_header.require_readable()
             _few(*_check_size(*exr_header.data_size), at_most)
             return _few(*_check_size(*exr_header.size), at_most)
-        if start.startswith(tiff.MAGIC) and (directory := tiff.Directory(file)).is_deep:
+        if start.startswith(tiff.MAGIC):
+            directory = tiff.Directory(file)
+            directory.require_readable()
             return _turned_size(_few(*_check_size(*directory.size), at_most), directory.orientation)
         with Image.open(file) as image:
-            # Of a TIFF, Pillow gives the size as turned.
-            orientation = 1 if image.format == "TIFF" else _orientation(image.getexif())
-            return _turned_size(_few(*image.size, at_most), orientation)
+            return _turned_size(_few(*image.size, at_most), _orientation(image.getexif()))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .inflate import inflated
+from .pixels import unassociated
 
 MAGIC = b"v/1\x01"
 _TILED, _UNREAD = 0x200, {0x800: "deep data", 0x1000: "several parts"}
@@ -175,9 +176,7 @@ def decode_exr(file: bytes, header: Header) -> NDArray[np.float32]:
     _check_blocks(header, data)
     _make_plain(header, data)
     pixels = _decoded(header, bytes(data))
-    if "A" in header.used:
-        _unassociate(pixels)
-    return _in_display(header, pixels)
+    return _in_display(header, unassociated(pixels) if "A" in header.used else pixels)
 
 
 def _associated(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -186,12 +185,6 @@ def _associated(pixels: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(all="ignore"):  # infinities, and the smallest numbers
         colour = np.where(alpha == 0, np.float32(0), colour * alpha)
         return np.concatenate([colour, alpha], axis=-1).astype(pixels.dtype)
-
-
-def _unassociate(pixels: NDArray[np.float32]) -> None:
-    colour, alpha = pixels[..., :-1], pixels[..., -1:]
-    with np.errstate(all="ignore"):
-        np.divide(colour, alpha, out=colour, where=np.isfinite(alpha) & (alpha != 0))
 
 
 def is_whole(file: IO[bytes]) -> bool:

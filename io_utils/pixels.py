@@ -69,3 +69,21 @@ def _divide(colour: NDArray[np.generic], maximum: np.float32, image: torch.Tenso
         np.divide(colour, maximum, out=image.numpy(), dtype=np.float32)
     else:
         image.copy_(torch.from_numpy(np.divide(colour, maximum, dtype=np.float32)))
+
+
+def unassociated(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Colour that was multiplied by alpha, divided by it again: (H, W, C), C = 2 or 4, as the same dtype.
+
+    Integers are rounded and clipped to their maximum. Where alpha is 0 (light without cover, such as a glow) or no finite
+    number, colour is as it was.
+    """
+    whole = pixels.dtype.kind == "u"
+    maximum = float(np.iinfo(pixels.dtype).max) if whole else 1.0
+    colour: NDArray[Any] = pixels[..., :-1].astype(np.float64 if pixels.dtype == np.uint16 else np.float32)
+    alpha = pixels[..., -1:].astype(colour.dtype)
+    found = np.empty_like(pixels)
+    found[..., -1] = pixels[..., -1]
+    with np.errstate(all="ignore"):  # infinities, and the smallest numbers
+        np.divide(colour * maximum if whole else colour, alpha, out=colour, where=np.isfinite(alpha) & (alpha != 0))
+        found[..., :-1] = np.clip(np.rint(colour), 0, maximum) if whole else colour
+    return found
