@@ -110,7 +110,8 @@ class Directory:
         self._tags: dict[int, tuple[int, int, int]] = {}  # kind, number of values, where they are
         for index, packed in enumerate(struct.iter_unpack(order + entry, self._bytes(start, count * size))):
             tag, kind, many, value = packed
-            if tag not in _READ or tag in self._tags or kind not in _SIZES:
+            kinds = _SIZES if tag in (_COEFFICIENTS, _REFERENCE) else _INTEGERS
+            if tag not in _READ or tag in self._tags or kind not in kinds:
                 continue
             inline = many * _SIZES[kind] <= len(value)
             at = start + (index + 1) * size - len(value) if inline else struct.unpack(order + number, value)[0]
@@ -292,6 +293,8 @@ class _Blocks:
         if needed > _MOST_BYTES:
             raise ValueError(f"its {width} x {height} pixels are {needed:,} bytes")
         count = rows * columns * (directory.samples if separate else 1)
+        if count > directory.length:  # before memory is taken for so many
+            raise ValueError(f"it has not {count:,} strips or tiles")
         unpacked = np.full((count // rows // columns, rows, columns), line_bytes * lines[0], np.int64)
         unpacked[:, -1] = line_bytes * lines[1]
         offsets, lengths = _placed_in_file(directory, tiled, unpacked.reshape(-1))

@@ -635,6 +635,29 @@ class TestLarge:
         with pytest.raises(BrokenImageError, match="1,200,000,000 bytes"):
             decode.decode(data)
 
+    def test_countless_tiles_that_are_not_there_take_no_memory(self) -> None:
+        """A picture of 16 000 x 16 000 tiles of a pixel: their places alone would be 4 GB."""
+        data = written(values("u1", 1), GREY, tile=16, tags={256: [16_000], 257: [16_000], 322: [1], 323: [1]})
+
+        tracemalloc.start()
+        try:
+            assert not tiff.is_whole(io.BytesIO(data))
+            with pytest.raises(BrokenImageError, match="256,000,000 strips or tiles"):
+                decode.decode(data)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < 1_000_000
+
+    def test_strips_that_are_all_the_whole_file_are_refused(self) -> None:
+        """Each would be read in full: 20 000 of 200 kB are 4 GB."""
+        blob = bytes(200_000)
+        tags = {256: [8], 257: [20_000], 258: [8], 259: [5], 262: [1], 277: [1], 278: [1]}
+        tags |= {273: [8] * 20_000, 279: [len(blob)] * 20_000}
+
+        with pytest.raises(BrokenImageError, match="overlap"):
+            decode.decode(tiff._with_directory(bytes(8) + blob, tags, big_endian=False))
+
     def test_tags_that_nobody_asks_for_take_no_memory(self) -> None:
         """Each of 1000 has the 100 kB of the file as its values: as Python's numbers that would be 0.8 GB."""
         blob, count = bytes(100_000), 1000
