@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -11,7 +10,7 @@ from typing import IO
 import av
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image
 
 from . import bmp, exr, jpeg, png_decode, tiff, webp
 from .orientation import of_exif
@@ -56,36 +55,36 @@ _BRANDS = {b"avif": "an AVIF file", b"avis": "an AVIF file", b"heic": "an HEIC f
 _BRANDS |= {b"mif1": "an HEIF file", b"msf1": "an HEIF file", b"heif": "an HEIF file", b"crx ": "a Canon raw file"}
 _KIND_BYTES = 32
 
-_strict_lock, _strict_users, _before_strict = threading.Lock(), 0, False
-
 
 class BrokenImageError(ValueError):
     """Bytes that are not one whole image."""
 
 
-def decode(data: bytes, at_least: int | None = None) -> Pixels:  # noqa: PLR0911 one for each kind of file
+def decode(data: bytes, at_least: int | None = None) -> Pixels:
     """The pixels of one image file: (H, W, C), C = 1, 2, 3 or 4; uint8, or uint16 or float32 where the file has more.
 
-    EXIF orientation is applied, palettes and transparency keys are resolved, alpha is unassociated (EXR: as stored),
-    floating-point values are as stored, also outside 0..1. What the file is decides, not how it is called, and nothing
-    but the kinds below is given to any decoder: some of Pillow's start other programs. Metadata never cost the picture.
-    Raises BrokenImageError, never returns part of a picture. MemoryError stays what it is: the machine is too small for
-    this picture, and the file may be sound. With `at_least`, what can be shrunk while it is decoded (JPEG, by 2, 4 or 8)
-    comes smaller, its longest side no shorter than that many pixels.
+    EXIF orientation is applied, palettes and transparency keys are resolved, alpha is unassociated, floating-point values
+    are as stored, also outside 0..1. What the file is decides, not how it is called, and nothing but the kinds below is
+    given to any decoder: some of Pillow's start other programs. Metadata never cost the picture. Raises BrokenImageError,
+    never returns part of a picture. MemoryError stays what it is: the machine is too small for this picture, and the file
+    may be sound. With `at_least`, what can be shrunk while it is decoded (JPEG, by 2, 4 or 8) comes smaller, its longest
+    side no shorter than that many pixels.
 
     | file                        | decoder                       | because                                           |
     |-----------------------------|-------------------------------|---------------------------------------------------|
     | PNG                         | png_decode: zlib, then FFmpeg | 2x as fast; Pillow 13 gives 8 bits of 16-bit RGB, |
     |                             |                               | and wrong keys for 2 and 4 bits                   |
     | EXR, half or float          | exr: FFmpeg, checked          | Pillow has none; FFmpeg shows damage as black     |
-    | TIFF, 16 bits or float      | tiff: libtiff, as bytes       | Pillow keeps 8 bits, FFmpeg shows damage as black |
-    | TIFF, up to 8 bits          | Pillow                        |                                                   |
+    | TIFF                        | tiff: libtiff, as bytes; fax  | Pillow keeps 8 bits of 16, FFmpeg shows damage as |
+    |                             |                               | black, libtiff fills in damaged fax               |
     | JPEG                        | jpeg: libjpeg, FFmpeg checks  | libjpeg fills up what is damaged, without a word  |
     | WebP                        | webp: libwebp                 |                                                   |
     | BMP                         | bmp: numpy                    | Pillow knows few bit fields, and shows damage     |
     """
     with _broken_named():
         if data.startswith(SIGNATURE):
+            png_header, _ = read_header(io.BytesIO(data))
+            _check_size(png_header.width, png_header.height)
             samples, exif = decode_png(data)
             return _turned(samples, of_exif(exif))
         if data.startswith(exr.MAGIC):
@@ -104,16 +103,14 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:  # noqa: PLR0911
             bmp_header = bmp.Header.read(io.BytesIO(data))
             _check_size(bmp_header.width, bmp_header.height)
             return bmp.decode_bmp(data, bmp_header)
-        with _strict():
-            if data.startswith(tiff.MAGIC) and (directory := tiff.Directory(io.BytesIO(data))).is_deep:
-                _check_size(*directory.size)
-                return _turned(tiff.decode_tiff(data, directory), directory.orientation)
-            if data.startswith(tiff.MAGIC):
-                return _with_pillow(data)
+        if data.startswith(tiff.MAGIC):
+            directory = tiff.Directory(io.BytesIO(data))
+            _check_size(*directory.size)
+            return _turned(tiff.decode_tiff(data, directory), directory.orientation)
         raise BrokenImageError(_not_read(data[:_KIND_BYTES]))
 
 
-def size(file: IO[bytes], at_most: int | None = None) -> tuple[int, int]:  # noqa: PLR0911 one for each kind of file
+def size(file: IO[bytes], at_most: int | None = None) -> tuple[int, int]:
     """(width, height) of an image file, orientation applied; only its header is read.
 
     BrokenImageError if it is none, or if `at_most` pixels are fewer than it holds (EXR: than either of its windows).
@@ -140,11 +137,10 @@ def size(file: IO[bytes], at_most: int | None = None) -> tuple[int, int]:  # noq
         if start.startswith(bmp.SIGNATURE):
             bmp_header = bmp.Header.read(file)
             return _few(*_check_size(bmp_header.width, bmp_header.height), at_most)
-        if start.startswith(tiff.MAGIC) and (directory := tiff.Directory(file)).is_deep:
-            return _turned_size(_few(*_check_size(*directory.size), at_most), directory.orientation)
         if start.startswith(tiff.MAGIC):
-            with Image.open(file, formats=("TIFF",)) as image:
-                return _few(*image.size, at_most)  # as turned
+            directory = tiff.Directory(file)
+            directory.require_readable()
+            return _turned_size(_few(*_check_size(*directory.size), at_most), directory.orientation)
         raise BrokenImageError(_not_read(start))
 
 
@@ -168,10 +164,6 @@ def _begins(*signatures: bytes) -> Callable[[bytes], bool]:
     return lambda start: start.startswith(signatures)
 
 
-def _is_not_empty(file: IO[bytes]) -> bool:
-    return bool(file.read(1))
-
-
 # How a kind of file begins, and who knows where it ends.
 _WHOLE: tuple[tuple[Callable[[bytes], bool], Callable[[IO[bytes]], bool]], ...] = (
     (_begins(SIGNATURE), png_decode.is_whole),
@@ -179,7 +171,7 @@ _WHOLE: tuple[tuple[Callable[[bytes], bool], Callable[[IO[bytes]], bool]], ...] 
     (webp.matches, webp.is_whole),
     (_begins(bmp.SIGNATURE), bmp.is_whole),
     (_begins(exr.MAGIC), exr.is_whole),
-    (_begins(*tiff.MAGIC), _is_not_empty),
+    (_begins(*tiff.MAGIC), tiff.is_whole),
 )
 
 
@@ -193,26 +185,6 @@ def _not_read(start: bytes) -> str:
     if kind is None:
         return "it is not a readable image"
     return f"it is {kind}, which this pack does not read; convert it to PNG"
-
-
-@contextmanager
-def _strict() -> Iterator[None]:
-    """Let Pillow decode strictly, whatever other packs set: with LOAD_TRUNCATED_IMAGES it fills up half a picture with black.
-
-    The switch is global: while frames and previews are decoded side by side, the first throws it and the last one back.
-    """
-    global _strict_users, _before_strict  # noqa: PLW0603 beside Pillow's own global
-    with _strict_lock:
-        if not _strict_users:
-            _before_strict, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
-        _strict_users += 1
-    try:
-        yield
-    finally:
-        with _strict_lock:
-            _strict_users -= 1
-            if not _strict_users:
-                ImageFile.LOAD_TRUNCATED_IMAGES = _before_strict
 
 
 @contextmanager
@@ -257,7 +229,7 @@ def _turned_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
 
 
 def _check_size(width: int, height: int) -> tuple[int, int]:
-    """Pillow's limit for what may be a bomb, for formats that it does not open: 179 megapixels unless set otherwise."""
+    """Pillow's limit for what may be a bomb, for every kind: 179 megapixels unless set otherwise."""
     limit = Image.MAX_IMAGE_PIXELS
     if width < 1 or height < 1 or (limit is not None and width * height > 2 * limit):
         raise BrokenImageError(f"it says that it has {width} x {height} pixels")
@@ -268,16 +240,3 @@ def _few(width: int, height: int, at_most: int | None) -> tuple[int, int]:
     if at_most is not None and width * height > at_most:
         raise BrokenImageError(f"it has {width} x {height} pixels, and at most {at_most:,} are read here")
     return width, height
-
-
-def _with_pillow(data: bytes) -> Pixels:
-    with Image.open(io.BytesIO(data), formats=("TIFF",)) as opened:
-        opened.load()  # which turns it
-        image: Image.Image = opened
-        if image.mode.startswith(("I", "F")):
-            raise BrokenImageError(f"its samples (Pillow's mode {image.mode}) are not read")
-        transparent = image.has_transparency_data
-        if image.mode not in ("L", "LA", "RGB", "RGBA") or (transparent and image.mode in ("L", "RGB")):
-            image = image.convert("RGBA" if transparent else "RGB")
-        pixels = np.asarray(image)
-        return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels

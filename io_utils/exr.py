@@ -1,7 +1,7 @@
-"""OpenEXR files, by FFmpeg, and the checks that it leaves out. Values are kept as they are: no transfer function.
+"""OpenEXR files, by FFmpeg, and the checks that it leaves out. No transfer function; alpha is associated in the file.
 
-Layout: https://openexr.com/en/latest/OpenEXRFileLayout.html. FFmpeg shows a block that it cannot decode as black and says
-nothing (so does the OpenEXR wheel), so every block is checked here before, and looked at afterwards.
+Layout: https://openexr.com/en/latest/OpenEXRFileLayout.html. FFmpeg leaves a block that it cannot decode black and reports
+nothing, so every block is checked here before it is decoded, and black ones once more afterwards.
 """
 
 from __future__ import annotations
@@ -18,19 +18,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .inflate import inflated
+from .pixels import unassociated
 
 MAGIC = b"v/1\x01"
 _TILED, _UNREAD = 0x200, {0x800: "deep data", 0x1000: "several parts"}
-_HEADER_MOST = 1 << 20  # previews and long metadata included
+# Attributes may be of any length (a Cryptomatte manifest has several MB), but only these are looked at. The limits keep a
+# file made to be slow from taking longer, or more memory, than its own size: real files have tens of attributes, and a
+# channel takes 18 bytes or more.
+_LOOKED_AT = {"channels": 1 << 22, "compression": 1, "dataWindow": 16, "displayWindow": 16, "tiles": 9}
+_MOST_ATTRIBUTES = 1 << 16
+_LONGEST_NAME = 256  # 255 characters and the zero that ends it
 # Compressions by number, and the rows of a block of those that are read. FFmpeg 8 decodes DWA wrongly: with alpha or Z in
 # the file it is off by thousands, and some blocks stay black.
 _COMPRESSIONS = ("none", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB")
 _BLOCK_ROWS = {"none": 1, "RLE": 1, "ZIPS": 1, "ZIP": 16, "PIZ": 32, "PXR24": 16, "B44": 32, "B44A": 32}
-_CHECKED = ("none", "ZIPS", "ZIP")  # damage shows: by their length, by zlib's checksum
+_CHECKED = ("none", "ZIPS", "ZIP")  # checked before they are decoded: by their length, by zlib's checksum
 _UINT, _HALF, _FLOAT = range(3)
 _SAMPLE_BYTES = {_UINT: 4, _HALF: 2, _FLOAT: 4}
-# A block that is all zeros packs to less than 1 / 64 of its size in every compression: black ones that are larger failed.
-_BLACK_RATIO = 64
+_UNWRITTEN = 0xFF  # of every byte of a sample: not a number, in half and in float
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Header:
     display_window: tuple[int, int, int, int]
     tile: tuple[int, int] | None
     windows_at: tuple[int, int]  # where in the file the two windows stand
+    type_at: int | None  # where the name of the attribute "type" stands, if there is one
     table: int  # where the offsets of the blocks begin
     unread: str  # what it has that is not read here; with it, the table is not to be believed
 
@@ -50,15 +56,14 @@ class Header:
     def read(cls, file: IO[bytes]) -> Header:
         """ValueError if it is not the header of a file that can be read here."""
         file.seek(0)
-        data = file.read(_HEADER_MOST)
-        if data[:4] != MAGIC or len(data) < 8:
+        start = file.read(8)
+        if start[:4] != MAGIC or len(start) < 8:
             raise ValueError("it is no EXR file")
-        (version,) = struct.unpack_from("<I", data, 4)
+        (version,) = struct.unpack_from("<I", start, 4)
         if version & 0xFF != 2:
             raise ValueError(f"EXR files of version {version & 0xFF} are not read")
-        places, table = _attributes(data)
+        places, attributes, type_at, table = _attributes(file)
         try:
-            attributes = {name: data[place] for name, place in places.items()}
             number = attributes["compression"][0]
             return cls(
                 _channels(attributes["channels"]),
@@ -66,7 +71,8 @@ class Header:
                 struct.unpack("<4i", attributes["dataWindow"]),
                 struct.unpack("<4i", attributes["displayWindow"]),
                 _tile(attributes["tiles"]) if version & _TILED else None,
-                (places["dataWindow"].start, places["displayWindow"].start),
+                (places["dataWindow"], places["displayWindow"]),
+                type_at,
                 table,
                 " and ".join(what for flag, what in _UNREAD.items() if version & flag),
             )
@@ -136,13 +142,17 @@ class Header:
 
 
 def encode_exr(pixels: NDArray[Any]) -> bytes:
-    """`pixels`: (H, W, C) float32 or float16, C in 1..4: grey becomes Y, grey with alpha RGBA. ZIP-compressed, exact.
+    """The bytes of an EXR file, ZIP-compressed. `pixels`: (H, W, C) float32 or float16, C in 1..4, alpha unassociated.
 
-    Alpha and colour are written as they are, not multiplied.
+    Grey becomes Y, grey with alpha RGBA. The file holds colour multiplied by alpha, as the format wants it
+    (https://openexr.com/en/latest/TechnicalIntroduction.html#premultiplied-vs-un-premultiplied-color-channels); nothing
+    is left of colour where alpha is 0. Without alpha the values are exactly those of `pixels`.
     """
     height, width, channels = pixels.shape
     if channels == 2:
         pixels, channels = pixels[..., [0, 0, 0, 1]], 4
+    if channels == 4:
+        pixels = _associated(pixels)
     name, order = {1: ("grayf32le", [0]), 3: ("gbrpf32le", [1, 2, 0]), 4: ("gbrapf32le", [1, 2, 0, 3])}[channels]
     frame = av.VideoFrame(width, height, name)
     for plane, channel in zip(frame.planes, order):
@@ -158,20 +168,23 @@ def encode_exr(pixels: NDArray[Any]) -> bytes:
 def decode_exr(file: bytes, header: Header) -> NDArray[np.float32]:
     """(H, W, C) float32, C in 1..4, the display window; black and transparent where the file has no data.
 
-    `header` is that of `file`. ValueError for a file that is not whole, or holds no such picture.
+    Alpha is unassociated: colour is divided by it, and is as stored where alpha is 0 (light without cover, such as a
+    glow) or no finite number. `header` is that of `file`. ValueError for a file that is not whole, or holds no such picture.
     """
     header.require_readable()
     data = bytearray(file)
     _check_blocks(header, data)
-    _move_to_origin(header, data)
-    decoder = av.CodecContext.create("exr", "r")
-    decoder.thread_count = 1  # frames are decoded side by side already
-    frames = decoder.decode(av.Packet(bytes(data))) or decoder.decode(None)
-    if not frames or (frames[0].width, frames[0].height) != header.data_size:
-        raise ValueError("FFmpeg cannot read it")
-    pixels = _values(frames[0])
-    _check_black(header, data, pixels)
-    return _in_display(header, pixels)
+    _make_plain(header, data)
+    pixels = _decoded(header, bytes(data))
+    return _in_display(header, unassociated(pixels) if "A" in header.used else pixels)
+
+
+def _associated(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Colour multiplied by alpha, in float32 and then rounded once; 0 where alpha is 0, whatever the colour is."""
+    colour, alpha = pixels[..., :-1].astype(np.float32), pixels[..., -1:].astype(np.float32)
+    with np.errstate(all="ignore"):  # infinities, and the smallest numbers
+        colour = np.where(alpha == 0, np.float32(0), colour * alpha)
+        return np.concatenate([colour, alpha], axis=-1).astype(pixels.dtype)
 
 
 def is_whole(file: IO[bytes]) -> bool:
@@ -197,21 +210,36 @@ def is_whole(file: IO[bytes]) -> bool:
     return bool(int(offsets.max()) + before + 4 + struct.unpack("<I", file.read(4))[0] <= size)
 
 
-def _attributes(data: bytes) -> tuple[dict[str, slice], int]:
-    """Where the values of the header's attributes are, and where it ends."""
-    attributes, position = {}, 8
-    while data[position : position + 1] != b"\0":
-        name_end = data.find(b"\0", position)
-        type_end = data.find(b"\0", name_end + 1)
-        if name_end < 0 or type_end < 0 or type_end + 5 > len(data):
+def _attributes(file: IO[bytes]) -> tuple[dict[str, int], dict[str, bytes], int | None, int]:
+    """Where the attributes that are looked at stand, their values, where the name "type" stands, and the header's end."""
+    size = file.seek(0, os.SEEK_END)
+    places: dict[str, int] = {}
+    values: dict[str, bytes] = {}
+    type_at, position = None, 8
+    for _ in range(_MOST_ATTRIBUTES):
+        file.seek(position)
+        head = file.read(2 * _LONGEST_NAME + 4)
+        if head[:1] == b"\0":
+            return places, values, type_at, position + 1
+        name_end = head.find(b"\0")
+        type_end = head.find(b"\0", name_end + 1)
+        if name_end < 0 or type_end < 0 or type_end + 5 > len(head):
+            raise ValueError(
+                "it ends inside its header" if len(head) < 2 * _LONGEST_NAME + 4 else "its header is damaged"
+            )
+        (length,) = struct.unpack_from("<I", head, type_end + 1)
+        name, start = head[:name_end].decode("latin-1"), position + type_end + 5
+        if start + length >= size:
             raise ValueError("it ends inside its header")
-        (length,) = struct.unpack_from("<I", data, type_end + 1)
-        start, name = type_end + 5, data[position:name_end].decode("latin-1")
-        if start + length >= len(data):
-            raise ValueError("it ends inside its header")
-        attributes[name] = slice(start, start + length)
+        if name == "type":
+            type_at = position
+        if name in _LOOKED_AT:
+            if length > _LOOKED_AT[name]:
+                raise ValueError(f"its header is damaged: {name} has {length:,} bytes")
+            file.seek(start)
+            places[name], values[name] = start, file.read(length)
         position = start + length
-    return attributes, position + 1
+    raise ValueError(f"its header has more than {_MOST_ATTRIBUTES:,} attributes")
 
 
 def _channels(data: bytes) -> dict[str, tuple[int, int, int]]:
@@ -265,26 +293,78 @@ def _check_blocks(header: Header, data: bytearray) -> None:
             raise ValueError(f"block {place} has {len(contents)} bytes")
         if header.compression in ("ZIP", "ZIPS") and len(contents) < unpacked:
             inflated(bytes(contents), unpacked)
+        if header.compression == "RLE" and len(contents) < unpacked and _run_lengths(contents) != unpacked:
+            raise ValueError(f"block {place} is damaged")
 
 
-def _move_to_origin(header: Header, data: bytearray) -> None:
-    """Make both windows begin at 0 and be what the data cover: of others FFmpeg 8 shows the wrong part."""
+def _run_lengths(contents: memoryview) -> int:
+    """The bytes that run-length-encoded `contents` stand for; -1 if they end inside a run. FFmpeg takes fewer for enough.
+
+    A signed byte n, and then -n bytes as they are, or one that stands n + 1 times (OpenEXRCore, internal_rle.c).
+    """
+    position = total = 0
+    while position < len(contents):
+        count = contents[position]
+        literal = count > 127
+        total += 256 - count if literal else count + 1
+        position += 1 + (256 - count if literal else 1)
+    return total if position == len(contents) else -1
+
+
+def _make_plain(header: Header, data: bytearray) -> None:
+    """Take out of the header what FFmpeg 8 stumbles over and OpenEXR does not.
+
+    Both windows begin at 0 and are what the data cover: of others FFmpeg shows the wrong part. In a file of one part the
+    flags say what its blocks are, and an attribute "type" that says otherwise is passed over.
+    """
     width, height = header.data_size
     for place in header.windows_at:
         struct.pack_into("<4i", data, place, 0, 0, width - 1, height - 1)
+    if header.type_at is not None:
+        data[header.type_at : header.type_at + 1] = b"T"  # an attribute of another name, which FFmpeg does not know
     if header.tile is None:  # tiles are counted from the window's corner already
         for offset, block in zip(_offsets(header, data), header.blocks()):
             struct.pack_into("<i", data, offset, block[0][0] - header.data_window[1])
 
 
-def _check_black(header: Header, data: bytearray, pixels: NDArray[np.float32]) -> None:
-    """Refuse blocks that came out black though more is written in them: FFmpeg could not decode those."""
-    if header.compression in _CHECKED:
-        return
-    for offset, (place, rows, columns, unpacked) in zip(_offsets(header, data), header.blocks()):
-        length = len(_block(header, data, offset)[1])
-        if length * _BLACK_RATIO > unpacked and not (pixels[rows, columns] != 0).any():
+def _decoded(header: Header, data: bytes) -> NDArray[np.float32]:
+    """(H, W, C) float32, the data window. ValueError if FFmpeg could not decode one of the blocks."""
+    decoder = av.CodecContext.create("exr", "r")
+    decoder.thread_count = 1  # frames are decoded side by side already
+    packet = av.Packet(data)
+    frame = _frame(decoder, packet, header)
+    pixels = _values(frame)
+    black = [] if header.compression in _CHECKED else _black_blocks(header, pixels)
+    if not black:
+        return pixels
+    # Black, or not decoded? FFmpeg reports neither, and writes nothing for a block that it cannot decode. A decoder takes its
+    # frames from a pool (libavutil, AVBufferPool), so what is put into this one stands in the next wherever that is not written.
+    memory = [plane.buffer_ptr for plane in frame.planes]
+    for plane in frame.planes:
+        np.frombuffer(memoryview(plane), np.uint8)[:] = _UNWRITTEN
+    del frame, plane
+    frame = _frame(decoder, packet, header)
+    if [plane.buffer_ptr for plane in frame.planes] != memory:
+        raise ValueError("its black blocks cannot be told from damaged ones")
+    pixels = _values(frame)
+    for place, rows, columns in black:
+        if np.isnan(pixels[rows, columns]).any():
             raise ValueError(f"block {place} is damaged")
+    return pixels
+
+
+def _frame(decoder: av.VideoCodecContext, packet: av.Packet[Any], header: Header) -> av.VideoFrame:
+    try:
+        frames = decoder.decode(packet)
+    except av.error.FFmpegError as error:
+        raise ValueError("FFmpeg cannot read it") from error
+    if not frames or (frames[0].width, frames[0].height) != header.data_size:
+        raise ValueError("FFmpeg cannot read it")
+    return frames[0]
+
+
+def _black_blocks(header: Header, pixels: NDArray[np.float32]) -> list[tuple[tuple[int, ...], slice, slice]]:
+    return [(place, rows, cols) for place, rows, cols, _ in header.blocks() if not (pixels[rows, cols] != 0).any()]
 
 
 def _in_display(header: Header, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -313,6 +393,9 @@ def _values(frame: av.VideoFrame) -> NDArray[np.float32]:
     ]
     if len(rows) == 1:
         channels = 2 if name.startswith("ya") else 1
-        return rows[0][:, : frame.width * channels].reshape(frame.height, frame.width, channels).astype(np.float32)
+        grey = rows[0][:, : frame.width * channels].reshape(frame.height, frame.width, channels)
+        with np.errstate(invalid="ignore"):  # of signalling NaNs
+            return grey.astype(np.float32)
     green, blue, red, *alpha = (row[:, : frame.width] for row in rows)
-    return np.stack([red, green, blue, *alpha], axis=-1, dtype=np.float32)
+    with np.errstate(invalid="ignore"):
+        return np.stack([red, green, blue, *alpha], axis=-1, dtype=np.float32)

@@ -49,15 +49,19 @@ def dequantise(pixels: NDArray[Any], image: torch.Tensor, mask: torch.Tensor) ->
 
     `pixels`: (H, W, C) uint8, uint16 or float32 (maximum 1), C in 1..4; `image`: (H, W, 3), `mask`: (H, W), float32 or
     half, CPU. Grey is repeated; without alpha the mask is left as it is (all 0, ComfyUI's "opaque"). Colour below alpha
-    is kept as it is.
+    is kept as it is. Floating-point alpha outside 0..1 is clamped, and what is not a number is opaque.
     """
     maximum = np.float32(1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max)
     grey = pixels.shape[-1] < 3
     colour = pixels[..., :1] if grey else pixels[..., :3]
-    _divide(colour, maximum, image)
-    if pixels.shape[-1] in (2, 4):
-        alpha = np.divide(pixels[..., -1], maximum, dtype=np.float32)
-        mask.copy_(torch.from_numpy(np.subtract(np.float32(1), alpha, out=alpha)))
+    with np.errstate(invalid="ignore"):  # signalling NaNs, which half and float files may hold
+        _divide(colour, maximum, image)
+        if pixels.shape[-1] in (2, 4):
+            alpha = np.divide(pixels[..., -1], maximum, dtype=np.float32)
+            if pixels.dtype.kind == "f":
+                alpha[np.isnan(alpha)] = 1
+                np.clip(alpha, 0, 1, out=alpha)
+            mask.copy_(torch.from_numpy(np.subtract(np.float32(1), alpha, out=alpha)))
 
 
 def _divide(colour: NDArray[np.generic], maximum: np.float32, image: torch.Tensor) -> None:
@@ -65,3 +69,21 @@ def _divide(colour: NDArray[np.generic], maximum: np.float32, image: torch.Tenso
         np.divide(colour, maximum, out=image.numpy(), dtype=np.float32)
     else:
         image.copy_(torch.from_numpy(np.divide(colour, maximum, dtype=np.float32)))
+
+
+def unassociated(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Colour that was multiplied by alpha, divided by it again: (H, W, C), C = 2 or 4, as the same dtype.
+
+    Integers are rounded and clipped to their maximum. Where alpha is 0 (light without cover, such as a glow) or no finite
+    number, colour is as it was.
+    """
+    whole = pixels.dtype.kind == "u"
+    maximum = float(np.iinfo(pixels.dtype).max) if whole else 1.0
+    colour: NDArray[Any] = pixels[..., :-1].astype(np.float64 if pixels.dtype == np.uint16 else np.float32)
+    alpha = pixels[..., -1:].astype(colour.dtype)
+    found = np.empty_like(pixels)
+    found[..., -1] = pixels[..., -1]
+    with np.errstate(all="ignore"):  # infinities, and the smallest numbers
+        np.divide(colour * maximum if whole else colour, alpha, out=colour, where=np.isfinite(alpha) & (alpha != 0))
+        found[..., :-1] = np.clip(np.rint(colour), 0, maximum) if whole else colour
+    return found

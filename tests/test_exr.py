@@ -19,12 +19,14 @@ from PIL import Image
 
 from io_utils import decode, exr
 from io_utils.decode import BrokenImageError
-from io_utils.pixels import quantise
+from io_utils.pixels import dequantise, quantise
 
 # Sample types and compressions, by their numbers; rows of a block.
 TYPES = {np.dtype("<u4"): 0, np.dtype("<f2"): 1, np.dtype("<f4"): 2}
 NONE, ZIPS, ZIP, PIZ, DWAA = 0, 2, 3, 4, 8
 ROWS = {NONE: 1, ZIPS: 1, ZIP: 16}
+
+INPUTS = Path(__file__).parent / "inputs"
 
 Window = tuple[int, int, int, int]
 
@@ -73,8 +75,9 @@ def written(
     data: Window | None = None,
     display: Window | None = None,
     flags: int = 0,
+    more: bytes = b"",
 ) -> bytes:
-    """A scanline EXR file of (H, W) planes, by name."""
+    """A scanline EXR file of (H, W) planes, by name, with the attributes `more`."""
     height, width = next(iter(planes.values())).shape
     data = data or (0, 0, width - 1, height - 1)
     names = sorted(planes)
@@ -89,7 +92,7 @@ def written(
     head += attribute("lineOrder", "lineOrder", b"\0")
     head += attribute("pixelAspectRatio", "float", struct.pack("<f", 1))
     head += attribute("screenWindowCenter", "v2f", bytes(8))
-    head += attribute("screenWindowWidth", "float", struct.pack("<f", 1)) + b"\0"
+    head += attribute("screenWindowWidth", "float", struct.pack("<f", 1)) + more + b"\0"
     blocks = []
     for top in range(0, height, step := ROWS.get(compression, 32)):
         rows = range(top, min(top + step, height))
@@ -137,6 +140,25 @@ def by_openexr(data: bytes, folder: Path) -> dict[str, np.ndarray]:
     }
 
 
+def made_by_openexr(planes: dict[str, np.ndarray], compression: int, folder: Path, **header: object) -> bytes:
+    """A scanline file, or with `tiles` a tiled one, that the OpenEXR library wrote."""
+    header |= {"compression": OpenEXR.Compression(compression)}
+    header.setdefault("type", OpenEXR.scanlineimage)
+    with OpenEXR.File(header, dict(planes)) as file:  # it puts its own objects into the dictionary
+        file.write(str(folder / "made.exr"))
+    return (folder / "made.exr").read_bytes()
+
+
+def unassociated(planes: dict[str, np.ndarray], names: str) -> np.ndarray:
+    """What a loader should give for the planes of a file: colour by alpha, but as it is where alpha is 0."""
+    pixels = np.stack([planes[name].astype(np.float32) for name in names], axis=-1)
+    if names.endswith("A"):
+        with np.errstate(all="ignore"):
+            divided = pixels[..., :-1] / pixels[..., -1:]
+        pixels[..., :-1] = np.where(pixels[..., -1:] == 0, pixels[..., :-1], divided)
+    return pixels
+
+
 LAYOUTS = {1: "Y", 2: "RGBA", 3: "RGB", 4: "RGBA"}
 
 
@@ -154,6 +176,11 @@ class TestWritten:
         data = exr.encode_exr(pixels)
 
         expected = pixels[..., [0, 0, 0, 1]] if channels == 2 else pixels
+        if channels in (2, 4):
+            expected = expected.astype(np.float32)
+            expected[..., :3] *= expected[..., 3:]
+            with np.errstate(over="ignore"):
+                expected = expected.astype(dtype)
         planes = read(data)
         assert sorted(planes) == sorted(LAYOUTS[channels])
         for index, name in enumerate(LAYOUTS[channels]):
@@ -171,12 +198,17 @@ class TestWritten:
     @pytest.mark.parametrize("dtype", ["<f4", "<f2"])
     @pytest.mark.parametrize("channels", LAYOUTS)
     def test_files_are_read_back(self, channels: int, dtype: str) -> None:
-        pixels = values(channels).astype(dtype)
+        pixels = np.random.default_rng(8).uniform(0, 1, (20, 13, channels)).astype(dtype)
+        pixels[..., -1:] = pixels[..., -1:].clip(0.01)
 
         found = decode.decode(exr.encode_exr(pixels))
 
         assert found.dtype == np.float32
-        np.testing.assert_array_equal(found, pixels[..., [0, 0, 0, 1]] if channels == 2 else pixels)
+        expected = pixels[..., [0, 0, 0, 1]] if channels == 2 else pixels
+        if channels in (1, 3):
+            np.testing.assert_array_equal(found, expected)
+        else:
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 if dtype == "<f4" else 2**-10)
 
     def test_half_is_rounded_to_nearest_not_cut(self) -> None:
         image = torch.linspace(-2, 2, 6001).reshape(1, -1, 1)
@@ -198,7 +230,112 @@ def planes_of(names: str, dtype: str = "<f4") -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(pixels[..., index].astype(dtype)) for index, name in enumerate(names)}
 
 
+class TestAlpha:
+    """The format's alpha is associated: colour is stored multiplied by it (OpenEXR, Technical Introduction)."""
+
+    @pytest.mark.parametrize(("dtype", "within"), [(np.float32, 0), (np.float16, 2**-10)])
+    def test_colour_is_written_multiplied_by_it(self, dtype: type, within: float, tmp_path: Path) -> None:
+        image = torch.tensor([[[1.0, 0.5, 0.25, 0.5], [1, 1, 1, 1], [0.8, 0.6, 0.4, 0.1], [3, 2, 1, 0.25]]])
+
+        planes = by_openexr(exr.encode_exr(quantise(image, dtype)[0]), tmp_path)
+
+        found = np.stack([planes[name] for name in "RGBA"], axis=-1).astype(np.float32)
+        expected = image.numpy() * np.concatenate([image.numpy()[..., 3:].repeat(3, -1), np.ones((1, 4, 1))], axis=-1)
+        np.testing.assert_allclose(found, expected, rtol=within, atol=1e-7)
+
+    def test_of_0_leaves_no_colour(self, tmp_path: Path) -> None:
+        """It would be added to the background as light. 0 times infinity is 0 here too."""
+        pixels = np.array([[[1, np.inf, -5, 0]]], np.float32)
+
+        assert {name: plane.item() for name, plane in by_openexr(exr.encode_exr(pixels), tmp_path).items()} == {
+            "R": 0, "G": 0, "B": 0, "A": 0
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("names", ["RGBA", "YA"])
+    @pytest.mark.parametrize("dtype", ["f4", "f2"])
+    def test_colour_is_read_divided_by_it(self, dtype: str, names: str, tmp_path: Path) -> None:
+        planes = {name: np.array([[0.25, 0.5, 0, 3, 1]], dtype) for name in names}
+        planes["A"] = np.array([[0.5, 1, 0.25, 2, 0.125]], dtype)
+
+        found = decode.decode(made_by_openexr(planes, ZIP, tmp_path))
+
+        assert found[0, :, 0].tolist() == [0.5, 0.5, 0, 1.5, 8]
+        assert found[0, :, -1].tolist() == [0.5, 1, 0.25, 2, 0.125]
+
+    @pytest.mark.parametrize("alpha", [0, np.nan, np.inf, -np.inf])
+    def test_colour_that_cannot_be_divided_by_it_is_as_stored(self, alpha: float, tmp_path: Path) -> None:
+        """Light without cover, as of a glow or a flare, has alpha 0."""
+        planes = {name: np.full((2, 2), value, "f4") for name, value in zip("RGBA", [0.5, 7, -1, alpha])}
+
+        found = decode.decode(made_by_openexr(planes, ZIP, tmp_path))
+
+        np.testing.assert_array_equal(found[0, 0], np.array([0.5, 7, -1, alpha], "f4"))
+
+    def test_that_is_no_cover_is_a_mask_of_0_to_1(self) -> None:
+        """Filters overshoot: alpha of 1.5, not a number, and -1."""
+        pixels = decode.decode((INPUTS / "f23_alpha_outside_0_1.exr").read_bytes())
+        image, mask = torch.zeros(*pixels.shape[:2], 3), torch.zeros(*pixels.shape[:2])
+        assert pixels[..., -1].min() < 0 or np.isnan(pixels[..., -1]).any()
+
+        dequantise(pixels, image, mask)
+
+        alpha = np.nan_to_num(pixels[..., -1], nan=1).clip(0, 1)
+        np.testing.assert_array_equal(mask.numpy(), 1 - alpha)
+
+
+BLACK = {"RLE": 1, "ZIPS": 2, "ZIP": 3, "PIZ": 4, "PXR24": 5, "B44": 6, "B44A": 7, "none": 0}
+
+
+@pytest.mark.parametrize("compression", BLACK)
+class TestBlack:
+    """FFmpeg leaves blocks that it cannot decode black: those that are black in the file are no worse for it."""
+
+    @pytest.mark.parametrize("dtype", ["f2", "f4"])
+    @pytest.mark.parametrize(
+        "size", [(1, 1), (35, 1), (1, 200), (7, 5), (64, 64), (70, 33)], ids=lambda s: f"{s[0]}x{s[1]}"
+    )
+    @pytest.mark.parametrize("names", ["RGB", "RGBA", "Y", "YA", "RGBZ", "RGBNXYZ"])
+    @pytest.mark.parametrize("tiles", [False, True], ids=["", "tiles"])
+    def test_areas_are_those_that_openexr_sees(
+        self, tiles: bool, names: str, size: tuple[int, int], dtype: str, compression: str, tmp_path: Path
+    ) -> None:
+        picture = "".join(name for name in ("RGB" if "R" in names else "Y") + "A" if name in names)
+        random = np.random.default_rng(3)
+        header = {"type": OpenEXR.tiledimage, "tiles": OpenEXR.TileDescription()} if tiles else {}
+        if tiles:
+            header["tiles"].xSize, header["tiles"].ySize = 32, 32
+        for lit in ["nothing", "last pixel", "lower half", "alpha alone", "other channels"]:
+            planes = {name: np.zeros(size, dtype) for name in sorted({*names})}
+            for name, plane in planes.items():
+                used = name in picture
+                if lit == "last pixel" and used:
+                    plane[-1, -1] = 0.75
+                if (lit == "lower half" and used) or (lit == "other channels" and not used):
+                    plane[size[0] // 2 if used else 0 :] = random.normal(
+                        1, 1, plane[size[0] // 2 if used else 0 :].shape
+                    )
+                if lit == "alpha alone" and name == "A":
+                    plane[:] = 1
+            data = made_by_openexr(planes, BLACK[compression], tmp_path, **header)
+
+            expected = unassociated(by_openexr(data, tmp_path), picture)
+
+            np.testing.assert_array_equal(decode.decode(data), expected, err_msg=lit)
+
+
 class TestRead:
+    @pytest.mark.parametrize(
+        ("name", "lit"), [("rle_black_above", 0), ("b44_black_above", 0), ("piz_1x35_last_pixel_lit", 1)]
+    )
+    def test_files_with_black_blocks_have_their_values(self, name: str, lit: int, tmp_path: Path) -> None:
+        data = (INPUTS / f"f2_{name}.exr").read_bytes()
+        planes = by_openexr(data, tmp_path)
+
+        found = decode.decode(data)
+
+        assert np.count_nonzero(found) == lit or not lit
+        np.testing.assert_array_equal(found, unassociated(planes, "RGB" if "R" in planes else "Y"))
+
     @pytest.mark.parametrize("compression", [NONE, ZIPS, ZIP])
     @pytest.mark.parametrize("dtype", ["<f4", "<f2"])
     @pytest.mark.parametrize(
@@ -210,7 +347,39 @@ class TestRead:
         pixels = decode.decode(written(planes, compression))
 
         assert pixels.dtype == np.float32
-        np.testing.assert_array_equal(pixels, np.stack([planes[name] for name in picture], axis=-1))
+        np.testing.assert_array_equal(pixels, unassociated(planes, picture))
+
+    @pytest.mark.parametrize("length", [1_100_000, 5_000_000])
+    def test_files_with_a_header_of_any_length_have_their_values(self, length: int, tmp_path: Path) -> None:
+        """A Cryptomatte manifest, which names every object of a scene, takes megabytes."""
+        planes = planes_of("RGB")
+        manifest = {"cryptomatte/f834d0a/manifest": "x" * length}
+
+        data = made_by_openexr(planes, ZIP, tmp_path, **manifest)
+
+        np.testing.assert_array_equal(decode.decode(data), unassociated(planes, "RGB"))
+        assert exr.is_whole(io.BytesIO(data))
+        assert decode.size(io.BytesIO(data)) == (13, 20)
+        assert not exr.is_whole(io.BytesIO(data[:length]))
+
+    @pytest.mark.parametrize("said", [b"deeptile", b"deepscanline", b"tiledimage", b"nonsense"])
+    @pytest.mark.parametrize("compression", [NONE, ZIP])
+    def test_files_of_one_part_are_what_their_flags_say_not_their_type(self, said: bytes, compression: int) -> None:
+        planes = planes_of("RGB")
+
+        data = written(planes, compression, more=attribute("type", "string", said))
+
+        np.testing.assert_array_equal(decode.decode(data), unassociated(planes, "RGB"))
+
+    def test_signalling_not_a_number_is_read_without_a_warning(self) -> None:
+        """Warnings are errors here; half's 0x7c01 signals."""
+        bits = np.arange(1 << 16, dtype="<u2").reshape(256, 256)
+
+        pixels = decode.decode(written({"Y": bits.view("<f2")}))
+        dequantise(pixels, torch.zeros(256, 256, 3), torch.zeros(256, 256))
+
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(pixels[..., 0], bits.view("<f2").astype(np.float32))
 
     def test_channels_of_other_kinds_beside_the_picture_do_not_matter(self) -> None:
         planes = planes_of("RGB", "<f2") | {"Z": values(1)[..., 0], "id": np.ones((20, 13), "<u4")}
@@ -336,6 +505,31 @@ class TestBroken:
         np.testing.assert_array_equal(decode.decode(whole)[..., 0], steps)
         with pytest.raises(BrokenImageError, match=r"block .* is damaged"):
             decode.decode(bytes(torn))
+
+    @pytest.mark.parametrize("name", ["RLE", "PXR24"])
+    def test_black_blocks_that_changed_are_refused_where_openexr_refuses_them(self, name: str, tmp_path: Path) -> None:
+        whole = made_by_openexr({n: np.zeros((64, 40), "f2") for n in "RGB"}, BLACK[name], tmp_path)
+        header = exr.Header.read(io.BytesIO(whole))
+        (last,) = struct.unpack_from("<Q", whole, header.table + 8 * header.block_count - 8)
+        refused = 0
+        for at in range(last + 8, len(whole)):
+            torn = bytearray(whole)
+            torn[at] ^= 0x55
+            try:
+                judged = by_openexr(bytes(torn), tmp_path)["R"]
+            except (RuntimeError, ValueError):
+                judged = None
+            if judged is None:
+                refused += 1
+                with pytest.raises(BrokenImageError):
+                    decode.decode(bytes(torn))
+        assert refused
+
+    def test_a_header_of_countless_attributes_is_refused(self) -> None:
+        more = b"".join(attribute(f"{number:x}", "i", b"") for number in range(70_000))
+
+        with pytest.raises(BrokenImageError, match="65,536 attributes"):
+            decode.decode(written(planes_of("RGB"), more=more))
 
 
 class TestIsWhole:

@@ -207,7 +207,28 @@ class TestFloatingPoint:
         image, mask = dequantised(pixels)
 
         np.testing.assert_array_equal(image.numpy(), pixels[..., :3])
-        np.testing.assert_array_equal(mask.numpy(), [[0.75, -1]])
+        np.testing.assert_array_equal(mask.numpy(), [[0.75, 0]])
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+    @pytest.mark.parametrize(
+        ("alpha", "mask"), [(-0.5, 1), (1.5, 0), (NAN, 0), (INF, 0), (-INF, 1), (0.25, 0.75), (0, 1), (1, 0)]
+    )
+    def test_alpha_outside_0_to_1_is_clamped_and_what_is_no_number_is_opaque(
+        self, alpha: float, mask: float, dtype: torch.dtype
+    ) -> None:
+        _, found = dequantised(np.array([[[0.5, 0.5, 0.5, alpha]]], np.float32), dtype)
+
+        assert found.item() == mask
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+    def test_signalling_nan_is_kept_without_a_warning(self, dtype: torch.dtype) -> None:
+        """numpy's RuntimeWarning, an error in these tests, would stand in the user's console."""
+        pixels = np.full((1, 1, 4), 0x7F800001, np.uint32).view(np.float32)
+
+        image, mask = dequantised(pixels, dtype)
+
+        assert image.isnan().all()
+        assert mask.item() == 0
 
 
 def dequantised(pixels: np.ndarray, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:

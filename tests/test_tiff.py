@@ -1,4 +1,4 @@
-"""TIFF files of 16 bits and floating point. Judges: files by the book (TIFF 6.0), and Pillow where it writes such files."""
+"""TIFF files. Judges: files by the book (TIFF 6.0), tifffile, OpenCV and OpenImageIO, and Pillow where it writes such files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import struct
 import tracemalloc
 import warnings
 import zlib
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import OpenImageIO
 import pytest
+import tifffile
 from PIL import Image, ImageOps
 
 from io_utils import decode, tiff
@@ -20,7 +24,8 @@ from io_utils.decode import BrokenImageError
 
 HEIGHT, WIDTH = 21, 37
 FORMATS = {"u": 1, "i": 2, "f": 3}
-GREY, INVERTED, RGB, PALETTE, CMYK = 1, 0, 2, 3, 5
+GREY, INVERTED, RGB, PALETTE, CMYK, YCBCR, LAB = 1, 0, 2, 3, 5, 6, 8
+INPUTS = Path(__file__).parent / "inputs"
 CONTIGUOUS, SEPARATE = 1, 2
 DIFFERENCES, FLOAT_DIFFERENCES = 2, 3
 ASSOCIATED, UNASSOCIATED, UNSPECIFIED = 1, 2, 0
@@ -30,7 +35,7 @@ def values(dtype: str, channels: int) -> np.ndarray:
     random = np.random.default_rng(7)
     if np.dtype(dtype).kind == "f":
         return random.normal(0, 3, (HEIGHT, WIDTH, channels)).astype(dtype)
-    return random.integers(0, 1 << 16, (HEIGHT, WIDTH, channels)).astype(dtype)
+    return random.integers(0, 1 << 16, (HEIGHT, WIDTH, channels)).astype(np.uint16).astype(dtype)
 
 
 def differences(block: np.ndarray, predictor: int) -> np.ndarray:
@@ -134,6 +139,17 @@ class TestEveryLayout:
         np.testing.assert_array_equal(found, pixels)
         assert decode.size(io.BytesIO(data)) == (WIDTH, HEIGHT)
 
+    @pytest.mark.parametrize("packing", PACKINGS)
+    def test_of_8_bits_has_its_values(self, packing: str, channels: int, order: str) -> None:
+        photometric, tags = LAYOUTS[channels]
+        pixels = values("u1", channels)
+
+        data = written(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])
+
+        found = decode.decode(data)
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, pixels)
+
     @pytest.mark.parametrize("packing", FLOAT_PACKINGS)
     @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
     def test_of_floating_point_has_its_values(self, dtype: str, packing: str, channels: int, order: str) -> None:
@@ -175,14 +191,20 @@ class TestMeaning:
             np.testing.assert_array_equal(decode.decode(data) >> 8, np.asarray(expected))
             assert decode.size(io.BytesIO(data)) == expected.size
 
-    @pytest.mark.parametrize("dtype", ["u2", "f4"])
+    @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
     def test_of_associated_alpha_is_taken_apart(self, dtype: str) -> None:
-        one = 65535 if dtype == "u2" else 1
+        one = {"u1": 255, "u2": 65535, "f4": 1}[dtype]
         straight = np.array([[[1, 0.5, 0, 1], [1, 0.5, 0.25, 0.5], [0.2, 0.4, 0.6, 0.1], [0, 0, 0, 0]]]) * one
         multiplied = straight * np.array([1, 1, 1, 0]) * straight[..., 3:] / one + straight * np.array([0, 0, 0, 1])
         data = written(multiplied.astype(dtype), tags={338: [ASSOCIATED]})
 
-        np.testing.assert_allclose(decode.decode(data), straight, atol=20 if dtype == "u2" else 1e-6)
+        np.testing.assert_allclose(decode.decode(data), straight, atol={"u1": 6, "u2": 20, "f4": 1e-6}[dtype])
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+    def test_of_associated_alpha_of_0_has_its_colour_as_stored(self, dtype: str) -> None:
+        pixels = np.array([[[9, 8, 7, 0]]], dtype)
+
+        np.testing.assert_array_equal(decode.decode(written(pixels, tags={338: [ASSOCIATED]})), pixels)
 
     def test_of_extra_channels_that_are_no_alpha_is_left_out(self) -> None:
         pixels = values("u2", 5)
@@ -191,6 +213,410 @@ class TestMeaning:
 
         np.testing.assert_array_equal(found, pixels[..., [0, 1, 2, 4]])
         np.testing.assert_array_equal(decode.decode(written(pixels, tags={338: [0, 0]})), pixels[..., :3])
+
+
+def packed_bits(levels: np.ndarray, bits: int) -> np.ndarray:
+    """(H, W, C) numbers of so many bits as rows of bytes, (H, bytes, 1), each row begun anew (section 4)."""
+    spread = (levels[..., np.newaxis] >> np.arange(bits)[::-1]) & 1
+    return np.packbits(spread.reshape(len(levels), -1).astype(np.uint8), axis=1)[..., np.newaxis]
+
+
+def loose(levels: np.ndarray, bits: int, photometric: int, **options: Any) -> bytes:
+    """A TIFF of numbers that do not fill their bytes."""
+    _, width, channels = levels.shape
+    tags = {256: [width], 258: [bits] * channels, 277: [channels], 339: [1] * channels} | options.pop("tags", {})
+    return written(packed_bits(levels, bits), photometric, tags=tags, **options)
+
+
+class TestEveryDepth:
+    @pytest.mark.parametrize("deflate", [False, True], ids=["stored", "deflated"])
+    @pytest.mark.parametrize("channels", [1, 3, 4])
+    @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15])
+    def test_is_scaled_to_8_or_16_bits(self, bits: int, channels: int, deflate: bool, tmp_path: Path) -> None:
+        levels = np.random.default_rng(1).integers(0, 1 << bits, (HEIGHT, WIDTH, channels))
+        data = loose(levels, bits, GREY if channels == 1 else RGB, deflate=deflate)
+        (tmp_path / "f.tif").write_bytes(data)
+
+        found = decode.decode(data)
+
+        white = 255 if bits < 8 else 65535
+        assert found.dtype == (np.uint8 if bits < 8 else np.uint16)
+        np.testing.assert_array_equal(found, np.rint(levels * (white / ((1 << bits) - 1))))
+        if bits in (2, 4, 10, 12, 14):
+            judge = OpenImageIO.ImageBuf(str(tmp_path / "f.tif")).get_pixels(OpenImageIO.FLOAT)
+            colour = judge.reshape(HEIGHT, WIDTH, -1)[..., :1] if channels == 1 else None
+            assert colour is None or np.abs(colour - found / white).max() <= 1.5 / white
+
+    @pytest.mark.parametrize("bits", [1, 2, 4])
+    def test_of_inverted_grey_is_black_on_white(self, bits: int) -> None:
+        levels = np.random.default_rng(1).integers(0, 1 << bits, (HEIGHT, WIDTH, 1))
+
+        np.testing.assert_array_equal(
+            decode.decode(loose(levels, bits, INVERTED)), 255 - decode.decode(loose(levels, bits, GREY))
+        )
+
+    @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+    def test_of_a_palette_has_its_colours(self, bits: int) -> None:
+        random = np.random.default_rng(2)
+        levels = random.integers(0, 1 << bits, (HEIGHT, WIDTH, 1))
+        palette = random.integers(256, 1 << 16, (3, 1 << bits))
+        tags = {320: palette.ravel().tolist()}
+        data = (
+            written(levels.astype(f"u{bits // 8}"), PALETTE, tags=tags)
+            if bits >= 8
+            else loose(levels, bits, PALETTE, tags=tags)
+        )
+
+        expected = palette.T[levels[..., 0]]
+        np.testing.assert_array_equal(decode.decode(data), expected if bits == 16 else expected >> 8)
+
+    def test_of_a_palette_of_8_bit_numbers_has_its_colours(self) -> None:
+        """libtiff takes a palette without a number above 255 for one of an old writer."""
+        palette = np.random.default_rng(2).integers(0, 256, (3, 256))
+        levels = values("u1", 1)
+
+        found = decode.decode(written(levels, PALETTE, tags={320: palette.ravel().tolist()}))
+
+        np.testing.assert_array_equal(found, palette.T[levels[..., 0]])
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2"])
+    @pytest.mark.parametrize("alpha", [False, True], ids=["", "and alpha"])
+    def test_of_cmyk_is_rgb(self, alpha: bool, dtype: str) -> None:
+        pixels = values(dtype, 5 if alpha else 4)
+        data = written(pixels, CMYK, tags={338: [UNASSOCIATED]} if alpha else None)
+
+        found = decode.decode(data)
+
+        white = np.iinfo(dtype).max
+        cyan = 1 - pixels[..., :4] / white
+        np.testing.assert_allclose(found[..., :3], cyan[..., :3] * cyan[..., 3:] * white, atol=0.51)
+        if alpha:
+            np.testing.assert_array_equal(found[..., 3], pixels[..., 4])
+        elif dtype == "u1":
+            expected = Image.frombytes("CMYK", (WIDTH, HEIGHT), pixels.tobytes()).convert("RGB")
+            assert np.abs(found.astype(int) - np.asarray(expected)).max() <= 1
+
+    @pytest.mark.parametrize("alpha", [False, True], ids=["", "and alpha"])
+    def test_of_lab_is_rgb(self, alpha: bool) -> None:
+        lab = np.array([[[255, 0, 0], [0, 0, 0], [128, 0, 0], [136, 80, 67]]], np.uint8)  # white, black, grey, red
+        pixels = np.concatenate([lab, np.full((1, 4, 1), 77, np.uint8)], axis=-1) if alpha else lab
+
+        found = decode.decode(written(pixels, LAB, tags={338: [UNASSOCIATED]} if alpha else None))
+
+        expected = [[255, 255, 255], [0, 0, 0], [119, 119, 119], [254, 0, 0]]
+        assert np.abs(found[0, :, :3].astype(int) - expected).max() <= 12
+        assert not alpha or set(found[..., 3].ravel()) == {77}
+
+    def test_of_signed_bytes_is_refused(self) -> None:
+        with pytest.raises(BrokenImageError, match="8-bit signed integers"):
+            decode.decode((INPUTS / "f30_int8.tif").read_bytes())
+
+
+class TestYCbCr:
+    """Section 21. A pixel's colour is the luma of its own, and the chroma that it shares with its neighbours."""
+
+    BT709 = (0.2126, 0.7152, 0.0722)
+
+    def data(self, pixels: np.ndarray, coefficients: tuple[float, ...] | None, **options: Any) -> bytes:
+        """`coefficients` as rationals of 10 000, put behind the file's end."""
+        tags = {530: [1, 1]} | ({529: [0, 0, 0]} if coefficients else {}) | options.pop("tags", {})
+        data = written(pixels, YCBCR, tags=tags, **options)
+        if coefficients:
+            entry = data.index(struct.pack("<HHI", 529, 4, 3))
+            rationals = b"".join(struct.pack("<II", round(c * 10_000), 10_000) for c in coefficients)
+            data = data[:entry] + struct.pack("<HHII", 529, 5, 3, len(data)) + data[entry + 12 :] + rationals
+        return data
+
+    def test_coefficients_are_the_files_own(self) -> None:
+        pixels = np.full((2, 2, 3), [150, 43, 21], np.uint8)
+
+        assert decode.decode(self.data(pixels, self.BT709))[0, 0].tolist() == [0, 216, 0]
+        assert decode.decode(self.data(pixels, None))[0, 0].tolist() == [0, 255, 0]
+
+    @pytest.mark.parametrize("deflate", [False, True], ids=["stored", "deflated"])
+    @pytest.mark.parametrize("rows", [8, 37], ids=["strips", "one strip"])
+    @pytest.mark.parametrize("shared", [(1, 1), (2, 1), (2, 2), (4, 4), (1, 2)], ids=lambda s: f"{s[0]}x{s[1]}")
+    def test_chroma_may_be_shared(self, shared: tuple[int, int], rows: int, deflate: bool, tmp_path: Path) -> None:
+        across, down = shared
+        random = np.random.default_rng(3)
+        height, width = HEIGHT, WIDTH
+        units_y, units_x = -(-height // down), -(-width // across)
+        luma = random.integers(0, 256, (units_y * down, units_x * across)).astype(np.uint8)
+        chroma = random.integers(90, 160, (units_y, units_x, 2)).astype(np.uint8)
+        inner = luma.reshape(units_y, down, units_x, across).swapaxes(1, 2).reshape(units_y, units_x, -1)
+        lines = np.concatenate([inner, chroma], axis=-1).reshape(units_y, -1, 1)
+        step = rows // down if rows < height else units_y
+        parts = [lines[top : top + step].tobytes() for top in range(0, units_y, step)]
+        blocks = [zlib.compress(part) if deflate else part for part in parts]
+        offsets = np.cumsum([8, *map(len, blocks[:-1])]).tolist()
+        one = written(np.zeros((1, 1, 3), np.uint8), YCBCR)
+        tags = {256: [width], 257: [height], 258: [8] * 3, 259: [8 if deflate else 1], 262: [YCBCR], 277: [3]}
+        tags |= {530: list(shared), 273: offsets, 278: [min(rows, height)], 279: list(map(len, blocks))}
+        data = tiff._with_directory(one[:8] + b"".join(blocks), tags, big_endian=False)
+
+        found = decode.decode(data)
+
+        y = luma[:height, :width].astype(float)
+        cb, cr = np.moveaxis(chroma.repeat(down, 0).repeat(across, 1)[:height, :width].astype(float) - 128, -1, 0)
+        expected = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], axis=-1).clip(0, 255)
+        assert np.abs(found - expected).max() <= 1.01
+
+
+class TestExtraChannels:
+    """Beside RGB, a fourth channel of which nothing is said is alpha, at every depth (OpenCV writes such files)."""
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+    @pytest.mark.parametrize(
+        "said", [None, [UNSPECIFIED], [UNASSOCIATED]], ids=["no tag", "unspecified", "unassociated"]
+    )
+    def test_a_fourth_one_is_alpha(self, said: list[int] | None, dtype: str) -> None:
+        pixels = values(dtype, 4)
+
+        np.testing.assert_array_equal(decode.decode(written(pixels, tags={338: said} if said else None)), pixels)
+
+    def test_the_file_of_opencv_has_alpha(self) -> None:
+        path = INPUTS / "f15_opencv_rgba16.tif"
+
+        found = decode.decode(path.read_bytes())
+
+        np.testing.assert_array_equal(found, cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]])
+        np.testing.assert_array_equal(found, tifffile.imread(path))
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+    @pytest.mark.parametrize("said", [None, [UNSPECIFIED]], ids=["no tag", "unspecified"])
+    def test_a_second_one_beside_grey_is_left_out(self, said: list[int] | None, dtype: str) -> None:
+        """OpenImageIO and OpenCV do not take it for alpha."""
+        pixels = values(dtype, 2)
+
+        found = decode.decode(written(pixels, GREY, tags={338: said} if said else None))
+
+        np.testing.assert_array_equal(found, pixels[..., :1])
+
+    @pytest.mark.parametrize("planar", [CONTIGUOUS, SEPARATE])
+    def test_spot_colours_beside_alpha_are_left_out(self, planar: int) -> None:
+        pixels = values("u1", 5)
+
+        found = decode.decode(written(pixels, planar=planar, tags={338: [UNASSOCIATED, UNSPECIFIED]}))
+
+        np.testing.assert_array_equal(found, pixels[..., :4])
+
+    def test_grey_with_associated_alpha_is_taken_apart(self) -> None:
+        path = INPUTS / "f16_grey_associated_alpha.tif"
+        stored = tifffile.imread(path).astype(float)
+
+        found = decode.decode(path.read_bytes())
+
+        alpha = stored[..., 1]
+        expected = np.where(alpha > 0, stored[..., 0] * 255 / np.maximum(alpha, 1), stored[..., 0]).clip(0, 255)
+        assert np.abs(found[..., 0] - expected).max() <= 0.51
+        np.testing.assert_array_equal(found[..., 1], alpha)
+
+
+class TestOddDirectories:
+    """What other writers leave out, or put elsewhere."""
+
+    def without(self, data: bytes, tag: int) -> bytes:
+        """The entry becomes one that nobody asks for."""
+        at = data.index(struct.pack("<HHI", tag, 4, 1)) if struct.pack("<HHI", tag, 4, 1) in data else None
+        at = data.rindex(struct.pack("<HH", tag, 4)) if at is None else at
+        return data[:at] + struct.pack("<H", 65_000) + data[at + 2 :]
+
+    def test_a_bigtiff_of_8_bits_in_big_endian_has_its_values(self) -> None:
+        path = INPUTS / "f17_bigtiff_big_endian_8.tif"
+
+        np.testing.assert_array_equal(decode.decode(path.read_bytes()).squeeze(), tifffile.imread(path).squeeze())
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+    @pytest.mark.parametrize(("channels", "photometric"), [(1, GREY), (3, RGB)])
+    def test_without_photometric_interpretation_is_grey_or_rgb(
+        self, channels: int, photometric: int, dtype: str
+    ) -> None:
+        pixels = values(dtype, channels)
+
+        np.testing.assert_array_equal(decode.decode(self.without(written(pixels, photometric), 262)), pixels)
+
+    @pytest.mark.parametrize("deflate", [False, True], ids=["stored", "deflated"])
+    @pytest.mark.parametrize("dtype", ["u1", "u2"])
+    def test_without_strip_byte_counts_has_its_values(self, dtype: str, deflate: bool) -> None:
+        pixels = values(dtype, 3)
+        data = written(pixels, deflate=deflate)
+
+        np.testing.assert_array_equal(decode.decode(self.without(data, 279)), pixels)
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2"])
+    def test_tiles_may_stand_where_strips_belong(self, dtype: str) -> None:
+        pixels = values(dtype, 3)
+        data = written(pixels, tile=16)
+        for tile, strip in ((324, 273), (325, 279)):
+            data = data.replace(struct.pack("<HH", tile, 4), struct.pack("<HH", strip, 4))
+
+        np.testing.assert_array_equal(decode.decode(data), pixels)
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2"])
+    def test_one_strip_may_have_2_to_the_32_rows(self, dtype: str) -> None:
+        pixels = values(dtype, 3)[:8]
+
+        np.testing.assert_array_equal(decode.decode(written(pixels, tags={278: [(1 << 32) - 1]})), pixels)
+
+    @pytest.mark.parametrize(
+        "kind", [(1, "B"), (3, "H"), (4, "I"), (6, "b"), (8, "h"), (9, "i")], ids=lambda k: str(k[0])
+    )
+    @pytest.mark.parametrize("dtype", ["u1", "u2"])
+    def test_orientation_is_a_number_of_any_type(self, dtype: str, kind: tuple[int, str]) -> None:
+        pixels = values(dtype, 3)
+        data = written(pixels, tags={274: [8]})
+        at = data.index(struct.pack("<HHII", 274, 4, 1, 8))
+        value = struct.pack("<" + kind[1], 8).ljust(4, b"\0")
+
+        turned = data[:at] + struct.pack("<HHI", 274, kind[0], 1) + value + data[at + 12 :]
+
+        np.testing.assert_array_equal(decode.decode(turned), np.rot90(pixels))
+        assert decode.size(io.BytesIO(turned)) == (HEIGHT, WIDTH)
+
+    @pytest.mark.parametrize("dtype", ["u1", "u2"])
+    def test_bits_that_are_filled_from_the_right_are_turned_round(self, dtype: str) -> None:
+        pixels = values(dtype, 1)
+        turned = np.packbits(np.unpackbits(pixels.view(np.uint8), bitorder="little")).reshape(HEIGHT, -1, 1)
+
+        data = written(turned, GREY, tags={256: [WIDTH], 258: [pixels.itemsize * 8], 266: [2]})
+
+        np.testing.assert_array_equal(decode.decode(data), pixels)
+
+    @pytest.mark.parametrize("compression", ["jpeg", "lzw", "packbits", "zstd", "lzma", "adobe_deflate"])
+    @pytest.mark.parametrize("tile", [None, (16, 32)], ids=["strips", "tiles"])
+    def test_files_of_tifffile_have_its_values(
+        self, tile: tuple[int, int] | None, compression: str, tmp_path: Path
+    ) -> None:
+        smooth = np.add.outer(np.arange(64), np.arange(80)).astype(np.uint8)
+        pixels = np.stack([smooth, 255 - smooth, smooth // 2], axis=-1)
+        tifffile.imwrite(tmp_path / "f.tif", pixels, photometric="rgb", compression=compression, tile=tile)
+
+        found = decode.decode((tmp_path / "f.tif").read_bytes())
+
+        np.testing.assert_allclose(found, tifffile.imread(tmp_path / "f.tif"), atol=3 if compression == "jpeg" else 0)
+
+
+FAXES = {"group3": 3, "group4": 4, "tiff_ccitt": 2}
+
+
+def faxed(pixels: np.ndarray, compression: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "TIFF", compression=compression)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("compression", FAXES)
+class TestFax:
+    @pytest.mark.parametrize("density", [0, 0.0004, 0.01, 0.5])
+    @pytest.mark.parametrize("size", [(1, 1), (9, 37), (40, 1728), (12, 7000)], ids=lambda s: f"{s[0]}x{s[1]}")
+    def test_has_the_pixels_that_libtiff_sees(self, size: tuple[int, int], density: float, compression: str) -> None:
+        changes = np.random.default_rng(4).random(size) < density
+        pixels = (np.cumsum(changes, axis=1) % 2).astype(bool)
+
+        found = decode.decode(faxed(pixels, compression))
+
+        np.testing.assert_array_equal(found[..., 0], pixels * np.uint8(255))
+
+    def test_that_is_damaged_is_refused_in_silence(self, compression: str, capfd: pytest.CaptureFixture[str]) -> None:
+        """libtiff fills in what it cannot decode, and prints "Bad code word"."""
+        pixels = (np.cumsum(np.random.default_rng(4).random((60, 300)) < 0.05, axis=1) % 2).astype(bool)
+        data = bytearray(faxed(pixels, compression))
+        at, length = self.strip(bytes(data))
+        data[at + length // 2 : at + length // 2 + 12] = b"\0\0\1" * 4
+
+        with pytest.raises(BrokenImageError, match="fax data"):
+            decode.decode(bytes(data))
+        assert capfd.readouterr().err == ""
+
+    def test_that_has_too_few_rows_is_refused(self, compression: str) -> None:
+        pixels = (np.cumsum(np.random.default_rng(4).random((60, 300)) < 0.05, axis=1) % 2).astype(bool)
+        data = faxed(pixels, compression)
+        _, length = self.strip(data)
+        short = data.replace(struct.pack("<HHI", 279, 4, 1) + struct.pack("<I", length),
+                             struct.pack("<HHI", 279, 4, 1) + struct.pack("<I", length * 2 // 3))  # fmt: skip
+        assert short != data
+
+        with pytest.raises(BrokenImageError, match="fax data"):
+            decode.decode(short)
+
+    @staticmethod
+    def strip(data: bytes) -> tuple[int, int]:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.tag_v2[273][0], image.tag_v2[279][0]
+
+
+class TestKindsThatAreNotRead:
+    """A sound file is called what it is, in silence; nobody is sent to look for damage."""
+
+    @pytest.mark.parametrize(
+        ("data", "named"),
+        [
+            pytest.param(
+                written(values("u1", 3), tags={259: [50001]}), "WebP compression in TIFF is not read", id="WebP"
+            ),
+            pytest.param(written(values("u1", 3), tags={259: [50002]}), "JPEG XL compression", id="JPEG XL"),
+            pytest.param(written(values("u1", 3), tags={259: [34887]}), "LERC compression", id="LERC"),
+            pytest.param(written(values("u1", 3), tags={259: [34712]}), "JPEG 2000 compression", id="JPEG 2000"),
+            pytest.param(written(values("u1", 3), tags={259: [34676]}), "SGILog compression", id="SGILog"),
+            pytest.param(
+                written(values("u1", 3), tags={259: [12345]}), "compression 12345", id="an unknown compression"
+            ),
+            pytest.param(written(values("i2", 1), GREY), "16-bit signed integers", id="int16"),
+            pytest.param(written(values("i4", 1), GREY), "32-bit signed integers", id="int32"),
+            pytest.param(written(values("u4", 1), GREY), "32-bit unsigned integers", id="uint32"),
+            pytest.param(written(values("u1", 3), tags={258: [5, 6, 5]}), "bits 5, 6, 5", id="565"),
+            pytest.param(written(values("u1", 3), 32844), "LogL", id="LogL"),
+            pytest.param(written(values("u1", 1), 32803), "a camera's raw data", id="camera raw"),
+            pytest.param(written(values("u1", 4), CMYK, tags={332: [2]}), "inks other than CMYK", id="inks"),
+        ],
+    )
+    def test_are_named(self, data: bytes, named: str, capfd: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(BrokenImageError, match=named):
+            decode.decode(data)
+        with pytest.raises(BrokenImageError, match=named):
+            decode.size(io.BytesIO(data))
+        assert capfd.readouterr().err == ""
+        assert tiff.is_whole(io.BytesIO(data))
+
+
+class TestIsWhole:
+    @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+    @pytest.mark.parametrize("packing", PACKINGS)
+    def test_is_what_the_decoder_says_of_a_file_cut_anywhere(self, packing: str, dtype: str) -> None:
+        """With bytes behind the directory that have no part in the picture."""
+        if np.dtype(dtype).kind == "f" and PACKINGS[packing].get("predictor"):
+            return  # differences of floats are of bytes
+        data = written(values(dtype, 3), **PACKINGS[packing])
+        data += b"behind"
+        for length in [*range(0, len(data) - 400, 211), *range(len(data) - 400, len(data) + 1, 3)]:
+            cut = data[:length]
+            try:
+                decode.decode(cut)
+            except BrokenImageError:
+                assert not tiff.is_whole(io.BytesIO(cut)), length
+            else:
+                assert tiff.is_whole(io.BytesIO(cut)), length
+
+    @pytest.mark.parametrize("compression", ["jpeg", "lzw", "group4", "packbits"])
+    def test_is_so_for_files_whose_directory_comes_first_too(self, compression: str, tmp_path: Path) -> None:
+        pixels = values("u1", 3)
+        image = Image.fromarray(pixels).convert("1") if compression == "group4" else Image.fromarray(pixels)
+        buffer = io.BytesIO()
+        image.save(buffer, "TIFF", compression=compression)
+        data = buffer.getvalue()
+        for length in range(0, len(data) + 1, 7):
+            whole = tiff.is_whole(io.BytesIO(data[:length]))
+            try:
+                decode.decode(data[:length])
+            except BrokenImageError:
+                assert not whole, length
+            else:
+                assert whole, length
+        assert tiff.is_whole(io.BytesIO(data + b"more"))
+
+    @pytest.mark.parametrize("data", [b"", b"II*\0", b"II*\0\x08\0\0\0", bytes(1000), b"This is no image."])
+    def test_is_no_to_what_is_no_tiff(self, data: bytes) -> None:
+        assert not tiff.is_whole(io.BytesIO(data))
 
 
 class TestLarge:
@@ -208,6 +634,29 @@ class TestLarge:
         data = written(np.zeros((8, 8, 1), np.float32), GREY, tags={256: [10_000], 257: [10_000], 277: [3]})
         with pytest.raises(BrokenImageError, match="1,200,000,000 bytes"):
             decode.decode(data)
+
+    def test_countless_tiles_that_are_not_there_take_no_memory(self) -> None:
+        """A picture of 10 000 x 10 000 tiles of a pixel: their places alone would be 1.6 GB."""
+        data = written(values("u1", 1), GREY, tile=16, tags={256: [10_000], 257: [10_000], 322: [1], 323: [1]})
+
+        tracemalloc.start()
+        try:
+            assert not tiff.is_whole(io.BytesIO(data))
+            with pytest.raises(BrokenImageError, match="100,000,000 strips or tiles"):
+                decode.decode(data)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < 1_000_000
+
+    def test_strips_that_are_all_the_whole_file_are_refused(self) -> None:
+        """Each would be read in full: 20 000 of 200 kB are 4 GB."""
+        blob = bytes(200_000)
+        tags = {256: [8], 257: [20_000], 258: [8], 259: [5], 262: [1], 277: [1], 278: [1]}
+        tags |= {273: [8] * 20_000, 279: [len(blob)] * 20_000}
+
+        with pytest.raises(BrokenImageError, match="overlap"):
+            decode.decode(tiff._with_directory(bytes(8) + blob, tags, big_endian=False))
 
     def test_tags_that_nobody_asks_for_take_no_memory(self) -> None:
         """Each of 1000 has the 100 kB of the file as its values: as Python's numbers that would be 0.8 GB."""
@@ -231,9 +680,8 @@ class TestRefused:
         [
             pytest.param(written(values("u4", 3)), "32, 32, 32", id="integers of 32 bits"),
             pytest.param(written(values("i2", 1), GREY), "format", id="signed integers"),
-            pytest.param(written(values("u2", 1), PALETTE), "neither grey nor RGB", id="a palette of 16 bits"),
-            pytest.param(written(values("u2", 4), CMYK), "neither grey nor RGB", id="CMYK of 16 bits"),
-            pytest.param(written(values("u2", 1), GREY, tags={258: [12]}), "12", id="12 bits"),
+            pytest.param(written(values("u2", 1), PALETTE), "palette has 0 numbers", id="a palette that is not there"),
+            pytest.param(written(values("u2", 3), 9), "neither grey nor RGB", id="ICC Lab"),
             pytest.param(written(values("u2", 3), tags={258: [16, 8, 16]}), "16, 8, 16", id="bits of several kinds"),
             pytest.param(written(values("u2", 3), tags={259: [7]}), "compression 7", id="JPEG in 16 bits"),
             pytest.param(written(values("u2", 3), tags={317: [9]}), "predictor 9", id="an unknown predictor"),
