@@ -1,6 +1,14 @@
-/** Decoded pictures by URL: each fetched once at a time, the least recently used dropped when memory is full. */
+/**
+ * Decoded pictures by URL: each fetched once at a time, the least recently used dropped when memory is full.
+ *
+ * The fragment of a URL tells states of one file apart in here, and is never sent: the browser's own cache asks the server
+ * whether the file has changed, and gets it again only if it has.
+ */
 
-/** Why a picture could not be had. `message` is one line for the user; `status` the HTTP status, 0 without an answer. */
+/**
+ * Why a picture could not be had. `status` is the HTTP status, 0 if the server did not answer, 415 if the browser cannot
+ * decode the file; `message` is the server's own line about it, or "".
+ */
 export class FrameError extends Error {
   constructor(message, status) {
     super(message);
@@ -96,20 +104,19 @@ async function download(url, signal) {
     if (answer.ok) return await answer.blob();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new FrameError("The server does not answer.", 0);
+    throw new FrameError("", 0);
   }
   const text = await answer.text();
   // ComfyUI's own errors are HTML pages or nothing; the preview route's are a line of text.
   const isText = answer.headers.get("Content-Type")?.startsWith("text/plain");
-  const message = isText && text.trim() ? text.trim() : answer.status === 404 ? "" : `The server answered ${answer.status}.`;
-  throw new FrameError(message, answer.status);
+  throw new FrameError(isText ? text.trim() : "", answer.status);
 }
 
 async function decode(blob) {
   try {
     return await createImageBitmap(blob);
   } catch {
-    throw new FrameError("The browser cannot decode this file.", 415);
+    throw new FrameError("", 415);
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { loadLocales, translate } from "./locale.js";
+import { inputTexts, loadLocales, translate } from "./locale.js";
 import { SequencePlayer } from "./sequence_player.js";
 
 // One frame a run: what they report is added to the frames of the runs before.
@@ -16,14 +16,14 @@ const MANY_FRAMES_A_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "
 const PICTURE_HEIGHT = { least: 120, most: 400 };
 const BELOW_PICTURE = 76;
 
-const SHOWN_BY_BROWSERS = /\.(png|jpe?g|webp|avif|gif|bmp)$/i;
 // As the frontend reads them: PNG text, and ComfyUI's way of putting text into EXIF.
 const EMBEDDED_WORKFLOW = /[ti](?:EXt|TXt)(?:workflow|prompt)\0|\b(?:workflow|prompt):\s*\{/i;
 
 const WORKFLOW_ICON = '<path d="M2 3h5v4H2zM9 9h5v4H9zM4.5 7v4H9"/>';
 
 const players = new WeakMap(); // node -> NodePlayer
-let run = ""; // what tells this run's files from those of the same name before, in URLs
+const owners = new WeakMap(); // the element of a player -> NodePlayer
+let run = ""; // what tells this run's pictures from those of the same name before, in this page
 
 /** The player of one node, and what it knows of the node's sequences. */
 class NodePlayer {
@@ -35,6 +35,8 @@ class NodePlayer {
   #records = [];
   #key = ""; // of what is kept: a node that is being removed may have lost its graph, and the graph its id
   #live = null; // while the node runs: { record, text }
+  #refusal = ""; // why the last prompt was refused, as far as it is this node's fault
+  #failure = ""; // why the last run failed in this node
   #wantsRoom = null; // null: it is not known yet
 
   constructor(node, adds) {
@@ -56,6 +58,7 @@ class NodePlayer {
     });
     this.#widget.serialize = false; // not into the workflow
     this.#widget.hidden = true;
+    owners.set(element, this);
     forwardToCanvas(element);
   }
 
@@ -63,11 +66,12 @@ class NodePlayer {
   show(output, token = run) {
     const described = output?.image_sequence;
     if (!described?.length) return;
+    this.attach();
     const live = this.#live;
     this.#live = null;
     const reports = described.map((text) => JSON.parse(text));
     const message = reports[0].message ?? "";
-    const records = reports.filter(({ pattern }) => pattern).map((report) => ({ ...report, v: token }));
+    const records = reports.filter(({ pattern }) => pattern).map((report) => ({ ...report, run: token }));
     this.#keep(JSON.stringify(described));
     if (records.length) {
       this.#records = this.#adds ? records.map((record) => this.#joined(record)) : records;
@@ -81,28 +85,61 @@ class NodePlayer {
   }
 
   showProgress({ sequence, text }) {
-    this.#live = { record: { ...sequence, v: run }, text };
+    this.attach();
+    this.#live = { record: { ...sequence, run }, text };
     this.#player.showProgress(sequenceOf(this.#live.record), sequence.last, text);
   }
 
-  /** A run begins: what was wrong before is no news now. */
+  /** A run begins: what went wrong in those before is no news now. */
   begin() {
     this.#live = null;
-    this.#player.showError("");
+    this.#failure = "";
+    this.#showErrors();
   }
 
-  showError(text) {
-    this.#player.showError(text);
+  /** The run has failed in this node. */
+  fail(text) {
+    this.#failure = text;
+    this.#showErrors();
     this.#keepLive();
+  }
+
+  /** The server has answered to a prompt: "" if there is nothing wrong with this node. The answer and the start of the
+   * prompt's other branches come in either order, so the one does not take away what the other says. */
+  refuse(text) {
+    if (text === this.#refusal) return;
+    this.#refusal = text;
+    this.#failure = "";
+    this.#showErrors();
   }
 
   stop() {
-    if (this.#live) this.#player.showMessage(`Stopped: ${this.#live.text}`);
+    if (this.#live) this.#player.showMessage(translate("Stopped: %progress%", { progress: this.#live.text }));
     this.#keepLive();
+  }
+
+  /**
+   * Put the player where it belongs, if ComfyUI has not. When Vue nodes are made anew under their old ids (Undo, 1.42 and
+   * 1.58), their widgets stay, with the elements of the nodes that are gone.
+   */
+  attach() {
+    const { element } = this.#player;
+    if (!isVue() || element.isConnected) return;
+    for (const other of document.querySelectorAll(".seqplayer")) {
+      if (owners.get(other)?.isPredecessorOf(this)) return other.replaceWith(element);
+    }
+  }
+
+  /** Was the node of `other` put in the place of ours? */
+  isPredecessorOf(other) {
+    const { graph, id } = other.#node;
+    const stands = graph?.getNodeById(id);
+    return this !== other && String(this.#node.id) === String(id) && stands === other.#node && graph === app.canvas.graph;
   }
 
   /** Back after a page reload, a switch of workflow tabs or from history: `output` if ComfyUI has one for the node. */
   restore(output) {
+    this.attach();
     const described = output?.image_sequence;
     if (described && JSON.stringify(described) === this.#reported) return;
     const kept = recall(storageKey(this.#node));
@@ -135,6 +172,11 @@ class NodePlayer {
     this.#player.release();
   }
 
+  #showErrors() {
+    this.attach();
+    this.#player.showError(this.#refusal || this.#failure);
+  }
+
   #keep(reported) {
     this.#reported = reported;
     this.#key = storageKey(this.#node);
@@ -164,7 +206,7 @@ class NodePlayer {
       last: Math.max(before.last, frame),
       step,
       missing: [...new Set([...before.missing, ...record.missing])].filter((number) => number !== frame),
-      v: isNew ? before.v : record.v,
+      run: isNew ? before.run : record.run,
     };
   }
 
@@ -193,7 +235,7 @@ class NodePlayer {
 
 /** What the player needs to know, of what a node reports (io_utils/report.py). */
 function sequenceOf(record) {
-  const { pattern, subfolder, type, folder, v } = record;
+  const { pattern, subfolder, type, folder, run } = record;
   const place = (frame) => {
     const name = frameName(pattern, frame);
     const [below, filename] = splitPath(name);
@@ -202,7 +244,9 @@ function sequenceOf(record) {
       : { type, folder: joinPath(folder, below), filename };
     return { name, at };
   };
-  const preview = (at, more) => api.apiURL(`/image_sequence/preview?${new URLSearchParams({ ...at, ...more, v })}`);
+  // Of a run before, this page has other pictures. The server is not told of runs: the browser asks it whether the file
+  // has changed, whoever wrote it.
+  const url = (query) => `${api.apiURL(`/image_sequence/preview?${new URLSearchParams(query)}`)}#${run}`;
   return {
     key: keyOf(record),
     label: joinPath(subfolder || folder, pattern.replace(/\{[^{}]*\}/g, "#")),
@@ -213,12 +257,8 @@ function sequenceOf(record) {
     fps: record.fps,
     name: (frame) => place(frame).name,
     path: (frame) => joinPath(folder || joinPath(type, subfolder), frameName(pattern, frame)),
-    preview: (frame, size) => preview(place(frame).at, { size }),
-    full(frame) {
-      const { at } = place(frame);
-      const isServed = type && SHOWN_BY_BROWSERS.test(at.filename);
-      return isServed ? api.apiURL(`/view?${new URLSearchParams({ ...at, v })}`) : preview(at, {});
-    },
+    preview: (frame, size) => url({ ...place(frame).at, size }),
+    full: (frame) => url(place(frame).at),
   };
 }
 
@@ -249,11 +289,11 @@ function greatestCommonDivisor(a, b) {
 async function openWorkflow(sequence, frame) {
   const name = sequence.name(frame);
   const answer = await fetch(sequence.full(frame));
-  if (!answer.ok) throw new Error(`${name} cannot be read any more.`);
+  if (!answer.ok) throw new Error(translate("%name% cannot be read any more.", { name }));
   const blob = await answer.blob();
   // Without one, the frontend would make a Load Image node of the frame.
   const text = new TextDecoder("latin1").decode(await blob.arrayBuffer());
-  if (!EMBEDDED_WORKFLOW.test(text)) throw new Error(`${name} carries no workflow.`);
+  if (!EMBEDDED_WORKFLOW.test(text)) throw new Error(translate("%name% carries no workflow.", { name }));
   await app.handleFile(new File([blob], splitPath(name)[1], { type: blob.type }));
   return translate("Workflow opened.");
 }
@@ -297,17 +337,43 @@ function recall(key) {
   return kept && JSON.parse(kept);
 }
 
-/** What refused prompts say to our nodes: 1.58 hides it behind two clicks. */
+/** What the answer to a prompt says to our nodes: 1.58 hides it behind two clicks. */
 function showRefusals(nodeErrors) {
-  for (const [id, { errors }] of Object.entries(nodeErrors ?? {})) {
-    const texts = new Set(errors.map(({ message, details }) => details || message));
-    playerOf(id)?.showError([...texts].join("\n"));
+  if (!nodeErrors) return; // no answer to a prompt
+  const refused = new Map(Object.entries(nodeErrors).map(([id, said]) => [playerOf(id), said?.errors]));
+  for (const [node, player] of allPlayers()) {
+    const errors = refused.get(player);
+    player.refuse(Array.isArray(errors) ? refusalOf(node, errors.filter(Boolean)) : "");
   }
+}
+
+/** The server's errors about a node, each once, in lines. */
+function refusalOf(node, errors) {
+  const labels = inputTexts(node.comfyClass);
+  const lines = new Map(); // what is wrong -> the inputs that the server blames for it
+  for (const { type, message, details, extra_info: extra } of errors) {
+    const input = extra?.input_name;
+    const label = labels[input]?.name ?? input;
+    if (type === "required_input_missing" && input) {
+      lines.set(translate("Nothing is connected to %input%, which is required.", { input: label }), []);
+      continue;
+    }
+    // The node's own words, behind the name of whatever input its check happens to take.
+    const own = type === "custom_validation_failed" && details?.startsWith(`${input} - `);
+    const text = own ? details.slice(input.length + 3) : [message, details].filter(Boolean).join(": ");
+    lines.set(text, [...(lines.get(text) ?? []), ...(own ? [label] : [])]);
+  }
+  // Blamed on several inputs, it is no use to name any.
+  return [...lines].map(([text, blamed]) => (blamed.length === 1 ? `${blamed[0]}: ${text}` : text)).join("\n");
+}
+
+function isVue() {
+  return Boolean(LiteGraph.vueNodesMode);
 }
 
 /** On the canvas, the wheel, the middle and the right button over the player do what they do everywhere else. */
 function forwardToCanvas(element) {
-  const isOnCanvas = () => !LiteGraph.vueNodesMode; // Vue nodes let them through by themselves
+  const isOnCanvas = () => !isVue(); // Vue nodes let them through by themselves
   element.addEventListener("wheel", (event) => {
     if (!isOnCanvas()) return;
     event.preventDefault();
@@ -361,7 +427,7 @@ app.registerExtension({
     });
     api.addEventListener("image_sequence.progress", ({ detail }) => playerOf(detail.node)?.showProgress(detail));
     api.addEventListener("execution_error", ({ detail }) => {
-      playerOf(detail.node_id)?.showError(detail.exception_message.trim());
+      playerOf(detail.node_id)?.fail(String(detail.exception_message ?? "").trim());
     });
     api.addEventListener("execution_interrupted", ({ detail }) => playerOf(detail.node_id)?.stop());
     addEventListener("pagehide", () => {
@@ -369,13 +435,14 @@ app.registerExtension({
     });
 
     // No event tells of a refused prompt, and the store that app.lastNodeErrors reads cannot be watched from outside in
-    // all of 1.27, 1.42 and 1.58. So we listen to the answer; the caller gets it as it is.
+    // all of 1.27, 1.42 and 1.58. So we listen to the answer; the caller gets what we got. That may be anything: other
+    // extensions wrap this function too.
     const { queuePrompt } = api;
     api.queuePrompt = function (...args) {
       const answer = queuePrompt.apply(this, args);
-      answer.then(
-        ({ node_errors }) => showRefusals(node_errors),
-        ({ response }) => showRefusals(response?.node_errors),
+      Promise.resolve(answer).then(
+        (accepted) => showRefusals(accepted?.node_errors),
+        (refused) => showRefusals(refused?.response?.node_errors),
       );
       return answer;
     };
@@ -383,6 +450,10 @@ app.registerExtension({
 
   afterConfigureGraph() {
     for (const [, player] of allPlayers()) player.restore();
+    // Vue renders the new nodes after this.
+    requestAnimationFrame(() => {
+      for (const [, player] of allPlayers()) player.attach();
+    });
   },
 
   onNodeOutputsUpdated(outputs) {

@@ -5,6 +5,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { fill } from "./fill.js";
 
 let languages = {};
 let loading;
@@ -22,9 +23,9 @@ export function inputTexts(comfyClass) {
   return texts().nodeDefs?.[comfyClass]?.inputs ?? {};
 }
 
-/** What a control of the player is called: `english` where there is no translation. */
-export function translate(english) {
-  return texts().imageSequencePlayer?.[key(english)] ?? english;
+/** What the player says, with `values` for the %placeholders% in it: `english` where there is no translation. */
+export function translate(english, values) {
+  return fill(texts().imageSequencePlayer?.[key(english)] ?? english, values);
 }
 
 /** A dot in a key leads into the next level. */

@@ -16,6 +16,7 @@
  * @property {(frame: number) => string} path what "copy path" copies
  * @property {(frame: number, size: number) => string} preview URL of a picture with `size` pixels on its longest side
  * @property {(frame: number) => string} full URL of the picture in its own size
+ *   A URL is asked for once: where a file may have changed, its URL has to differ, in its fragment if in nothing else.
  *
  * @typedef {object} Action a further button
  * @property {string} label
@@ -23,6 +24,7 @@
  * @property {(sequence: Sequence, frame: number) => Promise<string>} run what was done in a few words; errors are shown
  */
 
+import { fill } from "./fill.js";
 import { FrameCache } from "./frame_cache.js";
 
 const DEFAULT_FPS = 24;
@@ -50,7 +52,7 @@ const ICONS = {
   copy: '<path d="M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z"/>',
 };
 
-/** `t` says an English text in the language of the user. */
+/** `t` says an English text in the language of the user, as HTML. */
 const markup = (t) => `
   <div class="seqplayer-stage">
     <div class="seqplayer-view" tabindex="0" role="img" title="${t("Drag to scrub, double-click for 100 %")}">
@@ -120,11 +122,11 @@ export class SequencePlayer {
   /**
    * @param {object} [options]
    * @param {Action[]} [options.actions] further buttons
-   * @param {(english: string) => string} [options.translate] what controls are called in the user's language
+   * @param {(english: string, values?: Values) => string} [options.translate] says a text in the user's language
    * @param {number} [options.memory] bytes of decoded pictures to keep
    * @param {() => void} [options.onLayout] called when `layout`, `minHeight` or `aspect` changed
    */
-  constructor({ actions = [], translate = (english) => english, memory = MEMORY, onLayout = () => {} } = {}) {
+  constructor({ actions = [], translate = fill, memory = MEMORY, onLayout = () => {} } = {}) {
     addStyle();
     this.#cache = new FrameCache(memory);
     const t = (this.#translate = translate);
@@ -132,7 +134,7 @@ export class SequencePlayer {
     this.element.className = "seqplayer";
     this.element.setAttribute("role", "group");
     this.element.setAttribute("aria-label", t("Image sequence"));
-    this.element.innerHTML = markup(t);
+    this.element.innerHTML = markup((english) => escaped(t(english)));
     this.element.dataset.layout = this.#layout;
     const find = (selector) => this.element.querySelector(selector);
     this.#parts = {
@@ -360,27 +362,44 @@ export class SequencePlayer {
 
   /** Show what is wanted as far as it is there, and get the rest. Called whenever anything has changed. */
   #update() {
-    if (this.#sequence && this.#visible) {
-      const job = this.#job(this.#frame);
-      if (!this.#missing.has(job.frame)) this.#draw(job);
-      void this.#load();
+    try {
+      if (this.#sequence && this.#visible) {
+        const job = this.#job(this.#frame);
+        if (!this.#missing.has(job.frame)) this.#draw(job);
+        void this.#load();
+      }
+    } finally {
+      this.#describe(); // also of a picture that cannot be drawn
     }
-    this.#describe();
+  }
+
+  /** Errors of whoever is told are theirs: they are reported, and the player goes on. */
+  #tellLayout() {
+    try {
+      this.#onLayout();
+    } catch (error) {
+      reportError(error);
+    }
   }
 
   /** One request at a time for the frame that is wanted: once it is answered, what is wanted then is next. */
   async #load() {
     if (this.#loading) return;
     this.#loading = true;
-    for (let job; this.#visible && this.#sequence && !this.#isSettled((job = this.#job(this.#frame))); ) {
-      this.#cache.keepOnly(new Set([job.url]));
-      await this.#fetch(job);
-      // Passed by meanwhile, it still is nearer than what is shown, unless the wanted one came from the cache.
-      const current = this.#sequence?.key === job.sequence.key && this.#shown.url !== this.#job(this.#frame).url;
-      if (current) this.#draw(job);
-      this.#describe();
+    try {
+      while (this.#visible && this.#sequence) {
+        const job = this.#job(this.#frame);
+        if (this.#isSettled(job)) break;
+        this.#cache.keepOnly(new Set([job.url]));
+        await this.#fetch(job);
+        // Passed by meanwhile, it still is nearer than what is shown, unless the wanted one came from the cache.
+        const current = this.#sequence?.key === job.sequence.key && this.#shown.url !== this.#job(this.#frame).url;
+        if (current) this.#draw(job);
+        this.#describe();
+      }
+    } finally {
+      this.#loading = false;
     }
-    this.#loading = false;
     this.#prefetch();
   }
 
@@ -436,7 +455,7 @@ export class SequencePlayer {
     picture.getContext("2d").drawImage(bitmap, 0, 0);
     this.#shown = { frame, url, zoomed };
     this.#place();
-    if (this.aspect !== aspect) this.#onLayout();
+    if (this.aspect !== aspect) this.#tellLayout();
   }
 
   /** Fit is CSS's business; at 100 % a pixel of the picture is one of the screen, and what is looked at is in the middle. */
@@ -523,7 +542,7 @@ export class SequencePlayer {
     const before = [this.#layout, this.#height];
     this.#layout = element.dataset.layout = layout;
     this.#height = this.minHeight;
-    if (String(before) !== String([layout, this.#height])) this.#onLayout();
+    if (String(before) !== String([layout, this.#height])) this.#tellLayout();
   }
 
   #describeFrame(sequence) {
@@ -544,7 +563,8 @@ export class SequencePlayer {
     slider.value = this.#frame;
     const played = single ? 0 : (this.#frame - sequence.first) / (end - sequence.first);
     slider.style.setProperty("--played", played);
-    slider.setAttribute("aria-valuetext", `frame ${this.#frame}, ${sequence.name(this.#frame)}`);
+    const saying = (number) => t("Frame %frame%, %name%", { frame: number, name: sequence.name(number) });
+    slider.setAttribute("aria-valuetext", saying(this.#frame));
 
     write(number, String(frame));
     write(last, single ? "" : ` / ${end}`);
@@ -553,7 +573,7 @@ export class SequencePlayer {
     number.classList.toggle("seqplayer-missing", Boolean(problem));
     write(note, problem);
     note.hidden = !problem;
-    view.setAttribute("aria-label", problem || `Frame ${frame}, ${sequence.name(frame)}`);
+    view.setAttribute("aria-label", problem || saying(frame));
     view.setAttribute("aria-busy", String(!this.#isSettled(job)));
 
     button(play, this.#playing ? "pause" : "play", this.#playing ? t("Pause (space)") : t("Play (space)"));
@@ -568,9 +588,15 @@ export class SequencePlayer {
 
   /** Why this cannot be shown, or "". */
   #problem({ sequence, frame, url }) {
-    if (this.#missing.has(frame)) return `Frame ${frame} is not on disk.`;
+    const t = this.#translate;
+    if (this.#missing.has(frame)) return t("Frame %frame% is not on disk.", { frame });
     const error = this.#failed.get(url);
-    return error ? error.message || `${sequence.name(frame)} is gone.` : "";
+    if (!error) return "";
+    if (error.message) return error.message;
+    if (error.status === 0) return t("The server does not answer.");
+    if (error.status === 404) return t("%name% is gone.", { name: sequence.name(frame) });
+    if (error.status === 415) return t("The browser cannot decode this file.");
+    return t("The server answered %status%.", { status: error.status });
   }
 
   // --- what the user does -------------------------------------------------------------------------------------------
@@ -605,8 +631,10 @@ export class SequencePlayer {
     zoom.addEventListener("click", () => this.#zoom());
     copy.addEventListener("click", () =>
       this.#do(async () => {
-        await copyText(this.#sequence.path(this.#frame));
-        return this.#translate("Path copied.");
+        const t = this.#translate;
+        const path = this.#sequence.path(this.#frame);
+        if (!(await copyText(path))) throw new Error(t("Could not copy. The path is %path%", { path }));
+        return t("Path copied.");
       }),
     );
     slider.addEventListener("input", () => {
@@ -738,8 +766,17 @@ function svg(content) {
   return `<svg viewBox="0 0 16 16" aria-hidden="true">${content}</svg>`;
 }
 
+/** The text, so that it says the same as HTML, in attributes too. */
+function escaped(text) {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** Was it copied? */
 async function copyText(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  if (navigator.clipboard) {
+    // Refused while the page has not got the focus, or by the browser's settings.
+    return navigator.clipboard.writeText(text).then(() => true, () => false);
+  }
   // Over plain http from another machine there is no clipboard API.
   const field = document.createElement("textarea");
   field.value = text;
@@ -747,5 +784,5 @@ async function copyText(text) {
   field.select();
   const copied = document.execCommand("copy");
   field.remove();
-  if (!copied) throw new Error(`Could not copy. The path is ${text}`);
+  return copied;
 }
