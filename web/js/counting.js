@@ -1,3 +1,5 @@
+// @ts-check
+
 /**
  * A new node that counts starts with its number on "increment".
  *

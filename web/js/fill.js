@@ -1,3 +1,5 @@
+// @ts-check
+
 /** @typedef {Record<string, string | number>} Values what stands in a text for its placeholders, by name */
 
 /**

@@ -1,3 +1,5 @@
+// @ts-check
+
 /**
  * Decoded pictures by URL: each fetched once at a time, the least recently used dropped when memory is full.
  *
@@ -10,6 +12,10 @@
  * decode the file; `message` is the server's own line about it, or "".
  */
 export class FrameError extends Error {
+  /**
+   * @param {string} message
+   * @param {number} status
+   */
   constructor(message, status) {
     super(message);
     this.name = "FrameError";
@@ -18,7 +24,9 @@ export class FrameError extends Error {
 }
 
 export class FrameCache {
+  /** @type {Map<string, ImageBitmap>} */
   #bitmaps = new Map(); // in order of use, the oldest first
+  /** @type {Map<string, { promise: Promise<void>, controller: AbortController }>} */
   #loading = new Map();
   #budget;
   #bytes = 0;
@@ -33,7 +41,10 @@ export class FrameCache {
     return this.#bytes;
   }
 
-  /** @returns {ImageBitmap | undefined} the picture, if it is here. It belongs to the cache: draw it now, do not keep it. */
+  /**
+   * @returns {ImageBitmap | undefined} the picture, if it is here. It belongs to the cache: draw it now, do not keep it.
+   * @param {string} url
+   */
   get(url) {
     const bitmap = this.#bitmaps.get(url);
     if (bitmap) {
@@ -43,15 +54,22 @@ export class FrameCache {
     return bitmap;
   }
 
+  /** @param {string} url */
   has(url) {
     return this.#bitmaps.has(url);
   }
 
+  /** @param {string} url */
   isLoading(url) {
     return this.#loading.has(url);
   }
 
-  /** Bring a picture into the cache. Rejects with a FrameError, or with an AbortError after keepOnly() or clear(). */
+  /**
+   * Bring a picture into the cache. Rejects with a FrameError, or with an AbortError after keepOnly() or clear().
+   *
+   * @param {string} url
+   * @returns {Promise<void>}
+   */
   load(url) {
     if (this.#bitmaps.has(url)) return Promise.resolve();
     const running = this.#loading.get(url);
@@ -64,7 +82,11 @@ export class FrameCache {
     return promise;
   }
 
-  /** Give up the requests under way for anything but these URLs. */
+  /**
+   * Give up the requests under way for anything but these URLs.
+   *
+   * @param {Set<string>} urls
+   */
   keepOnly(urls) {
     for (const [url, { controller }] of [...this.#loading]) {
       if (urls.has(url)) continue;
@@ -80,6 +102,10 @@ export class FrameCache {
     this.#bytes = 0;
   }
 
+  /**
+   * @param {string} url
+   * @param {AbortSignal} signal
+   */
   async #fetch(url, signal) {
     const bitmap = await decode(await download(url, signal));
     if (signal.aborted) {
@@ -97,13 +123,17 @@ export class FrameCache {
   }
 }
 
+/**
+ * @param {string} url
+ * @param {AbortSignal} signal
+ */
 async function download(url, signal) {
   let answer;
   try {
     answer = await fetch(url, { signal });
     if (answer.ok) return await answer.blob();
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (isAbort(error)) throw error;
     throw new FrameError("", 0);
   }
   const text = await answer.text();
@@ -112,6 +142,16 @@ async function download(url, signal) {
   throw new FrameError(isText ? text.trim() : "", answer.status);
 }
 
+/**
+ * Was it the request that was given up, and nothing that went wrong?
+ *
+ * @param {unknown} error
+ */
+export function isAbort(error) {
+  return error instanceof Error && error.name === "AbortError";
+}
+
+/** @param {Blob} blob */
 async function decode(blob) {
   try {
     return await createImageBitmap(blob);
@@ -120,6 +160,7 @@ async function decode(blob) {
   }
 }
 
+/** @param {ImageBitmap} bitmap */
 function size(bitmap) {
   return bitmap.width * bitmap.height * 4;
 }
