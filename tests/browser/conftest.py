@@ -240,6 +240,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif url.path == "/api/image_sequence/preview":
             query = parse_qs(url.query)
             self.frame(query["subfolder"][0], query["filename"][0], query, url.query)
+        elif not url.path.startswith("/frames/"):  # Chromium looks for an icon of every tab
+            self.answer(404, "text/plain", b"")
         else:
             _, _, folder, name = url.path.split("/")
             self.frame(folder, name, parse_qs(url.query), url.query)
