@@ -3,7 +3,7 @@
     python dev.py demo                  run the example prompts, see demo-output/contact-sheet.png
     python dev.py demo --comfyui DIR    the same in a real ComfyUI
     python dev.py test [PYTEST ...]     run the tests, e.g. python dev.py test -k resume
-    python dev.py lint                  ruff and mypy
+    python dev.py lint                  ruff and mypy; with Node.js, TypeScript's checker and ESLint too
     python dev.py bench                 speed and size against other encoders, see bench-output/bench.md and bench.png
     python dev.py bench --comfyui DIR   saving and loading in a real ComfyUI, too
     python dev.py locales               bring locales/ up to date with the nodes and dev/translations/
@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ VENV = ROOT / ".venv"
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 BENCH_REQUIREMENTS = ROOT / "benchmarks" / "requirements.txt"
+JAVASCRIPT = ROOT / "dev" / "javascript"  # what web/js is checked with
 
 # Modules, by the names they are imported as.
 DEMO_NEEDS = ("torch", "numpy", "PIL")
@@ -100,6 +102,33 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
         [*mypy, "dev"],
         [*mypy, "benchmarks"],
         [*mypy, "dev.py"],
+        *javascript_checks(),
+    ]
+
+
+def javascript_checks() -> list[list[str]]:
+    """The command lines that check web/js, and install first what they need. Without Node.js none, after saying so."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        print("web/js is not checked: that takes Node.js with npm, see https://nodejs.org.", flush=True)
+        return []
+    modules = JAVASCRIPT / "node_modules"
+    wanted, installed = JAVASCRIPT / "package-lock.json", modules / ".package-lock.json"  # npm writes the latter last
+    if installed.is_file() and installed.stat().st_mtime >= wanted.stat().st_mtime:
+        install = []
+    else:
+        install = [[npm, "ci", "--prefix", str(JAVASCRIPT), "--no-audit", "--no-fund"]]
+    return [
+        *install,
+        [node, str(modules / "typescript" / "bin" / "tsc"), "--project", str(JAVASCRIPT)],
+        [
+            node,
+            str(modules / "eslint" / "bin" / "eslint.js"),
+            "--config",
+            str(JAVASCRIPT / "eslint.config.js"),
+            "--max-warnings=0",
+            "web/js",
+        ],
     ]
 
 
@@ -124,7 +153,7 @@ def run_all(lines: Sequence[Sequence[str]]) -> int:
     codes = []
     for line in lines:
         if len(lines) > 1:
-            print("$", *line[2:], flush=True)
+            print("$", *(line[2:] if line[1] == "-m" else line), flush=True)
         codes.append(subprocess.run(line, cwd=ROOT, check=False).returncode)
     return next((code for code in codes if code), 0)
 
@@ -226,7 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--comfyui", metavar="DIR", help="a ComfyUI folder to run them in; else a small stand-in")
     demo.add_argument("--output", metavar="DIR", help="where the frames go; else demo-output beside this file")
     names.add_parser("test", help="run the tests; further arguments go to pytest", allow_abbrev=False)
-    names.add_parser("lint", help="ruff check, ruff format --check and mypy", allow_abbrev=False)
+    names.add_parser("lint", help="ruff check, ruff format --check, mypy, tsc, eslint", allow_abbrev=False)
     bench = names.add_parser("bench", help="speed and size against other encoders", allow_abbrev=False)
     bench.add_argument("--comfyui", metavar="DIR", help="a ComfyUI folder: save and load in it, too")
     bench.add_argument("--peers", metavar="DIR", nargs="+", help="folders of earlier packs, as rivals in that ComfyUI")

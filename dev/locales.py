@@ -47,8 +47,8 @@ def english(pack: ModuleType) -> Texts:
 
 
 def player() -> Texts:
-    """The controls of the player, as web/js has them: {key: text}."""
-    spoken = re.compile(r"(?:\bt|ranslate)\(\"([^\"]+)\"\)")
+    """What the player says, with its %placeholders%, as web/js has it: {key: text}."""
+    spoken = re.compile(r"(?:\bt|ranslate)\(\s*\"([^\"]+)\"[,)]")
     scripts = sorted((PACK / "web" / "js").glob("*.js"))
     return {key(text): text for script in scripts for text in spoken.findall(script.read_text(encoding="utf-8"))}
 

@@ -33,8 +33,7 @@ class Succession:
         """The arguments of ComfyUI's NodeReplace, as plain data. Nothing is mapped but what is named in there."""
         inputs = [{"new_id": name, "old_id": name} for name in (*self.slots, *self.widgets)]
         if self.counting:
-            # The value stayed where it was put. Frontends up to 1.42 at least name that widget after its first value.
-            inputs += [{"new_id": name, "set_value": "fixed"} for name in ("increment", "control_after_generate")]
+            inputs.append({"new_id": "control_after_generate", "set_value": "fixed"})  # the old value stayed as typed
         return {
             "new_node_id": self.new_id,
             "old_node_id": self.old_id,

@@ -54,7 +54,7 @@ class ImageSequenceFrameCounter:
             "default": 0,
             "min": 0,
             "max": _NO_LIMIT,
-            "control_after_generate": "increment",
+            "control_after_generate": True,
             "tooltip": frame,
         }
         return {

@@ -60,7 +60,7 @@ class ImageSequenceLoadFrame:
             "default": 0,
             "min": 0,
             "max": 2**53 - 1,
-            "control_after_generate": "increment",
+            "control_after_generate": True,
             "tooltip": number,
         }
         return {

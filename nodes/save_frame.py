@@ -34,7 +34,7 @@ class ImageSequenceSaveFrame:
             "%date:yyyy-MM-dd% are filled in."
         )
         frame = "The frame number of this image. Set control after generate to increment to count on with every run."
-        counting = {"default": 0, "min": 0, "max": 9999999, "control_after_generate": "increment", "tooltip": frame}
+        counting = {"default": 0, "min": 0, "max": 9999999, "control_after_generate": True, "tooltip": frame}
         return {
             "required": {
                 "images": ("IMAGE", {"lazy": True, "tooltip": images}),

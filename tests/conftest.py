@@ -80,14 +80,42 @@ def pack() -> ModuleType:
     return module
 
 
+def chromium() -> str | None:
+    """The system's Chromium: playwright's own would be another download."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def why_no_browser() -> str:
+    """Why tests cannot use a browser here, in one line; "" if they can."""
+    if importlib.util.find_spec("playwright") is None:
+        return "needs playwright: see tests/requirements.txt"
+    if chromium() is None:
+        return "needs Chromium; on Debian and Ubuntu: apt-get install chromium"
+    return ""
+
+
+class _NeedsBrowser(pytest.Dir):
+    """A folder of tests that is skipped as one."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        pytest.skip(why_no_browser(), allow_module_level=True)
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Say once what a machine without a browser misses, and not for every test in tests/browser."""
+    if path == Path(__file__).with_name("browser") and why_no_browser():
+        return _NeedsBrowser.from_parent(parent, path=path)
+    return None
+
+
 @pytest.fixture(scope="module")  # no longer: its event loop would be in the way of tests that run one
 def browser() -> Iterator[Any]:
-    """Headless Chromium: the system's, driven by playwright, whose own would be a download of its own."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: see tests/requirements.txt")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("needs Chromium; on Debian and Ubuntu: apt-get install chromium")
+    """Headless Chromium, driven by playwright."""
+    if why := why_no_browser():
+        pytest.skip(why)
+    from playwright import sync_api
+
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found)
+        browser = playwright.chromium.launch(executable_path=chromium())
         yield browser
         browser.close()

@@ -173,10 +173,48 @@ class TestCommands:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "1 passed" in ended.stdout
 
-    def test_lint_runs_ruff_and_mypy(self, dev):
+    def test_without_a_browser_its_tests_are_one_skip(self, tmp_path):
+        pytest_line = [sys.executable, "-m", "pytest", f"--confcutdir={ROOT / 'tests'}", "tests/browser", "-q", "-rs"]
+        environment = {**os.environ, "PATH": str(tmp_path)}
+        ended = subprocess.run(pytest_line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert "\n1 skipped in" in ended.stdout
+        assert ended.stdout.count("needs Chromium") == 1
+
+    def test_lint_runs_ruff_and_mypy(self, dev, monkeypatch):
+        monkeypatch.setenv("PATH", "")
         tools = [tuple(line[1:3]) for line in self.lines(dev, "lint")]
         # Without that option mypy refuses a pack in a folder with a hyphen.
         assert set(tools) == {("ruff", "check"), ("ruff", "format"), ("mypy", "--explicit-package-bases")}
+
+    def test_lint_says_in_one_line_that_the_javascript_is_not_checked_without_node(self, dev, monkeypatch, capsys):
+        monkeypatch.setenv("PATH", "")
+        assert dev.javascript_checks() == []
+        assert capsys.readouterr().out.count("\n") == 1
+
+    def test_lint_checks_the_javascript_with_the_pinned_tools_which_it_installs_once(self, dev, tmp_path, monkeypatch):
+        monkeypatch.setattr(dev.shutil, "which", lambda name: str(tmp_path / name))
+        monkeypatch.setattr(dev, "JAVASCRIPT", tmp_path / "javascript")
+        modules = dev.JAVASCRIPT / "node_modules"
+        modules.mkdir(parents=True)
+        (dev.JAVASCRIPT / "package-lock.json").write_text("{}")
+
+        def tools():
+            return [Path(line[1]).name for line in dev.javascript_checks()]
+
+        assert tools() == ["ci", "tsc", "eslint.js"]
+        (modules / ".package-lock.json").write_text("{}")
+        assert tools() == ["tsc", "eslint.js"]
+        os.utime(modules / ".package-lock.json", (0, 0))  # the lock file has changed since
+        assert tools() == ["ci", "tsc", "eslint.js"]
+
+    def test_every_script_asks_to_be_checked_and_the_tools_are_pinned_and_not_published(self):
+        scripts = list((ROOT / "web" / "js").glob("**/*.js"))
+        assert scripts
+        assert [path.name for path in scripts if not path.read_text("utf-8").startswith("// @ts-check\n")] == []
+        versions = json.loads((ROOT / "dev" / "javascript" / "package.json").read_bytes())["devDependencies"].values()
+        assert [version for version in versions if not version[0].isdigit()] == []
+        assert "dev/" in (ROOT / ".comfyignore").read_text(encoding="utf-8").split()
+        assert "node_modules/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
 
     def test_the_first_failure_is_the_exit_code_but_everything_runs(self, dev, tmp_path):
         touch = f"open({str(tmp_path / 'ran')!r}, 'w').close()"

@@ -61,6 +61,16 @@ def test_the_player_says_what_is_plain_text_in_html(language: str) -> None:
     assert set("".join(said.values())).isdisjoint('<>&"')
 
 
+@every_translation
+def test_what_the_player_fills_in_stays_in_the_text(language: str) -> None:
+    words = locales.load_words(language)
+    placeholders = re.compile(r"%\w+%")
+
+    assert any(placeholders.findall(english) for english in locales.player().values())
+    for english in locales.player().values():
+        assert sorted(placeholders.findall(words[english])) == sorted(placeholders.findall(english)), english
+
+
 @every_language
 def test_keys_are_those_of_the_nodes(pack: ModuleType, language: str) -> None:
     """Compared with ComfyUI's own view of a node, not with the code that wrote the file."""

@@ -1,9 +1,14 @@
-"""A page with the player alone, real PNG files behind it, and a Chromium to look at it with. No ComfyUI."""
+"""Pages with real PNG files behind them, and a Chromium to look at them with. No ComfyUI.
+
+`stage` has the player alone; `desk` has it in nodes of an editor that does what ComfyUI's does where the pack touches it.
+"""
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,13 +35,13 @@ PAGE = """<!doctype html>
   };
   // What the adapter makes of a report, with this page's URLs.
   window.sequence = (facts) => {
-    const all = { key: facts.folder, label: facts.folder, step: 1, missing: [], fps: null, v: "1", ...facts };
+    const all = { key: facts.folder, label: facts.folder, step: 1, missing: [], fps: null, run: "1", ...facts };
     const name = (frame) => `f_${String(frame).padStart(4, "0")}.png`;
-    const url = (frame, more) => `/frames/${all.folder}/${name(frame)}?v=${all.v}${more}`;
+    const url = (frame, query) => `/frames/${all.folder}/${name(frame)}${query}#${all.run}`;
     return {
       ...all, name,
       path: (frame) => `/renders/${all.folder}/${name(frame)}`,
-      preview: (frame, size) => url(frame, `&size=${size}`),
+      preview: (frame, size) => url(frame, `?size=${size}`),
       full: (frame) => url(frame, ""),
     };
   };
@@ -61,6 +66,103 @@ PAGE = """<!doctype html>
 </script>
 """
 
+DESK = """<!doctype html>
+<meta charset="utf-8">
+<link rel="icon" href="data:,">
+<style>body { margin: 0; background: #353535 } .node { width: 320px; height: 340px } .seqplayer { height: 100% }</style>
+<script type="module">
+  import { app } from "/scripts/app.js";
+  import { api } from "/scripts/api.js";
+  Object.assign(window, { app, api, LiteGraph: { vueNodesMode: false }, crashes: [] });
+  addEventListener("unhandledrejection", ({ reason }) => crashes.push(String(reason?.stack ?? reason)));
+  for (const name of ["image_sequence", "counting", "option_labels"]) await import(`/extensions/pack/js/${name}.js`);
+  window.ready = true;
+</script>
+"""
+
+# What ComfyUI's frontend is to the pack: the calls that it makes and answers, in the order of 1.42.
+EDITOR = """
+const extensions = [];
+const call = (hook, ...given) => extensions.map((extension) => extension[hook]?.(...given));
+
+class Graph {
+  id = "root";
+  nodes = [];
+  getNodeById(id) { return this.nodes.find((node) => String(node.id) === String(id)) ?? null; }
+  setDirtyCanvas() {}
+}
+
+export const app = {
+  rootGraph: new Graph(),
+  get graph() { return this.rootGraph; },
+  canvas: { get graph() { return app.rootGraph; } },
+  extensionManager: { setting: { get: () => new URLSearchParams(location.search).get("language") ?? "en" } },
+  registerExtension(extension) { extensions.push(extension); },
+
+  // To be awaited before anything else: the extensions get ready.
+  async start() {
+    await Promise.all(call("init"));
+    await Promise.all(call("setup"));
+  },
+
+  // A node of this class, as from the search box or, with `values` for its widgets, from a workflow.
+  add(comfyClass, id, values) {
+    class Node {
+      comfyClass = comfyClass;
+      size = [320, 340];
+      place = document.createElement("div");
+      widgets = [
+        { name: "current_frame", value: 0, options: {} },
+        { name: "control_after_generate", value: "randomize", options: {} },
+      ];
+      addDOMWidget(name, type, element, options) {
+        const widget = { name, element, options };
+        this.widgets.push(widget);
+        return widget;
+      }
+      computeSize() { return [320, 340]; }
+      setSize(size) { this.size = size; }
+    }
+    call("beforeRegisterNodeDef", Node, { name: comfyClass });
+    const node = new Node();
+    node.id = id;
+    call("nodeCreated", node);
+    node.onNodeCreated?.();
+    for (const [index, value] of (values ?? []).entries()) node.widgets[index].value = value;
+    node.graph = this.graph;
+    this.graph.nodes.push(node);
+    return node;
+  },
+
+  // What the renderer does with a new node: the place of its widgets in the page.
+  render(node) {
+    node.place.className = "node";
+    node.place.replaceChildren(...node.widgets.filter(({ element }) => element).map(({ element }) => element));
+    document.body.append(node.place);
+  },
+
+  // A workflow is opened: `make` adds its nodes to an empty graph.
+  configure(make) {
+    for (const node of this.graph.nodes.splice(0)) {
+      node.onRemoved?.();
+      node.graph = null;
+    }
+    make();
+    call("afterConfigureGraph");
+  },
+};
+"""
+
+API = """
+export const api = Object.assign(new EventTarget(), {
+  apiURL: (path) => `/api${path}`,
+  fetchApi: (path) => fetch(`/api${path}`),
+  answer: () => Promise.resolve({ prompt_id: "1", node_errors: {} }),
+  queuePrompt(...given) { return this.answer(...given); },
+  tell(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); },
+});
+"""
+
 
 class Site:
     """Serves the page, the pack's web folder and frames, and notes which frames were asked for."""
@@ -68,8 +170,11 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.requests: list[tuple[str, int, int | None]] = []  # (sequence, frame, size), None for the file itself
+        self.queries: list[str] = []  # what they asked with
+        self.unchanged = 0  # of them, those that were told to use what they have
         self.answers = threading.Event()  # while clear, frames are asked for and not answered
         self.answers.set()
+        self._came = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": self}))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -82,11 +187,14 @@ class Site:
         self._thread.join()
         self._server.server_close()
 
-    def make(self, folder: str, frames: range | list[int], size: tuple[int, int] = (64, 48)) -> None:
-        """PNG files whose colour is their frame number."""
+    def make(
+        self, folder: str, frames: range | list[int], size: tuple[int, int] = (64, 48), *, colour: int | None = None
+    ) -> None:
+        """PNG files whose colour is their frame number, or another one."""
         (self.folder / folder).mkdir(parents=True, exist_ok=True)
         for frame in frames:
-            image = Image.new("RGB", size, (frame // 256, frame % 256, 128))
+            number = frame if colour is None else colour
+            image = Image.new("RGB", size, (number // 256, number % 256, 128))
             image.save(self.folder / folder / f"f_{frame:04d}.png")
 
     def remove(self, folder: str, frame: int) -> None:
@@ -98,6 +206,18 @@ class Site:
         self.requests.clear()
         return frames
 
+    def note(self, folder: str, frame: int, size: int | None, query: str) -> None:
+        """A frame is asked for."""
+        with self._came:
+            self.requests.append((folder, frame, size))
+            self.queries.append(query)
+            self._came.notify_all()
+
+    def wait_for_requests(self, count: int) -> None:
+        """Wait until frames were asked for this many times since the last question."""
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.requests) >= count, 60), self.requests
+
 
 class _Handler(BaseHTTPRequestHandler):
     site: Site
@@ -106,30 +226,49 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        if url.path == "/":
-            self.answer(200, "text/html", PAGE.encode())
-        elif url.path.startswith("/web/"):
-            kind = "text/css" if url.path.endswith(".css") else "text/javascript"
-            self.answer(200, kind, (PACK / url.path[1:]).read_bytes())
+        pages = {"/": PAGE, "/desk": DESK}
+        scripts = {"/scripts/app.js": EDITOR, "/scripts/api.js": API}
+        if url.path in pages:
+            self.answer(200, "text/html", pages[url.path].encode())
+        elif url.path in scripts:
+            self.answer(200, "text/javascript", scripts[url.path].encode())
+        elif url.path.startswith(("/web/", "/extensions/pack/")):
+            file = PACK / "web" / url.path.removeprefix("/web/").removeprefix("/extensions/pack/")
+            self.answer(200, "text/css" if file.suffix == ".css" else "text/javascript", file.read_bytes())
+        elif url.path == "/api/i18n":
+            self.answer(200, "application/json", json.dumps(_languages()).encode())
+        elif url.path == "/api/image_sequence/preview":
+            query = parse_qs(url.query)
+            self.frame(query["subfolder"][0], query["filename"][0], query, url.query)
+        elif not url.path.startswith("/frames/"):  # Chromium looks for an icon of every tab
+            self.answer(404, "text/plain", b"")
         else:
-            self.frame(url.path, parse_qs(url.query))
+            _, _, folder, name = url.path.split("/")
+            self.frame(folder, name, parse_qs(url.query), url.query)
 
-    def frame(self, path: str, query: dict[str, list[str]]) -> None:
-        _, _, folder, name = path.split("/")
-        self.site.requests.append((folder, int(name[2:6]), int(query["size"][0]) if "size" in query else None))
+    def frame(self, folder: str, name: str, query: dict[str, list[str]], text: str) -> None:
+        """As the pack's route answers (io_utils/preview.py)."""
+        self.site.note(folder, int(name[2:6]), int(query["size"][0]) if "size" in query else None, text)
         self.site.answers.wait()
+        file = self.site.folder / folder / name
         try:
-            content = (self.site.folder / folder / name).read_bytes()
+            content = file.read_bytes()
         except FileNotFoundError:
             self.answer(404, "text/plain", f"{name} is not on disk any more.".encode())
+            return
+        tag = f'"{file.stat().st_mtime_ns:x}-{len(content):x}"'
+        if self.headers["If-None-Match"] == tag:
+            self.site.unchanged += 1
+            self.answer(304, "image/png", b"", {"Cache-Control": "no-cache", "ETag": tag})
         else:
-            self.answer(200, "image/png", content)
+            self.answer(200, "image/png", content, {"Cache-Control": "no-cache", "ETag": tag})
 
-    def answer(self, status: int, kind: str, content: bytes) -> None:
+    def answer(self, status: int, kind: str, content: bytes, caching: dict[str, str] | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
-        self.send_header("Cache-Control", "no-store")
+        for name, value in (caching or {"Cache-Control": "no-store"}).items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 
@@ -144,11 +283,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
 
+def _languages() -> dict[str, Any]:
+    """What ComfyUI answers to /i18n, as far as it comes from the pack."""
+    return {
+        folder.name: {
+            "nodeDefs": json.loads((folder / "nodeDefs.json").read_text(encoding="utf-8")),
+            **json.loads((folder / "main.json").read_text(encoding="utf-8")),
+        }
+        for folder in (PACK / "locales").iterdir()
+    }
+
+
 class Stage:
     """The page: what a user does and sees."""
 
     def __init__(self, page: Any, site: Site) -> None:
         self.page, self.site = page, site
+        self.complaints: list[str] = []  # errors that nobody caught
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.view, self.slider = page.locator(".seqplayer-view"), page.get_by_role("slider")
 
     def run(self, script: str, *values: Any) -> Any:
@@ -194,13 +346,33 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def stage(browser: Any, site: Site) -> Iterator[Stage]:
+    with _page(browser, site) as stage:
+        stage.page.goto(site.url)
+        stage.page.wait_for_function("window.ready")
+        yield stage
+
+
+@pytest.fixture
+def desk(browser: Any, site: Site) -> Iterator[Callable[..., Stage]]:
+    """Opens the editor in a language."""
+    with _page(browser, site) as stage:
+
+        def open_in(language: str = "en") -> Stage:
+            stage.page.goto(f"{site.url}/desk?language={language}")
+            stage.page.wait_for_function("window.ready")
+            stage.run("app.start()")
+            return stage
+
+        yield open_in
+        assert stage.run("window.crashes") in ([], None)
+
+
+@contextmanager
+def _page(browser: Any, site: Site) -> Iterator[Stage]:
     context = browser.new_context(viewport={"width": 800, "height": 600})
     page = context.new_page()
-    page.set_default_timeout(10_000)
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(site.url)
-    page.wait_for_function("window.ready")
-    yield Stage(page, site)
+    page.set_default_timeout(60_000)  # nothing takes a second, but for a machine that is busy
+    stage = Stage(page, site)
+    yield stage
     context.close()
-    assert complaints == []
+    assert stage.complaints == []

@@ -46,6 +46,7 @@ class TestWhatItAsksFor:
         stage.page.mouse.move(box["x"] + 150, y, steps=20)
         stage.page.mouse.up()
         wanted = int(stage.slider.input_value())
+        site.wait_for_requests(1)
         assert len(site.requests) == 1
         site.answers.set()
         stage.sees(wanted)
@@ -122,7 +123,7 @@ class TestGettingAround:
         stage.sees(1017)
         assert stage.slider.get_attribute("min") == "1001"
         assert stage.slider.get_attribute("max") == "1040"
-        assert stage.slider.get_attribute("aria-valuetext") == "frame 1017, f_1017.png"
+        assert stage.slider.get_attribute("aria-valuetext") == "Frame 1017, f_1017.png"
         stage.says("1017", "number")
         stage.says("/ 1040", "last")
         stage.says("f_1017.png", "name")
@@ -242,9 +243,9 @@ class TestPlaying:
         stage.show("a", 1, 4, fps=10)
         rate.fill("5")
         rate.press("Enter")
-        stage.show("a", 1, 4, fps=10, v="2")
+        stage.show("a", 1, 4, fps=10, run="2")
         assert rate.input_value() == "5"
-        stage.show("a", 1, 4, fps=12, v="3")
+        stage.show("a", 1, 4, fps=12, run="3")
         assert rate.input_value() == "12"
 
     def test_a_frame_that_comes_late_is_waited_for_and_not_left_out(self, stage, site):
@@ -337,7 +338,69 @@ class TestFramesThatAreNotThere:
         stage.sees(15)
 
 
+class TestErrorsOfOthers:
+    """What is thrown at it is reported, and it plays on."""
+
+    def test_by_who_is_told_of_the_layout(self, stage, site):
+        site.make("a", range(20))
+        stage.run("make({ onLayout() { throw new Error('no room') } })")
+        stage.show("a", 0, 19)
+        stage.sees(0)
+        stage.slider.fill("15")
+        stage.sees(15)
+        assert set(stage.complaints) == {"no room"}
+        stage.complaints.clear()
+
+    def test_by_a_picture_that_cannot_be_drawn(self, stage, site):
+        site.make("a", range(20))
+        stage.run("""(() => {
+            const { drawImage } = CanvasRenderingContext2D.prototype;
+            CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+                CanvasRenderingContext2D.prototype.drawImage = drawImage;
+                throw new Error("no canvas");
+            };
+        })()""")
+        stage.show("a", 0, 19)
+        stage.page.wait_for_function("loading === 0 && player.cachedBytes > 0")
+        assert stage.complaints == ["no canvas"]
+        stage.complaints.clear()
+        stage.slider.fill("15")
+        stage.sees(15)
+        stage.slider.fill("0")
+        stage.sees(0)
+
+
 class TestAnotherRun:
+    def test_what_has_not_changed_is_not_sent_again(self, stage, site):
+        site.make("a", range(4))
+        stage.show("a", 0, 3)
+        stage.sees(0)
+        stage.rests()
+        assert (sorted(site.asked()), site.unchanged) == ([0, 1, 2, 3], 0)
+        stage.show("a", 0, 3, run="2")
+        stage.sees(0)
+        stage.rests()
+        assert (sorted(site.asked()), site.unchanged) == ([0, 1, 2, 3], 4)
+
+    def test_what_has_changed_is_seen(self, stage, site):
+        site.make("a", range(4))
+        stage.show("a", 0, 3)
+        stage.sees(0)
+        stage.rests()
+        site.make("a", [0], colour=200)
+        stage.show("a", 0, 3, run="2")
+        stage.page.wait_for_function("drawn() === 200")
+
+    def test_what_was_changed_by_somebody_else_is_seen_when_the_page_is_opened_again(self, stage, site):
+        site.make("a", range(4))
+        stage.show("a", 0, 3)
+        stage.sees(0)
+        site.make("a", [0], colour=200)
+        stage.page.reload()
+        stage.page.wait_for_function("window.ready")
+        stage.show("a", 0, 3)
+        stage.page.wait_for_function("drawn() === 200")
+
     def test_the_old_picture_stays_until_the_new_one_is_there(self, stage, site):
         site.make("a", range(1, 9))
         site.make("b", range(101, 109))
@@ -357,9 +420,9 @@ class TestAnotherRun:
         stage.sees(1)
         stage.view.focus()
         stage.press(" ")
-        stage.sees(5)
+        stage.page.wait_for_function("watched.length > 4")
         stage.run("watch()")
-        stage.show("a", 1, 8, fps=100, v="2")
+        stage.show("a", 1, 8, fps=100, run="2")
         stage.page.wait_for_function("watched.length > 10")
         seen = stage.run("watch()")
         assert all(after == before % 8 + 1 for before, after in pairwise(seen))
@@ -371,7 +434,7 @@ class TestAnotherRun:
         stage.sees(5)
         stage.rests()
         site.asked()
-        stage.show("a", 1, 8, v="2")
+        stage.show("a", 1, 8, run="2")
         stage.rests()
         assert site.asked()[0] == 5
         stage.sees(5)
@@ -409,7 +472,7 @@ class TestAnotherRun:
         stage.slider.fill("5")
         stage.sees(5)
         stage.run(
-            "player.showProgress(sequence(a), 2, b)", {"folder": "a", "first": 1, "last": 2, "v": "2"}, "frame 2 of 8"
+            "player.showProgress(sequence(a), 2, b)", {"folder": "a", "first": 1, "last": 2, "run": "2"}, "frame 2 of 8"
         )
         stage.says("frame 2 of 8", "message")
         stage.sees(5)
@@ -483,6 +546,13 @@ class TestLookingClosely:
         stage.rests()
         assert site.requests == [("a", 0, None), ("a", 1, None)]
 
+    @pytest.fixture
+    def standing_still(self, stage):
+        """No time passes: what is said for a moment stays."""
+        stage.page.clock.install(time=0)
+        stage.page.clock.pause_at(1)
+
+    @pytest.mark.usefixtures("standing_still")
     def test_copies_the_path(self, stage):
         stage.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         stage.slider.fill("2")
@@ -494,8 +564,9 @@ class TestLookingClosely:
         stage.slider.fill("2")
         with stage.page.context.expect_page() as opened:
             stage.page.get_by_role("link", name="Open this frame").click()
-        assert opened.value.url == f"{site.url}/frames/a/f_0002.png?v=1"
+        opened.value.wait_for_url(f"{site.url}/frames/a/f_0002.png#1")
 
+    @pytest.mark.usefixtures("standing_still")
     def test_further_actions_get_the_frame_and_their_errors_are_said(self, stage):
         stage.run("""make({ actions: [{ label: "Do", icon: "", run: async (sequence, frame) => {
             if (frame === 2) throw new Error("No workflow in it.");
@@ -546,6 +617,17 @@ class TestLittleToSee:
         stage.run("player.showError('')")
         assert alert.is_hidden()
 
+    def test_translations_are_text(self, stage, site):
+        site.make("a", [1, 2])
+        evil = "\"><img src=x onerror='window.evil = 1'> & <b>"
+        stage.run("make({ translate: () => a })", evil)
+        stage.show("a", 1, 2)
+        stage.sees(1)
+        assert stage.page.locator(".seqplayer img").count() == 0
+        titles = stage.run("[...player.element.querySelectorAll('[title]')].map((part) => part.title)")
+        assert titles.count(evil) >= 6
+        assert stage.page.locator(".seqplayer-fps span").text_content() == evil
+
     def test_text_from_outside_is_text(self, stage, site):
         site.make("a", [1])
         evil = "<img src=x onerror='window.evil = 1'>"
@@ -577,11 +659,23 @@ class TestComingBack:
         site.make("a", range(1, 9))
         stage.show("a", 1, 8)
         stage.sees(1)
-        stage.run("player.release()")
+        stage.rests()
+        stage.run("(player.element.remove(), player.release())")
+        stage.rests()
         assert stage.run("player.cachedBytes") == 0
-        stage.run("(player.element.remove(), document.querySelector('#node').append(player.element))")
+        site.asked()
+        stage.run("document.querySelector('#node').append(player.element)")
         stage.slider.fill("3")
         stage.sees(3)
+        assert site.asked()
+
+    def test_release_lets_go_of_everything_even_where_it_is_seen(self, stage, site):
+        site.make("a", range(1, 9))
+        stage.show("a", 1, 8)
+        stage.sees(1)
+        # In one go: as soon as the browser says again that it is seen, it loads again.
+        assert stage.run("(player.release(), player.cachedBytes)") == 0
+        stage.sees(1)
 
 
 @pytest.mark.parametrize("width", [120, 180, 240, 600])

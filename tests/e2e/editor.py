@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,20 +75,13 @@ class Editor:
     def run(self, count: int = 1) -> None:
         self.page.evaluate(RUN, count)
 
-    def count_up(self) -> None:
-        """Have every number that can change from run to run be incremented."""
-        self.page.evaluate("""() => {
-            for (const { widgets } of app.graph.nodes) for (const widget of widgets)
-                if (widget.options?.values?.includes?.("increment")) widget.value = "increment";
-        }""")
-
     def player(self, index: int = 0) -> Any:
         return self.page.locator(".seqplayer:visible").nth(index)
 
     def sees(self, frame: int, index: int = 0) -> None:
         """Wait until this frame is drawn, and no other one is on its way."""
         player = self.player(index)
-        player.locator(".seqplayer-number", has_text=str(frame)).wait_for()
+        player.locator(".seqplayer-number", has_text=re.compile(f"^{frame}$")).wait_for()
         player.locator(".seqplayer-view[aria-busy=false] canvas[style*=aspect]").wait_for()
 
     def _note(self, request: Any) -> None:

@@ -1,7 +1,21 @@
-/** Decoded pictures by URL: each fetched once at a time, the least recently used dropped when memory is full. */
+// @ts-check
 
-/** Why a picture could not be had. `message` is one line for the user; `status` the HTTP status, 0 without an answer. */
+/**
+ * Decoded pictures by URL: each fetched once at a time, the least recently used dropped when memory is full.
+ *
+ * The fragment of a URL tells states of one file apart in here, and is never sent: the browser's own cache asks the server
+ * whether the file has changed, and gets it again only if it has.
+ */
+
+/**
+ * Why a picture could not be had. `status` is the HTTP status, 0 if the server did not answer, 415 if the browser cannot
+ * decode the file; `message` is the server's own line about it, or "".
+ */
 export class FrameError extends Error {
+  /**
+   * @param {string} message
+   * @param {number} status
+   */
   constructor(message, status) {
     super(message);
     this.name = "FrameError";
@@ -10,7 +24,9 @@ export class FrameError extends Error {
 }
 
 export class FrameCache {
+  /** @type {Map<string, ImageBitmap>} */
   #bitmaps = new Map(); // in order of use, the oldest first
+  /** @type {Map<string, { promise: Promise<void>, controller: AbortController }>} */
   #loading = new Map();
   #budget;
   #bytes = 0;
@@ -25,7 +41,10 @@ export class FrameCache {
     return this.#bytes;
   }
 
-  /** @returns {ImageBitmap | undefined} the picture, if it is here. It belongs to the cache: draw it now, do not keep it. */
+  /**
+   * @returns {ImageBitmap | undefined} the picture, if it is here. It belongs to the cache: draw it now, do not keep it.
+   * @param {string} url
+   */
   get(url) {
     const bitmap = this.#bitmaps.get(url);
     if (bitmap) {
@@ -35,15 +54,22 @@ export class FrameCache {
     return bitmap;
   }
 
+  /** @param {string} url */
   has(url) {
     return this.#bitmaps.has(url);
   }
 
+  /** @param {string} url */
   isLoading(url) {
     return this.#loading.has(url);
   }
 
-  /** Bring a picture into the cache. Rejects with a FrameError, or with an AbortError after keepOnly() or clear(). */
+  /**
+   * Bring a picture into the cache. Rejects with a FrameError, or with an AbortError after keepOnly() or clear().
+   *
+   * @param {string} url
+   * @returns {Promise<void>}
+   */
   load(url) {
     if (this.#bitmaps.has(url)) return Promise.resolve();
     const running = this.#loading.get(url);
@@ -56,7 +82,11 @@ export class FrameCache {
     return promise;
   }
 
-  /** Give up the requests under way for anything but these URLs. */
+  /**
+   * Give up the requests under way for anything but these URLs.
+   *
+   * @param {Set<string>} urls
+   */
   keepOnly(urls) {
     for (const [url, { controller }] of [...this.#loading]) {
       if (urls.has(url)) continue;
@@ -72,6 +102,10 @@ export class FrameCache {
     this.#bytes = 0;
   }
 
+  /**
+   * @param {string} url
+   * @param {AbortSignal} signal
+   */
   async #fetch(url, signal) {
     const bitmap = await decode(await download(url, signal));
     if (signal.aborted) {
@@ -89,30 +123,44 @@ export class FrameCache {
   }
 }
 
+/**
+ * @param {string} url
+ * @param {AbortSignal} signal
+ */
 async function download(url, signal) {
   let answer;
   try {
     answer = await fetch(url, { signal });
     if (answer.ok) return await answer.blob();
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new FrameError("The server does not answer.", 0);
+    if (isAbort(error)) throw error;
+    throw new FrameError("", 0);
   }
   const text = await answer.text();
   // ComfyUI's own errors are HTML pages or nothing; the preview route's are a line of text.
   const isText = answer.headers.get("Content-Type")?.startsWith("text/plain");
-  const message = isText && text.trim() ? text.trim() : answer.status === 404 ? "" : `The server answered ${answer.status}.`;
-  throw new FrameError(message, answer.status);
+  throw new FrameError(isText ? text.trim() : "", answer.status);
 }
 
+/**
+ * Was it the request that was given up, and nothing that went wrong?
+ *
+ * @param {unknown} error
+ */
+export function isAbort(error) {
+  return error instanceof Error && error.name === "AbortError";
+}
+
+/** @param {Blob} blob */
 async function decode(blob) {
   try {
     return await createImageBitmap(blob);
   } catch {
-    throw new FrameError("The browser cannot decode this file.", 415);
+    throw new FrameError("", 415);
   }
 }
 
+/** @param {ImageBitmap} bitmap */
 function size(bitmap) {
   return bitmap.width * bitmap.height * 4;
 }

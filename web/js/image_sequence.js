@@ -1,11 +1,29 @@
+// @ts-check
+
 /**
  * Puts a sequence player into the pack's nodes: what ComfyUI's events, stores and routes say, in the player's terms.
  * How ComfyUI's frontends 1.27, 1.42 and 1.58 behave was measured; where a line is there for one of them, it says so.
+ *
+ * @typedef {object} Report a sequence as a node reports it (io_utils/report.py)
+ * @property {string} pattern as Python's str.format reads it, with one field for the frame number
+ * @property {number} first frame number
+ * @property {number} last frame number
+ * @property {number} step
+ * @property {number[]} missing
+ * @property {string} type "output", "input" or "temp", and `subfolder` a path in there; or "", and `folder` an absolute path
+ * @property {string} subfolder
+ * @property {string} folder
+ * @property {number | null} fps
+ * @property {string} [message]
+ *
+ * @typedef {Report & { run: string }} Told a report, and the run whose pictures are meant
+ * @typedef {{ record: Told, text: string }} Live what a run is at
+ * @typedef {import("./sequence_player.js").Sequence} Sequence
  */
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { loadLocales, translate } from "./locale.js";
+import { inputTexts, loadLocales, translate } from "./locale.js";
 import { SequencePlayer } from "./sequence_player.js";
 
 // One frame a run: what they report is added to the frames of the runs before.
@@ -16,14 +34,16 @@ const MANY_FRAMES_A_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "
 const PICTURE_HEIGHT = { least: 120, most: 400 };
 const BELOW_PICTURE = 76;
 
-const SHOWN_BY_BROWSERS = /\.(png|jpe?g|webp|avif|gif|bmp)$/i;
 // As the frontend reads them: PNG text, and ComfyUI's way of putting text into EXIF.
 const EMBEDDED_WORKFLOW = /[ti](?:EXt|TXt)(?:workflow|prompt)\0|\b(?:workflow|prompt):\s*\{/i;
 
 const WORKFLOW_ICON = '<path d="M2 3h5v4H2zM9 9h5v4H9zM4.5 7v4H9"/>';
 
-const players = new WeakMap(); // node -> NodePlayer
-let run = ""; // what tells this run's files from those of the same name before, in URLs
+/** @type {WeakMap<ComfyNode, NodePlayer>} */
+const players = new WeakMap();
+/** @type {WeakMap<Element, NodePlayer>} by the element of the player */
+const owners = new WeakMap();
+let run = ""; // what tells this run's pictures from those of the same name before, in this page
 
 /** The player of one node, and what it knows of the node's sequences. */
 class NodePlayer {
@@ -32,11 +52,20 @@ class NodePlayer {
   #widget;
   #adds;
   #reported = ""; // the output shown, to tell whether one that is announced is new
+  /** @type {Told[]} */
   #records = [];
   #key = ""; // of what is kept: a node that is being removed may have lost its graph, and the graph its id
-  #live = null; // while the node runs: { record, text }
+  /** @type {Live | null} */
+  #live = null; // while the node runs
+  #refusal = ""; // why the last prompt was refused, as far as it is this node's fault
+  #failure = ""; // why the last run failed in this node
+  /** @type {boolean | null} */
   #wantsRoom = null; // null: it is not known yet
 
+  /**
+   * @param {ComfyNode} node
+   * @param {boolean} adds
+   */
   constructor(node, adds) {
     this.#node = node;
     this.#adds = adds;
@@ -56,22 +85,29 @@ class NodePlayer {
     });
     this.#widget.serialize = false; // not into the workflow
     this.#widget.hidden = true;
+    owners.set(element, this);
     forwardToCanvas(element);
   }
 
-  /** The node has run, now or in the run that `token` stands for. */
+  /**
+   * The node has run, now or in the run that `token` stands for.
+   *
+   * @param {ComfyOutput | null | undefined} output
+   */
   show(output, token = run) {
     const described = output?.image_sequence;
     if (!described?.length) return;
+    this.attach();
     const live = this.#live;
     this.#live = null;
+    /** @type {Report[]} */
     const reports = described.map((text) => JSON.parse(text));
-    const message = reports[0].message ?? "";
-    const records = reports.filter(({ pattern }) => pattern).map((report) => ({ ...report, v: token }));
+    const message = reports[0]?.message ?? "";
+    const records = reports.filter(({ pattern }) => pattern).map((report) => ({ ...report, run: token }));
     this.#keep(JSON.stringify(described));
     if (records.length) {
       this.#records = this.#adds ? records.map((record) => this.#joined(record)) : records;
-      const frame = this.#adds ? records[0].last : undefined;
+      const frame = this.#adds ? records[0]?.last : undefined;
       this.#player.show(this.#records.map(sequenceOf), { frame, message });
     } else {
       if (live) this.#records = [live.record];
@@ -80,29 +116,80 @@ class NodePlayer {
     this.remember();
   }
 
+  /** @param {{ sequence: Report, text: string }} event */
   showProgress({ sequence, text }) {
-    this.#live = { record: { ...sequence, v: run }, text };
-    this.#player.showProgress(sequenceOf(this.#live.record), sequence.last, text);
+    this.attach();
+    const record = { ...sequence, run };
+    this.#live = { record, text };
+    this.#player.showProgress(sequenceOf(record), sequence.last, text);
   }
 
-  /** A run begins: what was wrong before is no news now. */
+  /** A run begins: what went wrong in those before is no news now. */
   begin() {
     this.#live = null;
-    this.#player.showError("");
+    this.#failure = "";
+    this.#showErrors();
   }
 
-  showError(text) {
-    this.#player.showError(text);
+  /**
+   * The run has failed in this node.
+   *
+   * @param {string} text
+   */
+  fail(text) {
+    this.#failure = text;
+    this.#showErrors();
     this.#keepLive();
+  }
+
+  /**
+   * The server has answered to a prompt: "" if there is nothing wrong with this node. The answer and the start of the
+   * prompt's other branches come in either order, so the one does not take away what the other says.
+   *
+   * @param {string} text
+   */
+  refuse(text) {
+    if (text === this.#refusal) return;
+    this.#refusal = text;
+    this.#failure = "";
+    this.#showErrors();
   }
 
   stop() {
-    if (this.#live) this.#player.showMessage(`Stopped: ${this.#live.text}`);
+    if (this.#live) this.#player.showMessage(translate("Stopped: %progress%", { progress: this.#live.text }));
     this.#keepLive();
   }
 
-  /** Back after a page reload, a switch of workflow tabs or from history: `output` if ComfyUI has one for the node. */
+  /**
+   * Put the player where it belongs, if ComfyUI has not. When Vue nodes are made anew under their old ids (Undo, 1.42 and
+   * 1.58), their widgets stay, with the elements of the nodes that are gone.
+   */
+  attach() {
+    const { element } = this.#player;
+    if (!isVue() || element.isConnected) return;
+    for (const other of document.querySelectorAll(".seqplayer")) {
+      if (owners.get(other)?.isPredecessorOf(this)) return other.replaceWith(element);
+    }
+  }
+
+  /**
+   * Was the node of `other` put in the place of ours?
+   *
+   * @param {NodePlayer} other
+   */
+  isPredecessorOf(other) {
+    const { graph, id } = other.#node;
+    const stands = graph?.getNodeById(id);
+    return this !== other && String(this.#node.id) === String(id) && stands === other.#node && graph === app.canvas.graph;
+  }
+
+  /**
+   * Back after a page reload, a switch of workflow tabs or from history: `output` if ComfyUI has one for the node.
+   *
+   * @param {ComfyOutput} [output]
+   */
   restore(output) {
+    this.attach();
     const described = output?.image_sequence;
     if (described && JSON.stringify(described) === this.#reported) return;
     const kept = recall(storageKey(this.#node));
@@ -135,6 +222,12 @@ class NodePlayer {
     this.#player.release();
   }
 
+  #showErrors() {
+    this.attach();
+    this.#player.showError(this.#refusal || this.#failure);
+  }
+
+  /** @param {string} reported */
   #keep(reported) {
     this.#reported = reported;
     this.#key = storageKey(this.#node);
@@ -148,7 +241,11 @@ class NodePlayer {
     this.remember();
   }
 
-  /** `record`, of one frame, with the frames of the same files that were shown before. */
+  /**
+   * `record`, of one frame, with the frames of the same files that were shown before.
+   *
+   * @param {Told} record
+   */
   #joined(record) {
     const before = this.#records.find((other) => keyOf(other) === keyOf(record));
     if (!before || record.first !== record.last) return record;
@@ -164,7 +261,7 @@ class NodePlayer {
       last: Math.max(before.last, frame),
       step,
       missing: [...new Set([...before.missing, ...record.missing])].filter((number) => number !== frame),
-      v: isNew ? before.v : record.v,
+      run: isNew ? before.run : record.run,
     };
   }
 
@@ -191,18 +288,28 @@ class NodePlayer {
 
 // --- sequences --------------------------------------------------------------------------------------------------------
 
-/** What the player needs to know, of what a node reports (io_utils/report.py). */
+/**
+ * What the player needs to know, of what a node reports (io_utils/report.py).
+ *
+ * @param {Told} record
+ * @returns {Sequence}
+ */
 function sequenceOf(record) {
-  const { pattern, subfolder, type, folder, v } = record;
+  const { pattern, subfolder, type, folder } = record;
+  /** @param {number} frame */
   const place = (frame) => {
     const name = frameName(pattern, frame);
     const [below, filename] = splitPath(name);
+    /** @type {{ [name: string]: string }} */
     const at = type
       ? { type, subfolder: joinPath(subfolder, below), filename }
       : { type, folder: joinPath(folder, below), filename };
     return { name, at };
   };
-  const preview = (at, more) => api.apiURL(`/image_sequence/preview?${new URLSearchParams({ ...at, ...more, v })}`);
+  // Of a run before, this page has other pictures. The server is not told of runs: the browser asks it whether the file
+  // has changed, whoever wrote it.
+  /** @param {{ [name: string]: string }} query */
+  const url = (query) => `${api.apiURL(`/image_sequence/preview?${new URLSearchParams(query)}`)}#${record.run}`;
   return {
     key: keyOf(record),
     label: joinPath(subfolder || folder, pattern.replace(/\{[^{}]*\}/g, "#")),
@@ -213,47 +320,63 @@ function sequenceOf(record) {
     fps: record.fps,
     name: (frame) => place(frame).name,
     path: (frame) => joinPath(folder || joinPath(type, subfolder), frameName(pattern, frame)),
-    preview: (frame, size) => preview(place(frame).at, { size }),
-    full(frame) {
-      const { at } = place(frame);
-      const isServed = type && SHOWN_BY_BROWSERS.test(at.filename);
-      return isServed ? api.apiURL(`/view?${new URLSearchParams({ ...at, v })}`) : preview(at, {});
-    },
+    preview: (frame, size) => url({ ...place(frame).at, size: String(size) }),
+    full: (frame) => url(place(frame).at),
   };
 }
 
+/** @param {Report} report */
 function keyOf({ pattern, subfolder, type, folder }) {
   return [type, type ? subfolder : folder, pattern].join("|");
 }
 
-/** What Python's `pattern.format(frame)` is, for the patterns that reports have. */
+/**
+ * What Python's `pattern.format(frame)` is, for the patterns that reports have.
+ *
+ * @param {string} pattern
+ * @param {number} frame
+ */
 function frameName(pattern, frame) {
   return pattern.replace(/\{\{|\}\}|\{\d*(?::0(\d+)d)?\}/g, (field, width) =>
-    field === "{{" || field === "}}" ? field[0] : String(frame).padStart(Number(width ?? 0), "0"),
+    field === "{{" || field === "}}" ? field.slice(1) : String(frame).padStart(Number(width ?? 0), "0"),
   );
 }
 
+/** @param {string[]} parts */
 function joinPath(...parts) {
   return parts.filter(Boolean).join("/");
 }
 
+/**
+ * @param {string} path
+ * @returns {[folder: string, name: string]}
+ */
 function splitPath(path) {
   const slash = path.lastIndexOf("/");
   return slash < 0 ? ["", path] : [path.slice(0, slash), path.slice(slash + 1)];
 }
 
+/**
+ * @param {number} a
+ * @param {number} b
+ * @returns {number}
+ */
 function greatestCommonDivisor(a, b) {
   return b ? greatestCommonDivisor(b, a % b) : a;
 }
 
+/**
+ * @param {Sequence} sequence
+ * @param {number} frame
+ */
 async function openWorkflow(sequence, frame) {
   const name = sequence.name(frame);
   const answer = await fetch(sequence.full(frame));
-  if (!answer.ok) throw new Error(`${name} cannot be read any more.`);
+  if (!answer.ok) throw new Error(translate("%name% cannot be read any more.", { name }));
   const blob = await answer.blob();
   // Without one, the frontend would make a Load Image node of the frame.
   const text = new TextDecoder("latin1").decode(await blob.arrayBuffer());
-  if (!EMBEDDED_WORKFLOW.test(text)) throw new Error(`${name} carries no workflow.`);
+  if (!EMBEDDED_WORKFLOW.test(text)) throw new Error(translate("%name% carries no workflow.", { name }));
   await app.handleFile(new File([blob], splitPath(name)[1], { type: blob.type }));
   return translate("Workflow opened.");
 }
@@ -264,9 +387,15 @@ function rootGraph() {
   return app.rootGraph ?? app.graph; // 1.27 has no rootGraph
 }
 
-/** "5:12" is node 12 in the subgraph that node 5 stands for. */
+/**
+ * "5:12" is node 12 in the subgraph that node 5 stands for.
+ *
+ * @param {number | string} executionId
+ */
 function playerOf(executionId) {
+  /** @type {ComfyNode | null | undefined} */
   let node = null;
+  /** @type {ComfyGraph | undefined} */
   let graph = rootGraph();
   for (const id of String(executionId).split(":")) {
     node = graph?.getNodeById(id);
@@ -275,45 +404,101 @@ function playerOf(executionId) {
   return node ? players.get(node) : undefined;
 }
 
-/** [node, player] of all nodes that have one, in subgraphs too. */
+/**
+ * [node, player] of all nodes that have one, in subgraphs too.
+ *
+ * @returns {Generator<[ComfyNode, NodePlayer]>}
+ */
 function* allPlayers() {
   const root = rootGraph();
   for (const graph of [root, ...(root.subgraphs?.values() ?? [])]) {
-    for (const node of graph.nodes) if (players.has(node)) yield [node, players.get(node)];
+    for (const node of graph.nodes) {
+      const player = players.get(node);
+      if (player) yield [node, player];
+    }
   }
 }
 
-/** As ComfyUI names nodes in its outputs: "12", or "<uuid of the subgraph>:12". */
+/**
+ * As ComfyUI names nodes in its outputs: "12", or "<uuid of the subgraph>:12".
+ *
+ * @param {ComfyNode} node
+ */
 function locator(node) {
-  return node.graph === rootGraph() ? String(node.id) : `${node.graph.id}:${node.id}`;
+  return !node.graph || node.graph === rootGraph() ? String(node.id) : `${node.graph.id}:${node.id}`;
 }
 
+/** @param {ComfyNode} node */
 function storageKey(node) {
   return `image_sequence:${rootGraph().id}:${locator(node)}`;
 }
 
+/** @param {string} key */
 function recall(key) {
   const kept = sessionStorage.getItem(key);
   return kept && JSON.parse(kept);
 }
 
-/** What refused prompts say to our nodes: 1.58 hides it behind two clicks. */
+/**
+ * What the answer to a prompt says to our nodes: 1.58 hides it behind two clicks.
+ *
+ * @param {ComfyNodeErrors | null | undefined} nodeErrors
+ */
 function showRefusals(nodeErrors) {
-  for (const [id, { errors }] of Object.entries(nodeErrors ?? {})) {
-    const texts = new Set(errors.map(({ message, details }) => details || message));
-    playerOf(id)?.showError([...texts].join("\n"));
+  if (!nodeErrors) return; // no answer to a prompt
+  const refused = new Map(Object.entries(nodeErrors).map(([id, said]) => [playerOf(id), said?.errors]));
+  for (const [node, player] of allPlayers()) {
+    const errors = refused.get(player);
+    player.refuse(Array.isArray(errors) ? refusalOf(node, errors) : "");
   }
 }
 
-/** On the canvas, the wheel, the middle and the right button over the player do what they do everywhere else. */
+/**
+ * The server's errors about a node, each once, in lines.
+ *
+ * @param {ComfyNode} node
+ * @param {(ComfyInputError | null)[]} errors
+ */
+function refusalOf(node, errors) {
+  const labels = inputTexts(node.comfyClass);
+  /** @type {Map<string, string[]>} what is wrong -> the inputs that the server blames for it */
+  const lines = new Map();
+  for (const error of errors) {
+    const { type, message, details, extra_info: extra } = error ?? {};
+    const input = extra?.input_name ?? "";
+    const label = labels[input]?.name ?? input;
+    if (type === "required_input_missing" && input) {
+      lines.set(translate("Nothing is connected to %input%, which is required.", { input: label }), []);
+    } else if (type === "custom_validation_failed" && details?.startsWith(`${input} - `)) {
+      // The node's own words, behind the name of whatever input its check happens to take.
+      const text = details.slice(input.length + 3);
+      lines.set(text, [...(lines.get(text) ?? []), label]);
+    } else if (message || details) {
+      lines.set([message, details].filter(Boolean).join(": "), []);
+    }
+  }
+  // Blamed on several inputs, it is no use to name any.
+  return [...lines].map(([text, blamed]) => (blamed.length === 1 ? `${blamed[0]}: ${text}` : text)).join("\n");
+}
+
+function isVue() {
+  return Boolean(LiteGraph.vueNodesMode);
+}
+
+/**
+ * On the canvas, the wheel, the middle and the right button over the player do what they do everywhere else.
+ *
+ * @param {HTMLElement} element
+ */
 function forwardToCanvas(element) {
-  const isOnCanvas = () => !LiteGraph.vueNodesMode; // Vue nodes let them through by themselves
+  const isOnCanvas = () => !isVue(); // Vue nodes let them through by themselves
   element.addEventListener("wheel", (event) => {
     if (!isOnCanvas()) return;
     event.preventDefault();
     app.canvas.processMouseWheel(event);
   }, { passive: false });
-  const forward = (name) => (event) => {
+  /** @param {"processMouseDown" | "processMouseMove" | "processMouseUp"} name */
+  const forward = (name) => (/** @type {PointerEvent} */ event) => {
     const isOurs = event.type === "pointermove" ? !(event.buttons & 4) : event.button === 0;
     if (isOnCanvas() && !isOurs) app.canvas[name](event);
   };
@@ -323,11 +508,16 @@ function forwardToCanvas(element) {
   element.addEventListener("contextmenu", (event) => isOnCanvas() && event.preventDefault());
 }
 
+/**
+ * @param {Record<string, any>} object
+ * @param {string} name
+ * @param {(node: ComfyNode, ...given: any[]) => void} after
+ */
 function chain(object, name, after) {
   const before = object[name];
-  object[name] = function (...args) {
-    const result = before?.apply(this, args);
-    after.apply(this, args);
+  object[name] = /** @this {ComfyNode} @param {any[]} given */ function (...given) {
+    const result = before?.apply(this, given);
+    after(this, ...given);
     return result;
   };
 }
@@ -342,16 +532,12 @@ app.registerExtension({
     if (!adds && !MANY_FRAMES_A_RUN.includes(name)) return;
     // The canvas would load every frame and draw them all in a grid (Vue nodes: hideOutputImages).
     nodeType.prototype.onDrawBackground = () => {};
-    chain(nodeType.prototype, "onNodeCreated", function () {
-      this.hideOutputImages = true;
-      players.set(this, new NodePlayer(this, adds));
+    chain(nodeType.prototype, "onNodeCreated", (node) => {
+      node.hideOutputImages = true;
+      players.set(node, new NodePlayer(node, adds));
     });
-    chain(nodeType.prototype, "onExecuted", function (output) {
-      players.get(this).show(output);
-    });
-    chain(nodeType.prototype, "onRemoved", function () {
-      players.get(this).release();
-    });
+    chain(nodeType.prototype, "onExecuted", (node, output) => players.get(node)?.show(output));
+    chain(nodeType.prototype, "onRemoved", (node) => players.get(node)?.release());
   },
 
   setup() {
@@ -361,7 +547,7 @@ app.registerExtension({
     });
     api.addEventListener("image_sequence.progress", ({ detail }) => playerOf(detail.node)?.showProgress(detail));
     api.addEventListener("execution_error", ({ detail }) => {
-      playerOf(detail.node_id)?.showError(detail.exception_message.trim());
+      playerOf(detail.node_id)?.fail(String(detail.exception_message ?? "").trim());
     });
     api.addEventListener("execution_interrupted", ({ detail }) => playerOf(detail.node_id)?.stop());
     addEventListener("pagehide", () => {
@@ -369,13 +555,14 @@ app.registerExtension({
     });
 
     // No event tells of a refused prompt, and the store that app.lastNodeErrors reads cannot be watched from outside in
-    // all of 1.27, 1.42 and 1.58. So we listen to the answer; the caller gets it as it is.
+    // all of 1.27, 1.42 and 1.58. So we listen to the answer; the caller gets what we got. That may be anything: other
+    // extensions wrap this function too.
     const { queuePrompt } = api;
-    api.queuePrompt = function (...args) {
-      const answer = queuePrompt.apply(this, args);
-      answer.then(
-        ({ node_errors }) => showRefusals(node_errors),
-        ({ response }) => showRefusals(response?.node_errors),
+    api.queuePrompt = function (...given) {
+      const answer = queuePrompt.apply(this, given);
+      Promise.resolve(answer).then(
+        (accepted) => showRefusals(accepted?.node_errors),
+        (refused) => showRefusals(refused?.response?.node_errors),
       );
       return answer;
     };
@@ -383,6 +570,10 @@ app.registerExtension({
 
   afterConfigureGraph() {
     for (const [, player] of allPlayers()) player.restore();
+    // Vue renders the new nodes after this.
+    requestAnimationFrame(() => {
+      for (const [, player] of allPlayers()) player.attach();
+    });
   },
 
   onNodeOutputsUpdated(outputs) {

@@ -1,3 +1,5 @@
+// @ts-check
+
 // The values of our combo widgets in the user's language; what is sent and saved stays the value.
 //
 // The frontend translates names and tooltips from locales/, but no options: it asks a widget's getOptionLabel (1.42 in

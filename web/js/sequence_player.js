@@ -1,3 +1,5 @@
+// @ts-check
+
 /**
  * Shows a numbered image sequence one frame at a time. A plain DOM component: whoever uses it says where pictures are.
  *
@@ -16,19 +18,37 @@
  * @property {(frame: number) => string} path what "copy path" copies
  * @property {(frame: number, size: number) => string} preview URL of a picture with `size` pixels on its longest side
  * @property {(frame: number) => string} full URL of the picture in its own size
+ *   A URL is asked for once: where a file may have changed, its URL has to differ, in its fragment if in nothing else.
  *
  * @typedef {object} Action a further button
  * @property {string} label
  * @property {string} icon what is in a 16 x 16 svg
  * @property {(sequence: Sequence, frame: number) => Promise<string>} run what was done in a few words; errors are shown
+ *
+ * @typedef {object} State where the user was
+ * @property {string} [key] of the sequence
+ * @property {number} frame
+ * @property {number | null} [fps]
+ * @property {"loop" | "ping-pong"} [mode]
+ * @property {boolean} [following] goes where new frames appear
+ *
+ * @typedef {object} Job a picture that shows a frame
+ * @property {Sequence} sequence
+ * @property {number} frame
+ * @property {string} url
+ * @property {boolean} zoomed in its own size
+ *
+ * @typedef {import("./fill.js").Values} Values
  */
 
-import { FrameCache } from "./frame_cache.js";
+import { fill } from "./fill.js";
+import { FrameCache, FrameError, isAbort } from "./frame_cache.js";
 
 const DEFAULT_FPS = 24;
 const MEMORY = 64 * 2 ** 20;
 // Few sizes, so that a node that is made a little larger does not load everything again.
-const PREVIEW_SIZES = [256, 512, 1024];
+const SMALLEST_PREVIEW = 256;
+const LARGEST_PREVIEW = 1024;
 // Frames to load before they are asked for, and requests for them at once: ComfyUI's page has six connections in all.
 const AHEAD = { resting: 3, playing: 8 };
 const MAX_PREFETCHES = 3;
@@ -50,7 +70,11 @@ const ICONS = {
   copy: '<path d="M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z"/>',
 };
 
-/** `t` says an English text in the language of the user. */
+/**
+ * `t` says an English text in the language of the user, as HTML.
+ *
+ * @param {(english: string) => string} t
+ */
 const markup = (t) => `
   <div class="seqplayer-stage">
     <div class="seqplayer-view" tabindex="0" role="img" title="${t("Drag to scrub, double-click for 100 %")}">
@@ -91,15 +115,23 @@ export class SequencePlayer {
   #cache;
   #translate;
   #onLayout;
+  /** @type {Sequence[]} */
   #sequences = [];
+  /** @type {Sequence | null} */
   #sequence = null;
+  /** @type {Set<number>} */
   #missing = new Set(); // those the sequence names
+  /** @type {Set<number>} */
   #gone = new Set(); // those that were asked for in vain
   #frame = 0; // the one wanted: the slider stands there
+  /** @type {{ frame: number | null, url: string, zoomed: boolean }} */
   #shown = { frame: null, url: "", zoomed: false }; // the one on the canvas
-  #failed = new Map(); // URL -> FrameError
+  /** @type {Map<string, FrameError>} */
+  #failed = new Map(); // by URL
+  /** @type {number | null} */
   #fps = null; // the user's; null: the sequence's
   #typing = false; // into the field for it
+  /** @type {"loop" | "ping-pong"} */
   #mode = "loop";
   #direction = 1;
   #playing = false;
@@ -111,20 +143,21 @@ export class SequencePlayer {
   #zoomAt = { x: 0, y: 0 }; // the point of the picture, -0.5..0.5, in the middle of the view
   #sight;
   #visible = false;
-  #size = PREVIEW_SIZES[0];
+  #size = SMALLEST_PREVIEW;
+  /** @type {keyof typeof MIN_HEIGHT} */
   #layout = "empty";
   #height = 0; // the least, as it was last told
   #message = "";
-  #notice = 0;
+  #notice = 0; // the timer that ends what is said for a moment
 
   /**
    * @param {object} [options]
    * @param {Action[]} [options.actions] further buttons
-   * @param {(english: string) => string} [options.translate] what controls are called in the user's language
+   * @param {(english: string, values?: Values) => string} [options.translate] says a text in the user's language
    * @param {number} [options.memory] bytes of decoded pictures to keep
    * @param {() => void} [options.onLayout] called when `layout`, `minHeight` or `aspect` changed
    */
-  constructor({ actions = [], translate = (english) => english, memory = MEMORY, onLayout = () => {} } = {}) {
+  constructor({ actions = [], translate = fill, memory = MEMORY, onLayout = () => {} } = {}) {
     addStyle();
     this.#cache = new FrameCache(memory);
     const t = (this.#translate = translate);
@@ -132,33 +165,43 @@ export class SequencePlayer {
     this.element.className = "seqplayer";
     this.element.setAttribute("role", "group");
     this.element.setAttribute("aria-label", t("Image sequence"));
-    this.element.innerHTML = markup(t);
+    this.element.innerHTML = markup((english) => escaped(t(english)));
     this.element.dataset.layout = this.#layout;
-    const find = (selector) => this.element.querySelector(selector);
+    /**
+     * @template {Element} T
+     * @param {string} selector
+     * @param {{ new (): T }} kind
+     */
+    const find = (selector, kind) => {
+      const found = this.element.querySelector(selector);
+      if (found instanceof kind) return found;
+      throw new TypeError(`no ${kind.name} is ${selector}`); // in the markup above
+    };
     this.#parts = {
-      view: find(".seqplayer-view"),
-      picture: find(".seqplayer-view canvas"),
-      note: find(".seqplayer-note"),
-      choice: find(".seqplayer-choice"),
-      transport: find(".seqplayer-transport"),
-      slider: find(".seqplayer-slider input"),
-      marks: find(".seqplayer-slider canvas"),
-      fps: find(".seqplayer-fps input"),
-      number: find(".seqplayer-number"),
-      last: find(".seqplayer-last"),
-      name: find(".seqplayer-name"),
-      message: find(".seqplayer-message"),
-      error: find(".seqplayer-error"),
-      play: find("[data-do=play]"),
-      mode: find("[data-do=mode]"),
-      zoom: find("[data-do=zoom]"),
-      open: find("[data-do=open]"),
-      copy: find("[data-do=copy]"),
+      view: find(".seqplayer-view", HTMLDivElement),
+      picture: find(".seqplayer-view canvas", HTMLCanvasElement),
+      note: find(".seqplayer-note", HTMLDivElement),
+      choice: find(".seqplayer-choice", HTMLSelectElement),
+      tools: find(".seqplayer-tools", HTMLDivElement),
+      transport: find(".seqplayer-transport", HTMLDivElement),
+      slider: find(".seqplayer-slider input", HTMLInputElement),
+      marks: find(".seqplayer-slider canvas", HTMLCanvasElement),
+      fps: find(".seqplayer-fps input", HTMLInputElement),
+      number: find(".seqplayer-number", HTMLSpanElement),
+      last: find(".seqplayer-last", HTMLSpanElement),
+      name: find(".seqplayer-name", HTMLSpanElement),
+      message: find(".seqplayer-message", HTMLDivElement),
+      error: find(".seqplayer-error", HTMLDivElement),
+      play: find("[data-do=play]", HTMLButtonElement),
+      mode: find("[data-do=mode]", HTMLButtonElement),
+      zoom: find("[data-do=zoom]", HTMLButtonElement),
+      open: find("[data-do=open]", HTMLAnchorElement),
+      copy: find("[data-do=copy]", HTMLButtonElement),
     };
     for (const action of actions) this.#addAction(action);
     this.#listen();
     this.#sight = new IntersectionObserver((entries) => {
-      this.#visible = entries.at(-1).isIntersecting;
+      this.#visible = Boolean(entries.at(-1)?.isIntersecting);
       this.#update();
     });
     this.#sight.observe(this.#parts.view);
@@ -192,12 +235,17 @@ export class SequencePlayer {
     return this.#cache.bytes;
   }
 
-  /** Where the user was, as plain values, for restore(). */
+  /**
+   * Where the user was, as plain values, for restore().
+   *
+   * @returns {State}
+   */
   get state() {
-    const { key } = this.#sequence ?? {};
+    const key = this.#sequence?.key;
     return { key, frame: this.#frame, fps: this.#fps, mode: this.#mode, following: this.#following };
   }
 
+  /** @param {State} state */
   restore({ key, frame, fps, mode, following }) {
     this.#fps = fps ?? null;
     this.#mode = mode === "ping-pong" ? mode : "loop";
@@ -239,6 +287,10 @@ export class SequencePlayer {
   /**
    * While a sequence is being made: `text` below, and its newest `frame`, unless somebody is looking at another.
    * show() ends this.
+   *
+   * @param {Sequence} sequence
+   * @param {number} frame
+   * @param {string} text
    */
   showProgress(sequence, frame, text) {
     this.#say(text);
@@ -251,14 +303,22 @@ export class SequencePlayer {
     this.#update();
   }
 
-  /** A line below; what is shown stays. */
+  /**
+   * A line below; what is shown stays.
+   *
+   * @param {string} text
+   */
   showMessage(text) {
     this.#live = false;
     this.#say(text);
     this.#update();
   }
 
-  /** What went wrong, in the way of an alert; "" takes it away. */
+  /**
+   * What went wrong, in the way of an alert; "" takes it away.
+   *
+   * @param {string} text
+   */
   showError(text) {
     this.#parts.error.textContent = text;
     this.#live = false;
@@ -275,8 +335,15 @@ export class SequencePlayer {
     this.#cache.clear();
   }
 
+  /** The sequence, where there is one for sure. */
+  get #here() {
+    if (this.#sequence) return this.#sequence;
+    throw new TypeError("there is no sequence");
+  }
+
   // --- what is wanted -----------------------------------------------------------------------------------------------
 
+  /** @param {Sequence | null} sequence */
   #choose(sequence) {
     this.#sequence = sequence;
     this.#missing = new Set(sequence?.missing);
@@ -285,23 +352,25 @@ export class SequencePlayer {
     this.#drawMarks();
   }
 
+  /** @param {number} frame */
   #goTo(frame) {
-    const wanted = snap(this.#sequence, frame);
+    const wanted = snap(this.#here, frame);
     if (wanted !== this.#frame) this.#direction = Math.sign(wanted - this.#frame);
     this.#frame = wanted;
-    this.#following = wanted === snap(this.#sequence, this.#sequence.last);
+    this.#following = wanted === snap(this.#here, this.#here.last);
     this.#live = false;
     this.#failed.delete(this.#job(wanted).url); // it may be there by now: ask again
     this.#update();
   }
 
+  /** @param {number} frames */
   #move(frames) {
     this.#pause();
-    this.#goTo(this.#frame + frames * this.#sequence.step);
+    this.#goTo(this.#frame + frames * this.#here.step);
   }
 
   #play() {
-    if (this.#playing || count(this.#sequence) === 1) return;
+    if (this.#playing || count(this.#here) === 1) return;
     this.#playing = true;
     this.#following = false;
     this.#live = false;
@@ -317,7 +386,11 @@ export class SequencePlayer {
     this.#update();
   }
 
-  /** Every frame is shown, in time if it is there in time: for looking closely, a late frame is better than none. */
+  /**
+   * Every frame is shown, in time if it is there in time: for looking closely, a late frame is better than none.
+   *
+   * @param {number} now milliseconds
+   */
   #tick(now) {
     if (!this.#playing) return;
     requestAnimationFrame((time) => this.#tick(time));
@@ -330,57 +403,88 @@ export class SequencePlayer {
     this.#update();
   }
 
-  /** The frame that is played after `frame`, and the direction it is played in. */
+  /**
+   * The frame that is played after `frame`, and the direction it is played in.
+   *
+   * @param {number} frame
+   * @param {number} direction 1 or -1
+   */
   #after(frame, direction) {
-    const { first, step } = this.#sequence;
-    const last = snap(this.#sequence, this.#sequence.last);
+    const { first, step } = this.#here;
+    const last = snap(this.#here, this.#here.last);
     const next = frame + direction * step;
     if (next >= first && next <= last) return { frame: next, direction };
     if (this.#mode === "loop") return { frame: direction > 0 ? first : last, direction };
-    return { frame: snap(this.#sequence, frame - direction * step), direction: -direction };
+    return { frame: snap(this.#here, frame - direction * step), direction: -direction };
   }
 
   #rate() {
-    return this.#fps ?? this.#sequence.fps ?? DEFAULT_FPS;
+    return this.#fps ?? this.#here.fps ?? DEFAULT_FPS;
   }
 
   // --- loading ------------------------------------------------------------------------------------------------------
 
-  /** The picture that shows `frame` as it is looked at now. */
+  /**
+   * The picture that shows `frame` as it is looked at now.
+   *
+   * @param {number} frame
+   * @returns {Job}
+   */
   #job(frame) {
-    const sequence = this.#sequence;
+    const sequence = this.#here;
     const url = this.#zoomed ? sequence.full(frame) : sequence.preview(frame, this.#size);
     return { sequence, frame, url, zoomed: this.#zoomed };
   }
 
-  /** Is there nothing to wait for before this can be shown, or said not to be there? */
+  /**
+   * Is there nothing to wait for before this can be shown, or said not to be there?
+   *
+   * @param {Job} job
+   */
   #isSettled({ frame, url }) {
     return this.#shown.url === url || this.#missing.has(frame) || this.#cache.has(url) || this.#failed.has(url);
   }
 
   /** Show what is wanted as far as it is there, and get the rest. Called whenever anything has changed. */
   #update() {
-    if (this.#sequence && this.#visible) {
-      const job = this.#job(this.#frame);
-      if (!this.#missing.has(job.frame)) this.#draw(job);
-      void this.#load();
+    try {
+      if (this.#sequence && this.#visible) {
+        const job = this.#job(this.#frame);
+        if (!this.#missing.has(job.frame)) this.#draw(job);
+        void this.#load();
+      }
+    } finally {
+      this.#describe(); // also of a picture that cannot be drawn
     }
-    this.#describe();
+  }
+
+  /** Errors of whoever is told are theirs: they are reported, and the player goes on. */
+  #tellLayout() {
+    try {
+      this.#onLayout();
+    } catch (error) {
+      reportError(error);
+    }
   }
 
   /** One request at a time for the frame that is wanted: once it is answered, what is wanted then is next. */
   async #load() {
     if (this.#loading) return;
     this.#loading = true;
-    for (let job; this.#visible && this.#sequence && !this.#isSettled((job = this.#job(this.#frame))); ) {
-      this.#cache.keepOnly(new Set([job.url]));
-      await this.#fetch(job);
-      // Passed by meanwhile, it still is nearer than what is shown, unless the wanted one came from the cache.
-      const current = this.#sequence?.key === job.sequence.key && this.#shown.url !== this.#job(this.#frame).url;
-      if (current) this.#draw(job);
-      this.#describe();
+    try {
+      while (this.#visible && this.#sequence) {
+        const job = this.#job(this.#frame);
+        if (this.#isSettled(job)) break;
+        this.#cache.keepOnly(new Set([job.url]));
+        await this.#fetch(job);
+        // Passed by meanwhile, it still is nearer than what is shown, unless the wanted one came from the cache.
+        const current = this.#sequence?.key === job.sequence.key && this.#shown.url !== this.#job(this.#frame).url;
+        if (current) this.#draw(job);
+        this.#describe();
+      }
+    } finally {
+      this.#loading = false;
     }
-    this.#loading = false;
     this.#prefetch();
   }
 
@@ -397,9 +501,10 @@ export class SequencePlayer {
   #upcoming() {
     // Files in their own size may take a hundred megabytes each.
     const ahead = this.#zoomed ? Number(this.#playing) : AHEAD[this.#playing ? "playing" : "resting"];
+    /** @type {Job[]} */
     const jobs = [];
     let next = { frame: this.#frame, direction: this.#direction };
-    for (let i = 0; i < Math.min(ahead, count(this.#sequence) - 1); i++) {
+    for (let i = 0; i < Math.min(ahead, count(this.#here) - 1); i++) {
       next = this.#after(next.frame, next.direction);
       const job = this.#job(next.frame);
       if (!this.#isSettled(job)) jobs.push(job);
@@ -407,12 +512,15 @@ export class SequencePlayer {
     return jobs;
   }
 
+  /** @param {Job} job */
   async #fetch({ sequence, frame, url }) {
+    /** @type {FrameError | null} */
     let error = null;
     try {
       await this.#cache.load(url);
     } catch (reason) {
-      if (reason.name === "AbortError") return;
+      if (isAbort(reason)) return;
+      if (!(reason instanceof FrameError)) throw reason;
       error = reason;
     }
     if (sequence !== this.#sequence) return;
@@ -426,6 +534,7 @@ export class SequencePlayer {
 
   // --- what is seen -------------------------------------------------------------------------------------------------
 
+  /** @param {Job} job */
   #draw({ frame, url, zoomed }) {
     const bitmap = this.#cache.get(url);
     if (!bitmap || this.#shown.url === url) return;
@@ -433,10 +542,10 @@ export class SequencePlayer {
     const { aspect } = this;
     picture.width = bitmap.width;
     picture.height = bitmap.height;
-    picture.getContext("2d").drawImage(bitmap, 0, 0);
+    picture.getContext("2d")?.drawImage(bitmap, 0, 0);
     this.#shown = { frame, url, zoomed };
     this.#place();
-    if (this.aspect !== aspect) this.#onLayout();
+    if (this.aspect !== aspect) this.#tellLayout();
   }
 
   /** Fit is CSS's business; at 100 % a pixel of the picture is one of the screen, and what is looked at is in the middle. */
@@ -444,13 +553,14 @@ export class SequencePlayer {
     const { picture, view } = this.#parts;
     const { zoomed } = this.#shown;
     view.classList.toggle("seqplayer-zoomed", zoomed);
-    picture.style.setProperty("--aspect", picture.width / picture.height);
+    picture.style.setProperty("--aspect", String(picture.width / picture.height));
     if (!zoomed) {
       picture.style.width = picture.style.translate = "";
       return;
     }
     const width = picture.width / devicePixelRatio;
     const height = picture.height / devicePixelRatio;
+    /** @type {(length: number, room: number) => number} */
     const limit = (length, room) => Math.max(0, (length - room) / 2 / length);
     const [x, y] = [limit(width, view.clientWidth), limit(height, view.clientHeight)];
     this.#zoomAt = { x: clamp(this.#zoomAt.x, -x, x), y: clamp(this.#zoomAt.y, -y, y) };
@@ -464,6 +574,10 @@ export class SequencePlayer {
     this.#update();
   }
 
+  /**
+   * @param {number} dx
+   * @param {number} dy
+   */
   #pan(dx, dy) {
     const { picture } = this.#parts;
     this.#zoomAt.x -= (dx * devicePixelRatio) / picture.width;
@@ -474,9 +588,8 @@ export class SequencePlayer {
   #measure() {
     const { width, height } = this.#parts.view.getBoundingClientRect();
     const pixels = Math.max(width, height) * devicePixelRatio;
-    const enough = PREVIEW_SIZES.find((size) => size >= pixels) ?? PREVIEW_SIZES.at(-1);
     // Only ever larger: who zooms out has good pictures already.
-    this.#size = Math.max(this.#size, enough);
+    while (this.#size < pixels && this.#size < LARGEST_PREVIEW) this.#size *= 2;
     if (this.#shown.url) this.#place();
     this.#drawMarks();
     this.#update();
@@ -490,23 +603,29 @@ export class SequencePlayer {
     marks.width = Math.round(width * devicePixelRatio);
     marks.height = Math.round(height * devicePixelRatio);
     const context = marks.getContext("2d");
+    if (!context) return;
     context.fillStyle = getComputedStyle(marks).color;
     // In the element's own pixels: the page may be scaled, and the thumb with it.
     const inset = (THUMB_PX / marks.clientWidth) * (marks.width / 2);
     const { first, last } = this.#sequence;
     const each = (marks.width - 2 * inset) / Math.max(1, last - first);
-    const wide = Math.max(2 * devicePixelRatio, each * this.#sequence.step);
+    const wide = Math.max(2 * devicePixelRatio, each * this.#here.step);
     for (const frame of [...this.#missing, ...this.#gone]) {
       context.fillRect(inset + (frame - first) * each - wide / 2, 0, wide, marks.height);
     }
   }
 
+  /** @param {string} message */
   #say(message) {
     this.#message = message;
     this.#notify("");
   }
 
-  /** Say something for a moment. */
+  /**
+   * Say something for a moment.
+   *
+   * @param {string} text
+   */
   #notify(text) {
     clearTimeout(this.#notice);
     this.#parts.message.textContent = text || this.#message;
@@ -523,9 +642,10 @@ export class SequencePlayer {
     const before = [this.#layout, this.#height];
     this.#layout = element.dataset.layout = layout;
     this.#height = this.minHeight;
-    if (String(before) !== String([layout, this.#height])) this.#onLayout();
+    if (String(before) !== String([layout, this.#height])) this.#tellLayout();
   }
 
+  /** @param {Sequence} sequence */
   #describeFrame(sequence) {
     const { view, note, choice, transport, slider, fps, number, last, name, play, mode, zoom, open } = this.#parts;
     const t = this.#translate;
@@ -538,13 +658,15 @@ export class SequencePlayer {
 
     choice.value = sequence.key;
     transport.hidden = single;
-    slider.min = sequence.first;
-    slider.max = end;
-    slider.step = sequence.step;
-    slider.value = this.#frame;
+    slider.min = String(sequence.first);
+    slider.max = String(end);
+    slider.step = String(sequence.step);
+    slider.value = String(this.#frame);
     const played = single ? 0 : (this.#frame - sequence.first) / (end - sequence.first);
-    slider.style.setProperty("--played", played);
-    slider.setAttribute("aria-valuetext", `frame ${this.#frame}, ${sequence.name(this.#frame)}`);
+    slider.style.setProperty("--played", String(played));
+    /** @param {number} shown */
+    const saying = (shown) => t("Frame %frame%, %name%", { frame: shown, name: sequence.name(shown) });
+    slider.setAttribute("aria-valuetext", saying(this.#frame));
 
     write(number, String(frame));
     write(last, single ? "" : ` / ${end}`);
@@ -553,7 +675,7 @@ export class SequencePlayer {
     number.classList.toggle("seqplayer-missing", Boolean(problem));
     write(note, problem);
     note.hidden = !problem;
-    view.setAttribute("aria-label", problem || `Frame ${frame}, ${sequence.name(frame)}`);
+    view.setAttribute("aria-label", problem || saying(frame));
     view.setAttribute("aria-busy", String(!this.#isSettled(job)));
 
     button(play, this.#playing ? "pause" : "play", this.#playing ? t("Pause (space)") : t("Play (space)"));
@@ -563,33 +685,45 @@ export class SequencePlayer {
     zoom.setAttribute("aria-pressed", String(this.#zoomed));
     const href = sequence.full(this.#frame);
     if (open.getAttribute("href") !== href) open.href = href;
-    if (!this.#typing) fps.value = Math.round(this.#rate() * 1000) / 1000;
+    if (!this.#typing) fps.value = String(Math.round(this.#rate() * 1000) / 1000);
   }
 
-  /** Why this cannot be shown, or "". */
+  /**
+   * Why this cannot be shown, or "".
+   *
+   * @param {Job} job
+   */
   #problem({ sequence, frame, url }) {
-    if (this.#missing.has(frame)) return `Frame ${frame} is not on disk.`;
+    const t = this.#translate;
+    if (this.#missing.has(frame)) return t("Frame %frame% is not on disk.", { frame });
     const error = this.#failed.get(url);
-    return error ? error.message || `${sequence.name(frame)} is gone.` : "";
+    if (!error) return "";
+    if (error.message) return error.message;
+    if (error.status === 0) return t("The server does not answer.");
+    if (error.status === 404) return t("%name% is gone.", { name: sequence.name(frame) });
+    if (error.status === 415) return t("The browser cannot decode this file.");
+    return t("The server answered %status%.", { status: error.status });
   }
 
   // --- what the user does -------------------------------------------------------------------------------------------
 
+  /** @param {Action} action */
   #addAction({ label, icon, run }) {
     const press = document.createElement("button");
     press.type = "button";
     press.title = label;
     press.setAttribute("aria-label", label);
     press.innerHTML = svg(icon);
-    press.addEventListener("click", () => this.#do(() => run(this.#sequence, this.#frame)));
-    this.element.querySelector(".seqplayer-tools").append(press);
+    press.addEventListener("click", () => this.#do(() => run(this.#here, this.#frame)));
+    this.#parts.tools.append(press);
   }
 
+  /** @param {() => Promise<string>} action */
   async #do(action) {
     try {
       this.#notify(await action());
     } catch (error) {
-      this.#notify(error.message);
+      this.#notify(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -605,8 +739,10 @@ export class SequencePlayer {
     zoom.addEventListener("click", () => this.#zoom());
     copy.addEventListener("click", () =>
       this.#do(async () => {
-        await copyText(this.#sequence.path(this.#frame));
-        return this.#translate("Path copied.");
+        const t = this.#translate;
+        const path = this.#here.path(this.#frame);
+        if (!(await copyText(path))) throw new Error(t("Could not copy. The path is %path%", { path }));
+        return t("Path copied.");
       }),
     );
     slider.addEventListener("input", () => {
@@ -624,7 +760,7 @@ export class SequencePlayer {
       });
     }
     choice.addEventListener("change", () => {
-      this.#choose(this.#sequences.find(({ key }) => key === choice.value));
+      this.#choose(this.#sequences.find(({ key }) => key === choice.value) ?? null);
       this.#goTo(this.#frame);
     });
     // The page may have been zoomed since, which no observer tells.
@@ -639,7 +775,11 @@ export class SequencePlayer {
     });
   }
 
-  /** Across the view is through the sequence; at 100 % the picture is moved instead. */
+  /**
+   * Across the view is through the sequence; at 100 % the picture is moved instead.
+   *
+   * @param {PointerEvent} down
+   */
   #drag(down) {
     const { view } = this.#parts;
     const { width } = view.getBoundingClientRect();
@@ -647,6 +787,7 @@ export class SequencePlayer {
     const from = this.#frame;
     let x = down.clientX;
     let y = down.clientY;
+    /** @param {PointerEvent} event */
     const move = (event) => {
       if (this.#shown.zoomed) {
         this.#pan((event.clientX - x) / scale, (event.clientY - y) / scale);
@@ -654,20 +795,21 @@ export class SequencePlayer {
         y = event.clientY;
         return;
       }
-      const frames = Math.round(((event.clientX - x) / width) * (count(this.#sequence) - 1));
+      const frames = Math.round(((event.clientX - x) / width) * (count(this.#here) - 1));
       if (!frames && this.#frame === from) return;
       this.#pause();
-      this.#goTo(from + frames * this.#sequence.step);
+      this.#goTo(from + frames * this.#here.step);
     };
     view.setPointerCapture(down.pointerId);
     view.addEventListener("pointermove", move);
     view.addEventListener("lostpointercapture", () => view.removeEventListener("pointermove", move), { once: true });
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab" || event.key === "Escape") return;
     const { fps, choice } = this.#parts;
-    const press = event.target.closest("button, a");
+    const press = event.target instanceof Element && event.target.closest("button, a");
     const own = event.target === fps || event.target === choice || (press && [" ", "Enter"].includes(event.key));
     const action = own ? null : this.#keyAction(event);
     if (action) {
@@ -678,11 +820,13 @@ export class SequencePlayer {
     if (own || action || event.key === "Delete" || event.key === "Backspace") event.stopPropagation();
   }
 
+  /** @param {KeyboardEvent} event */
   #keyAction({ key, shiftKey }) {
     if (!this.#sequence) return null;
     const leap = shiftKey ? LEAP : 1;
     const pan = shiftKey && this.#shown.zoomed;
     const step = 40;
+    /** @type {Record<string, () => void>} */
     const actions = {
       ArrowLeft: () => (pan ? this.#pan(step, 0) : this.#move(-leap)),
       ArrowRight: () => (pan ? this.#pan(-step, 0) : this.#move(leap)),
@@ -698,17 +842,31 @@ export class SequencePlayer {
   }
 }
 
-/** How many frame numbers there are from first to last. */
+/**
+ * How many frame numbers there are from first to last.
+ *
+ * @param {{ first: number, last: number, step: number }} sequence
+ */
 function count({ first, last, step }) {
   return Math.floor((last - first) / step) + 1;
 }
 
-/** The nearest frame number that the sequence has a place for. */
+/**
+ * The nearest frame number that the sequence has a place for.
+ *
+ * @param {{ first: number, last: number, step: number }} sequence
+ * @param {number} frame
+ */
 function snap({ first, last, step }, frame) {
   const index = Math.round((frame - first) / step);
   return first + clamp(index, 0, count({ first, last, step }) - 1) * step;
 }
 
+/**
+ * @param {number} value
+ * @param {number} low
+ * @param {number} high
+ */
 function clamp(value, low, high) {
   return Math.min(high, Math.max(low, value));
 }
@@ -722,11 +880,21 @@ function addStyle() {
   document.head.append(link);
 }
 
-/** Only what has changed: screen readers and the page's layout hear of every write. */
+/**
+ * Only what has changed: screen readers and the page's layout hear of every write.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {keyof typeof ICONS} icon
+ * @param {string} label
+ */
 function button(element, icon, label) {
   if (element.title === label) return;
   element.title = label;
@@ -734,12 +902,30 @@ function button(element, icon, label) {
   element.innerHTML = svg(ICONS[icon]);
 }
 
+/** @param {string} content */
 function svg(content) {
   return `<svg viewBox="0 0 16 16" aria-hidden="true">${content}</svg>`;
 }
 
+/**
+ * The text, so that it says the same as HTML, in attributes too.
+ *
+ * @param {string} text
+ */
+function escaped(text) {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/**
+ * Was it copied?
+ *
+ * @param {string} text
+ */
 async function copyText(text) {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  if (navigator.clipboard) {
+    // Refused while the page has not got the focus, or by the browser's settings.
+    return navigator.clipboard.writeText(text).then(() => true, () => false);
+  }
   // Over plain http from another machine there is no clipboard API.
   const field = document.createElement("textarea");
   field.value = text;
@@ -747,5 +933,5 @@ async function copyText(text) {
   field.select();
   const copied = document.execCommand("copy");
   field.remove();
-  if (!copied) throw new Error(`Could not copy. The path is ${text}`);
+  return copied;
 }

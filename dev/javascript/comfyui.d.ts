@@ -1,0 +1,104 @@
+// ComfyUI's frontend, as far as web/js touches it (1.27 to 1.58). Written by hand: the newest releases of
+// @comfyorg/comfyui-frontend-types hold no declarations, and none declares addDOMWidget or hideOutputImages.
+
+interface ComfyWidget {
+  name: string;
+  value?: unknown;
+  hidden?: boolean;
+  /** Is the value stored in the workflow? `options.serialize`: is it sent in the prompt? */
+  serialize?: boolean;
+  options: {
+    values?: unknown;
+    serialize?: boolean;
+    getOptionLabel?: (value: string | null | undefined) => string;
+    [option: string]: unknown;
+  };
+}
+
+interface ComfyNode {
+  id: number | string;
+  /** The class of a node that comes from the server. */
+  comfyClass?: string;
+  size: [number, number];
+  graph: ComfyGraph | null;
+  subgraph?: ComfyGraph;
+  widgets?: ComfyWidget[];
+  hideOutputImages?: boolean;
+  computeSize(): [number, number];
+  setSize(size: [number, number]): void;
+  addDOMWidget(name: string, type: string, element: HTMLElement, options: Record<string, unknown>): ComfyWidget;
+  onNodeCreated?(): void;
+  onExecuted?(output: ComfyOutput | null): void;
+  onRemoved?(): void;
+  onDrawBackground?(): void;
+}
+
+/** What a node has put into `ui`. */
+interface ComfyOutput {
+  image_sequence?: string[];
+  [key: string]: unknown;
+}
+
+interface ComfyGraph {
+  id: string;
+  nodes: ComfyNode[];
+  subgraphs?: Map<string, ComfyGraph>;
+  getNodeById(id: number | string): ComfyNode | null | undefined;
+  setDirtyCanvas(foreground: boolean, background?: boolean): void;
+}
+
+interface ComfyCanvas {
+  graph: ComfyGraph | null;
+  processMouseWheel(event: Event): void;
+  processMouseDown(event: Event): void;
+  processMouseMove(event: Event): void;
+  processMouseUp(event: Event): void;
+}
+
+interface ComfyExtension {
+  name: string;
+  init?(): unknown;
+  setup?(): unknown;
+  beforeRegisterNodeDef?(nodeType: { prototype: ComfyNode }, nodeData: { name: string }): unknown;
+  nodeCreated?(node: ComfyNode): unknown;
+  afterConfigureGraph?(): unknown;
+  onNodeOutputsUpdated?(outputs: Record<string, ComfyOutput> | null): unknown;
+}
+
+interface ComfyApp {
+  /** Absent in 1.27, which has `graph` alone. */
+  rootGraph?: ComfyGraph;
+  graph: ComfyGraph;
+  canvas: ComfyCanvas;
+  extensionManager: { setting: { get(name: string): string } };
+  registerExtension(extension: ComfyExtension): void;
+  handleFile(file: File): Promise<void>;
+}
+
+/** What the server finds wrong with an input of a node. Other extensions may hand on anything in its place. */
+interface ComfyInputError {
+  type?: string;
+  message?: string;
+  details?: string;
+  extra_info?: { input_name?: string } | null;
+}
+
+type ComfyNodeErrors = Record<string, { errors?: (ComfyInputError | null)[] } | null>;
+
+interface ComfyApi {
+  apiURL(path: string): string;
+  fetchApi(path: string): Promise<Response>;
+  queuePrompt(...given: unknown[]): Promise<any>;
+  addEventListener(name: string, listener: (event: CustomEvent<any>) => void): void;
+}
+
+declare const LiteGraph: { vueNodesMode?: boolean };
+
+// However deep a script lies: ../../../scripts/app.js is what the frontend serves.
+declare module "*/scripts/app.js" {
+  export const app: ComfyApp;
+}
+
+declare module "*/scripts/api.js" {
+  export const api: ComfyApi;
+}

@@ -1,0 +1,326 @@
+"""The player in the nodes of an editor: what ComfyUI's events and answers make of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dev import locales
+
+SAVER = "ImageSequenceSaveFrame"
+
+
+@pytest.fixture
+def node(desk, site):
+    """Opens the editor with one saver, node 7, in it."""
+
+    def open_in(language="en"):
+        stage = desk(language)
+        stage.run("{ window.node = app.add(a, 7); app.render(node) }", SAVER)
+        return stage
+
+    return open_in
+
+
+def report(frame, **facts):
+    """What io_utils/report.py tells of one saved frame."""
+    said = {
+        "pattern": "f_{:04d}.png",
+        "first": frame,
+        "last": frame,
+        "step": 1,
+        "missing": [],
+        "type": "output",
+        "subfolder": "a",
+        "folder": "",
+        "fps": None,
+        "message": f"Saved frame {frame}",
+    }
+    return {"image_sequence": [json.dumps(said | facts)]}
+
+
+def required(name):
+    return {
+        "type": "required_input_missing",
+        "message": "Required input is missing",
+        "details": name,
+        "extra_info": {"input_name": name},
+    }
+
+
+def refused(name, text):
+    return {
+        "type": "custom_validation_failed",
+        "message": "Custom validation failed for node",
+        "details": f"{name} - {text}",
+        "extra_info": {"input_name": name},
+    }
+
+
+class TestTheAnswerToAPrompt:
+    """It belongs to who asked, whatever it is: other extensions wrap the same function."""
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "undefined",
+            "null",
+            "'text'",
+            "Promise.resolve()",
+            "Promise.resolve(null)",
+            "Promise.resolve({})",
+            "Promise.resolve({ node_errors: null })",
+            "Promise.resolve({ node_errors: [] })",
+            "Promise.resolve({ node_errors: { 7: {} } })",
+            "Promise.resolve({ node_errors: { 7: null, 8: { errors: null }, 9: { errors: [] } } })",
+            "Promise.resolve({ node_errors: { 7: { errors: [null, {}] }, '3:4': { errors: [{}] } } })",
+            "{ then(done) { done({ node_errors: { 7: {} } }) } }",
+        ],
+    )
+    def test_is_given_on_as_it_is(self, node, answer):
+        stage = node()
+        assert stage.run(f"""(async () => {{
+            const answer = {answer};
+            api.answer = () => answer;
+            const given = api.queuePrompt(0, {{}});
+            await new Promise((done) => setTimeout(done));
+            return given === answer;
+        }})()""")
+
+    @pytest.mark.parametrize(
+        "reason",
+        [
+            "undefined",
+            "null",
+            "new Error('no network')",
+            "{ response: null }",
+            "{ response: { node_errors: { 7: {} } } }",
+        ],
+    )
+    def test_is_given_on_when_it_is_a_refusal(self, node, reason):
+        stage = node()
+        assert stage.run(f"""(async () => {{
+            const reason = {reason};
+            api.answer = () => Promise.reject(reason);
+            return api.queuePrompt(0, {{}}).then(() => false, (error) => error === reason);
+        }})()""")
+
+    def test_may_be_an_error_that_is_thrown_at_once(self, node):
+        stage = node()
+        assert stage.run("""(() => {
+            const reason = new Error("thrown");
+            api.answer = () => { throw reason };
+            try {
+                api.queuePrompt(0, {});
+            } catch (error) {
+                return error === reason;
+            }
+        })()""")
+
+    def test_was_asked_with_what_the_caller_gave(self, node):
+        stage = node()
+        stage.run(
+            "(api.answer = (...given) => (window.given = given, Promise.resolve({})), api.queuePrompt(1, 'p', {}))"
+        )
+        assert stage.run("given") == [1, "p", {}]
+
+
+class TestWhyAPromptIsRefused:
+    def said(self, stage, *errors):
+        """What the node says after a refusal for these reasons."""
+        script = """(async () => {
+            api.answer = () => Promise.reject({ response: { error: {}, node_errors: { 7: { errors: a } } } });
+            await api.queuePrompt(0, {}).catch(() => {});
+            return document.querySelector(".seqplayer-error").textContent;
+        })()"""
+        return stage.run(script, list(errors))
+
+    def test_a_missing_input_is_said_in_words(self, node):
+        assert self.said(node(), required("images")) == "Nothing is connected to images, which is required."
+
+    def test_the_nodes_own_words_stand_behind_the_input_they_are_about(self, node):
+        text = "'../f' leaves its folder"
+        assert self.said(node(), refused("filename_prefix", text)) == f"filename_prefix: {text}"
+
+    def test_what_is_blamed_on_several_inputs_is_said_once_and_blames_none(self, node):
+        text = "No frame there"
+        assert self.said(node(), refused("filename_prefix", text), refused("current_frame", text)) == text
+
+    def test_every_other_reason_is_said_with_its_details(self, node):
+        errors = [
+            {"type": "value_not_in_list", "message": "Value not in list", "details": "filetype: 'x' not in ['png']"},
+            {"type": "no_details", "message": "Something is wrong", "details": ""},
+        ]
+        said = "Value not in list: filetype: 'x' not in ['png']\nSomething is wrong"
+        assert self.said(node(), *errors) == said
+
+    def test_in_the_users_language_with_the_names_that_the_node_shows(self, node):
+        stage = node("fr")
+        name = stage.run("fetch('/api/i18n').then((answer) => answer.json())")["fr"]["nodeDefs"][SAVER]["inputs"][
+            "images"
+        ]
+        said = self.said(stage, required("images"))
+        assert name["name"] in said
+        assert "Nothing" not in said
+
+
+class TestWhenAnErrorGoes:
+    def error(self, stage):
+        return stage.run("document.querySelector('.seqplayer-error').textContent")
+
+    def queue(self, stage, errors, prompt="1"):
+        answer = {"prompt_id": prompt, "node_errors": {"7": {"errors": errors}} if errors else {}}
+        stage.run("(async () => { api.answer = async () => a; await api.queuePrompt(0, {}) })()", answer)
+
+    def start(self, stage, prompt="1"):
+        stage.run("api.tell('execution_start', { prompt_id: a })", prompt)
+
+    def test_a_refusal_stays_while_the_valid_branches_of_the_same_prompt_run(self, node):
+        stage = node()
+        self.queue(stage, [required("images")])
+        self.start(stage)
+        assert "images" in self.error(stage)
+
+    def test_a_refusal_is_said_also_when_the_run_began_before_the_answer_came(self, node):
+        stage = node()
+        self.start(stage)
+        self.queue(stage, [required("images")])
+        assert "images" in self.error(stage)
+
+    def test_a_refusal_goes_with_the_next_prompt_that_is_accepted(self, node):
+        stage = node()
+        self.queue(stage, [required("images")])
+        self.queue(stage, [], "2")
+        assert self.error(stage) == ""
+
+    def test_a_failure_goes_with_the_next_run(self, node):
+        stage = node()
+        self.start(stage)
+        stage.run("api.tell('execution_error', { node_id: 7, exception_message: 'Disk full.\\n' })")
+        assert self.error(stage) == "Disk full."
+        self.queue(stage, [], "2")
+        assert self.error(stage) == "Disk full."
+        self.start(stage, "2")
+        assert self.error(stage) == ""
+
+    def test_a_failure_without_words_is_no_reason_to_fail(self, node):
+        stage = node()
+        stage.run("api.tell('execution_error', { node_id: 7 })")
+        assert self.error(stage) == ""
+
+
+class TestPictures:
+    def run_once(self, stage, frame, run="1", **facts):
+        stage.run("api.tell('execution_start', { prompt_id: a })", run)
+        stage.run("node.onExecuted(a)", report(frame, **facts))
+
+    def drawn(self, stage, colour):
+        stage.page.wait_for_function(
+            """colour => {
+            const canvas = document.querySelector(".seqplayer-view canvas");
+            const [r, g] = canvas.getContext("2d").getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data;
+            return r * 256 + g === colour;
+        }""",
+            arg=colour,
+        )
+
+    def test_are_asked_for_by_name_and_size_and_by_nothing_that_outlives_the_file(self, node, site):
+        site.make("a", [3])
+        stage = node()
+        self.run_once(stage, 3)
+        self.drawn(stage, 3)
+        assert site.queries == ["type=output&subfolder=a&filename=f_0003.png&size=512"]
+
+    def test_of_a_frame_that_was_rendered_again_are_new(self, node, site):
+        site.make("a", [3])
+        stage = node()
+        self.run_once(stage, 3)
+        self.drawn(stage, 3)
+        site.make("a", [3], colour=200)
+        self.run_once(stage, 3, "2")
+        self.drawn(stage, 200)
+
+    def test_of_a_frame_that_somebody_else_rendered_again_are_new_when_the_page_is_opened_again(self, node, site):
+        site.make("a", [3])
+        stage = node()
+        self.run_once(stage, 3)
+        self.drawn(stage, 3)
+        site.make("a", [3], colour=200)
+        stage = node()
+        stage.run("api.tell('execution_start', { prompt_id: '1' })")
+        self.run_once(stage, 3)
+        self.drawn(stage, 200)
+
+    def test_in_their_own_size_come_from_the_route_that_knows_what_browsers_show(self, node, site):
+        site.make("a", [3])
+        stage = node()
+        self.run_once(stage, 3)
+        link = stage.page.get_by_role("link").get_attribute("href")
+        assert link.partition("#")[0] == "/api/image_sequence/preview?type=output&subfolder=a&filename=f_0003.png"
+
+
+class TestWhatIsSaid:
+    @pytest.mark.parametrize("language", ["de", "es", "fr", "ja", "ko", "zh"])
+    def test_is_in_the_users_language(self, node, site, language):
+        """Problems and states; the server's own lines are English."""
+        words = locales.load_words(language)
+        site.make("a", [40])
+        stage = node(language)
+        stage.run("node.onExecuted(a)", report(3, last=40, missing=[4]))
+        stage.page.locator(".seqplayer-view[aria-busy=false]").wait_for()
+        here = words["Frame %frame%, %name%"].replace("%frame%", "40").replace("%name%", "f_0040.png")
+        assert stage.view.get_attribute("aria-label") == stage.slider.get_attribute("aria-valuetext") == here
+        stage.slider.fill("4")
+        stage.says(words["Frame %frame% is not on disk."].replace("%frame%", "4"))
+        stage.page.context.set_offline(True)
+        stage.slider.fill("20")
+        stage.says(words["The server does not answer."])
+        stage.page.context.set_offline(False)
+        live = json.loads(report(41)["image_sequence"][0])
+        stage.run("api.tell('image_sequence.progress', { node: 7, sequence: a, text: 'frame 1 of 9' })", live)
+        stage.run("api.tell('execution_interrupted', { node_id: 7 })")
+        stage.says(words["Stopped: %progress%"].replace("%progress%", "frame 1 of 9"), "message")
+
+
+class TestCounting:
+    def test_a_new_node_starts_on_increment(self, node):
+        assert node().run("node.widgets[1].value") == "increment"
+
+    @pytest.mark.parametrize("saved", ["fixed", "randomize", "decrement", "increment"])
+    def test_a_node_of_a_workflow_does_what_was_saved(self, node, saved):
+        assert node().run("app.add(a, 8, [3, b]).widgets[1].value", SAVER, saved) == saved
+
+    def test_nodes_of_others_are_left_alone(self, node):
+        assert node().run("app.add('KSampler', 8).widgets[1].value") == "randomize"
+
+
+class TestAfterUndo:
+    """In Vue nodes, ComfyUI keeps the elements of the nodes that it replaces."""
+
+    def undone(self, stage):
+        stage.run("app.configure(() => { window.node = app.add(a, 7) })", SAVER)
+
+    def test_the_new_player_takes_the_place_of_the_old_one(self, node, site):
+        site.make("a", [3])
+        stage = node()
+        stage.run("LiteGraph.vueNodesMode = true")
+        for _ in range(3):
+            self.undone(stage)
+            stage.page.wait_for_function("node.widgets.at(-1).element.isConnected")
+        assert stage.page.locator(".seqplayer").count() == 1
+        stage.run("node.onExecuted(a)", report(3))
+        stage.says("3", "number")
+
+    def test_also_when_it_is_undone_twice_at_once(self, node):
+        stage = node()
+        stage.run("LiteGraph.vueNodesMode = true")
+        stage.run("{ for (let i = 0; i < 2; i++) app.configure(() => { window.node = app.add(a, 7) }) }", SAVER)
+        stage.page.wait_for_function("node.widgets.at(-1).element.isConnected")
+
+    def test_a_player_whose_node_is_another_one_is_left_where_it_is(self, node):
+        stage = node()
+        stage.run("LiteGraph.vueNodesMode = true")
+        stage.run("window.other = app.add(a, 8)", SAVER)
+        stage.run("other.onExecuted(a)", report(3))
+        assert stage.run("[node, other].map(({ widgets }) => widgets.at(-1).element.isConnected)") == [True, False]

@@ -1,0 +1,22 @@
+// @ts-check
+
+/**
+ * A new node that counts starts with its number on "increment".
+ *
+ * ComfyUI starts the control behind a number on "randomize". A node may name another start, but frontends before 1.58 take
+ * the word for the name of the control: 1.27 still starts on "randomize", 1.42 shows no control in Vue nodes.
+ */
+
+import { app } from "../../../scripts/app.js";
+
+app.registerExtension({
+  name: "ImageSequence.Counting",
+
+  // Before a workflow gives the node its values: what was saved stays.
+  nodeCreated(node) {
+    if (!node.comfyClass?.startsWith("ImageSequence")) return;
+    for (const widget of node.widgets ?? []) {
+      if (widget.name === "control_after_generate") widget.value = "increment";
+    }
+  },
+});
