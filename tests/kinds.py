@@ -1,0 +1,189 @@
+"""Every kind of image file, with 1 to 4 channels: made by, and read by, programs that are not ours.
+
+A picture is (H, W, C) float64 in 0..1, C = 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), not premultiplied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import OpenEXR
+import png
+import tifffile
+from PIL import Image
+
+HEIGHT, WIDTH = 8, 12
+
+LAYOUTS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA"}
+PNG_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+EXR_CHANNELS = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}
+
+
+def picture(frame: int, channels: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """A picture that differs in every frame, channel and direction, and is smooth: lossy kinds come near."""
+    across, down = np.linspace(0, 1, width), np.linspace(0, 1, height)[:, None]
+    colours = [across + 0 * down, down + 0 * across, 1 - across + 0 * down]
+    planes = colours[: 1 if channels < 3 else 3]
+    if channels in (2, 4):
+        planes.append(0.25 + across / 2 + 0 * down)
+    return np.stack(planes, axis=-1) * (1 - frame / 16)
+
+
+def flat(shade: float, channels: int, height: int, width: int) -> np.ndarray:
+    return np.full((height, width, channels), shade)
+
+
+def as_image(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What ComfyUI's IMAGE and MASK hold of a picture: (H, W, 3), grey repeated, and 1 - alpha (H, W)."""
+    channels = pixels.shape[-1]
+    colour = np.repeat(pixels[..., :1], 3, axis=-1) if channels < 3 else pixels[..., :3]
+    return colour, 1 - pixels[..., -1] if channels in (2, 4) else np.zeros(pixels.shape[:2])
+
+
+def levels(pixels: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
+    """The nearest whole numbers, halves up: 0 .. 255 or 65535."""
+    return np.floor(pixels * np.iinfo(dtype).max + 0.5).astype(dtype)
+
+
+def _pillow(**options: Any) -> Callable[[Path, np.ndarray], None]:
+    def write(path: Path, pixels: np.ndarray) -> None:
+        samples = levels(pixels, np.uint8)
+        Image.fromarray(samples[..., 0] if samples.shape[-1] == 1 else samples).save(path, **options)
+
+    return write
+
+
+def _pypng(bits: int) -> Callable[[Path, np.ndarray], None]:
+    def write(path: Path, pixels: np.ndarray) -> None:
+        height, width, channels = pixels.shape
+        samples = levels(pixels, np.uint8 if bits == 8 else np.uint16)
+        writer = png.Writer(width, height, greyscale=channels < 3, alpha=channels in (2, 4), bitdepth=bits)
+        with path.open("wb") as file:
+            writer.write(file, samples.reshape(height, -1))
+
+    return write
+
+
+def _tifffile(dtype: type[np.generic]) -> Callable[[Path, np.ndarray], None]:
+    def write(path: Path, pixels: np.ndarray) -> None:
+        samples = pixels.astype(dtype) if np.issubdtype(dtype, np.floating) else levels(pixels, dtype)
+        channels = samples.shape[-1]
+        tifffile.imwrite(
+            path,
+            samples[..., 0] if channels == 1 else samples,
+            photometric="rgb" if channels > 2 else "minisblack",
+            planarconfig="contig" if channels > 1 else None,
+            extrasamples=["unassalpha"] if channels in (2, 4) else None,
+            metadata=None,
+        )
+
+    return write
+
+
+def _openexr(dtype: type[np.generic]) -> Callable[[Path, np.ndarray], None]:
+    def write(path: Path, pixels: np.ndarray) -> None:
+        names = EXR_CHANNELS[pixels.shape[-1]]
+        planes = {
+            name: np.ascontiguousarray(pixels[..., place].astype(dtype))  # type: ignore[arg-type]
+            for place, name in enumerate(names)
+        }
+        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+        with OpenEXR.File(header, planes) as file:
+            file.write(str(path))
+
+    return write
+
+
+def _opencv(path: Path, pixels: np.ndarray) -> None:
+    samples = levels(pixels, np.uint8)
+    assert cv2.imwrite(str(path), samples[..., [2, 1, 0, 3][: samples.shape[-1]]] if samples.shape[-1] > 2 else samples)
+
+
+class Kind(NamedTuple):
+    """A kind of file that is read: its extension, who writes it, with which channels, and how near it comes."""
+
+    extension: str
+    write: Callable[[Path, np.ndarray], None]
+    channels: tuple[int, ...]
+    tolerance: float
+
+
+HALF_LEVEL, HALF_OF_16_BITS, HALF_FLOAT = 0.5 / 255, 0.5 / 65535, 2**-12
+# Where a kind of file has no such channels (JPEG has no alpha, WebP no grey), its row leaves them out.
+KINDS = {
+    "png": Kind(".png", _pypng(8), (1, 2, 3, 4), HALF_LEVEL),
+    "png16": Kind(".png", _pypng(16), (1, 2, 3, 4), HALF_OF_16_BITS),
+    "jpg": Kind(".jpg", _pillow(quality=100, subsampling=0), (1, 3), 4 / 255),
+    "webp lossless": Kind(".webp", _pillow(lossless=True, exact=True), (3, 4), HALF_LEVEL),
+    "webp lossy": Kind(".webp", _pillow(quality=100), (3, 4), 0.06),
+    "exr": Kind(".exr", _openexr(np.float32), (1, 2, 3, 4), 0),
+    "exr half": Kind(".exr", _openexr(np.float16), (1, 2, 3, 4), HALF_FLOAT),
+    "bmp": Kind(".bmp", _opencv, (1, 3, 4), HALF_LEVEL),
+    "tiff8": Kind(".tif", _tifffile(np.uint8), (1, 2, 3, 4), HALF_LEVEL),
+    "tiff16": Kind(".tif", _tifffile(np.uint16), (1, 2, 3, 4), HALF_OF_16_BITS),
+    "tiff float": Kind(".tiff", _tifffile(np.float32), (1, 2, 3, 4), 0),
+}
+READ = [(kind, channels) for kind, row in KINDS.items() for channels in row.channels]
+
+
+# --- what the savers wrote, as others read it ---------------------------------------------------------------------
+
+
+def _read_png(path: Path) -> np.ndarray:
+    width, height, rows, facts = png.Reader(bytes=path.read_bytes()).read()
+    samples = np.vstack([np.asarray(row) for row in rows]).reshape(height, width, facts["planes"])
+    return samples / (2 ** facts["bitdepth"] - 1)
+
+
+def _read_by_opencv(path: Path) -> np.ndarray:
+    samples = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert samples is not None
+    samples = samples[..., None] if samples.ndim == 2 else samples[..., [2, 1, 0, 3][: samples.shape[-1]]]
+    return samples / 255
+
+
+def _read_exr(path: Path) -> np.ndarray:
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        planes = {name: channel.pixels for name, channel in file.channels().items()}
+    names = next(names for names in EXR_CHANNELS.values() if set(names) == set(planes))
+    return np.stack([planes[name] for name in names], axis=-1).astype(np.float64)
+
+
+class Written(NamedTuple):
+    """A value of the savers' filetype: its extension, who reads it, how near it comes, and the channels it keeps.
+
+    `holds`: the number of channels of the file, for pictures of 1 to 4 channels.
+    """
+
+    extension: str
+    read: Callable[[Path], np.ndarray]
+    tolerance: float
+    holds: tuple[int, int, int, int]
+
+
+WRITTEN = {
+    "png with embedded workflow": Written(".png", _read_png, HALF_LEVEL, (1, 2, 3, 4)),
+    "png": Written(".png", _read_png, HALF_LEVEL, (1, 2, 3, 4)),
+    "jpg": Written(".jpg", _read_by_opencv, 0.1, (1, 1, 3, 3)),
+    "png 16-bit with embedded workflow": Written(".png", _read_png, HALF_OF_16_BITS, (1, 2, 3, 4)),
+    "png 16-bit": Written(".png", _read_png, HALF_OF_16_BITS, (1, 2, 3, 4)),
+    "webp lossless with embedded workflow": Written(".webp", _read_by_opencv, HALF_LEVEL, (3, 4, 3, 4)),
+    "webp lossy with embedded workflow": Written(".webp", _read_by_opencv, 0.1, (3, 4, 3, 4)),
+    "exr": Written(".exr", _read_exr, 0, (1, 4, 3, 4)),
+    "exr 16-bit": Written(".exr", _read_exr, HALF_FLOAT, (1, 4, 3, 4)),
+}
+
+
+def as_written(pixels: np.ndarray, filetype: str) -> np.ndarray:
+    """What a file of this type holds of the picture: grey repeated where it has none, on black where it has no alpha."""
+    channels = pixels.shape[-1]
+    kept = WRITTEN[filetype].holds[channels - 1]
+    colour = pixels[..., : 1 if channels < 3 else 3]
+    if channels in (2, 4) and kept in (1, 3):
+        colour = colour * pixels[..., -1:]
+    colour = np.repeat(colour, 3, axis=-1) if colour.shape[-1] == 1 and kept > 2 else colour
+    return np.concatenate([colour, pixels[..., -1:]], axis=-1) if kept in (2, 4) else colour
