@@ -119,7 +119,7 @@ KINDS = {
     "png16": Kind(".png", _pypng(16), (1, 2, 3, 4), HALF_OF_16_BITS),
     "jpg": Kind(".jpg", _pillow(quality=100, subsampling=0), (1, 3), 4 / 255),
     "webp lossless": Kind(".webp", _pillow(lossless=True, exact=True), (3, 4), HALF_LEVEL),
-    "webp lossy": Kind(".webp", _pillow(quality=100), (3, 4), 0.1),
+    "webp lossy": Kind(".webp", _pillow(quality=100), (3, 4), 0.12),
     "exr": Kind(".exr", _openexr(np.float32), (1, 2, 3, 4), 0),
     "exr half": Kind(".exr", _openexr(np.float16), (1, 2, 3, 4), HALF_FLOAT),
     "bmp": Kind(".bmp", _opencv, (1, 3, 4), HALF_LEVEL),
