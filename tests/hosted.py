@@ -6,10 +6,13 @@ The same rules as dev.embedded_host, with wires that bring whatever a test wants
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from dev.node_calls import call_over_lists, input_info, merge_returns
+
+Values = dict[str, Sequence[Any]]
 
 
 class Wire(tuple[Any, ...]):
@@ -45,7 +48,7 @@ def run(
     """
     node_class = pack.NODE_CLASS_MAPPINGS[f"ImageSequence{name}"]
     declared = node_class.INPUT_TYPES()
-    before = {key: (None,) if isinstance(value, Wire) else [value] for key, value in inputs.items()}
+    before: Values = {key: (None,) if isinstance(value, Wire) else [value] for key, value in inputs.items()}
     _validate(node_class, before)
     # When the cache is asked, neither prompt nor metadata are known.
     if hasattr(node_class, "IS_CHANGED"):
@@ -54,7 +57,8 @@ def run(
         assert type(mark) is str, "IS_CHANGED must say one plain thing: it is part of a cache key"
     hidden = _hidden(declared, {"PROMPT": prompt, "EXTRA_PNGINFO": extra_pnginfo, "UNIQUE_ID": unique_id})
 
-    node, values, asked_for = node_class(), {}, frozenset[str]()
+    node, asked_for = node_class(), frozenset[str]()
+    values: Values = {}
     for key, value in inputs.items():
         lazy = (input_info(declared, key) or (None, None, {}))[2].get("lazy", False)
         values[key] = (None,) if isinstance(value, Wire) and lazy else value if isinstance(value, Wire) else [value]
@@ -69,7 +73,7 @@ def run(
     return Answer(outputs, ui, asked_for)
 
 
-def _validate(node_class: Any, before: dict[str, Any]) -> None:
+def _validate(node_class: Any, before: Values) -> None:
     if hasattr(node_class, "VALIDATE_INPUTS"):
         asked = inspect.getfullargspec(node_class.VALIDATE_INPUTS).args
         for verdict in call_over_lists(
@@ -80,5 +84,5 @@ def _validate(node_class: Any, before: dict[str, Any]) -> None:
                 raise ValueError(verdict)
 
 
-def _hidden(declared: dict[str, Any], values: dict[str, Any]) -> dict[str, list[Any]]:
+def _hidden(declared: dict[str, Any], values: dict[str, Any]) -> Values:
     return {key: [values[kind]] for key, kind in declared.get("hidden", {}).items()}

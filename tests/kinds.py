@@ -44,7 +44,7 @@ def as_image(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return colour, 1 - pixels[..., -1] if channels in (2, 4) else np.zeros(pixels.shape[:2])
 
 
-def levels(pixels: np.ndarray, dtype: type[np.generic]) -> np.ndarray:
+def levels(pixels: np.ndarray, dtype: type[np.unsignedinteger[Any]]) -> np.ndarray:
     """The nearest whole numbers, halves up: 0 .. 255 or 65535."""
     return np.floor(pixels * np.iinfo(dtype).max + 0.5).astype(dtype)
 
@@ -68,7 +68,7 @@ def _pypng(bits: int) -> Callable[[Path, np.ndarray], None]:
     return write
 
 
-def _tifffile(dtype: type[np.generic]) -> Callable[[Path, np.ndarray], None]:
+def _tifffile(dtype: type[Any]) -> Callable[[Path, np.ndarray], None]:
     def write(path: Path, pixels: np.ndarray) -> None:
         samples = pixels.astype(dtype) if np.issubdtype(dtype, np.floating) else levels(pixels, dtype)
         channels = samples.shape[-1]
@@ -84,13 +84,10 @@ def _tifffile(dtype: type[np.generic]) -> Callable[[Path, np.ndarray], None]:
     return write
 
 
-def _openexr(dtype: type[np.generic]) -> Callable[[Path, np.ndarray], None]:
+def _openexr(dtype: type[Any]) -> Callable[[Path, np.ndarray], None]:
     def write(path: Path, pixels: np.ndarray) -> None:
         names = EXR_CHANNELS[pixels.shape[-1]]
-        planes = {
-            name: np.ascontiguousarray(pixels[..., place].astype(dtype))  # type: ignore[arg-type]
-            for place, name in enumerate(names)
-        }
+        planes = {name: np.ascontiguousarray(pixels[..., place].astype(dtype)) for place, name in enumerate(names)}
         header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
         with OpenEXR.File(header, planes) as file:
             file.write(str(path))

@@ -18,6 +18,8 @@ from .disk import stand_in
 from .hosted import wire
 from .kinds import KINDS, READ, WRITTEN, as_image, as_written, flat, picture
 
+Inputs = dict[str, Any]
+
 TYPES = {"float32": torch.float32, "float16": torch.float16}
 # Half an ulp of float16 below 1.
 ROUNDING = {"float32": 1e-6, "float16": 2**-12 + 1e-6}
@@ -65,7 +67,12 @@ class Loaded:
 
 
 def load_batch(pack: ModuleType, dtype: str, extension: str, **more: Any) -> Loaded:
-    inputs = {"path_pattern": f"f_##{extension}", "start_index": 0, "frame_count": 0, "ignore_missing_images": "false"}
+    inputs: Inputs = {
+        "path_pattern": f"f_##{extension}",
+        "start_index": 0,
+        "frame_count": 0,
+        "ignore_missing_images": "false",
+    }
     (images,), (mask,), (count,), _ = hosted.run(pack, "LoadBatch", **inputs | more).outputs
     assert count == len(images)
     return Loaded(images, mask, dtype)
@@ -156,6 +163,7 @@ class TestAnImage:
     def save(self, pack: ModuleType, saver: str, filetype: str, images: torch.Tensor) -> None:
         """Frames 0, 1, ... as `a/a_00000`, ..."""
         extension = WRITTEN[filetype].extension
+        inputs: Inputs
         if saver == "SaveBatch":
             pattern = f"a/a_#####{extension}"
             inputs = {"path_pattern": pattern, "start_index": 0, "overwrite": "true", "filetype": filetype}

@@ -505,9 +505,9 @@ class TestAnAnimation:
                 self.message = message
 
         stand_in(monkeypatch, "comfy_execution.graph_utils", ExecutionBlocker=ExecutionBlocker)
-        inputs = {"sequence": wire(SimpleNamespace(is_defined=False, frames={}))}
+        unfinished = SimpleNamespace(is_defined=False, frames={})
 
-        outputs = hosted.run(pack, "FromAnimation", **inputs).outputs
+        outputs = hosted.run(pack, "FromAnimation", sequence=wire(unfinished)).outputs
 
         assert [(type(value), value.message) for (value,) in outputs] == [(ExecutionBlocker, None)] * 2
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from io_utils.metadata import text_entries
@@ -61,7 +61,6 @@ def test_what_comfyui_does_not_hand_over_is_left_out(prompt: Any, extra: Any, ke
     assert list(text_entries(prompt, extra)) == keywords
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), values, max_size=4), st.dictionaries(st.text(), values, max_size=4))
 def test_any_prompt_and_workflow_become_strict_ascii_json(prompt: dict[str, Any], extra: dict[str, Any]) -> None:
     for text in text_entries(prompt, extra).values():
@@ -125,7 +124,7 @@ def test_a_node_that_is_no_mapping_does_not_stop_a_save(node: Any) -> None:
 @pytest.mark.parametrize(("disabled", "keywords"), [(True, []), (False, ["prompt", "workflow"])])
 def test_disable_metadata_is_honoured(monkeypatch: pytest.MonkeyPatch, disabled: bool, keywords: list[str]) -> None:
     cli_args = ModuleType("comfy.cli_args")
-    cli_args.args = SimpleNamespace(disable_metadata=disabled)
+    cli_args.args = SimpleNamespace(disable_metadata=disabled)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "comfy", ModuleType("comfy"))
     monkeypatch.setitem(sys.modules, "comfy.cli_args", cli_args)
 

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from io_utils.pixels import dequantise, quantise
@@ -59,7 +59,6 @@ class TestQuantise:
     def test_a_value_becomes_the_nearest_level(self, value: float, level: int) -> None:
         assert levels([value]) == [level]
 
-    @settings(deadline=None)
     @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=50))
     def test_is_at_most_half_a_level_off(self, values: list[float]) -> None:
         for value, level in zip(values, levels(values), strict=True):
@@ -220,7 +219,7 @@ def dequantised(pixels: np.ndarray, dtype: torch.dtype = torch.float32) -> tuple
 class TestDequantise:
     @pytest.mark.parametrize(("dtype", "maximum"), [(np.uint8, 255), (np.uint16, 65535)])
     def test_every_level_is_itself_by_the_maximum(self, dtype: type, maximum: int) -> None:
-        pixels = np.arange(maximum + 1, dtype=dtype).reshape(16, -1, 1)
+        pixels = np.arange(maximum + 1, dtype=dtype).reshape(16, -1, 1)  # type: ignore[var-annotated]
 
         image, _ = dequantised(pixels)
 

@@ -196,7 +196,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 def stage(browser: Any, site: Site) -> Iterator[Stage]:
     context = browser.new_context(viewport={"width": 800, "height": 600})
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(site.url)
