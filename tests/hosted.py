@@ -25,8 +25,13 @@ def wire(*values: Any) -> Wire:
     return Wire(values)
 
 
+def listed(value: Any) -> list[Any]:
+    """The list of an input's values."""
+    return list(value) if isinstance(value, Wire) else [value]
+
+
 class Answer(NamedTuple):
-    """What a node returned: for each output the list of its values; and what it shows. `ran`: was it called at all?"""
+    """What a node returned: for each output the list of its values; what it shows; and the lazy inputs it asked for."""
 
     outputs: list[list[Any]]
     ui: dict[str, list[Any]]
@@ -61,14 +66,15 @@ def run(
     values: Values = {}
     for key, value in inputs.items():
         lazy = (input_info(declared, key) or (None, None, {}))[2].get("lazy", False)
-        values[key] = (None,) if isinstance(value, Wire) and lazy else value if isinstance(value, Wire) else [value]
+        # As ComfyUI has it: what nodes gave is a list, (None,) is what stands for an input that nobody asked for.
+        values[key] = (None,) if isinstance(value, Wire) and lazy else listed(value)
     while hasattr(node, "check_lazy_status"):
         answers = call_over_lists(node, "check_lazy_status", values | hidden)
         new = {key for answer in answers for key in answer} - asked_for
         if not new:
             break
         asked_for |= new
-        values |= {key: inputs[key] for key in new}
+        values |= {key: listed(inputs[key]) for key in new}
     outputs, ui = merge_returns(node, call_over_lists(node, node.FUNCTION, values | hidden))
     return Answer(outputs, ui, asked_for)
 

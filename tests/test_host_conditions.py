@@ -19,7 +19,7 @@ import torch
 
 from . import hosted, kinds
 from .disk import put, stand_in
-from .hosted import Wire, wire
+from .hosted import wire
 
 Inputs = dict[str, Any]
 
@@ -289,10 +289,6 @@ def inputs_but(failing: dict[str, str], fault: str, rows: list[tuple[str, str]] 
     return pytest.mark.parametrize(("name", "key"), params)
 
 
-def values_of(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, Wire) else (value,)
-
-
 @every_node
 def test_the_table_has_every_input(pack: ModuleType, name: str) -> None:
     declared = pack.NODE_CLASS_MAPPINGS[f"ImageSequence{name}"].INPUT_TYPES()
@@ -307,7 +303,7 @@ class TestAWire:
     def test_brings_what_the_widget_would(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
         inputs = everything(name, disk)
 
-        hosted.run(pack, name, **inputs | {key: wire(*values_of(inputs[key]))})
+        hosted.run(pack, name, **inputs | {key: wire(*hosted.listed(inputs[key]))})
 
     @inputs_but(NONE_FAILS, "F12: None on a wire")
     def test_brings_none(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
@@ -322,7 +318,7 @@ class TestAWire:
     @every_input
     def test_brings_the_same_twice(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
         inputs = everything(name, disk)
-        twice = values_of(inputs[key]) * 2
+        twice = hosted.listed(inputs[key]) * 2
 
         works_or_is_refused(pack, name, **inputs | {key: wire(*twice)})
 
@@ -330,7 +326,7 @@ class TestAWire:
     def test_brings_none_beside_a_value(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
         inputs = everything(name, disk)
 
-        works_or_is_refused(pack, name, **inputs | {key: wire(*values_of(inputs[key]), None)})
+        works_or_is_refused(pack, name, **inputs | {key: wire(*hosted.listed(inputs[key]), None)})
 
 
 def not_there() -> Iterator[Any]:
