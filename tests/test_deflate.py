@@ -17,7 +17,7 @@ from io_utils.deflate import Method, deflate
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "zlib":
         monkeypatch.setattr(module, "zlib_ng", None)
-    elif module.zlib_ng is None:  # type: ignore[attr-defined]
+    elif module.zlib_ng is None:
         pytest.skip("zlib-ng is not installed")
 
 

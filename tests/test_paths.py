@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from io_utils import paths
@@ -22,6 +22,7 @@ PACK = Path(__file__).resolve().parents[1]
 
 
 # The folder under test is made once per test and only read by the examples.
+calmly = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 names = st.sampled_from(
     [".", "~", "con", "nul.txt", "out", "in", "a", "{}", "####", "output_evil", "é", " ", "\0", "\n"]
 )
@@ -238,6 +239,7 @@ class TestRelativeFolders:
         with pytest.raises(PathError, match="secret"):
             root.confirm(file, write=False)
 
+    @calmly
     @given(path_texts, st.booleans())
     @example("\u2028", False)
     def test_never_lead_out_of_the_allowed_ones_whatever_the_text(self, output: Path, text: str, write: bool) -> None:
@@ -251,6 +253,7 @@ class TestRelativeFolders:
 
         assert refused == text
 
+    @calmly
     @given(path_texts, st.booleans(), st.integers(0, 10**12))
     @example("com{}.png", True, 1)
     @example("lpt{}", True, 9)
@@ -522,6 +525,7 @@ class TestOperatorsFile:
 
 
 class TestNormalise:
+    @calmly
     @given(path_texts)
     def test_gives_a_path_that_it_leaves_as_it_is(self, text: str) -> None:
         try:

@@ -26,6 +26,8 @@ others = st.sampled_from(
 )
 pattern_texts = st.lists(numbers | others | st.text(max_size=3), max_size=8).map("".join)
 
+calmly = settings(deadline=None)
+
 
 def refusal(text: str) -> PatternError | None:
     try:
@@ -36,6 +38,7 @@ def refusal(text: str) -> PatternError | None:
 
 
 class TestNamesAndNumbers:
+    @calmly
     @given(patterns, frame_numbers)
     @example(FramePattern(("", "1", ""), 0), 11)
     @example(FramePattern(("0", "0"), 0), 0)
@@ -43,6 +46,7 @@ class TestNamesAndNumbers:
     def test_number_is_the_inverse_of_name(self, pattern: FramePattern, frame: int) -> None:
         assert pattern.number(pattern.name(frame)) == frame
 
+    @calmly
     @given(patterns, st.text(alphabet="0123456789", min_size=1, max_size=40))
     @example(FramePattern(("f_", ".png"), 4), "001")
     @example(FramePattern(("f_", ".png"), 0), "007")
@@ -52,12 +56,14 @@ class TestNamesAndNumbers:
 
         assert pattern.number(name) == (int(digits) if canonical else None)
 
+    @calmly
     @given(patterns, st.text())
     def test_any_name_is_one_of_the_pattern_s_or_none(self, pattern: FramePattern, name: str) -> None:
         number = pattern.number(name)
 
         assert number is None or pattern.name(number) == name
 
+    @calmly
     @given(paddings.filter(bool), frame_numbers)
     def test_widths_pad_as_fileseq_pads(self, padding: int, frame: int) -> None:
         for written in ("#" * padding, f"%0{padding}d"):
@@ -224,7 +230,7 @@ class TestParse:
                 FramePattern.parse(text)
             assert caught.value.suggestion == suggestion
 
-    @settings(max_examples=500)
+    @settings(deadline=None, max_examples=500)
     @given(pattern_texts)
     @example("%{}d{i}")
     @example("{:0}{x}d{i}")
@@ -245,6 +251,7 @@ class TestParse:
     def test_a_pattern_with_a_number_is_enough_for_any_number_of_frames(self) -> None:
         FramePattern.parse("f_{}.png").require_number(10**6)
 
+    @calmly
     @given(pattern_texts)
     def test_what_str_writes_is_read_back_as_the_same_pattern(self, text: str) -> None:
         assume(refusal(text) is None)
@@ -252,10 +259,12 @@ class TestParse:
 
         assert FramePattern.parse(str(pattern)) == pattern
 
+    @calmly
     @given(patterns, frame_numbers)
     def test_what_str_writes_is_what_python_s_str_format_reads(self, pattern: FramePattern, frame: int) -> None:
         assert str(pattern).format(frame) == pattern.name(frame)
 
+    @calmly
     @given(st.text())
     def test_refuses_text_with_its_own_error_only(self, text: str) -> None:
         error = refusal(text)
@@ -300,6 +309,7 @@ class TestParse:
 
 
 class TestPartsOfAPattern:
+    @calmly
     @given(st.text(), st.text(), paddings, frame_numbers)
     def test_around_takes_text_as_it_is(self, before: str, after: str, padding: int, frame: int) -> None:
         pattern = FramePattern.around(before, after, padding)
@@ -381,10 +391,12 @@ class TestRanges:
     def test_frame_numbers_are_written_as_people_write_them(self, frames: list[int], text: str) -> None:
         assert ranges(frames) == text
 
+    @calmly
     @given(st.lists(st.integers(0, 60) | frame_numbers, min_size=1))
     def test_fileseq_reads_them_back(self, frames: list[int]) -> None:
         assert set(fileseq.FrameSet(ranges(frames))) == set(frames)
 
+    @calmly
     @given(st.sets(st.integers(0, 60)))
     def test_no_two_of_the_ranges_could_be_one(self, frames: set[int]) -> None:
         starts = [n for n in range(62) if n in frames and n - 1 not in frames]  # slow and obvious

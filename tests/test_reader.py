@@ -671,7 +671,7 @@ class TestMemory:
 
     def test_is_half_as_much_where_comfyui_wants_halves(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.leave(monkeypatch, 6 * 4096)
-        monkeypatch.setattr(reader.host, "float_dtype", lambda: torch.float16)  # type: ignore[attr-defined]
+        monkeypatch.setattr(reader.host, "float_dtype", lambda: torch.float16)
 
         assert loaded().shape[0] == 8
 
