@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from io_utils.metadata import text_entries
@@ -61,6 +61,7 @@ def test_what_comfyui_does_not_hand_over_is_left_out(prompt: Any, extra: Any, ke
     assert list(text_entries(prompt, extra)) == keywords
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), values, max_size=4), st.dictionaries(st.text(), values, max_size=4))
 def test_any_prompt_and_workflow_become_strict_ascii_json(prompt: dict[str, Any], extra: dict[str, Any]) -> None:
     for text in text_entries(prompt, extra).values():

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from io_utils.pixels import dequantise, quantise
@@ -59,6 +59,7 @@ class TestQuantise:
     def test_a_value_becomes_the_nearest_level(self, value: float, level: int) -> None:
         assert levels([value]) == [level]
 
+    @settings(deadline=None)
     @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=50))
     def test_is_at_most_half_a_level_off(self, values: list[float]) -> None:
         for value, level in zip(values, levels(values), strict=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
@@ -379,6 +379,7 @@ class TestContainment:
         max_size=6,
     ).map("".join)
 
+    @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         kind=st.sampled_from(["output", "input", "temp", "", "user"]), folder=texts, name=texts, absolute=st.booleans()
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from io_utils.paths import PathError, Root
@@ -129,7 +129,7 @@ class TestFrames:
 
         assert located("still.png").frames() == []
 
-    @settings(max_examples=50)
+    @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(numbers=st.sets(st.integers(0, 10**12), max_size=5), padding=st.integers(0, 32))
     def test_are_those_whose_files_were_made(
         self, tmp_path_factory: pytest.TempPathFactory, numbers: set[int], padding: int

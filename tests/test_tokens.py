@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from io_utils.tokens import needs_image, resolve
@@ -73,6 +73,7 @@ def test_only_the_picture_s_size_needs_the_picture(text: str, needed: bool) -> N
     assert needs_image(text) is needed
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["%", "date:", "width", "year", "y", "M", "_", "%width%"]) | st.text(max_size=2)))
 def test_a_prefix_that_needs_no_picture_is_the_same_for_every_size(pieces: list[str]) -> None:
     text = "".join(pieces)
@@ -80,6 +81,7 @@ def test_a_prefix_that_needs_no_picture_is_the_same_for_every_size(pieces: list[
         assert resolve(text, NOW, 1, 2) == resolve(text, NOW, 3, 4)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="%")))
 def test_text_without_percent_signs_stays_as_it_is(text: str) -> None:
     assert resolve(text, NOW, 1, 1) == text
