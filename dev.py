@@ -3,6 +3,7 @@
     python dev.py demo                  run the example prompts, see demo-output/contact-sheet.png
     python dev.py demo --comfyui DIR    the same in a real ComfyUI
     python dev.py test [PYTEST ...]     run the tests, e.g. python dev.py test -k resume
+    python dev.py test --coverage       the same, and fail if they leave too much of the pack unrun
     python dev.py lint                  ruff and mypy; with Node.js, TypeScript's checker and ESLint too
     python dev.py bench                 speed and size against other encoders, see bench-output/bench.md and bench.png
     python dev.py bench --comfyui DIR   saving and loading in a real ComfyUI, too
@@ -91,17 +92,19 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
         named = any((ROOT / argument.split("::")[0]).exists() for argument in rest if not argument.startswith("-"))
         # Else pytest takes the pack's folder for a package to import, which fails unless its name is an identifier.
         cut = f"--confcutdir={ROOT / 'tests'}"
-        return [[*module, "pytest", cut, *([] if named else ["tests"]), "-q", *rest]]
-    # As for pytest: the pack's folder is no package to mypy, whatever it is called.
+        pytest = ["pytest", cut, *([] if named else ["tests"]), "-q", *rest]
+        if not options.coverage:
+            return [[*module, *pytest]]
+        # What is measured, and how much is enough, is in pyproject.toml.
+        return [[*module, "coverage", "run", "-m", *pytest], [*module, "coverage", "report"]]
+    # As for pytest: the pack's folder is not a package to mypy, whatever it is called.
     mypy = [*module, "mypy", "--explicit-package-bases"]
     return [
         [*module, "ruff", "check", "."],
         [*module, "ruff", "format", "--check", "."],
         mypy,  # what pyproject.toml names
-        # One by one: a package dev beside a module dev is one name twice.
-        [*mypy, "dev"],
-        [*mypy, "benchmarks"],
-        [*mypy, "dev.py"],
+        [*mypy, "dev.py"],  # by itself: beside the package dev it would be one name twice
+        [*module, "dev.check_types"],  # the pack as a package: nodes/ and __init__.py import relatively
         *javascript_checks(),
     ]
 
@@ -254,7 +257,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = names.add_parser("demo", help="run the example prompts and show their frames", allow_abbrev=False)
     demo.add_argument("--comfyui", metavar="DIR", help="a ComfyUI folder to run them in; else a small stand-in")
     demo.add_argument("--output", metavar="DIR", help="where the frames go; else demo-output beside this file")
-    names.add_parser("test", help="run the tests; further arguments go to pytest", allow_abbrev=False)
+    test = names.add_parser("test", help="run the tests; further arguments go to pytest", allow_abbrev=False)
+    test.add_argument("--coverage", action="store_true", help="measure which lines and branches of the pack they run")
     names.add_parser("lint", help="ruff check, ruff format --check, mypy, tsc, eslint", allow_abbrev=False)
     bench = names.add_parser("bench", help="speed and size against other encoders", allow_abbrev=False)
     bench.add_argument("--comfyui", metavar="DIR", help="a ComfyUI folder: save and load in it, too")

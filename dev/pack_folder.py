@@ -12,13 +12,13 @@ FOLDER_NAME = "image-sequence-pack"
 _NOT_COPIED = (".*", "__pycache__", "venv", "demo-output", "node_modules", "*.egg-info", "build", "dist")
 
 
-def install_pack(pack: Path, custom_nodes: Path) -> Path:
+def install_pack(pack: Path, custom_nodes: Path, name: str = FOLDER_NAME) -> Path:
     """Link `pack` into a custom_nodes folder, or copy it where links are not allowed (Windows without developer mode).
 
     Returns the new folder. FileExistsError if something that is not a link is there already.
     """
     custom_nodes.mkdir(parents=True, exist_ok=True)
-    folder = custom_nodes / FOLDER_NAME
+    folder = custom_nodes / name
     if folder.is_symlink():
         folder.unlink()
     if folder.exists():

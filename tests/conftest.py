@@ -13,6 +13,14 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something about the machine, not about the pack: others may be using it, too. Fixtures of
+# one test's length serve all of its examples here: folders, and switches that stay where they are.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("patient")
 
 PACK = Path(__file__).resolve().parents[1]
 

@@ -1,235 +1,186 @@
-"""A small file of every kind and mode that is read, by other people's encoders; what they cannot write is put together here."""
+"""Every kind of image file, with 1 to 4 channels: made by, and read by, programs that are not ours.
+
+A picture is (H, W, C) float64 in 0..1, C = 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), not premultiplied.
+"""
 
 from __future__ import annotations
 
-import io
-import struct
-import zlib
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import OpenEXR
 import png
 import tifffile
 from PIL import Image
 
-from io_utils.exr import encode_exr
+HEIGHT, WIDTH = 8, 12
 
-from .disk import noise
-
-HEIGHT, WIDTH = 6, 11
-
-
-def file_of(image: Image.Image, kind: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
+LAYOUTS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA"}
+PNG_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+EXR_CHANNELS = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}
 
 
-def exif(orientation: int = 6) -> bytes:
-    tags = Image.Exif()
-    tags[0x0112] = orientation
-    return tags.tobytes()
+def picture(frame: int, channels: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """A picture that differs in every frame, channel and direction, and is smooth: lossy kinds come near."""
+    across, down = np.linspace(0, 1, width), np.linspace(0, 1, height)[:, None]
+    colours = [across + 0 * down, down + 0 * across, 1 - across + 0 * down]
+    planes = colours[: 1 if channels < 3 else 3]
+    if channels in (2, 4):
+        planes.append(0.25 + across / 2 + 0 * down)
+    return np.stack(planes, axis=-1) * (1 - frame / 16)
 
 
-def _image(mode: str, height: int = HEIGHT, width: int = WIDTH) -> Image.Image:
-    if mode in ("P", "1", "CMYK"):
-        return Image.fromarray(noise(height, width)).convert(mode)
-    pixels = noise(height, width, len(Image.new(mode, (1, 1)).getbands()))
-    return Image.fromarray(pixels[..., 0] if mode == "L" else pixels)
+def flat(shade: float, channels: int, height: int, width: int) -> np.ndarray:
+    return np.full((height, width, channels), shade)
 
 
-def smooth(height: int = 24, width: int = 40) -> np.ndarray:
-    """(H, W, 3) uint8: what JPEG keeps within a few levels."""
-    rows, columns = np.mgrid[:height, :width]
-    planes = [rows * 200 // height, columns * 200 // width, 255 - columns * 200 // width]
-    return np.stack(planes, axis=-1).astype(np.uint8)
+def as_image(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What ComfyUI's IMAGE and MASK hold of a picture: (H, W, 3), grey repeated, and 1 - alpha (H, W)."""
+    channels = pixels.shape[-1]
+    colour = np.repeat(pixels[..., :1], 3, axis=-1) if channels < 3 else pixels[..., :3]
+    return colour, 1 - pixels[..., -1] if channels in (2, 4) else np.zeros(pixels.shape[:2])
 
 
-def _png(colour: int, depth: int, *, interlace: bool = False, key: bool = False) -> bytes:
-    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
-    values = np.random.default_rng(depth).integers(0, 1 << depth, (HEIGHT, WIDTH, channels))
-    options: dict[str, Any] = {"bitdepth": depth, "interlace": interlace}
-    if colour == 3:
-        alpha = (9,) if key else ()
-        options["palette"] = [(i, 255 - i, i // 2, *alpha) for i in range(1 << depth)]
-    else:
-        options |= {"greyscale": colour in (0, 4), "alpha": colour in (4, 6)}
-        if key:
-            options["transparent"] = values[0, 0].tolist() if channels > 1 else int(values[0, 0, 0])
-    buffer = io.BytesIO()
-    writer = png.Writer(WIDTH, HEIGHT, **options)
-    if interlace:
-        writer.write_array(buffer, values.reshape(-1).tolist())
-    else:
-        writer.write(buffer, values.reshape(HEIGHT, -1).tolist())
-    return buffer.getvalue()
+def levels(pixels: np.ndarray, dtype: type[np.unsignedinteger[Any]]) -> np.ndarray:
+    """The nearest whole numbers, halves up: 0 .. 255 or 65535."""
+    return np.floor(pixels * np.iinfo(dtype).max + 0.5).astype(dtype)
 
 
-def png_chunk(name: bytes, contents: bytes = b"") -> bytes:
-    return struct.pack(">I", len(contents)) + name + contents + struct.pack(">I", zlib.crc32(name + contents))
+def _pillow(**options: Any) -> Callable[[Path, np.ndarray], None]:
+    def write(path: Path, pixels: np.ndarray) -> None:
+        samples = levels(pixels, np.uint8)
+        Image.fromarray(samples[..., 0] if samples.shape[-1] == 1 else samples).save(path, **options)
+
+    return write
 
 
-def _pngs() -> dict[str, bytes]:
-    depths = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-    files = {
-        f"png {colour}-{depth}{' Adam7' if interlace else ''}{' key' if key else ''}": _png(
-            colour, depth, interlace=interlace, key=key
+def _pypng(bits: int) -> Callable[[Path, np.ndarray], None]:
+    def write(path: Path, pixels: np.ndarray) -> None:
+        height, width, channels = pixels.shape
+        samples = levels(pixels, np.uint8 if bits == 8 else np.uint16)
+        writer = png.Writer(width, height, greyscale=channels < 3, alpha=channels in (2, 4), bitdepth=bits)
+        with path.open("wb") as file:
+            writer.write(file, samples.reshape(height, -1))
+
+    return write
+
+
+def _tifffile(dtype: type[Any]) -> Callable[[Path, np.ndarray], None]:
+    def write(path: Path, pixels: np.ndarray) -> None:
+        samples = pixels.astype(dtype) if np.issubdtype(dtype, np.floating) else levels(pixels, dtype)
+        channels = samples.shape[-1]
+        tifffile.imwrite(
+            path,
+            samples[..., 0] if channels == 1 else samples,
+            photometric="rgb" if channels > 2 else "minisblack",
+            planarconfig="contig" if channels > 1 else None,
+            extrasamples=["unassalpha"] if channels in (2, 4) else None,
+            metadata=None,
         )
-        for colour in depths
-        for depth in depths[colour]
-        for interlace in (False, True)
-        for key in ((False, True) if colour in (0, 2, 3) else (False,))
-    }
-    plain = files["png 2-8"]
-    files["png exif"] = plain[:33] + png_chunk(b"eXIf", exif()) + plain[33:]
-    files["png exif behind"] = plain[:-12] + png_chunk(b"eXIf", exif()) + plain[-12:]
-    files["png text"] = plain[:33] + png_chunk(b"tEXt", b"workflow\0{}") + plain[33:]
-    return files
+
+    return write
 
 
-def jpeg_of(sampling: int = 0, **flags: int) -> bytes:
-    """By OpenCV, which writes samplings that Pillow does not."""
-    names = {"progressive": cv2.IMWRITE_JPEG_PROGRESSIVE, "restart": cv2.IMWRITE_JPEG_RST_INTERVAL}
-    options = [value for name, flag in flags.items() for value in (names[name], flag)]
-    if sampling:
-        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-    return bytes(cv2.imencode(".jpg", smooth(), options)[1])
+def _openexr(dtype: type[Any]) -> Callable[[Path, np.ndarray], None]:
+    def write(path: Path, pixels: np.ndarray) -> None:
+        names = EXR_CHANNELS[pixels.shape[-1]]
+        planes = {name: np.ascontiguousarray(pixels[..., place].astype(dtype)) for place, name in enumerate(names)}
+        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+        with OpenEXR.File(header, planes) as file:
+            file.write(str(path))
+
+    return write
 
 
-def _jpegs() -> dict[str, bytes]:
-    picture = Image.fromarray(smooth())
-    files = {
-        f"jpeg {mode}{' progressive' if progressive else ''}": file_of(
-            picture.convert(mode), "JPEG", progressive=progressive
-        )
-        for mode in ("L", "RGB", "CMYK")
-        for progressive in (False, True)
-    }
-    files |= {
-        f"jpeg {sampling:x}": jpeg_of(sampling) for sampling in (0x411111, 0x211111, 0x121111, 0x221111, 0x111111)
-    }
-    files["jpeg restart"] = jpeg_of(restart=2)
-    files["jpeg restart progressive"] = jpeg_of(restart=2, progressive=1)
-    files["jpeg of one pixel"] = file_of(Image.new("RGB", (1, 1)), "JPEG")
-    files["jpeg exif"] = file_of(picture, "JPEG", exif=exif())
-    files["jpeg optimized"] = file_of(picture, "JPEG", optimize=True, quality=95, comment=b"\xff\xd9\xff\xda")
-    files["jpeg rgb"] = file_of(picture, "JPEG", keep_rgb=True)
-    files["jpeg mpo"] = file_of(picture, "MPO", save_all=True, append_images=[picture])
-    return files
+def _opencv(path: Path, pixels: np.ndarray) -> None:
+    samples = levels(pixels, np.uint8)
+    assert cv2.imwrite(str(path), samples[..., [2, 1, 0, 3][: samples.shape[-1]]] if samples.shape[-1] > 2 else samples)
 
 
-def _webps() -> dict[str, bytes]:
-    files = {
-        f"webp {mode}{' lossless' if lossless else ''}{' exif' if turned else ''}": file_of(
-            _image(mode), "WEBP", lossless=lossless, **({"exif": exif()} if turned else {})
-        )
-        for mode in ("RGB", "RGBA")
-        for lossless in (False, True)
-        for turned in (False, True)
-    }
-    files["webp animated"] = file_of(_image("RGB"), "WEBP", save_all=True, append_images=[_image("RGB", HEIGHT, WIDTH)])
-    return files
+class Kind(NamedTuple):
+    """A kind of file that is read: its extension, who writes it, with which channels, and how near it comes."""
+
+    extension: str
+    write: Callable[[Path, np.ndarray], None]
+    channels: tuple[int, ...]
+    tolerance: float
 
 
-def bmp_of(
-    width: int,
-    height: int,
-    bits: int,
-    data: bytes,
-    *,
-    compression: int = 0,
-    masks: tuple[int, ...] = (),
-    header: int = 40,
-    palette: bytes = b"",
-) -> bytes:
-    """A BMP file, header by header. `data` as stored: rows from the bottom up unless `height` is negative."""
-    if header == 12:
-        info = struct.pack("<IHHHH", 12, width, height, 1, bits)
-    else:
-        colours = len(palette) // 4
-        info = struct.pack("<IiiHHIIiiII", header, width, height, 1, bits, compression, len(data), 0, 0, colours, 0)
-    fields = struct.pack(f"<{len(masks)}I", *masks)
-    info = (info + fields).ljust(header, b"\0") if header > 40 else info[:header] + fields
-    offset = 14 + len(info) + len(palette)
-    return b"BM" + struct.pack("<IHHI", offset + len(data), 0, 0, offset) + info + palette + data
+HALF_LEVEL, HALF_OF_16_BITS, HALF_FLOAT = 0.5 / 255, 0.5 / 65535, 2**-12
+# Where a kind of file has no such channels (JPEG has no alpha, WebP no grey), its row leaves them out.
+KINDS = {
+    "png": Kind(".png", _pypng(8), (1, 2, 3, 4), HALF_LEVEL),
+    "png16": Kind(".png", _pypng(16), (1, 2, 3, 4), HALF_OF_16_BITS),
+    "jpg": Kind(".jpg", _pillow(quality=100, subsampling=0), (1, 3), 4 / 255),
+    "webp lossless": Kind(".webp", _pillow(lossless=True, exact=True), (3, 4), HALF_LEVEL),
+    "webp lossy": Kind(".webp", _pillow(quality=100), (3, 4), 0.12),
+    "exr": Kind(".exr", _openexr(np.float32), (1, 2, 3, 4), 0),
+    "exr half": Kind(".exr", _openexr(np.float16), (1, 2, 3, 4), HALF_FLOAT),
+    "bmp": Kind(".bmp", _opencv, (1, 3, 4), HALF_LEVEL),
+    "tiff8": Kind(".tif", _tifffile(np.uint8), (1, 2, 3, 4), HALF_LEVEL),
+    "tiff16": Kind(".tif", _tifffile(np.uint16), (1, 2, 3, 4), HALF_OF_16_BITS),
+    "tiff float": Kind(".tiff", _tifffile(np.float32), (1, 2, 3, 4), 0),
+}
+READ = [(kind, channels) for kind, row in KINDS.items() for channels in row.channels]
 
 
-def bmp_rows(bits: int, height: int = HEIGHT, width: int = WIDTH) -> bytes:
-    stride = (width * bits + 31) // 32 * 4
-    return np.random.default_rng(bits).integers(0, 256, (height, stride), np.uint8).tobytes()
+# --- what the savers wrote, as others read it ---------------------------------------------------------------------
 
 
-PALETTE = b"".join(bytes([index, 255 - index, index // 2, 0]) for index in range(256))
-GREYS = b"".join(bytes([index] * 3 + [0]) for index in range(256))
-RLE8 = b"\6\1\0\0\3\2\3\3\0\0\0\6\1\2\3\4\5\6\0\1"
-RLE4 = b"\6\x12\0\0\3\x22\3\x33\0\0\0\6\x12\x34\x56\0\0\1"
+def _read_png(path: Path) -> np.ndarray:
+    width, height, rows, facts = png.Reader(bytes=path.read_bytes()).read()
+    samples = np.vstack([np.asarray(row) for row in rows]).reshape(height, width, facts["planes"])
+    return samples / (2 ** facts["bitdepth"] - 1)
 
 
-def _bmps() -> dict[str, bytes]:
-    files = {
-        f"bmp {bits}": bmp_of(WIDTH, HEIGHT, bits, bmp_rows(bits), palette=PALETTE[: 4 << bits]) for bits in (1, 4, 8)
-    }
-    files |= {f"bmp {bits}": bmp_of(WIDTH, HEIGHT, bits, bmp_rows(bits)) for bits in (16, 24, 32)}
-    files["bmp top down"] = bmp_of(WIDTH, -HEIGHT, 24, bmp_rows(24))
-    files["bmp core"] = bmp_of(WIDTH, HEIGHT, 24, bmp_rows(24), header=12)
-    files["bmp core palette"] = bmp_of(WIDTH, HEIGHT, 4, bmp_rows(4), header=12, palette=bytes(range(48)))
-    files["bmp os2"] = bmp_of(WIDTH, HEIGHT, 8, bmp_rows(8), header=64, palette=PALETTE)
-    files["bmp greys"] = bmp_of(WIDTH, HEIGHT, 8, bmp_rows(8), palette=GREYS)
-    files["bmp 565"] = bmp_of(WIDTH, HEIGHT, 16, bmp_rows(16), compression=3, masks=(0xF800, 0x7E0, 0x1F))
-    files["bmp 4444"] = bmp_of(
-        WIDTH, HEIGHT, 16, bmp_rows(16), compression=3, masks=(0xF00, 0xF0, 0xF, 0xF000), header=56
-    )
-    files["bmp 4444 alpha fields"] = bmp_of(
-        WIDTH, HEIGHT, 16, bmp_rows(16), compression=6, masks=(0xF00, 0xF0, 0xF, 0xF000)
-    )
-    files["bmp v5 alpha"] = bmp_of(
-        WIDTH, HEIGHT, 32, bmp_rows(32), compression=3, masks=(0xFF0000, 0xFF00, 0xFF, 0xFF000000), header=124
-    )
-    files["bmp rle8"] = bmp_of(6, 3, 8, RLE8, compression=1, palette=PALETTE)
-    files["bmp rle4"] = bmp_of(6, 3, 4, RLE4, compression=2, palette=PALETTE[:64])
-    return files
+def _read_by_opencv(path: Path) -> np.ndarray:
+    samples = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert samples is not None
+    samples = samples[..., None] if samples.ndim == 2 else samples[..., [2, 1, 0, 3][: samples.shape[-1]]]
+    return samples / 255
 
 
-def _tiffs() -> dict[str, bytes]:
-    files = {
-        f"tiff {mode} {compression}": file_of(_image(mode), "TIFF", compression=compression)
-        for mode, compression in (
-            ("L", "raw"),
-            ("RGB", "raw"),
-            ("RGBA", "tiff_lzw"),
-            ("RGB", "tiff_adobe_deflate"),
-            ("RGB", "jpeg"),
-            ("RGB", "packbits"),
-            ("P", "raw"),
-            ("1", "group4"),
-            ("CMYK", "tiff_lzw"),
-        )
-    }
-    for dtype in ("u1", "u2", "f4"):
-        for options in ({}, {"compression": "zlib", "predictor": True}, {"tile": (16, 16)}):
-            buffer = io.BytesIO()
-            values = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3)).astype(dtype)
-            tifffile.imwrite(buffer, values, photometric="rgb", **options)
-            files[f"tiff {dtype} {' '.join(options)}"] = buffer.getvalue()
-    return files
+def _read_exr(path: Path) -> np.ndarray:
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        planes = {name: channel.pixels for name, channel in file.channels().items()}
+    names = next(names for names in EXR_CHANNELS.values() if set(names) == set(planes))
+    return np.stack([planes[name] for name in names], axis=-1).astype(np.float64)
 
 
-def _exrs() -> dict[str, bytes]:
-    values = np.random.default_rng(2).random((HEIGHT, WIDTH, 4))
-    return {
-        f"exr {np.dtype(dtype)} {channels}": encode_exr(values[..., :channels].astype(dtype))
-        for dtype in (np.float16, np.float32)
-        for channels in (1, 3, 4)
-    }
+class Written(NamedTuple):
+    """A value of the savers' filetype: its extension, who reads it, how near it comes, and the channels it keeps.
+
+    `holds`: the number of channels of the file, for pictures of 1 to 4 channels.
+    """
+
+    extension: str
+    read: Callable[[Path], np.ndarray]
+    tolerance: float
+    holds: tuple[int, int, int, int]
 
 
-@cache
-def every_kind() -> dict[str, bytes]:
-    """Name -> file. The first word of a name is the kind."""
-    return {**_pngs(), **_jpegs(), **_webps(), **_bmps(), **_tiffs(), **_exrs()}
+WRITTEN = {
+    "png with embedded workflow": Written(".png", _read_png, HALF_LEVEL, (1, 2, 3, 4)),
+    "png": Written(".png", _read_png, HALF_LEVEL, (1, 2, 3, 4)),
+    "jpg": Written(".jpg", _read_by_opencv, 0.1, (1, 1, 3, 3)),
+    "png 16-bit with embedded workflow": Written(".png", _read_png, HALF_OF_16_BITS, (1, 2, 3, 4)),
+    "png 16-bit": Written(".png", _read_png, HALF_OF_16_BITS, (1, 2, 3, 4)),
+    "webp lossless with embedded workflow": Written(".webp", _read_by_opencv, HALF_LEVEL, (3, 4, 3, 4)),
+    "webp lossy with embedded workflow": Written(".webp", _read_by_opencv, 0.1, (3, 4, 3, 4)),
+    "exr": Written(".exr", _read_exr, 0, (1, 4, 3, 4)),
+    "exr 16-bit": Written(".exr", _read_exr, HALF_FLOAT, (1, 4, 3, 4)),
+}
 
 
-def of(kind: str) -> dict[str, bytes]:
-    return {name: data for name, data in every_kind().items() if name.startswith(f"{kind} ")}
+def as_written(pixels: np.ndarray, filetype: str) -> np.ndarray:
+    """What a file of this type holds of the picture: grey repeated where it has none, on black where it has no alpha."""
+    channels = pixels.shape[-1]
+    kept = WRITTEN[filetype].holds[channels - 1]
+    colour = pixels[..., : 1 if channels < 3 else 3]
+    if channels in (2, 4) and kept in (1, 3):
+        colour = colour * pixels[..., -1:]
+    colour = np.repeat(colour, 3, axis=-1) if colour.shape[-1] == 1 and kept > 2 else colour
+    return np.concatenate([colour, pixels[..., -1:]], axis=-1) if kept in (2, 4) else colour

@@ -21,7 +21,7 @@ with contextlib.suppress(ImportError):  # Windows
     import fcntl
 
 PACK = Path(__file__).resolve().parents[1]
-PATIENCE = 20
+PATIENCE = 300  # seconds: only what never happens is waited for that long
 PART = ".f.png.0123456789ab.part"
 
 posix = pytest.mark.skipif(os.name == "nt", reason="locks, signals and modes are other ones there")
@@ -574,10 +574,10 @@ class TestRacingWriters:
         with contextlib.ExitStack() as stack:
             writers = [stack.enter_context(started(program, tmp_path, letter)) for letter in "abcd"]
             for writer in writers:
-                assert writer.stdout.readline() == "ready\n"
+                assert writer.stdout.readline() == "ready\n"  # type: ignore[union-attr]
             for writer in writers:
-                writer.stdin.write("go\n")
-                writer.stdin.flush()
+                writer.stdin.write("go\n")  # type: ignore[union-attr]
+                writer.stdin.flush()  # type: ignore[union-attr]
             outcomes = sorted(writer.communicate()[0].strip() for writer in writers)
 
         winner = (tmp_path / "f.png").read_text()[0]
@@ -617,7 +617,7 @@ class TestAKilledWriter:
 
     def test_is_no_living_one_whose_part_is_never_taken(self, tmp_path: Path) -> None:
         with ThreadPoolExecutor() as pool, started(PAUSED_WRITER, tmp_path, "keep") as writer:
-            assert writer.stdout.readline() == "held\n"
+            assert writer.stdout.readline() == "held\n"  # type: ignore[union-attr]
             held = parts(tmp_path)
             assert len(held) == 1
             # Nor is it waited for: a sweep that does is noticed here, and let go when the writer is killed.
@@ -633,7 +633,7 @@ class TestAKilledWriter:
     @staticmethod
     def kill(folder: Path, mode: str) -> None:
         with started(PAUSED_WRITER, folder, mode) as writer:
-            assert writer.stdout.readline() == "held\n"
+            assert writer.stdout.readline() == "held\n"  # type: ignore[union-attr]
             writer.kill()
             assert writer.wait() == -signal.SIGKILL
 

@@ -15,10 +15,10 @@ from PIL import Image
 from io_utils import decode
 from io_utils.decode import BrokenImageError
 
-from . import kinds
-from .kinds import HEIGHT, PALETTE, RLE4, RLE8, WIDTH, bmp_of, bmp_rows
+from . import sample_files
+from .sample_files import HEIGHT, PALETTE, RLE4, RLE8, WIDTH, bmp_of, bmp_rows
 
-PILLOWS = [name for name in kinds.of("bmp") if "4444" not in name and "core palette" not in name]
+PILLOWS = [name for name in sample_files.of("bmp") if "4444" not in name and "core palette" not in name]
 
 
 def by_pillow(data: bytes) -> np.ndarray:
@@ -61,7 +61,7 @@ def fields(bits: int, masks: tuple[int, ...]) -> tuple[bytes, np.ndarray]:
 class TestPixels:
     @pytest.mark.parametrize("name", PILLOWS)
     def test_are_those_that_pillow_sees(self, name: str) -> None:
-        data = kinds.every_kind()[name]
+        data = sample_files.every_kind()[name]
 
         expected = by_pillow(data)
 

@@ -254,7 +254,7 @@ class TestFrames:
         (frame,) = files().frames(7, shades(10))
 
         assert (frame.path, frame.number) == (output / "shot" / "frame_00007.png", 7)
-        assert torch.equal(frame.image, shades(10)[0])
+        assert torch.equal(frame.image, shades(10)[0])  # type: ignore[arg-type]
 
     def test_of_a_batch_are_files_of_the_same_number_in_folders(self, output: Path) -> None:
         frames = files().frames(7, shades(10, 20, 30))
@@ -265,7 +265,7 @@ class TestFrames:
             "batch_0002/frame_00007.png",
         ]
         assert {frame.number for frame in frames} == {7}
-        assert [int(frame.image.max() * 255) for frame in frames] == [10, 20, 30]
+        assert [int(frame.image.max() * 255) for frame in frames] == [10, 20, 30]  # type: ignore[union-attr]
 
     def test_that_nobody_rendered_are_those_on_disk(self, output: Path) -> None:
         on_disk(output, *whole([0, 1], "batch_0000/frame_"), *whole([0, 1], "batch_0001/frame_"), "frame_00002.png")

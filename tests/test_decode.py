@@ -168,7 +168,7 @@ class TestEightBits:
 
 def by_ffmpeg(data: bytes) -> np.ndarray:
     with av.open(io.BytesIO(data), format="jpeg_pipe") as file:
-        return next(file.decode(video=0)).to_ndarray(format="rgb24")
+        return next(file.decode(video=0)).to_ndarray(format="rgb24")  # type: ignore[union-attr]
 
 
 class TestJpeg:
@@ -257,7 +257,7 @@ class TestSixteenBits:
 
         decoded = decode.decode(with_chunk(png16(pixels), b"eXIf", exif(orientation)))
 
-        np.testing.assert_array_equal(decoded >> 8, expected)
+        np.testing.assert_array_equal(decoded >> 8, expected)  # type: ignore[operator]
 
 
 def test_pixels_of_more_than_16_bits_are_refused_rather_than_wrapped() -> None:
@@ -371,7 +371,7 @@ class TestABrokenFile:
     @pytest.mark.parametrize("kind", OTHERS)
     @pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
     def test_cut_short_is_an_error(self, kind: str, part: float) -> None:
-        data = file_of(picture(height=64, width=64), kind, **OTHERS[kind])
+        data = file_of(picture(height=64, width=64), kind, **OTHERS[kind])  # type: ignore[arg-type]
 
         with pytest.raises(BrokenImageError, match=r"\w"):
             decode.decode(data[: int(len(data) * part)])

@@ -28,8 +28,8 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """dev.py as a module, with its .venv and its two lists below tmp_path."""
     # Not by import: the package dev has the name.
     spec = importlib.util.spec_from_file_location("dev_script", ROOT / "dev.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(script)  # type: ignore[union-attr]
     monkeypatch.setattr(script, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(script, "REQUIREMENTS", tmp_path / "requirements.txt")
     monkeypatch.setattr(script, "CONSTRAINTS", tmp_path / "constraints.txt")
@@ -180,11 +180,22 @@ class TestCommands:
         assert "\n1 skipped in" in ended.stdout
         assert ended.stdout.count("needs Chromium") == 1
 
-    def test_lint_runs_ruff_and_mypy(self, dev, monkeypatch):
-        monkeypatch.setenv("PATH", "")
-        tools = [tuple(line[1:3]) for line in self.lines(dev, "lint")]
-        # Without that option mypy refuses a pack in a folder with a hyphen.
-        assert set(tools) == {("ruff", "check"), ("ruff", "format"), ("mypy", "--explicit-package-bases")}
+    def test_coverage_is_measured_and_judged_when_asked_for(self, dev):
+        measured, judged = self.lines(dev, "test", "--coverage", "-k", "resume")
+        (plain,) = self.lines(dev, "test", "-k", "resume")
+        assert measured == ["-m", "coverage", "run", *plain]
+        assert judged == ["-m", "coverage", "report"]
+
+    def test_lint_runs_ruff_and_mypy_on_everything(self, dev, monkeypatch):
+        monkeypatch.setenv("PATH", "")  # no Node.js
+        assert self.lines(dev, "lint") == [
+            ["-m", "ruff", "check", "."],
+            ["-m", "ruff", "format", "--check", "."],
+            # Without that option mypy refuses a pack in a folder with a hyphen.
+            ["-m", "mypy", "--explicit-package-bases"],
+            ["-m", "mypy", "--explicit-package-bases", "dev.py"],
+            ["-m", "dev.check_types"],
+        ]
 
     def test_lint_says_in_one_line_that_the_javascript_is_not_checked_without_node(self, dev, monkeypatch, capsys):
         monkeypatch.setenv("PATH", "")
@@ -254,7 +265,7 @@ class TestPrompts:
     )
     def test_animated_inputs_follow_their_keys_from_first_to_last_frame(self, frame, expected):
         prompt = {
-            "1": {**self.PROMPT["1"], "_meta": {"animate": {**self.PROMPT["1"]["_meta"]["animate"], "x": [0, 100]}}}
+            "1": {**self.PROMPT["1"], "_meta": {"animate": {**self.PROMPT["1"]["_meta"]["animate"], "x": [0, 100]}}}  # type: ignore[index]
         }
         inputs = at_frame(prompt, frame, 11)["1"]["inputs"]
         assert inputs == {**expected, "fixed": 7}

@@ -335,7 +335,7 @@ class TestRunning:
     def test_an_error_comes_through_and_says_which_node_it_came_from(self, host):
         with pytest.raises(ValueError, match="frame 7 is missing") as caught:
             host.run({"5": node("Odd", how="fails")})
-        assert (caught.value.node_id, caught.value.class_type) == ("5", "Odd")
+        assert (caught.value.node_id, caught.value.class_type) == ("5", "Odd")  # type: ignore[attr-defined]
         if sys.version_info >= (3, 11):
             assert caught.value.__notes__ == ["raised by node 5 (Odd)"]
 

@@ -86,7 +86,7 @@ def refusal(kind: Any, settings: dict[str, Any], value: Any) -> str | None:
     """Why a widget cannot have this value, or None."""
     if isinstance(kind, list):
         return None if value in kind else f"{value!r} is not among {kind}"
-    if not isinstance(value, WIDGET_TYPES[kind]) or (isinstance(value, bool) and kind != "BOOLEAN"):
+    if not isinstance(value, WIDGET_TYPES[kind]) or (isinstance(value, bool) and kind != "BOOLEAN"):  # type: ignore[arg-type]
         return f"{value!r} is no {kind}"
     if "min" in settings and value < settings["min"]:
         return f"{value} is below {settings['min']}"

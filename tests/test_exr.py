@@ -124,12 +124,12 @@ def read(data: bytes) -> dict[str, np.ndarray]:
         (start,) = struct.unpack_from("<Q", data, position + 1 + 8 * block)
         y, length = struct.unpack_from("<iI", data, start)
         rows = range(y, min(y + ROWS[compression], height))
-        size = len(rows) * sum(width * dtype.itemsize for dtype in types)
+        size = len(rows) * sum(width * dtype.itemsize for dtype in types)  # type: ignore[attr-defined]
         plain = unpacked(data[start + 8 : start + 8 + length], compression, size)
         for row in rows:
-            for name, dtype in zip(names, types, strict=True):
-                planes[name][row] = np.frombuffer(plain[: width * dtype.itemsize], dtype)
-                plain = plain[width * dtype.itemsize :]
+            for name, dtype in zip(names, types, strict=True):  # type: ignore[assignment]
+                planes[name][row] = np.frombuffer(plain[: width * dtype.itemsize], dtype)  # type: ignore[attr-defined, call-overload, index]
+                plain = plain[width * dtype.itemsize :]  # type: ignore[attr-defined]
     return planes
 
 
@@ -473,7 +473,7 @@ class TestBroken:
             with pytest.raises(BrokenImageError):
                 decode.decode(WHOLE[:length].ljust(len(WHOLE), b"\0"))
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(st.integers(min_value=0), st.binary(min_size=1, max_size=20))
     def test_files_with_anything_in_their_header_are_read_or_refused(self, position: int, put: bytes) -> None:
         at = position % TABLE
@@ -574,7 +574,7 @@ class TestSize:
     @pytest.mark.parametrize("window", ["data", "display"])
     def test_counts_both_windows_against_a_limit(self, window: str) -> None:
         windows = {"data": (0, 0, 12, 19), "display": (0, 0, 12, 19)} | {window: (0, 0, 99, 99)}
-        data = written(planes_of("RGB"), **windows)
+        data = written(planes_of("RGB"), **windows)  # type: ignore[arg-type]
 
         assert decode.size(io.BytesIO(data), 10_000)
         with pytest.raises(BrokenImageError, match="100 x 100 pixels"):

@@ -130,7 +130,7 @@ class TestFromDirectory:
     )
     def test_of_what_cannot_be_looked_at_is_an_error(self, node: Any, shot: Path, inputs: dict[str, str]) -> None:
         with pytest.raises(ValueError, match=r"\w"):
-            self.count(node, **inputs)
+            self.count(node, **inputs)  # type: ignore[arg-type]
 
     def test_queued_again_and_again_renders_an_animation_and_stops(
         self, node: Any, pack: ModuleType, shot: Path

@@ -92,7 +92,7 @@ class TestBeforeTheFinalFrame:
 class TestAFinishedAnimation:
     def test_is_one_batch_in_order_with_its_speed(self, node: Any, output: Path) -> None:
         sequence = animation(output / "shot", *range(9, 13))
-        sequence.frames = dict(reversed(sequence.frames.items()))
+        sequence.frames = dict(reversed(sequence.frames.items()))  # type: ignore[union-attr]
 
         _, images, fps = load(node, sequence)
 

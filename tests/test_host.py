@@ -205,7 +205,7 @@ class TestNotify:
 class TestRoute:
     """On a real aiohttp server."""
 
-    PATIENCE = 20
+    PATIENCE = 300  # seconds: only what never happens is waited for that long
 
     @pytest.fixture
     def serve(self, comfyui: Any) -> Callable[..., None]:

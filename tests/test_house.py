@@ -119,7 +119,7 @@ class TestPublishedCode:
         ends = {(node.end_lineno, node.end_col_offset) for node in statements}
         lines = file.read_text(encoding="utf-8").splitlines()
 
-        assert not [end for end in ends if lines[end[0] - 1].encode()[end[1] :].lstrip().startswith(b";")]
+        assert not [end for end in ends if lines[end[0] - 1].encode()[end[1] :].lstrip().startswith(b";")]  # type: ignore[operator]
 
     @pytest.mark.parametrize("file", PUBLISHED, ids=label)
     def test_catches_no_error_without_naming_it(self, file: Path) -> None:

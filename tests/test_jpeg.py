@@ -15,7 +15,7 @@ from PIL import Image, ImageFile
 from io_utils import decode
 from io_utils.decode import BrokenImageError
 
-from . import kinds
+from . import sample_files
 
 INPUTS = Path(__file__).parent / "inputs"
 GARBAGE = bytes(range(256))
@@ -31,7 +31,7 @@ def photograph(height: int = 160, width: int = 200) -> Image.Image:
 
 
 def written(image: Image.Image | None = None, **options: Any) -> bytes:
-    return kinds.file_of(image or photograph(), "JPEG", **options)
+    return sample_files.file_of(image or photograph(), "JPEG", **options)
 
 
 def segment(marker: int, contents: bytes, length: int | None = None) -> bytes:
@@ -68,9 +68,11 @@ def same(data: bytes, whole: bytes) -> None:
 
 
 class TestPixels:
-    @pytest.mark.parametrize("name", [name for name in kinds.of("jpeg") if "CMYK" not in name and name != "jpeg exif"])
+    @pytest.mark.parametrize(
+        "name", [name for name in sample_files.of("jpeg") if "CMYK" not in name and name != "jpeg exif"]
+    )
     def test_are_those_of_another_decoder(self, name: str) -> None:
-        data = kinds.every_kind()[name]
+        data = sample_files.every_kind()[name]
 
         pixels = decode.decode(data).astype(int)
 
@@ -199,9 +201,9 @@ class TestMetadata:
             xmp = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + text.encode())
             turned = orientation if 1 <= orientation <= 8 else 1
 
-            expected = decode.decode(with_segments(upright, segment(0xE1, b"Exif\0\0" + kinds.exif(turned)[6:])))
+            expected = decode.decode(with_segments(upright, segment(0xE1, b"Exif\0\0" + sample_files.exif(turned)[6:])))
             np.testing.assert_array_equal(decode.decode(with_segments(upright, xmp)), expected)
-            both = with_segments(upright, xmp, segment(0xE1, b"Exif\0\0" + kinds.exif(3)[6:]))
+            both = with_segments(upright, xmp, segment(0xE1, b"Exif\0\0" + sample_files.exif(3)[6:]))
             np.testing.assert_array_equal(decode.decode(both), decode.decode(upright)[::-1, ::-1])
 
 

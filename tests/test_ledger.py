@@ -207,7 +207,7 @@ class TestEviction:
             ledger.generation(f"node {n}", n)
         gc.collect()
 
-        assert [reference() for reference in gone] == [None, None]
+        assert [reference() for reference in gone] == [None, None]  # type: ignore[operator]
 
 
 class TestFilesThere:
@@ -350,7 +350,7 @@ class TestFilesRead:
         for file in files:
             ledger.record_read(NODE, Lost(), [file])
             before += generations(ledger)
-        change(files[frame])
+        change(files[frame])  # type: ignore[operator]
         after = generations(ledger)
 
         assert len(set(before)) == 1

@@ -27,7 +27,7 @@ class Loaded(NamedTuple):
     ui: dict[str, Any]
     images: torch.Tensor
     mask: torch.Tensor
-    count: int
+    count: int  # type: ignore[assignment]
     range: str
 
     @property
@@ -406,7 +406,7 @@ class TestValidateInputs:
         named = inspect.signature(type(node).VALIDATE_INPUTS).parameters
 
         assert type(node).VALIDATE_INPUTS(**{name: inputs[name] for name in named}) is True
-        assert load(node, **inputs).shades == [0]
+        assert load(node, **inputs).shades == [0]  # type: ignore[arg-type]
 
 
 class TestUi:

@@ -347,14 +347,14 @@ class TestIsChanged:
         inputs = {"pattern": pattern, link: None, "unique_id": f"link {link} {pattern}"}
         read = {"pattern": pattern, "number": 3, "unique_id": inputs["unique_id"]}
         before = [self.key(node, **inputs)]
-        load(node, **read)
+        load(node, **read)  # type: ignore[arg-type]
         before += [self.key(node, **inputs) for _ in range(3)]
         os.utime(output / "f_04.png", (1, 1))
         put(output / "g_00.png")
         before += [self.key(node, **inputs)]
         os.utime(output / "f_03.png", (1, 1))
         after = [self.key(node, **inputs) for _ in range(3)]
-        load(node, **read)
+        load(node, **read)  # type: ignore[arg-type]
         after += [self.key(node, **inputs) for _ in range(3)]
 
         assert len(set(before)) == 1

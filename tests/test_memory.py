@@ -29,7 +29,7 @@ def write(file: Path, text: object) -> None:
 
 def group(folder: Path, limit: object, used: int, cached: int = 0) -> None:
     """A control group of version 2, in MiB."""
-    write(folder / "memory.max", limit if isinstance(limit, str) else limit * MIB)
+    write(folder / "memory.max", limit if isinstance(limit, str) else limit * MIB)  # type: ignore[operator]
     write(folder / "memory.current", used * MIB)
     write(folder / "memory.stat", f"anon 1\ninactive_file {cached * MIB}\nactive_file 0")
 

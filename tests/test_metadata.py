@@ -128,7 +128,7 @@ def test_a_node_that_is_no_mapping_does_not_stop_a_save(node: Any) -> None:
 @pytest.mark.parametrize(("disabled", "keywords"), [(True, []), (False, ["prompt", "workflow"])])
 def test_disable_metadata_is_honoured(monkeypatch: pytest.MonkeyPatch, disabled: bool, keywords: list[str]) -> None:
     cli_args = ModuleType("comfy.cli_args")
-    cli_args.args = SimpleNamespace(disable_metadata=disabled)
+    cli_args.args = SimpleNamespace(disable_metadata=disabled)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "comfy", ModuleType("comfy"))
     monkeypatch.setitem(sys.modules, "comfy.cli_args", cli_args)
 

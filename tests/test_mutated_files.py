@@ -19,11 +19,11 @@ from PIL import Image
 from io_utils import decode
 from io_utils.decode import BrokenImageError
 
-from . import kinds
+from . import sample_files
 
 resource = pytest.importorskip("resource", reason="tells the memory of a process, on Unix")
 
-KINDS = sorted({name.split()[0] for name in kinds.every_kind()})
+KINDS = sorted({name.split()[0] for name in sample_files.every_kind()})
 # Interesting to parsers: no, few, most, negative.
 NUMBERS = [
     bytes(4),
@@ -96,7 +96,7 @@ def no_hang() -> Iterator[None]:
 def test_a_mutated_file_is_a_picture_of_its_size_or_a_broken_image(kind: str, part: int, mutations: int) -> None:
     """In bounded memory: no more than pictures as large as allowed take, whatever a file claims."""
     rng = random.Random(f"{kind} {part}")
-    files = list(kinds.of(kind).values())
+    files = list(sample_files.of(kind).values())
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     read = 0
     for _ in range(mutations // (len(KINDS) * PARTS)):

@@ -241,7 +241,7 @@ def dequantised(pixels: np.ndarray, dtype: torch.dtype = torch.float32) -> tuple
 class TestDequantise:
     @pytest.mark.parametrize(("dtype", "maximum"), [(np.uint8, 255), (np.uint16, 65535)])
     def test_every_level_is_itself_by_the_maximum(self, dtype: type, maximum: int) -> None:
-        pixels = np.arange(maximum + 1, dtype=dtype).reshape(16, -1, 1)
+        pixels = np.arange(maximum + 1, dtype=dtype).reshape(16, -1, 1)  # type: ignore[var-annotated]
 
         image, _ = dequantised(pixels)
 

@@ -168,7 +168,7 @@ class TestPixels:
         assert len([chunk for chunk in chunks(data) if chunk.name == "IDAT"]) == 7
         assert np.array_equal(by_pillow(data), pixels)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         height=st.integers(1, 40),
         width=st.integers(1, 40),
@@ -347,7 +347,7 @@ class TestText:
         data = encode_png(noise((2, 2, 3)), {"workflow": value})
         assert chunks(data)[1].name == name
         with Image.open(io.BytesIO(data)) as image:
-            assert image.text == {"workflow": value}
+            assert image.text == {"workflow": value}  # type: ignore[attr-defined]
             assert image.info["workflow"] == value
 
     def test_tEXt_is_keyword_nul_latin_1(self) -> None:
@@ -363,7 +363,7 @@ class TestText:
     @pytest.mark.parametrize("keyword", ["a", "x" * 79, "Creation Time", "\xa1\xff", "~ !"], ids=repr)
     def test_keywords_may_be_1_to_79_printable_latin_1_characters(self, keyword: str) -> None:
         with Image.open(io.BytesIO(encode_png(noise((2, 2)), {keyword: "v"}))) as image:
-            assert image.text == {keyword: "v"}
+            assert image.text == {keyword: "v"}  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize(
         ("keyword", "rule"),

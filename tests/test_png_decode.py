@@ -103,7 +103,7 @@ class TestEveryKind:
 
         np.testing.assert_array_equal(pixels[..., :-1], meant(values, colour, depth))
         clear = (values == key).all(axis=-1)
-        np.testing.assert_array_equal(pixels[..., -1], np.where(clear, 0, np.iinfo(pixels.dtype).max))
+        np.testing.assert_array_equal(pixels[..., -1], np.where(clear, 0, np.iinfo(pixels.dtype).max))  # type: ignore[type-var]
         assert clear[2, 3]
 
     @pytest.mark.parametrize("interlace", [False, True], ids=["", "Adam7"])
@@ -427,7 +427,7 @@ class TestAByteThatChanged:
         for (colour, depth), interlace in itertools.product(EVERY_KIND, (False, True))
     }
 
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=400)
     @given(st.sampled_from(sorted(FILES)), st.integers(min_value=0), st.integers(1, 255))
     def test_never_changes_the_picture(self, name: str, position: int, change: int) -> None:
         data = bytearray(self.FILES[name])
@@ -440,7 +440,7 @@ class TestAByteThatChanged:
             return
         np.testing.assert_array_equal(after, before)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.sampled_from(sorted(FILES)), st.integers(min_value=0), st.binary(max_size=40), st.integers(0, 40))
     def test_or_many_that_were_put_in_or_taken_out(self, name: str, position: int, put: bytes, taken: int) -> None:
         data = self.FILES[name]

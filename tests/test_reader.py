@@ -334,7 +334,7 @@ class TestPixels:
     def test_are_turned_as_exif_says(self, output: Path, name: str, orientation: int) -> None:
         tags = Image.Exif()
         tags[0x0112] = orientation
-        Image.fromarray(noise(8, 16)).save(output / name, exif=tags, **({"lossless": True} if "webp" in name else {}))
+        Image.fromarray(noise(8, 16)).save(output / name, exif=tags, **({"lossless": True} if "webp" in name else {}))  # type: ignore[arg-type]
         with Image.open(output / name) as image:
             expected = np.asarray(ImageOps.exif_transpose(image), np.float32) / np.float32(255)
         assert expected.shape[:2] == ((16, 8) if orientation >= 5 else (8, 16))
@@ -892,7 +892,7 @@ def test_head_of_a_file_is_all_that_its_size_takes(output: Path, monkeypatch: py
     read: list[int] = []
 
     class Counting(io.FileIO):
-        def read(self, size: int | None = -1) -> bytes:  # type: ignore[override]
+        def read(self, size: int | None = -1) -> bytes:  # type: ignore[override, unused-ignore]
             data = super().read(-1 if size is None else size)
             read.append(len(data))
             return data

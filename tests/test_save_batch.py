@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
@@ -95,7 +95,7 @@ class TestFiles:
 
         for path in output.iterdir():
             with Image.open(path) as image:
-                assert {key: json.loads(text) for key, text in image.text.items()} == {
+                assert {key: json.loads(text) for key, text in image.text.items()} == {  # type: ignore[attr-defined]
                     "prompt": {"1": {"inputs": {}}},
                     "workflow": {"nodes": []},
                 }
@@ -403,7 +403,7 @@ class TestUi:
 levels = arrays.arrays(np.uint8, st.tuples(*[st.integers(1, 4)] * 3, st.integers(1, 4)))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(levels=levels, offset=st.floats(-0.49, 0.49))
 def test_what_is_saved_is_loaded_as_the_nearest_of_256_levels(
     pack: ModuleType, base: Path, levels: np.ndarray, offset: float

@@ -184,13 +184,13 @@ class TestFiles:
 
     def test_have_the_workflow_in_them_when_asked(self, node: Any, output: Path) -> None:
         hidden = {"prompt": [{"1": {"inputs": {"a": 1}}}], "extra_pnginfo": [{"workflow": {"nodes": []}}]}
-        save(node, counter(0), shades(50), filetype="png with embedded workflow", **hidden)
-        save(node, counter(1), shades(50), filetype="png", **hidden)
+        save(node, counter(0), shades(50), filetype="png with embedded workflow", **hidden)  # type: ignore[arg-type]
+        save(node, counter(1), shades(50), filetype="png", **hidden)  # type: ignore[arg-type]
 
         with Image.open(output / "shot" / "frame_00000.png") as image:
-            assert set(image.text) == {"prompt", "workflow"}
+            assert set(image.text) == {"prompt", "workflow"}  # type: ignore[attr-defined]
         with Image.open(output / "shot" / "frame_00001.png") as image:
-            assert image.text == {}
+            assert image.text == {}  # type: ignore[attr-defined]
 
     def test_of_a_batch_go_into_folders_of_the_same_frame_number(self, node: Any, output: Path) -> None:
         save(node, counter(3), shades(10, 20, 30))
@@ -234,7 +234,7 @@ class TestFiles:
     )
     def test_elsewhere_are_refused(self, node: Any, output: Path, base: Path, inputs: dict[str, str]) -> None:
         with pytest.raises(ValueError, match=r"The path .*(Write|operator)"):
-            save(node, counter(3), shades(50), **inputs)
+            save(node, counter(3), shades(50), **inputs)  # type: ignore[arg-type]
         assert on_disk(base) == {}
 
     @needs_links

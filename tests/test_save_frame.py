@@ -79,7 +79,7 @@ class TestTheFile:
         save(node, shades(50), prompt=[PROMPT], extra_pnginfo=[WORKFLOW])
 
         with Image.open(output / "shot" / "shot_00007.png") as image:
-            text = image.text
+            text = image.text  # type: ignore[attr-defined]
         assert set(text) == {"prompt", "workflow"}
         assert all(type(value) is str and value.isascii() for value in text.values())
         assert json.loads(text["prompt"])["3"] == {
@@ -110,7 +110,7 @@ class TestTheFile:
         save(node, shades(50), prompt=PROMPT, extra_pnginfo=WORKFLOW)
 
         with Image.open(output / "shot" / "shot_00007.png") as image:
-            assert image.text == {}
+            assert image.text == {}  # type: ignore[attr-defined]
 
 
 class TestPixels:
@@ -345,13 +345,13 @@ class TestIsChanged:
     def test_stays_until_a_file_vanishes_and_then_changes_once(self, node: Any, output: Path, linked: bool) -> None:
         inputs = (None, None) if linked else (7, "shot")
         node_id = f"changes {linked}"
-        before = [self.key(node, *inputs, node_id)]
+        before = [self.key(node, *inputs, node_id)]  # type: ignore[call-arg]
         save(node, [shades(50)], [7], ["shot"], unique_id=[node_id])
-        before += [self.key(node, *inputs, node_id) for _ in range(3)]
+        before += [self.key(node, *inputs, node_id) for _ in range(3)]  # type: ignore[call-arg]
         delete(output / "shot" / "shot_00007.png")
-        after = [self.key(node, *inputs, node_id) for _ in range(3)]
+        after = [self.key(node, *inputs, node_id) for _ in range(3)]  # type: ignore[call-arg]
         save(node, [shades(50)], [7], ["shot"], unique_id=[node_id])
-        after += [self.key(node, *inputs, node_id) for _ in range(3)]
+        after += [self.key(node, *inputs, node_id) for _ in range(3)]  # type: ignore[call-arg]
 
         assert len(set(before)) == 1
         assert len(set(after)) == 1

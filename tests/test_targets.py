@@ -85,7 +85,7 @@ class TestIndexedFrame:
         frame = targets.indexed_frame("s", 5, PNG, NOW, 7, shades(10))
 
         assert (frame.number, frame.path) == (7, output / "s" / "s_00007.png")
-        assert torch.equal(frame.image, shades(10)[0])
+        assert torch.equal(frame.image, shades(10)[0])  # type: ignore[arg-type]
 
     def test_may_have_been_left_unrendered(self, output: Path) -> None:
         assert targets.indexed_frame("s", 5, PNG, NOW, 7, UNRENDERED).image is UNRENDERED
@@ -133,7 +133,7 @@ class TestBatch:
         frames = targets.batch(sequence, 8, [shades(10, 20), shades(30), shades(40, 50)])
 
         assert [frame.number for frame in frames] == [8, 9, 10, 11, 12]
-        assert [int(frame.image.max() * 255) for frame in frames] == [10, 20, 30, 40, 50]
+        assert [int(frame.image.max() * 255) for frame in frames] == [10, 20, 30, 40, 50]  # type: ignore[union-attr]
 
     def test_of_one_needs_no_number(self, output: Path) -> None:
         sequence, _ = targets.batch_sequence("still.png", PNG)

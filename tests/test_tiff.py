@@ -63,7 +63,7 @@ def written(
 ) -> bytes:
     """A TIFF of strips of 8 rows, or of tiles of `tile` x `tile`, in byte order `order`; `big` for BigTIFF."""
     height, width, channels = pixels.shape
-    pixels = pixels.astype(pixels.dtype.newbyteorder(order))
+    pixels = pixels.astype(pixels.dtype.newbyteorder(order))  # type: ignore[arg-type]
     blocks = []
     for plane in [pixels] if planar == CONTIGUOUS else np.split(pixels, channels, axis=-1):
         if tile:
@@ -117,7 +117,7 @@ PACKINGS = {
     "in a BigTIFF": {"big": True, "deflate": True},
 }
 FLOAT_PACKINGS = {
-    **{name: options for name, options in PACKINGS.items() if options.get("predictor") != DIFFERENCES},
+    **{name: options for name, options in PACKINGS.items() if options.get("predictor") != DIFFERENCES},  # type: ignore[attr-defined]
     "differences of bytes": {"deflate": True, "predictor": FLOAT_DIFFERENCES},
     "tiles of differences of bytes": {"deflate": True, "predictor": FLOAT_DIFFERENCES, "tile": 16},
 }
@@ -132,7 +132,7 @@ class TestEveryLayout:
         photometric, tags = LAYOUTS[channels]
         pixels = values("u2", channels)
 
-        data = written(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])
+        data = written(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])  # type: ignore[arg-type]
 
         found = decode.decode(data)
         assert found.dtype == np.uint16
@@ -156,7 +156,7 @@ class TestEveryLayout:
         photometric, tags = LAYOUTS[channels]
         pixels = values(dtype, channels)
 
-        found = decode.decode(written(pixels, photometric, order=order, tags=tags, **FLOAT_PACKINGS[packing]))
+        found = decode.decode(written(pixels, photometric, order=order, tags=tags, **FLOAT_PACKINGS[packing]))  # type: ignore[arg-type]
 
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, pixels.astype(np.float32))
@@ -188,7 +188,7 @@ class TestMeaning:
 
         with Image.open(buffer) as judge:
             expected = ImageOps.exif_transpose(judge)
-            np.testing.assert_array_equal(decode.decode(data) >> 8, np.asarray(expected))
+            np.testing.assert_array_equal(decode.decode(data) >> 8, np.asarray(expected))  # type: ignore[operator]
             assert decode.size(io.BytesIO(data)) == expected.size
 
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
@@ -696,14 +696,14 @@ class TestRefused:
     @pytest.mark.parametrize("packing", PACKINGS)
     @pytest.mark.parametrize("order", ["<", ">"])
     def test_are_files_that_are_cut_anywhere(self, packing: str, order: str) -> None:
-        data = written(values("u2", 3), order=order, **PACKINGS[packing])
+        data = written(values("u2", 3), order=order, **PACKINGS[packing])  # type: ignore[arg-type]
         for length in [*range(0, len(data) - 300, 61), *range(len(data) - 300, len(data))]:
             with pytest.raises(BrokenImageError):
                 decode.decode(data[:length])
 
     @pytest.mark.parametrize("packing", ["deflated", "deflated differences", "in deflated tiles"])
     def test_are_files_whose_blocks_are_damaged(self, packing: str) -> None:
-        data = bytearray(written(values("u2", 3), **PACKINGS[packing]))
+        data = bytearray(written(values("u2", 3), **PACKINGS[packing]))  # type: ignore[arg-type]
         data[200:260] = bytes(60)
 
         with pytest.raises(BrokenImageError):

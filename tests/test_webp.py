@@ -39,7 +39,7 @@ def strings_of(data: bytes) -> list[tuple[int, str]]:
 
 def by_ffmpeg(data: bytes) -> np.ndarray:
     with av.open(io.BytesIO(data), format="webp_pipe") as file:
-        return next(file.decode(video=0)).to_ndarray(format="rgba")
+        return next(file.decode(video=0)).to_ndarray(format="rgba")  # type: ignore[union-attr]
 
 
 class TestPixels:

@@ -17,10 +17,10 @@ from io_utils.decode import BrokenImageError
 from io_utils.filetype import is_whole
 from io_utils.png import encode_png
 
-from . import kinds
+from . import sample_files
 from .disk import noise
 
-KINDS = sorted(kinds.every_kind())
+KINDS = sorted(sample_files.every_kind())
 INPUTS = Path(__file__).parent / "inputs"
 
 
@@ -37,13 +37,13 @@ def decodes(data: bytes) -> bool:
 
 
 class TestAFileOfEveryKind:
-    @pytest.mark.parametrize("name", kinds.every_kind())
+    @pytest.mark.parametrize("name", sample_files.every_kind())
     def test_is_whole_and_decodes(self, name: str) -> None:
-        assert (whole(kinds.every_kind()[name]), decodes(kinds.every_kind()[name])) == (True, True)
+        assert (whole(sample_files.every_kind()[name]), decodes(sample_files.every_kind()[name])) == (True, True)
 
     @pytest.mark.parametrize("name", KINDS)
     def test_is_whole_if_and_only_if_it_decodes_wherever_it_is_cut(self, name: str) -> None:
-        data = kinds.every_kind()[name]
+        data = sample_files.every_kind()[name]
 
         found = [(length, whole(data[:length]), decodes(data[:length])) for length in range(len(data))]
 
@@ -67,7 +67,7 @@ class TestAFileOfEveryKind:
         ids=lambda behind: f"{len(behind)} bytes, {behind[:4].hex()}",
     )
     def test_stays_whole_with_bytes_behind_its_end(self, name: str, behind: bytes) -> None:
-        data = kinds.every_kind()[name]
+        data = sample_files.every_kind()[name]
 
         pixels = decode.decode(data + behind)
 
@@ -75,18 +75,18 @@ class TestAFileOfEveryKind:
         assert pixels.tobytes() == decode.decode(data).tobytes()
 
     @settings(max_examples=1500, deadline=None)
-    @given(st.sampled_from(sorted(kinds.every_kind())), st.integers(min_value=0), st.integers(1, 255))
+    @given(st.sampled_from(sorted(sample_files.every_kind())), st.integers(min_value=0), st.integers(1, 255))
     def test_with_a_byte_that_changed_never_decodes_unless_it_is_whole(
         self, name: str, position: int, change: int
     ) -> None:
-        data = bytearray(kinds.every_kind()[name])
+        data = bytearray(sample_files.every_kind()[name])
         data[position % len(data)] ^= change
 
         assert whole(bytes(data)) or not decodes(bytes(data))
 
     @settings(max_examples=1000, deadline=None)
     @given(
-        st.sampled_from(sorted(kinds.every_kind())),
+        st.sampled_from(sorted(sample_files.every_kind())),
         st.integers(min_value=0),
         st.binary(max_size=30),
         st.integers(0, 30),
@@ -94,7 +94,7 @@ class TestAFileOfEveryKind:
     def test_with_bytes_put_in_or_taken_out_never_decodes_unless_it_is_whole(
         self, name: str, position: int, put: bytes, taken: int
     ) -> None:
-        data = kinds.every_kind()[name]
+        data = sample_files.every_kind()[name]
         at = position % len(data)
         changed = data[:at] + put + data[at + taken :]
 
@@ -117,12 +117,12 @@ class TestAFileOnDisk:
         assert is_whole(INPUTS / name)
         assert decodes((INPUTS / name).read_bytes())
 
-    @pytest.mark.parametrize("name", kinds.every_kind())
+    @pytest.mark.parametrize("name", sample_files.every_kind())
     def test_is_judged_by_what_it_is_not_by_its_name(self, tmp_path: Path, name: str) -> None:
         """As the loaders read it."""
         for extension in decode.EXTENSIONS:
             path = tmp_path / f"f{extension}"
-            path.write_bytes(kinds.every_kind()[name])
+            path.write_bytes(sample_files.every_kind()[name])
 
             assert is_whole(path)
 

@@ -570,7 +570,7 @@ class TestManyWriters:
             except FrameExistsError as error:
                 outcomes.append(error.frames)
             else:
-                outcomes.append(value)
+                outcomes.append(value)  # type: ignore[arg-type]
 
         threads = [threading.Thread(target=write, args=(value,)) for value in range(8)]
         for thread in threads:
@@ -888,7 +888,7 @@ class TestTransparency:
         saved = save(self.rgba(0.5), filetype, {}, OVERWRITE)
 
         pixels = decode(saved[0].path.read_bytes())
-        largest = 1 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max
+        largest = 1 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max  # type: ignore[type-var]
         assert pixels.shape == (4, 6, 4)
         np.testing.assert_allclose(pixels[..., 3] / largest, 0.5, atol=1 / 250)
         assert not caplog.records

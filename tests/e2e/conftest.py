@@ -15,8 +15,11 @@ PACK = Path(__file__).resolve().parents[2]
 
 # Nodes that note every run of theirs in a file: what the cache or laziness saved is what is not in there.
 PROBES = '''
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy
 import torch
 
 NOTES = Path(__file__).with_name("runs.txt")
@@ -76,7 +79,61 @@ class Odd(Text):
         return (odd[text.split()[0]],)  # what follows the word keeps the cache out
 
 
-NODE_CLASS_MAPPINGS = {"ProbeCostly": Costly, "ProbeBatchList": BatchList, "ProbeText": Text, "ProbeOdd": Odd}
+class Array:
+    """The array of a .npy file as IMAGE, with as many channels as it has."""
+
+    FUNCTION, CATEGORY, RETURN_TYPES = "run", "probe", ("IMAGE",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"path": ("STRING", {}), "dtype": (["float32", "float16"],)}}
+
+    def run(self, path, dtype):
+        return (torch.from_numpy(numpy.load(path)).to(getattr(torch, dtype)),)
+
+
+class Animation:
+    """A finished animation of these files, as the Dream pack's savers give it."""
+
+    FUNCTION, CATEGORY, RETURN_TYPES = "run", "probe", ("ANIMATION_SEQUENCE",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"files": ("STRING", {"multiline": True})}}
+
+    def run(self, files):
+        frames = {number: [file] for number, file in enumerate(files.splitlines())}
+        return (SimpleNamespace(frames=frames, keys_in_order=list(frames), num_batches=1, is_defined=True, fps=24.0),)
+
+
+class Note:
+    """Writes what a node gave to `path`.npz: images and mask as float32, and their types."""
+
+    FUNCTION, CATEGORY, RETURN_TYPES, OUTPUT_NODE = "run", "probe", (), True
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"images": ("IMAGE",), "path": ("STRING", {})}, "optional": {"mask": ("MASK",)}}
+
+    def run(self, images, path, mask=None):
+        given = {"images": images} | ({} if mask is None else {"mask": mask})
+        numpy.savez(
+            path,
+            types=json.dumps({name: str(tensor.dtype) for name, tensor in given.items()}),
+            **{name: tensor.float().numpy() for name, tensor in given.items()},
+        )
+        return {}
+
+
+NODE_CLASS_MAPPINGS = {
+    "ProbeCostly": Costly,
+    "ProbeBatchList": BatchList,
+    "ProbeText": Text,
+    "ProbeOdd": Odd,
+    "ProbeArray": Array,
+    "ProbeAnimation": Animation,
+    "ProbeNote": Note,
+}
 '''
 
 

@@ -38,7 +38,7 @@ def server(start, request) -> Iterator[Any]:
 @pytest.fixture
 def editor(server, browser) -> Iterator[Editor]:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     editor = Editor(page, server.url)
     editor.open()
     yield editor

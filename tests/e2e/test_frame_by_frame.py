@@ -49,7 +49,7 @@ def plate(comfyui, request):
         Image.fromarray(picture).save(folder / pattern.format(number))
         return picture
 
-    write.name = name
+    write.name = name  # type: ignore[attr-defined]
     return write
 
 

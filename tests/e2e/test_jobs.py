@@ -49,7 +49,7 @@ def plate() -> tuple[str, dict]:
 
 def assert_workflow_is_in(path: Path, workflow: dict, class_type: str) -> None:
     with Image.open(path) as image:
-        text = image.text
+        text = image.text  # type: ignore[attr-defined]
     assert json.loads(text["workflow"]) == workflow
     prompt = json.loads(text["prompt"], parse_constant=pytest.fail)
     assert class_type in {node["class_type"] for node in prompt.values()}

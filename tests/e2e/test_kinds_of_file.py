@@ -50,7 +50,7 @@ def test_a_batch_of_this_kind_is_saved_and_loaded(comfyui, workflow, kind):
         ),
         save=("ImageSequenceSaveBatch", save("png")[1] | {"path_pattern": f"{kind} again/f_####.png"}),
     )["save"]["images"]
-    largest = np.iinfo(dtype).max if dtype != np.float32 else 1
+    largest = np.iinfo(dtype).max if dtype != np.float32 else 1  # type: ignore[type-var]
     for image in again:
         file = comfyui.output / image["subfolder"] / image["filename"]
         original = decode.decode((folder / image["filename"].replace("png", extension)).read_bytes())

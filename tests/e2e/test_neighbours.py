@@ -131,7 +131,7 @@ def film(path: Path) -> tuple[list[np.ndarray], float]:
     """The frames of a video, and how many there are in a second."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)], float(stream.average_rate)
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)], float(stream.average_rate)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("row", SUCCESSIONS, ids=lambda row: row.old_id)

@@ -91,7 +91,7 @@ def test_every_node_is_replaced_with_its_title_values_and_links(comfyui, replace
             assert "increment" not in node["widgets"].values(), "what stood still would count on"
     links = {}
     for _, origin, output, target, slot, _ in saved["links"]:
-        row = SUCCESSION.get(before[str(origin)]["type"])
+        row = SUCCESSION.get(before[str(origin)]["type"])  # type: ignore[assignment]
         name = before[str(target)]["inputs"][slot]["name"]
         links[str(target), name] = [str(origin), row.output(output) if row else output]
     assert {(node_id, name): link for node_id, node in nodes.items() for name, link in node["links"].items()} == links

@@ -24,7 +24,7 @@ NONE = pytest.param(
 )
 
 
-@pytest.fixture(scope="module", params=FRONTENDS or [NONE], ids=range(len(FRONTENDS) or 1))
+@pytest.fixture(scope="module", params=FRONTENDS or [NONE], ids=range(len(FRONTENDS) or 1))  # type: ignore[list-item]
 def server(start, request) -> Iterator[Any]:
     comfyui = start("--front-end-root", request.param)
     settings = comfyui.base / "user" / "default" / "comfy.settings.json"
@@ -39,7 +39,7 @@ def editor(server, browser, request) -> Iterator[Editor]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.add_init_script(SAY_WHERE_FROM)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     editor = Editor(page, server.url)
     editor.open()
     if request.param == "vue" and editor.version.startswith("1.27."):

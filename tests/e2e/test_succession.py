@@ -66,7 +66,7 @@ class TestRuns:
         old.run(make=make(), save=("Save Image Sequence (mtb)", inputs))
 
         with Image.open(old.output / "mtb/mtb_00012.png") as image:
-            prompt = json.loads(image.text["prompt"])
+            prompt = json.loads(image.text["prompt"])  # type: ignore[attr-defined]
         assert prompt["save"]["class_type"] == "ImageSequenceSaveFrame"
 
     def test_jw_save_and_load(self, old):

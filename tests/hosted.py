@@ -1,0 +1,94 @@
+"""Runs one node as ComfyUI runs it: asked about its inputs, about the cache, about lazy inputs, and then called.
+
+The same rules as dev.embedded_host, with wires that bring whatever a test wants them to: also what no node of ours gives.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from dev.node_calls import call_over_lists, input_info, merge_returns
+
+Values = dict[str, Sequence[Any]]
+
+
+class Wire(tuple[Any, ...]):
+    """The values that a wire brings to an input, as many as the list holds. ComfyUI's usual wire brings one."""
+
+    __slots__ = ()
+
+
+def wire(*values: Any) -> Wire:
+    return Wire(values)
+
+
+def listed(value: Any) -> list[Any]:
+    """The list of an input's values."""
+    return list(value) if isinstance(value, Wire) else [value]
+
+
+class Answer(NamedTuple):
+    """What a node returned: for each output the list of its values; what it shows; and the lazy inputs it asked for."""
+
+    outputs: list[list[Any]]
+    ui: dict[str, list[Any]]
+    asked_for: frozenset[str]
+
+
+def run(
+    pack: ModuleType,
+    name: str,
+    *,
+    prompt: Any = None,
+    extra_pnginfo: Any = None,
+    unique_id: str = "7",
+    **inputs: Any,
+) -> Answer:
+    """Run the node `ImageSequence<name>` with `inputs`: constants, and `wire(...)`.
+
+    Raises AssertionError where the host would be told something that it cannot use, else whatever the node raises.
+    """
+    node_class = pack.NODE_CLASS_MAPPINGS[f"ImageSequence{name}"]
+    declared = node_class.INPUT_TYPES()
+    before: Values = {key: (None,) if isinstance(value, Wire) else [value] for key, value in inputs.items()}
+    _validate(node_class, before)
+    # When the cache is asked, neither prompt nor metadata are known.
+    if hasattr(node_class, "IS_CHANGED"):
+        unknown = _hidden(declared, {"PROMPT": {}, "EXTRA_PNGINFO": None, "UNIQUE_ID": unique_id})
+        (mark,) = call_over_lists(node_class, "IS_CHANGED", before | unknown)
+        assert type(mark) is str, "IS_CHANGED must say one plain thing: it is part of a cache key"
+    hidden = _hidden(declared, {"PROMPT": prompt, "EXTRA_PNGINFO": extra_pnginfo, "UNIQUE_ID": unique_id})
+
+    node, asked_for = node_class(), frozenset[str]()
+    values: Values = {}
+    for key, value in inputs.items():
+        lazy = (input_info(declared, key) or (None, None, {}))[2].get("lazy", False)
+        # As ComfyUI has it: what nodes gave is a list, (None,) is what stands for an input that nobody asked for.
+        values[key] = (None,) if isinstance(value, Wire) and lazy else listed(value)
+    while hasattr(node, "check_lazy_status"):
+        answers = call_over_lists(node, "check_lazy_status", values | hidden)
+        new = {key for answer in answers for key in answer} - asked_for
+        if not new:
+            break
+        asked_for |= new
+        values |= {key: listed(inputs[key]) for key in new}
+    outputs, ui = merge_returns(node, call_over_lists(node, node.FUNCTION, values | hidden))
+    return Answer(outputs, ui, asked_for)
+
+
+def _validate(node_class: Any, before: Values) -> None:
+    if hasattr(node_class, "VALIDATE_INPUTS"):
+        asked = inspect.getfullargspec(node_class.VALIDATE_INPUTS).args
+        for verdict in call_over_lists(
+            node_class, "VALIDATE_INPUTS", {key: before[key] for key in asked if key in before}
+        ):
+            assert verdict is True or (type(verdict) is str and verdict), f"no verdict: {verdict!r}"
+            if verdict is not True:
+                raise ValueError(verdict)
+
+
+def _hidden(declared: dict[str, Any], values: dict[str, Any]) -> Values:
+    return {key: [values[kind]] for key, kind in declared.get("hidden", {}).items()}
