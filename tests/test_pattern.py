@@ -21,12 +21,62 @@ paddings = st.integers(0, MAX_PADDING)
 patterns = st.builds(FramePattern, st.lists(st.text(), min_size=2, max_size=4).map(tuple), paddings)
 # Text of the characters that mean something in a pattern, far likelier to be one than text of all characters.
 numbers = st.sampled_from(
-    ["{}", "{i}", "{0}", "{:04d}", "{i:04d}", "{0:4d}", "%d", "%04d", "#", "##", "####", "{frame:04d}", "%i", "%04u"]
-    + ["$F", "$F4", "${F}", "${F4}", "@", "@@", "[##]"]
+    [
+        "{}",
+        "{i}",
+        "{0}",
+        "{:04d}",
+        "{i:04d}",
+        "{0:4d}",
+        "{frame:04d}",
+        "%d",
+        "%04d",
+        "%i",
+        "%04u",
+        "#",
+        "##",
+        "####",
+        "$F",
+        "$F4",
+        "${F}",
+        "${F4}",
+        "@",
+        "@@",
+        "[##]",
+    ]
 )
 others = st.sampled_from(
-    ["{", "}", "{{", "}}", "{x}", "{:s}", "{!r}", "{i.real}", "%", "d", "0", "4", "/", ".", ".png"]
-    + ["$", "F", "<frame>", "<f4>", "$FF", "%+4d", "%.4d", "%(n)d", "[", "]", "_", "-", "i", "a"]
+    [
+        "{",
+        "}",
+        "{{",
+        "}}",
+        "{x}",
+        "{:s}",
+        "{!r}",
+        "{i.real}",
+        "%",
+        "d",
+        "0",
+        "4",
+        "/",
+        ".",
+        ".png",
+        "$",
+        "F",
+        "<frame>",
+        "<f4>",
+        "$FF",
+        "%+4d",
+        "%.4d",
+        "%(n)d",
+        "[",
+        "]",
+        "_",
+        "-",
+        "i",
+        "a",
+    ]
 )
 pattern_texts = st.lists(numbers | others | st.text(max_size=3), max_size=8).map("".join)
 
@@ -447,7 +497,7 @@ class TestRanges:
         assert ranges(frames) == text
 
     @calmly
-    @given(st.lists(st.integers(0, 60) | frame_numbers, min_size=1))
+    @given(st.lists(st.integers(0, 60) | st.integers(0, 10**12), min_size=1))
     def test_fileseq_reads_them_back(self, frames: list[int]) -> None:
         assert set(fileseq.FrameSet(ranges(frames))) == set(frames)
 
