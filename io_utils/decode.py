@@ -192,3 +192,19 @@ def _with_pillow(data: bytes, at_least: int | None) -> Pixels:
             image = image.convert("RGBA" if transparent else "RGB")
         pixels = np.asarray(image)
         return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def may_have_alpha(file: IO[bytes]) -> bool:
+    """Can the image in `file`, whose header `size` has read, have transparency? Its chunk headers alone are read.
+
+    False only where that is certain: JPEG has none, PNG says so by its colour type (11.2.1) or a tRNS chunk (11.3.1).
+    """
+    file.seek(0)
+    start = file.read(33)  # to the end of IHDR
+    if not start.startswith(SIGNATURE):
+        return not start.startswith(b"\xff\xd8\xff")
+    if start[25] & 4:
+        return True
+    while len(head := file.read(8)) == 8 and head[4:] not in (b"tRNS", b"IDAT"):
+        file.seek(struct.unpack(">I", head[:4])[0] + 4, io.SEEK_CUR)
+    return head[4:] == b"tRNS"

@@ -193,7 +193,7 @@ def inventory(folder: Path) -> str:
     if sequences:
         largest = sorted(sequences.items(), key=lambda item: -len(item[1]))
         patterns = [f"{str(_pattern(*ends, digits))!r} ({named(map(int, digits))})" for ends, digits in largest[:3]]
-        more = f" and {len(largest) - 3} more sequences" if len(largest) > 3 else ""
+        more = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
         said.append(f"In that folder are {', '.join(patterns)}{more}: write the pattern that you mean.")
     if negative:
         said.append(f"Frame numbers start at 0, so {_some(negative, 'file')} is left out.")

@@ -115,6 +115,8 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
     """
     shown = folder if shown is None else shown
     _check_length(folder, shown)
+    if kind not in FOLDERS:
+        raise ValueError(f"ComfyUI has no folder {kind!r} for sequences. Choose one of {', '.join(FOLDERS)}.")
     roots = allowed_roots()
     text = folder.replace("\\", "/")
     drive = _DRIVE.match(text)

@@ -51,6 +51,11 @@ class Sequence:
         return self.root.path / self.pattern.name(frame)
 
     @property
+    def folder(self) -> Path:
+        """The folder that all frames share."""
+        return self.root.path / self.pattern.relative()[0]
+
+    @property
     def workflow_file(self) -> Path:
         """Where the workflow goes that a file cannot hold, one for all frames: `shots/f.workflow.json` for `shots/f_####.exr`.
 

@@ -36,7 +36,8 @@ class ImageSequenceSaveBatch:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         pattern = (
             "File names below the output folder, with the frame number as {:06d}, %06d or ######. Folders are made. "
-            "The extension .png, .jpg, .webp or .exr says the kind of file."
+            "The extension .png, .jpg, .webp or .exr says the kind of file. %year%, %width%, %date:yyyy-MM-dd% and their "
+            "like are filled in."
         )
         overwrite = (
             "When a frame is on disk already. true: replace it, all at once. false: keep it and write the new one beside "
@@ -76,7 +77,8 @@ class ImageSequenceSaveBatch:
         extra_pnginfo: Any = None,
         unique_id: Any = None,
     ) -> dict[str, Any]:
-        sequence, kind = targets.batch_sequence(one(path_pattern), FileType(one(filetype)))
+        text, size = one(path_pattern), targets.common_size(listed(path_pattern), listed(images))
+        sequence, kind = targets.batch_sequence(text, FileType(one(filetype)), size=size)
         frames = targets.batch(sequence, one(start_index), listed(images))
         context = saving.Context(prompt, extra_pnginfo, unique_id)
         saved, message = saving.save(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..io_utils import targets, tokens
 from ..io_utils.animation import AtEnd, whole_frame
 from ..io_utils.counted import Counted
 from ..io_utils.filetype import QUALITY, FileType
@@ -39,8 +40,11 @@ class ImageSequenceSaveCounted:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        directory = "Folder below the output folder, made if needed. Empty: the output folder itself."
-        prefix = "Start of the file names: prefix 'frame' writes frame_00000.png."
+        directory = (
+            "Folder below the output folder, made if needed. Empty: the output folder itself. %year%, %width%, "
+            "%date:yyyy-MM-dd% and their like are filled in."
+        )
+        prefix = "Start of the file names: prefix 'frame' writes frame_00000.png. Tokens such as %year% are filled in."
         at_end = (
             "When the counter is past its last frame. stop output: write nothing, and do not run the graph in front. "
             "raise error: stop the queue. keep going: write on."
@@ -63,8 +67,9 @@ class ImageSequenceSaveCounted:
         }
 
     @classmethod
-    def VALIDATE_INPUTS(cls, directory_path: Any = None, prefix: Any = None) -> bool | str:
-        return verdict(lambda path, name: Counted.locate(path, name, 0, FileType.PNG), directory_path, prefix)
+    def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
+        # Not the prefix too: ComfyUI would blame both for what one has. It is checked before anything is rendered.
+        return verdict(lambda path: Counted.locate(path, "frame", 0, FileType.PNG), directory_path)
 
     @classmethod
     def IS_CHANGED(cls, unique_id: Any = None, prompt: Any = None, extra_pnginfo: Any = None, **settings: Any) -> str:
@@ -84,6 +89,9 @@ class ImageSequenceSaveCounted:
     ) -> list[str]:
         files = Counted.locate(one(directory_path), one(prefix), one(digits), FileType(one(filetype)))
         policy, existing = AtEnd(one(at_end)), OnExisting(one(on_existing))
+        if tokens.needs_image(one(directory_path), one(prefix)):
+            # Where the frame goes is known once it is rendered; past the end nothing is.
+            return ["image"] if any(policy.saves(counter) for counter in listed(frame_counter)) else []
         return ["image"] if files.needs_image(listed(frame_counter), policy, existing) else []
 
     def save(
@@ -103,7 +111,9 @@ class ImageSequenceSaveCounted:
         unique_id: Any = None,
     ) -> dict[str, Any]:
         kind, policy = FileType(one(filetype)), AtEnd(one(at_end))
-        files = Counted.locate(one(directory_path), one(prefix), one(digits), kind)
+        texts = (one(directory_path), one(prefix))
+        size = targets.common_size(texts, listed(image))
+        files = Counted.locate(*texts, one(digits), kind, size=size)
         frames = [
             frame
             for counter, images in rows(frame_counter, image)

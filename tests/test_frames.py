@@ -342,7 +342,7 @@ class TestInventory:
             pytest.param(["f_0001.gif"], ["1 file, 'f_0001.gif'", "type"], id="gif"),
             pytest.param(["cover.png"], ["Without a frame number: 1 file, 'cover.png'"], id="no number"),
             pytest.param(["f.-005.png"], ["start at 0", "'f.-005.png'"], id="a negative number"),
-            pytest.param(["a_1.png", "b_1.png", "c_1.png", "d_1.png"], ["and 1 more sequences"], id="many"),
+            pytest.param(["a_1.png", "b_1.png", "c_1.png", "d_1.png"], ["and 1 more"], id="many"),
             pytest.param(["take1/f_1.png"], ["no files, but 1 folder, 'take1'"], id="in a folder below"),
             pytest.param([".hidden_1.png"], ["empty"], id="hidden"),
         ],
