@@ -14,7 +14,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def regular_files(folder: Path) -> list[str]:
     """The names of the regular files in `folder`, links to such files included; none where there is no such folder.
 
-    Pipes, sockets and devices are left out, as opening one may block for good. So is whatever the system cannot tell
+    Pipes and devices are left out, as opening one may block for good. So is whatever the system cannot tell
     the kind of, a link that leads round to itself (ELOOP) for example: it is never in the way of the other files.
     """
     return entry_names(folder, _is_file)

@@ -24,7 +24,7 @@ _OUTPUT_TOOLTIPS = (
     "The frame that this run renders, from 0.",
     "How many frames the animation has.",
     "True on the last frame.",
-    "0.0 on the first frame, 1.0 on the last of several and past the end.",
+    "0.0 on the first frame, 1.0 on the last of several.",
 )
 _TOTAL = ("INT", {"default": 100, "min": 1, "max": MAX_FRAMES, "tooltip": "How many frames the animation has."})
 
@@ -38,8 +38,7 @@ def _outputs(counter: FrameCounter) -> tuple[FrameCounter, int, int, bool, float
 def _fps(default: float) -> tuple[str, dict[str, Any]]:
     # A step of 0.001, as the frontend shows as many digits; 24000/1001 is not rounded to them.
     limits = {"min": 0.001, "max": float(_NO_LIMIT), "step": 0.001, "round": False}
-    tooltip = "Frames per second of the animation, such as 24 or 23.976."
-    return ("FLOAT", {"default": default, **limits, "tooltip": tooltip})
+    return ("FLOAT", {"default": default, **limits, "tooltip": "Frames per second of the animation."})
 
 
 def _counter(frame: int, total: Any, fps: Any) -> FrameCounter:

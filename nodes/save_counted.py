@@ -41,10 +41,10 @@ class ImageSequenceSaveCounted:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         directory = (
-            "Folder below the output folder, made if needed. Empty: the output folder itself. %year%, %width%, "
-            "%date:yyyy-MM-dd% and their like are filled in."
+            "Folder below the output folder, made if needed. Empty: the output folder itself. %year%, %width% and "
+            "%date:yyyy-MM-dd% are filled in, here and in prefix."
         )
-        prefix = "Start of the file names: prefix 'frame' writes frame_00000.png. Tokens such as %year% are filled in."
+        prefix = "Start of the file names: prefix 'frame' writes frame_00000.png."
         at_end = (
             "When the counter is past its last frame. stop output: write nothing, and do not run the graph in front. "
             "raise error: stop the queue. keep going: write on."
