@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from numbers import Real
 from typing import Any
 
 
@@ -34,7 +35,7 @@ class AtEnd(str, Enum):
 
     def saves(self, counter: Any) -> bool:
         """Is the frame of `counter` to be written? Raises EndOfAnimationError where the policy says so."""
-        frame, total = whole_frame(counter), int(counter.total_frames)
+        frame, total = whole_frame(counter), total_frames(counter)
         if frame >= total and self is AtEnd.RAISE:
             raise EndOfAnimationError(frame, total)
         return frame < total or self is AtEnd.KEEP
@@ -77,33 +78,47 @@ class FrameCounter:
 
     @property
     def progress(self) -> float:
-        """0.0 at the first frame, 1.0 at the final one (0.0 for an animation of one frame)."""
-        return self.current_frame / max(1, self.total_frames - 1)
-
-
-# What a frame counter must have, whoever made it.
-_COUNTER = ("current_frame", "total_frames", "frames_per_second")
+        """0.0 at the first frame, 1.0 at the final one and past it (0.0 at the first even if it is the final one)."""
+        return min(max(self.current_frame / max(1, self.total_frames - 1), 0.0), 1.0)
 
 
 def whole_frame(counter: Any) -> int:
     """The frame number of any frame counter.
 
-    ValueError for a fractional one (a time offset makes them), one below 0, and what is not a frame counter.
+    ValueError for a fractional one (a time offset makes them), for one below 0, and for what is no frame counter.
     """
-    if missing := [name for name in _COUNTER if not hasattr(counter, name)]:
-        raise ValueError(
-            f"The input 'frame_counter' got {'nothing (None)' if counter is None else f'a {type(counter).__name__}'}, "
-            f"which has no {missing[0]}. Wire a frame counter to it."
-        )
-    frame = counter.current_frame
+    frame = _number(counter, "current_frame")
     if not math.isfinite(frame) or frame != int(frame):
+        rate = getattr(counter, "frames_per_second", None)
+        multiple = f", or a multiple of 1/{rate:g} s" if isinstance(rate, Real) else ""
         raise ValueError(
-            f"The frame counter stands at {frame}, between two frames: an offset in seconds was not a whole number "
-            f"of frames. Use an offset in frames, or a multiple of 1/{counter.frames_per_second:g} s."
+            f"The frame counter stands at {frame}, between two frames: an offset in seconds was not a whole number of "
+            f"frames. Use an offset in frames{multiple}."
         )
     if frame < 0:
         raise ValueError(f"The frame counter stands at {int(frame)}, but frame numbers start at 0. Check its offset.")
     return int(frame)
+
+
+def total_frames(counter: Any) -> int:
+    """How many frames any frame counter counts to. ValueError for what is no frame counter."""
+    total = _number(counter, "total_frames")
+    if not math.isfinite(total):
+        raise ValueError(f"The frame counter counts to {total}, not to a number of frames. Set its total_frames.")
+    return int(total)
+
+
+def _number(counter: Any, name: str) -> Any:
+    value = getattr(counter, name, None)
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return value
+    came = "nothing (None)" if counter is None else f"a {type(counter).__name__}"
+    lacks = "is not a number" if hasattr(counter, name) else "is missing"
+    raise ValueError(
+        f"The input 'frame_counter' got {came}, whose {name} {lacks}. Wire a frame counter to it."
+        if counter is not None
+        else f"The input 'frame_counter' got {came}. Wire a frame counter to it."
+    )
 
 
 @dataclass(frozen=True)

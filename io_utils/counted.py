@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from . import wire
+from . import tokens, wire
 from .animation import AnimationSequence, AtEnd, LogEntry, whole_frame
 from .batches import batch_folder, batch_folders
 from .filetype import FileType
@@ -31,8 +32,21 @@ class Counted:
     file: FramePattern
 
     @classmethod
-    def locate(cls, directory_path: str, prefix: str, digits: int, filetype: FileType) -> Counted:
-        """Raises PathError, PatternError. An empty `directory_path` is the output folder itself."""
+    def locate(
+        cls,
+        directory_path: str,
+        prefix: str,
+        digits: int,
+        filetype: FileType,
+        now: datetime | None = None,
+        size: tuple[int, int] = (0, 0),
+    ) -> Counted:
+        """The files of these settings, tokens in `directory_path` and `prefix` filled in; `size` is (width, height).
+
+        An empty `directory_path` is the output folder itself. Raises TokenError, PathError, PatternError.
+        """
+        now = now or datetime.now().astimezone()
+        directory_path, prefix = (tokens.resolve(text, now, *size) for text in (directory_path, prefix))
         root, directory = locate(directory_path, "output", write=True)
         pattern = FramePattern.around(f"{normalise(prefix)}_", filetype.extension, digits)
         counted = cls(root, directory, pattern)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -240,3 +241,19 @@ def _few(width: int, height: int, at_most: int | None) -> tuple[int, int]:
     if at_most is not None and width * height > at_most:
         raise BrokenImageError(f"it has {width} x {height} pixels, and at most {at_most:,} are read here")
     return width, height
+
+
+def may_have_alpha(file: IO[bytes]) -> bool:
+    """Can the image in `file`, whose header `size` has read, have transparency? Its chunk headers alone are read.
+
+    False only where that is certain: JPEG has none, PNG says so by its colour type (11.2.1) or a tRNS chunk (11.3.1).
+    """
+    file.seek(0)
+    start = file.read(33)  # to the end of IHDR
+    if not start.startswith(SIGNATURE):
+        return not start.startswith(jpeg.SIGNATURE)
+    if start[25] & 4:
+        return True
+    while len(head := file.read(8)) == 8 and head[4:] not in (b"tRNS", b"IDAT"):
+        file.seek(struct.unpack(">I", head[:4])[0] + 4, io.SEEK_CUR)
+    return head[4:] == b"tRNS"

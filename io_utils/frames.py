@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +12,21 @@ from pathlib import Path
 
 from .batches import batch_folders, in_every
 from .decode import EXTENSIONS
+from .listing import entry_names, is_regular, regular_files
 from .paths import Root, locate
-from .pattern import FramePattern, PatternError
+from .pattern import MAX_PADDING, FramePattern, PatternError, named
 from .sequence import Sequence
+
+# The last number of a name, and what stands between it and the extension: nothing that has letters or digits.
+_NUMBER = re.compile(rf"(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([\W_]*)\.[^.]+$")
 
 
 class Indexing(str, Enum):
-    """How a file stands for a frame: by the number at the end of its name, or by its place in alphabetic order."""
+    """How a file stands for a frame: by the number at the end of its name, or by its place in alphabetic order.
+
+    Where no file has its number at the very end, it may be followed by signs, as in ComfyUI's own `ComfyUI_00001_.png`
+    or in `frame (1).png`. A number with a minus sign is not a frame: see `_is_negative`.
+    """
 
     NUMERIC = "numeric"
     ALPHABETIC = "alphabetic order"
@@ -109,17 +116,31 @@ class Frames:
 
     def listed(self, folder: Path, indexing: Indexing) -> list[tuple[int, str]]:
         """(frame number, file name) of the frames in one folder, in the order of the numbers."""
-        return self._numbered(_names(folder), indexing)
+        return self._numbered(regular_files(folder), indexing)
+
+    def instead(self) -> str:
+        """For people who look for frames where none is: what there is, and what to write."""
+        if self.names.has_number:
+            return f"No file there matches {str(self)!r}. {inventory(self.folder)}"
+        matching = self._matching(regular_files(self.folder))
+        what = f"No image there matches {str(self)!r}."
+        if matching:
+            what = f"Of the images that match {str(self)!r}, none has a frame number at its end."
+            if not any(any(character in "0123456789" for character in name) for name in matching):
+                what += f" To count them by place, set indexing to {Indexing.ALPHABETIC.value!r}."
+        return f"{what} {inventory(self.folder)}"
 
     def _file(self, folder: Path, number: int, indexing: Indexing) -> Path | None:
         if self.names.has_number:
             file = folder / self.names.name(number)
-            return file if file.is_file() else None
-        names = _names(folder)
-        if indexing is Indexing.NUMERIC:
-            # Of 10 000 names, to pick these out takes 0.2 ms, to read the number of each 8.
-            names = [name for name in names if str(number) in name]
-        found = [folder / name for found, name in self._numbered(names, indexing) if found == number]
+            return file if is_regular(file) else None
+        listed = regular_files(folder)
+        # Of 10 000 names, to pick these out takes 0.2 ms, to read the number of each 8.
+        likely = [name for name in listed if str(number) in name] if indexing is Indexing.NUMERIC else listed
+        found = [folder / name for found, name in self._numbered(likely, indexing) if found == number]
+        if found and len(likely) < len(listed) and not found[0].stem[-1:].isdigit():
+            # Only if no name in the whole folder ends in its number.
+            found = [folder / name for found, name in self._numbered(listed, indexing) if found == number]
         if len(found) > 1:
             raise AmbiguousFrameError(number, found, Sequence.of_file(found[0], number).pattern.relative()[1])
         return found[0] if found else None
@@ -127,21 +148,79 @@ class Frames:
     def _numbered(self, names: list[str], indexing: Indexing) -> list[tuple[int, str]]:
         if self.names.has_number:
             return sorted((number, name) for name in names if (number := self.names.number(name)) is not None)
-        images = [name for name in names if name.lower().endswith(EXTENSIONS) and not name.startswith(".")]
-        matching = sorted(filter(self._matches, images))
+        matching = self._matching(names)
         if indexing is Indexing.ALPHABETIC:
             return list(enumerate(matching))
-        found = ((re.search(r"([0-9]+)\.[^.]+$", name), name) for name in matching)
-        return sorted((int(match[1]), name) for match, name in found if match)
+        found = [(match, name) for name in matching if (match := _NUMBER.search(name)) and not _is_negative(match)]
+        at_the_end = [(int(match[1]), name) for match, name in found if not match[2]]
+        return sorted(at_the_end or ((int(match[1]), name) for match, name in found))
+
+    def _matching(self, names: list[str]) -> list[str]:
+        """The images among `names` that the wildcards match, in alphabetic order."""
+        return sorted(filter(self._matches, filter(_is_image, names)))
 
     @cached_property
     def _matches(self) -> Callable[[str], object]:
         return re.compile("|".join(translate(glob) for glob in self.globs)).match
 
 
-def _names(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return [entry.name for entry in entries if entry.is_file()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+def inventory(folder: Path) -> str:
+    """What lies in `folder`, in a sentence or two for people who look for frames: sequences as they would be written."""
+    shown = [name for name in regular_files(folder) if not name.startswith(".")]
+    if not shown:
+        inside = sorted(entry_names(folder, lambda entry: not entry.name.startswith(".")))
+        if not folder.is_dir():
+            return f"There is no folder {str(folder)!r}."
+        return "It has no files, but " + _some(inside, "folder") + "." if inside else "The folder is empty."
+    sequences: dict[tuple[str, str], list[str]] = {}
+    negative, others = [], []
+    for name in sorted(shown):
+        number = re.fullmatch(rf"(.*?)(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([^0-9]*)", name, re.DOTALL)
+        if number is None or not _is_image(name):
+            others.append(name)
+        elif _is_negative(number, 2):
+            negative.append(name)
+        else:
+            sequences.setdefault((number[1], number[3]), []).append(number[2])
+    said = []
+    if sequences:
+        largest = sorted(sequences.items(), key=lambda item: -len(item[1]))
+        patterns = [f"{str(_pattern(*ends, digits))!r} ({named(map(int, digits))})" for ends, digits in largest[:3]]
+        more = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
+        said.append(f"In that folder are {', '.join(patterns)}{more}: write the pattern that you mean.")
+    if negative:
+        said.append(f"Frame numbers start at 0, so {_some(negative, 'file')} is left out.")
+    if unread := [name for name in others if not _is_image(name)]:
+        said.append(f"Not of a type that is read: {_some(unread, 'file')}. Types: {', '.join(EXTENSIONS)}.")
+    if unnumbered := [name for name in others if _is_image(name)]:
+        said.append(f"Without a frame number: {_some(unnumbered, 'file')}.")
+    return " ".join(said)
+
+
+def _pattern(before: str, after: str, digits: list[str]) -> FramePattern:
+    widths = {len(text) for text in digits}
+    padded = len(widths) == 1 or any(text.startswith("0") for text in digits)
+    return FramePattern((before, after), min(widths) if padded else 0)
+
+
+def _some(names: list[str], what: str) -> str:
+    """'1 file, 'a.gif'', or '3 files such as 'a.gif''."""
+    return f"1 {what}, {names[0]!r}" if len(names) == 1 else f"{len(names)} {what}s such as {names[0]!r}"
+
+
+def _is_image(name: str) -> bool:
+    return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
+
+
+def _is_negative(number: re.Match[str], group: int = 1) -> bool:
+    """Does a minus sign stand before the number in a file name?
+
+    A '-' is a sign where nothing stands before it, or a '.', '_', space or another sign, as in `f.-005.png`, and a
+    separator behind a letter, a digit or a closing bracket, as in `shot-005.png`. fileseq
+    (https://github.com/justinfx/fileseq) takes '.-005' for a negative frame as well, and the rest for no frame at all.
+    """
+    before = number.string[: number.start(group)]
+    if not before.endswith(("-", "\u2212")):
+        return False
+    # Half a surrogate pair is a byte of a name that is not UTF-8, most likely an accented letter.
+    return not re.search(r"[^\W_\ud800-\udfff][-\u2212]$|[\ud800-\udfff)\]}][-\u2212]$", before)

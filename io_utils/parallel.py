@@ -43,6 +43,9 @@ def each(
     work: Callable[[Item], Result],
     items: Sequence[Item],
     tell: Callable[[Mapping[int, Result]], None] = lambda results: None,
+    *,
+    steps_before: int = 0,
+    steps_after: int = 0,
 ) -> list[Result]:
     """`[work(item) for item in items]` on threads, `in_flight()` items at any time, under the caller's conditions.
 
@@ -52,10 +55,12 @@ def each(
 
     In the main thread too, `tell(results)` is called with what is done by then: results by the position of their items,
     the latest last. Four times a second at most, and not when all is done: what is returned then tells it.
+
+    An item is a step of the progress bar; `steps_before` and `steps_after` are those of the work before and after this.
     """
     if not items:
         return []
-    show_done = host.progress_bar(len(items))
+    show_done = host.progress_bar(steps_before + len(items) + steps_after)
     results: dict[int, Result] = {}
     told = time.monotonic()
     workers = min(in_flight(), len(items))
@@ -74,7 +79,7 @@ def each(
             for future in sorted(done, key=running.__getitem__):
                 results[running.pop(future)] = future.result()
             if done:
-                show_done(len(results))
+                show_done(steps_before + len(results))
             if done and len(results) < len(items) and time.monotonic() - told >= _TELL_SECONDS:
                 tell(results)
                 told = time.monotonic()

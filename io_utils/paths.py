@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import host
+from .listing import printable
 from .pattern import MAX_LENGTH
 
 # 255 hold on every common file system; while a file is written, its name is 19 longer (see atomic.py).
@@ -49,7 +50,7 @@ class OutsideError(PathError):
         fix = "A whole drive is never allowed: use a folder on it."
         if not _is_drive(Path(folder)):
             self.line = f"{mode} {os.path.normpath(folder)}"
-            fix = f"To let ComfyUI {verb} there, its operator adds this line to {self.file}:\n{self.line}"
+            fix = f"To let ComfyUI {verb} there, its operator adds this line to {self.file}:\n{printable(self.line)}"
         super().__init__(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
 
 
@@ -115,6 +116,8 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
     """
     shown = folder if shown is None else shown
     _check_length(folder, shown)
+    if kind not in FOLDERS:
+        raise ValueError(f"ComfyUI has no folder {kind!r} for sequences. Choose one of {', '.join(FOLDERS)}.")
     roots = allowed_roots()
     text = folder.replace("\\", "/")
     drive = _DRIVE.match(text)
@@ -125,21 +128,35 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
             rule = "starts with a drive letter" if drive else "is a network path"
             raise PathError(shown, rule, f"Write it relative to ComfyUI's {kind} folder.")
         check_names(text.partition(":")[2] if drive else text, shown)
-        real = os.path.realpath(text)
-        owners = [root for root in roots.values() if _inside(real, os.path.realpath(root.path))]
-        if not owners:
-            # Where a link leads is told to those who may look there, not to everyone who posts a path.
-            known = any(_inside(os.path.normpath(text), str(root.path)) for root in roots.values())
-            told = real if known else text
-            raise OutsideError(shown, told, told, write=write)
-        root = max(owners, key=lambda owner: len(os.path.realpath(owner.path)))
-        relative = Path(os.path.relpath(real, os.path.realpath(root.path))).as_posix()
-        relative = "" if relative == "." else relative
+        root, relative = _owner(text, [(root, os.path.realpath(root.path)) for root in roots.values()], shown, write)
     root.confirm_folder(root.path / relative, write=write, shown=shown)
     if not root.kind and not root.path.is_dir():
         rule = f"lies in {str(root.path)!r}, which {str(roots_file())!r} lists, but which is not there"
         raise PathError(shown, rule, "Mount it if it is a share or another disk, or make it: this pack never does.")
     return root, relative
+
+
+def place(folders: Iterable[Path]) -> dict[Path, tuple[Root, str]]:
+    """For each of `folders`, absolute and to be read from: the root that it is really in, and the path from there.
+
+    Raises OutsideError for one that is in none. The names need not be portable: these folders exist.
+    """
+    roots = [(root, os.path.realpath(root.path)) for root in allowed_roots().values()]
+    return {folder: _owner(str(folder), roots, str(folder), write=False) for folder in folders}
+
+
+def _owner(text: str, roots: list[tuple[Root, str]], shown: str, write: bool) -> tuple[Root, str]:
+    """Of `roots`, with their real paths, the innermost that the absolute path `text` is in, and the path from there."""
+    real = os.path.realpath(text)
+    owners = [(root, path) for root, path in roots if _inside(real, path)]
+    if not owners:
+        # Do not reveal where a link leads to everyone who posts a path, only for links inside the allowed folders.
+        known = any(_inside(os.path.normpath(text), str(root.path)) for root, _ in roots)
+        told = real if known else text
+        raise OutsideError(shown, told, told, write=write)
+    root, path = max(owners, key=lambda owner: len(owner[1]))
+    relative = Path(os.path.relpath(real, path)).as_posix()
+    return root, "" if relative == "." else relative
 
 
 def anywhere(find: Callable[[str], object]) -> None:
@@ -192,7 +209,7 @@ def check_names(path: str, shown: str | None = None) -> None:
 
 def _check_length(path: str, shown: str) -> None:
     if len(path) > MAX_LENGTH:
-        raise PathError(shown, f"goes on for {len(path)} characters", f"No path is longer than {MAX_LENGTH}.")
+        raise PathError(shown, f"is {len(path)} characters long", f"No path is longer than {MAX_LENGTH}.")
 
 
 def _inside(real: str, root: str) -> bool:

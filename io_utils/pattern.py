@@ -14,12 +14,27 @@ MAX_PADDING = 32
 # PATH_MAX on Linux; no system takes longer ones without special calls.
 MAX_LENGTH = 4096
 
+# One past the largest frame number: longer numbers are never read, so they are never written either.
+END = 10**MAX_PADDING
+
+# What the frame number may be called in `{i:04d}`.
+_ARGUMENTS = ("", "i", "0", "frame")
+
+# How this pack and its neighbours write a frame number. Houdini has $F4 (https://www.sidefx.com/docs/houdini/render/expressions.html),
+# Shake, Katana and RV count '@' as others count '#', After Effects puts '#' in brackets, Maya and Arnold write <frame>.
 _FIELD = re.compile(
     r"""
       (?P<escape> \{\{ | \}\} )
+    | \$F (?P<houdini> [0-9]+ ) | \$\{F (?P<braced> [0-9]* ) \} | (?P<bare> \$F (?! [A-Za-z0-9] ) )
+    | (?P<variable> \$ (?: FF | SF | NFRAMES | [FR]?FSTART | [FR]?FEND ) (?! [A-Za-z] ) )
     | \{ (?P<argument> [^{}:!]* ) (?P<conversion> ![^{}:]* )? (?: : (?P<spec> [^{}]* ) )? \}
-    | % (?P<printf> [0-9]* ) d (?! ate: | ay% )
+    | % (?P<padded> [0-9]+ ) [diu]
+    | (?P<printf> (?: (?<! [0-9] ) %d | %d (?! [A-Za-z] ) ) (?! ate: | ay% ) | %[iu] (?! [A-Za-z] ) )  # but 50%done
+    | (?P<unlike> % (?: [-+']+ [0-9]+ | [0-9]* \. [0-9]+ | [0-9]+ (?: ll? | hh? ) | \( \w+ \) [0-9]* ) [diu] )
+    | \[ (?P<bracketed> \#+ ) \]
     | (?P<hashes> \#+ )
+    | (?P<ats> @@+ | (?<! [^._/\\-] ) @ (?! [^._/\\-] ) )  # but me@home
+    | (?P<angled> < (?i: frame | f ) [\s:]* [0-9]* d? > )
     | (?P<stray> [{}] )
     """,
     re.VERBOSE,
@@ -52,12 +67,16 @@ class FramePattern:
     def parse(cls, text: str) -> FramePattern:
         """Read `f_{:06d}.png`, `f_{}.png`, `f_{i:04d}.png`, `f_{0:04d}.png`, `f_%06d.png` or `f_####.png`.
 
-        `{{` and `}}` stand for braces. A named number (`{i}` or `{0}`) may occur again, written the same way.
+        Other programs' notations are read as well: `{frame:04d}`, `%04i`, `%04u`, `$F4`, `${F4}`, `$F`, `@@@@`,
+        `[####]`; those that do not say how the number is padded, or are not a plain number (`<frame>`, `$FF`, `%+04d`),
+        are refused. None is ever taken for text. A single '@' is a number only between '.', '_', '-' and '/'.
+
+        `{{` and `}}` stand for braces. A named number (`{i}`, `{0}`, `{frame}`) may occur again, written the same way.
         A pattern without a number is legal: it names one file. Raises PatternError, never runs `str.format` on `text`
         (attribute access and padding bombs, see https://docs.python.org/3/library/string.html#formatstrings).
         """
         if len(text) > MAX_LENGTH:
-            reason = f"goes on for {len(text)} characters, more than the {MAX_LENGTH} of the longest path"
+            reason = f"is {len(text)} characters long, more than the {MAX_LENGTH} of the longest path"
             raise PatternError(text[:40] + "...", reason, "frame_{:06d}.png")
         literals, fields, end = [""], [], 0
         for match in _FIELD.finditer(text):
@@ -106,9 +125,10 @@ class FramePattern:
         return len(self.literals) > 1
 
     def name(self, frame: int) -> str:
-        """The file name of `frame` (0 or more; ValueError below, where the name has a number)."""
-        if frame < 0 and self.has_number:
-            raise ValueError(f"Frame numbers start at 0, not at {frame}.")
+        """The file name of `frame`. ValueError for one below 0 or of more than 32 digits, where the name has a number."""
+        if not 0 <= frame < END and self.has_number:
+            reason = f"start at 0, not at {frame}" if frame < 0 else f"have at most {MAX_PADDING} digits"
+            raise ValueError(f"Frame numbers {reason}.")
         return f"{frame:0{self.padding}d}".join(self.literals)
 
     def number(self, name: str) -> int | None:
@@ -176,8 +196,10 @@ def _padding(text: str, match: re.Match[str]) -> int:
     digits = _digits(match)
     if match["stray"]:
         reason = f"has a single {match[0]!r}"
-    elif match["conversion"] or match["argument"] not in (None, "", "i", "0"):
+    elif match["conversion"] or match["argument"] not in (None, *_ARGUMENTS) or match["variable"]:
         reason = f"asks for {match[0]!r}, which is not the frame number"
+    elif match["angled"]:
+        reason = f"has {match[0]!r}, which does not say here how the frame number is padded"
     elif digits is None:
         reason = f"writes the frame number as {match[0]!r}; only whole numbers padded with zeros are read back"
     elif digits > MAX_PADDING:
@@ -189,11 +211,15 @@ def _padding(text: str, match: re.Match[str]) -> int:
 
 def _digits(match: re.Match[str]) -> int | None:
     """The padding of a field; None if it is not one of a zero-padded integer."""
-    if match["hashes"]:
-        return len(match["hashes"])
-    if match["printf"] is not None:
-        return _zero_padded(match["printf"])
-    if match["stray"] or match["conversion"] or match["argument"] not in ("", "i", "0"):
+    if run := match["hashes"] or match["bracketed"] or match["ats"]:
+        return len(run)
+    if match["houdini"] or match["braced"] is not None:
+        return int(match["houdini"] or match["braced"] or 0)
+    if match["bare"] or match["printf"]:
+        return 0
+    if match["padded"]:
+        return _zero_padded(match["padded"])
+    if match["conversion"] or match["argument"] not in _ARGUMENTS:
         return None
     return _zero_padded((match["spec"] or "").removesuffix("d"))
 
@@ -210,15 +236,19 @@ def _with_one_number(text: str) -> str:
     fields = [match for match in _FIELD.finditer(text) if not match["escape"]]
     numbers = [match for match in fields if not match["stray"]]
     if not numbers:
-        plain = re.sub(r"[{}%#]", "", text)
-        folder, slash, file = plain.rpartition("/")
+        folder, slash, file = _without_numbers(text).rpartition("/")
         stem, dot, extension = file.rpartition(".")
         return f"{folder}{slash}{stem or file}_{{:06d}}{dot}{extension if dot else ''}"
     chosen = next((match for match in reversed(numbers) if _digits(match) is not None), numbers[-1])
     width = re.search(r"[1-9][0-9]?", chosen[0])
     digits = _digits(chosen) or (int(width[0]) if width else 4)
     number = f"{{:0{min(digits, MAX_PADDING)}d}}"
-    before, after = (
-        re.sub(r"[{}%#]", "", _FIELD.sub("", part)) for part in (text[: chosen.start()], text[chosen.end() :])
-    )
-    return f"{before}{number}{after}"
+    return f"{_without_numbers(text[: chosen.start()])}{number}{_without_numbers(text[chosen.end() :])}"
+
+
+def _without_numbers(text: str) -> str:
+    """`text` without all that may be a frame number, or become one once its neighbours are gone."""
+    before = ""
+    while before != text:
+        before, text = text, re.sub(r"[{}%#]", "", _FIELD.sub("", text))
+    return text

@@ -6,6 +6,7 @@ Which library decodes which kind of file, and why, is one table, at `decode.deco
 from __future__ import annotations
 
 import hashlib
+import operator
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Sequence as Many
@@ -20,6 +21,8 @@ import numpy as np
 import torch
 
 from . import decode, host, report
+from .frames import inventory
+from .listing import is_regular
 from .memory import free_bytes, gib
 from .parallel import each, in_flight
 from .paths import allowed_roots, anywhere
@@ -29,6 +32,10 @@ from .sequence import Sequence
 
 # No memory holds more, and naming each of 2^53 missing frames would never end.
 MAX_FRAMES = 1_000_000
+
+# A header takes 0.1 ms from a local disk, handing it to a thread as long again. On a network disk, where each takes
+# some 10 ms, Cancel is still noticed in the time of a frame.
+_HEADERS_AT_ONCE = 8
 
 
 class OnMissing(str, Enum):
@@ -50,11 +57,12 @@ class OnSizeMismatch(str, Enum):
 class FrameMissingError(FileNotFoundError):
     """Frames that are not on disk. Attributes: `frames` (missing), `available`, `path` (of the first one missing)."""
 
-    def __init__(self, frames: Many[int], available: Many[int], path: str, pattern: str, fix: str) -> None:
+    def __init__(self, frames: Many[int], available: Many[int], path: str, instead: str, fix: str) -> None:
+        """`instead`: what to say where no frame is available. `fix`: what to do about it, without the final dot."""
         self.frames, self.available, self.path = list(frames), list(available), Path(path)
         what = f"{named(frames)} {'is' if len(frames) == 1 else 'are'} missing: {path!r}"
-        have = f"On disk are {ranges(available)}" if available else f"No file there matches {pattern}"
-        super().__init__(f"{what}. {have}. {fix}.")
+        have = f"On disk are {ranges(available)}." if available else instead
+        super().__init__(f"{what}. {have} {fix}.")
 
 
 class FrameReadError(ValueError):
@@ -72,8 +80,8 @@ class FrameSizeError(ValueError):
         self.frames, self.sizes, self.path = frames, sizes, path
         first, second = (f"frame {frame} is {width} x {height}" for frame, (width, height) in zip(frames, sizes))
         super().__init__(
-            f"{first}, but {second}: {str(path)!r}. A batch has one size. Load them apart, or by Load Image Sequence "
-            f"(Batch) with on_size_mismatch {OnSizeMismatch.RESIZE.value!r}."
+            f"{first}, but {second}: {str(path)!r}. All images of a batch have the same size. Load them separately, or "
+            f"set on_size_mismatch of Load Image Sequence (Batch) to {OnSizeMismatch.RESIZE.value!r}."
         )
 
 
@@ -84,7 +92,7 @@ class BatchTooLargeError(ValueError):
         self.needed, self.free, self.fitting = needed, free, fitting
         super().__init__(
             f"A batch of {count} at {size[0]} x {size[1]} needs {gib(needed)} of memory, but {gib(free)} are free: "
-            f"{fitting} would fit. Load fewer at a time, by frame_count or step, or one a run by Load Image Sequence "
+            f"{fitting} would fit. Load fewer at a time, by frame_count or step, or one per run with Load Image Sequence "
             f"(Frame)."
         )
 
@@ -109,7 +117,7 @@ class Selection:
 
     @property
     def fingerprint(self) -> str:
-        """Stays while the files do, and their choice."""
+        """The same as long as the same files are chosen and none of them changes."""
         return stamp(self.sources, self.files.values())
 
 
@@ -121,7 +129,7 @@ def locate(path_pattern: str, kind: str) -> Sequence:
 
 
 def require_readable(pattern: FramePattern, text: str) -> None:
-    """ValueError for `text`, a `pattern` of files that are of no type that can be read."""
+    """ValueError if `text`, parsed as `pattern`, has an extension that is not supported."""
     if pattern.extension.lower() not in decode.EXTENSIONS:
         raise ValueError(
             f"The pattern {text!r} does not end in an image type that can be read. Write one of "
@@ -143,11 +151,12 @@ def select(sequence: Sequence, start: int, count: int, step: int, on_missing: On
     """
     if not sequence.pattern.has_number:
         sequence.pattern.require_number(count)
-        available = [start] if sequence.file(start).is_file() else []
+        available = [start] if is_regular(sequence.file(start)) else []
     else:
         available = sequence.frames()
     last = available[-1] if available and not count else start + (max(count, 1) - 1) * step
     wanted = range(start, last + 1, step)
+    length = max(0, (last - start) // step + 1)  # len() has a limit, 2^63, that file names do not have
     there = set(available)
     missing = tuple(islice((number for number in wanted if number not in there), MAX_FRAMES))
     found = [number for number in available if number in wanted]
@@ -155,10 +164,10 @@ def select(sequence: Sequence, start: int, count: int, step: int, on_missing: On
         raise _missing(sequence, missing or (start,), available, on_missing)
     if on_missing is OnMissing.DROP:
         return Selection(tuple(found), tuple(found), {number: sequence.file(number) for number in found}, missing)
-    if len(wanted) > MAX_FRAMES:
+    if length > MAX_FRAMES:
         raise ValueError(
-            f"Frames {start} to {last} in steps of {step} are {len(wanted)}, more than {MAX_FRAMES} at a time. "
-            f"Load them in parts, by start_index and frame_count."
+            f"Frames {start} to {last} in steps of {step} are {length}, more than the {MAX_FRAMES} that can be loaded at "
+            f"a time. Load them in parts, by start_index and frame_count."
         )
     sources: list[int | None] = []
     for number in wanted:
@@ -173,21 +182,40 @@ def select(sequence: Sequence, start: int, count: int, step: int, on_missing: On
     return Selection(tuple(wanted), tuple(sources), files, missing)
 
 
+def is_finished(sequence: Any) -> bool:
+    """Is this animation sequence, ours or the Dream pack's, complete? ValueError if it is not one."""
+    with _as_animation(sequence):
+        return bool(sequence.is_defined)
+
+
+def frame_rate(sequence: Any) -> float:
+    """Frames per second of an animation sequence. ValueError if it is not one."""
+    with _as_animation(sequence):
+        return float(sequence.fps)
+
+
 def select_animation(sequence: Any, batch_index: int) -> Selection:
     """The files of one image of the batch in a finished animation sequence, ours or the Dream pack's.
 
-    Raises ValueError for a `batch_index` that it has not, FileNotFoundError naming a file that is gone.
+    Raises ValueError for an out-of-range `batch_index`, and for what is not an animation sequence; FileNotFoundError
+    naming the frames whose files are gone.
     """
-    if not 0 <= batch_index < sequence.num_batches:
-        raise ValueError(
-            f"batch_index is {batch_index}, but the sequence holds {sequence.num_batches} images a frame: 0 to "
-            f"{sequence.num_batches - 1}."
-        )
-    numbers = tuple(sequence.keys_in_order)
-    files = {number: Path(sequence.frames[number][batch_index]) for number in numbers}
-    gone = [number for number, file in files.items() if not file.is_file()]
+    with _as_animation(sequence):
+        numbers = tuple(map(operator.index, sequence.keys_in_order))
+        variants = operator.index(sequence.num_batches)
+        paths = {number: [Path(path) for path in sequence.frames[number]] for number in numbers}
+    variants = min([variants, *map(len, paths.values())])
+    if not 0 <= batch_index < variants:
+        held = f"{variants} image{'s' if variants != 1 else ''} per frame"
+        fix = f"Set it to 0 to {variants - 1}" if variants > 1 else "Set it to 0" if variants else "Save it again"
+        raise ValueError(f"batch_index is {batch_index}, but the sequence holds {held}. {fix}.")
+    files = {number: paths[number][batch_index] for number in numbers}
+    gone = [number for number, file in files.items() if not is_regular(file)]
     if gone:
-        raise FileNotFoundError(f"{named(gone)} of the sequence cannot be found any more: {str(files[gone[0]])!r}.")
+        raise FileNotFoundError(
+            f"{named(gone)} of the sequence cannot be found any more: {str(files[gone[0]])!r}. Save "
+            f"{'it' if len(gone) == 1 else 'them'} again."
+        )
     return Selection(numbers, numbers, files)
 
 
@@ -198,19 +226,20 @@ def fingerprint(path_pattern: str, kind: str, start: int, count: int, step: int,
     """
     try:
         return select(locate(path_pattern, kind), start, count, step, OnMissing(on_missing)).fingerprint
-    except (ValueError, OSError) as error:
+    except (ValueError, TypeError, OSError) as error:
         return str(error)
 
 
 def stamp(choice: object, files: Iterable[Path]) -> str:
     """sha256 of `choice`, by its repr, and of the paths, sizes and times of change of the files."""
-    digest = hashlib.sha256(repr(choice).encode())
+    digest = hashlib.sha256(repr(choice).encode("utf-8", "surrogatepass"))
     for file in files:
         try:
             status = file.stat()
         except OSError:
             continue
-        digest.update(f"|{file}|{status.st_size}|{status.st_mtime_ns}".encode())
+        # Names that are not UTF-8 have halves of surrogate pairs in them.
+        digest.update(f"|{file}|{status.st_size}|{status.st_mtime_ns}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
@@ -219,21 +248,18 @@ def load(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(images, mask): (N, H, W, 3) and (N, H, W), 0.0 .. 1.0, in the dtype ComfyUI wants; mask = 1 - alpha.
 
-    Who watches is told which frames of `sequence`, one in `step`, are loaded so far.
+    Reports progress to the browser: which frames of `sequence`, in steps of `step`, are loaded so far.
 
-    Sizes are compared, and memory is asked for, before the first decode. Raises FrameSizeError, BatchTooLargeError,
-    FrameReadError (a broken file), FileNotFoundError and other OSErrors of the system, naming the frame, PathError (a
-    file that is a link to somewhere else); on Cancel ComfyUI's exception passes through.
+    Every header is read before the first decode, so that sizes are compared and memory is asked for in time. Raises
+    FrameSizeError, BatchTooLargeError, FrameReadError (a broken file), FileNotFoundError and other OSErrors of the
+    system, naming the frame, PathError (a file that is a link out of the allowed folders); on Cancel ComfyUI's exception
+    passes through.
     """
-    files = selection.files
-    any_root = allowed_roots()["output"]
-    for path in files.values():
-        any_root.confirm(path, write=False)
-    width, height = _common_size(files, on_size_mismatch)
+    files, numbers = selection.files, list(selection.files)
     count, dtype = len(selection.numbers), host.float_dtype()
-    _require_memory(count, min(len(files), in_flight()), (width, height), dtype)
+    width, height = _look_at_all(selection, on_size_mismatch, dtype)
     images = torch.empty((count, height, width, 3), dtype=dtype)
-    # From numpy, whose zeros cost no memory until they are written: most sequences have no alpha.
+    # From numpy, whose zeros cost no memory until they are written to: most sequences have no alpha.
     mask = torch.from_numpy(np.zeros((count, height, width), np.float16 if dtype == torch.float16 else np.float32))
     places: dict[int | None, list[int]] = {}
     for place, source in enumerate(selection.sources):
@@ -243,22 +269,52 @@ def load(
         place = places[number][0]
         _load_into(number, files[number], images[place], mask[place], on_size_mismatch)
 
-    numbers = list(files)
+    asked = set(selection.numbers)
+    told = [number for number in numbers if number in asked]  # not those that only stand in for others
 
     def tell(loaded: Mapping[int, None]) -> None:
-        if sequence is not None:
-            done = [(sequence, numbers[position]) for position in loaded]
-            host.notify(report.PROGRESS_EVENT, report.progress(done, numbers, step=step))
+        if sequence is None or not sequence.is_printable:
+            return
+        done = [(sequence, numbers[position]) for position in loaded if numbers[position] in asked]
+        if done:
+            host.notify(report.PROGRESS_EVENT, report.progress(done, told, step=step))
 
-    each(load_one, numbers, tell)
+    each(load_one, numbers, tell, steps_before=len(_header_groups(numbers)))
     for source, (first, *repeats) in places.items():
-        if source is None:
-            images[[first, *repeats]] = 0
-        for place in repeats if source is not None else ():
-            images[place] = images[first]
-            if mask[first].any():
-                mask[place] = mask[first]
+        _repeat(images, mask, None if source is None else first, repeats if source is not None else [first, *repeats])
     return images, mask
+
+
+def _repeat(images: torch.Tensor, mask: torch.Tensor, first: int | None, places: Many[int]) -> None:
+    """Put what is at `first` (None: black) at `places` too. Zeros are not copied in masks, where they take no memory."""
+    for place in places:
+        images[place] = 0 if first is None else images[first]
+        if first is not None and mask[first].any():
+            mask[place] = mask[first]
+
+
+def _look_at_all(selection: Selection, on_size_mismatch: OnSizeMismatch, dtype: torch.dtype) -> tuple[int, int]:
+    """(width, height) of the batch. Raises what `load` raises before the first decode."""
+    files, numbers = selection.files, list(selection.files)
+    any_root = allowed_roots()["output"]
+
+    def look_at(some: Many[int]) -> dict[int, _Header]:
+        return {number: _header(number, any_root.confirm(files[number], write=False)) for number in some}
+
+    groups = _header_groups(numbers)
+    headers = dict(item for group in each(look_at, groups, steps_after=len(numbers)) for item in group.items())
+    size = _common_size({number: header.size for number, header in headers.items()}, files, on_size_mismatch)
+    masks = sum(source is not None and headers[source].may_have_alpha for source in selection.sources)
+    _require_memory(len(selection.numbers), masks, min(len(files), in_flight()), size, dtype)
+    return size
+
+
+def black(number: int, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """(image, mask), (1, H, W, 3) and (1, H, W) of zeros, as large as the file of frame `number`, by its header alone."""
+    width, height = _header(number, allowed_roots()["output"].confirm(path, write=False)).size
+    return torch.zeros((1, height, width, 3), dtype=host.float_dtype()), torch.zeros(
+        (1, height, width), dtype=host.float_dtype()
+    )
 
 
 def _missing(sequence: Sequence, frames: Many[int], available: Many[int], on_missing: OnMissing) -> FrameMissingError:
@@ -267,33 +323,63 @@ def _missing(sequence: Sequence, frames: Many[int], available: Many[int], on_mis
         fix += ", or set ignore_missing_images to 'true', 'hold previous' or 'black'"
     elif available and on_missing is OnMissing.HOLD_PREVIOUS and frames[0] < available[0]:
         fix += "; before the first frame on disk there is none to hold"
-    return FrameMissingError(frames, available, str(sequence.file(frames[0])), str(sequence.pattern), fix)
+    path = str(sequence.file(frames[0]))
+    instead = "" if available else f"No file there matches {str(sequence.pattern)!r}. {inventory(sequence.folder)}"
+    return FrameMissingError(frames, available, path, instead, fix)
 
 
-def _require_memory(count: int, decoding: int, size: tuple[int, int], dtype: torch.dtype) -> None:
-    """BatchTooLargeError if `count` frames of `size` do not fit, with what the `decoding` ones in flight take besides.
+def _require_memory(count: int, masks: int, decoding: int, size: tuple[int, int], dtype: torch.dtype) -> None:
+    """BatchTooLargeError if `count` frames of `size`, `masks` of them with alpha, do not fit.
 
-    A frame is three colours and a mask in the tensors, and about as much on its way there.
+    A frame is three colours in the tensors, and a mask where there is alpha: the zeros of the others take no memory. Each
+    of the `decoding` ones in flight takes about four planes more on its way there.
     """
-    free, one = free_bytes(), size[0] * size[1] * 4 * dtype.itemsize
-    if free is not None and (count + decoding) * one > free:
-        raise BatchTooLargeError(count, size, (count + decoding) * one, free, max(0, free // one - decoding))
+    free, plane = free_bytes(), size[0] * size[1] * dtype.itemsize
+    needed = (3 * count + masks + 4 * decoding) * plane
+    if free is not None and needed > free:
+        fitting = (free // plane - 4 * decoding) // (4 if masks else 3)
+        raise BatchTooLargeError(count, size, needed, free, max(0, fitting))
 
 
-def _common_size(files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch) -> tuple[int, int]:
+def _header_groups(numbers: list[int]) -> list[list[int]]:
+    return [numbers[start : start + _HEADERS_AT_ONCE] for start in range(0, len(numbers), _HEADERS_AT_ONCE)]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What is known of a file before it is decoded; `size` is (width, height) in pixels."""
+
+    size: tuple[int, int]
+    may_have_alpha: bool
+
+
+def _header(number: int, path: Path) -> _Header:
+    with _named_in_errors(number, path), open(path, "rb") as file:
+        return _Header(decode.size(file), decode.may_have_alpha(file))
+
+
+def _common_size(
+    sizes: Mapping[int, tuple[int, int]], files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch
+) -> tuple[int, int]:
     """(width, height) of the first frame. FrameSizeError if another differs and is not to be resized."""
-    first: tuple[int, tuple[int, int]] | None = None
-    for number, path in files.items():
-        with _named_in_errors(number, path), open(path, "rb") as file:
-            size = decode.size(file)
-        if first is None:
-            first = number, size
-        elif size != first[1] and on_size_mismatch is OnSizeMismatch.ERROR:
-            raise FrameSizeError((first[0], number), (first[1], size), path)
-        if on_size_mismatch is OnSizeMismatch.RESIZE:
-            break
-    assert first is not None, "select() never gives an empty selection"
-    return first[1]
+    first, expected = next(iter(sizes.items()))
+    for number, size in sizes.items():
+        if size != expected and on_size_mismatch is OnSizeMismatch.ERROR:
+            raise FrameSizeError((first, number), (expected, size), files[number])
+    return expected
+
+
+@contextmanager
+def _as_animation(sequence: Any) -> Iterator[None]:
+    """ValueError in words where `sequence` does not have what an animation sequence has."""
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError, LookupError) as error:
+        came = "nothing (None)" if sequence is None else f"a {type(sequence).__name__}"
+        raise ValueError(
+            f"The input 'sequence' got {came}, which is not a finished animation sequence. Wire the output 'sequence' of "
+            f"Save Image Sequence (Frame Counter) to it."
+        ) from error
 
 
 @contextmanager
@@ -332,4 +418,5 @@ def _resize_into(pixels: decode.Pixels, image: torch.Tensor, mask: torch.Tensor)
     scaled = torch.nn.functional.interpolate(planes, size, mode="bicubic", antialias=True)[0]
     (scaled[3] if pixels.dtype.kind == "f" else scaled).clamp_(0, 1)
     image.copy_(scaled[:3].movedim(0, -1))
-    mask.copy_(scaled[3])
+    if pixels.shape[2] in (2, 4):  # the zeros of the others take no memory until they are written to
+        mask.copy_(scaled[3])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from collections.abc import Sequence as Many
 from typing import Any
 
+from .listing import printable
 from .sequence import Sequence
 
 # Sent while a run goes on, with `progress`.
@@ -14,13 +15,14 @@ PROGRESS_EVENT = "image_sequence.progress"
 
 # Enough for any slider; the message has them all, as ranges.
 _MAX_MISSING = 10_000
-# Two frames can be 2^53 apart, and a list of what is between them larger than memory.
+# Two frames can be 2^53 and more apart, and a list of what is between them larger than memory.
 _MAX_SPAN = 1_000_000
 
 
 def ui(
     frames: Iterable[tuple[Sequence, int]],
     *,
+    numbers: Container[int] | None = None,
     step: int = 1,
     missing: Iterable[int] = (),
     fps: float | None = None,
@@ -28,19 +30,22 @@ def ui(
 ) -> dict[str, list[Any]]:
     """The `ui` dict for `frames`, (sequence, frame number) pairs in order.
 
-    `images`: {filename, subfolder, type} of every frame that /view serves (not those below the operator's roots).
+    `images`: {filename, subfolder, type} of every frame that /view serves: not those below the operator's roots, nor
+    those whose names are not UTF-8, which no URL holds.
     `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, folder, first, last,
     step, missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it; `folder` is
-    that folder's absolute path, with forward slashes; `missing` has the frames between first and last that are not
-    there, and those in `missing`, the first 10 000 of them; type "" is an operator's folder.
+    that folder's absolute path, with forward slashes; `missing` has the frames between first and last, in steps, that
+    are not there, and those in `missing`, the first 10 000 of them; type "" is an operator's folder. Of frames outside
+    `numbers`, which only stand in for missing ones, nothing is told here.
     Lists of plain values only: anything else stops ComfyUI's message loop.
     """
-    frames = list(frames)
-    numbers: dict[Sequence, set[int]] = {}
+    frames = [(sequence, frame) for sequence, frame in frames if sequence.is_printable]
+    found: dict[Sequence, set[int]] = {}
     for sequence, frame in frames:
-        numbers.setdefault(sequence, set()).add(frame)
-    common = {"fps": fps, "message": message}
-    described = [_describe(sequence, found, step, set(missing)) | common for sequence, found in numbers.items()]
+        if numbers is None or frame in numbers:
+            found.setdefault(sequence, set()).add(frame)
+    common = {"fps": fps, "message": printable(message)}
+    described = [_describe(sequence, there, step, set(missing)) | common for sequence, there in found.items()]
     if not described and message:
         described = [common]
     images = [_image(sequence, frame) for sequence, frame in frames if sequence.root.kind]
@@ -75,7 +80,7 @@ def _describe(sequence: Sequence, found: set[int], step: int, missing: set[int])
         "pattern": str(pattern),
         "subfolder": folder,
         "type": sequence.root.kind,
-        "folder": (sequence.root.path / folder).as_posix(),
+        "folder": printable(sequence.folder.as_posix()),
         "first": first,
         "last": last,
         "step": step,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import Enum
 from itertools import count
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from .batches import batch_folder
 from .filetype import is_whole
 from .frames import Frames, Indexing
+from .tokens import resolve_time
 
 
 class ResumeAt(str, Enum):
@@ -31,11 +33,17 @@ class MixedTakesError(ValueError):
         )
 
 
-def next_frame(frames: Frames, indexing: Indexing, resume_at: ResumeAt) -> int:
-    """The frame to render next, 0 for a folder that is empty or not there yet. One listing a folder.
+def locate(directory_path: str, pattern: str) -> Frames:
+    """The frames that the counter's widgets name, tokens of the date filled in. Raises TokenError, and as Frames.locate."""
+    now = datetime.now().astimezone()
+    return Frames.locate(*(resolve_time(text, now) for text in (directory_path, pattern)))
 
-    Among batch folders (`batch_0000`, ...) a frame counts once every one that counts has it (see batches.py): a half saved
-    batch is done again. Raises MixedTakesError where single files beside them lead elsewhere: to follow either could
+
+def next_frame(frames: Frames, indexing: Indexing, resume_at: ResumeAt) -> int:
+    """The frame to render next, 0 for a folder that is empty or not there yet. Each folder is listed once.
+
+    Among batch folders (`batch_0000`, ...) a frame counts once every one that counts has it (see batches.py): a batch
+    saved by half is done again. Raises MixedTakesError where single files beside them lead elsewhere: to follow either could
     write over the other take, or leave out what it lacks.
     """
     single = _done(frames, frames.folder, indexing)
@@ -58,8 +66,8 @@ def _next(done: set[int], resume_at: ResumeAt) -> int:
 def fingerprint(directory_path: str, pattern: str, indexing: str, resume_at: str) -> str:
     """For a cache key: the next frame, or why there is none. Never raises."""
     try:
-        return str(next_frame(Frames.locate(directory_path, pattern), Indexing(indexing), ResumeAt(resume_at)))
-    except (ValueError, OSError) as error:
+        return str(next_frame(locate(directory_path, pattern), Indexing(indexing), ResumeAt(resume_at)))
+    except (ValueError, TypeError, OSError) as error:
         return str(error)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .paths import MAX_NAME_BYTES, Root, check_names, locate
-from .pattern import FramePattern
+from .listing import entry_names, is_printable, is_regular, regular_files
+from .paths import MAX_NAME_BYTES, Root, check_names, locate, place
+from .pattern import MAX_PADDING, FramePattern
 
 WORKFLOW_SUFFIX = ".workflow.json"
 _LONGEST_WORKFLOW = MAX_NAME_BYTES - len(WORKFLOW_SUFFIX)
@@ -42,16 +44,21 @@ class Sequence:
 
         Raises PathError if `path` is outside the folders that may be read.
         """
-        stem = re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", path.name)
-        if stem and int(stem[2]) == frame:
-            pattern = FramePattern.around(stem[1], stem[3], len(stem[2]))
-        else:
-            pattern = FramePattern((path.name,))
-        root, relative = locate(path.parent.as_posix(), "output", write=False)
-        return cls(root, pattern.within(relative))
+        return cls.of_files({frame: path})[0]
+
+    @classmethod
+    def of_files(cls, files: Mapping[int, Path]) -> list[Sequence]:
+        """`of_file` of every (frame, path) in `files`. Each folder is looked up once, however many files it holds."""
+        placed = place({path.parent for path in files.values()})
+        return [cls(*_below(placed[path.parent], _pattern_of(path.name, frame))) for frame, path in files.items()]
 
     def file(self, frame: int) -> Path:
         return self.root.path / self.pattern.name(frame)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that all frames share."""
+        return self.root.path / self.pattern.relative()[0]
 
     @property
     def workflow_file(self) -> Path:
@@ -83,17 +90,32 @@ class Sequence:
         """The frame numbers on disk, in numeric order: one listing, however many frames."""
         folder, below = self.pattern.relative()
         component = below.component()
-        is_file = component == below
-        try:
-            with os.scandir(self.root.path / folder) as entries:
-                numbered = [(component.number(entry.name), entry) for entry in entries]
-                found = [n for n, entry in numbered if n is not None and (not is_file or entry.is_file())]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        return sorted(found if is_file else (n for n in found if self.file(n).is_file()))
+        if component == below:
+            listed = regular_files(self.root.path / folder)
+            return sorted(number for name in listed if (number := component.number(name)) is not None)
+        found = map(component.number, entry_names(self.root.path / folder, lambda entry: True))
+        return sorted(number for number in found if number is not None and is_regular(self.file(number)))
+
+    @property
+    def is_printable(self) -> bool:
+        """Can the names of its files be told to a browser? Names that are not UTF-8 cannot be written into a URL."""
+        return all(map(is_printable, self.pattern.literals))
 
     def __str__(self) -> str:
         return f"{self.root.path.as_posix()}/{self.pattern}"
+
+
+def _pattern_of(name: str, frame: int) -> FramePattern:
+    """The pattern of the file `name`: with the last number in it as the frame number, if that is `frame`."""
+    stem = re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", name, re.DOTALL)
+    if stem and len(stem[2]) <= MAX_PADDING and int(stem[2]) == frame:
+        return FramePattern.around(stem[1], stem[3], len(stem[2]))
+    return FramePattern((name,))
+
+
+def _below(place: tuple[Root, str], pattern: FramePattern) -> tuple[Root, FramePattern]:
+    root, folder = place
+    return root, pattern.within(folder)
 
 
 def _head(text: str) -> str:

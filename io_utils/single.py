@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from . import reader
-from .animation import whole_frame
+from . import paths, reader
 from .frames import Frames, Indexing
+from .listing import printable
 from .paths import anywhere
 from .pattern import FramePattern
 from .reader import FrameMissingError, FrameSizeError, OnSizeMismatch, Selection
@@ -32,7 +32,7 @@ class OnMissingFrame(str, Enum):
 class Single:
     """What frame `number` gives: the files of frame `source`, one for each image of a batch.
 
-    `source` is None where the caller's image stands for it. If `black`, the files tell the size only.
+    `source` is None where the caller's image stands in for it. If `black`, only the size of the files matters.
     """
 
     frames: Frames
@@ -54,12 +54,12 @@ class Single:
 
     @property
     def file_name(self) -> str:
-        """Of the file that is loaded, of a batch the first; '' where none is."""
-        return self.files[0].name if self.shown else ""
+        """Name of the first loaded file, or ''. Bytes of it that are not UTF-8 are U+FFFD: it goes to other nodes."""
+        return "" if self.black or self.source is None else printable(self.files[0].name)
 
     @property
     def fingerprint(self) -> str:
-        """Stays while the files do, and their choice."""
+        """The same as long as the same files are chosen and none of them changes."""
         return reader.stamp((self.number, self.source, self.black), self.files)
 
     @property
@@ -80,14 +80,9 @@ def locate(directory_path: str, pattern: str, kind: str) -> Frames:
     return Frames.locate(directory_path, pattern, kind)
 
 
-def check(directory_path: str, pattern: str) -> None:
-    """Raise what `locate` raises for every folder: before the run nobody knows which one it is."""
-    anywhere(lambda kind: locate(directory_path, pattern, kind))
-
-
-def frame_number(frame_counter: Any, number: int) -> int:
-    """The frame that `frame_counter` stands at, or `number` if there is no counter. ValueError for a fractional one."""
-    return number if frame_counter is None else whole_frame(frame_counter)
+def check(directory_path: str) -> None:
+    """Raise what `locate` raises for this folder in all of ComfyUI's: before the run nobody knows which one it is."""
+    anywhere(lambda kind: paths.locate(directory_path, kind, write=False))
 
 
 def choose(frames: Frames, number: int, indexing: Indexing, on_missing: OnMissingFrame | None) -> Single:
@@ -117,19 +112,23 @@ def choose(frames: Frames, number: int, indexing: Indexing, on_missing: OnMissin
     return Single(frames, number, sources[0], found, on_missing is OnMissingFrame.BLACK)
 
 
-def load(single: Single, default: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+def load(single: Single, default: Any) -> tuple[torch.Tensor, torch.Tensor]:
     """(image, mask): (N, H, W, 3) and (N, H, W) as of `reader.load`, N > 1 for a batch. Raises what that raises.
 
-    `default`, (N, H, W, C), is given back as it is, with a mask of zeros, where `single.is_default`.
+    `default`, (N, H, W, C), is returned as it is, with a mask of zeros, where `single.is_default`. ValueError if it is
+    not an image.
     """
     number = single.source
     if number is None:
-        assert default is not None, "the caller said that it has one"
+        if not isinstance(default, torch.Tensor) or default.ndim != 4:
+            came = "nothing" if default is None else f"a {type(default).__name__} that is not an IMAGE"
+            raise ValueError(
+                f"Frame {single.number} is not on disk, and {came} came from the node that is wired to default_image. "
+                f"Wire an image to it."
+            )
         return default, default.new_zeros(default.shape[:3])
     if single.black:
-        selection = Selection((number, single.number), (number, None), {number: single.files[0]})
-        image, mask = reader.load(selection, OnSizeMismatch.ERROR)
-        return image[1:], mask[1:]
+        return reader.black(number, single.files[0])
     loaded = [
         reader.load(Selection((number,), (number,), {number: file}), OnSizeMismatch.ERROR) for file in single.files
     ]
@@ -151,7 +150,7 @@ def fingerprint(directory_path: str, pattern: str, kind: str, number: int, index
     try:
         policy = OnMissingFrame(on_missing) if on_missing else None
         return choose(locate(directory_path, pattern, kind), number, Indexing(indexing), policy).fingerprint
-    except (ValueError, OSError) as error:
+    except (ValueError, TypeError, OSError) as error:
         return str(error)
 
 
@@ -163,4 +162,4 @@ def _missing(frames: Frames, number: int, available: list[int], on_missing: OnMi
         side = "before" if on_missing is OnMissingFrame.HOLD_PREVIOUS else "after"
         fix += f"; {side} it there is none to hold"
     path = frames.folder / frames.names.name(number) if frames.names.has_number else frames
-    return FrameMissingError([number], available, str(path), str(frames), fix)
+    return FrameMissingError([number], available, str(path), "" if available else frames.instead(), fix)

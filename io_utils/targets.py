@@ -71,12 +71,31 @@ def batch(sequence: Sequence, start_index: int, batches: Iterable[object]) -> li
     return [Frame(sequence, number, image) for number, image in enumerate(images, start_index)]
 
 
-def batch_sequence(path_pattern: str, filetype: FileType) -> tuple[Sequence, FileType]:
+def common_size(texts: Iterable[str], images: Iterable[object]) -> tuple[int, int]:
+    """(width, height) for the tokens in `texts`, of `images`, (N, H, W, C) each; (0, 0) if there are none.
+
+    ValueError if the texts need it and the images differ.
+    """
+    batches = [image for image in images if isinstance(image, torch.Tensor) and image.ndim == 4]
+    sizes = list(dict.fromkeys((image.shape[2], image.shape[1]) for image in batches))
+    if len(sizes) > 1 and tokens.needs_image(*texts):
+        shown = " and ".join(f"{width} x {height}" for width, height in sizes[:2])
+        raise ValueError(
+            f"The images are {shown}, so %width% and %height% stand for several numbers. Write the numbers themselves, "
+            f"or save images of each size on their own."
+        )
+    return sizes[0] if sizes else (0, 0)
+
+
+def batch_sequence(
+    path_pattern: str, filetype: FileType, now: datetime | None = None, size: tuple[int, int] = (0, 0)
+) -> tuple[Sequence, FileType]:
     """The sequence that a saver's `path_pattern` names, and its file type, by the extension where it has one.
 
-    Raises PatternError, PathError, FileTypeError.
+    Tokens are filled in; `size` is (width, height) of the images. Raises TokenError, PatternError, PathError, FileTypeError.
     """
-    pattern = FramePattern.parse(path_pattern)
+    now = now or datetime.now().astimezone()
+    pattern = FramePattern.parse(tokens.resolve(path_pattern, now, *size))
     filetype = filetype.for_extension(pattern.extension)
     name = pattern.literals[-1].replace("\\", "/").rpartition("/")[2]
     if not pattern.has_number and name in ("", pattern.extension):

@@ -1,6 +1,6 @@
-"""Tokens in a file name prefix: %year%, %width%, %date:yyyy-MM-dd% and their like, resolved here for API clients too.
+"""Tokens in the texts of the savers: %year%, %width%, %date:yyyy-MM-dd% and the like, filled in here for API clients too.
 
-The frontend resolves them for a fixed list of core nodes only (frontend 1.58.1, Comfy.SaveImageExtraOutput).
+The frontend fills them in for a fixed list of core nodes only (frontend 1.58.1, Comfy.SaveImageExtraOutput).
 """
 
 from __future__ import annotations
@@ -11,15 +11,33 @@ from datetime import datetime
 _TOKEN = re.compile(r"%(?:date:(?P<format>[^%]*)|(?P<name>year|month|day|hour|minute|second|width|height))%")
 # The frontend's date format: one letter plain, two letters padded; hours count to 23.
 _DATE_PART = re.compile(r"yyyy|yy|MM?|dd?|hh?|mm?|ss?")
+# Formats of other programs, which would be left as letters: the year is yyyy here, the day dd, the hour hh.
+_OTHER_DATE_PART = re.compile(r"YY+|DD+|HH+|SS+|yyy|y(?!y)")
+# What looks like a token of ComfyUI, of its frontend (%Node title.widget%) or of another pack (%seed%): words between
+# two signs, or a word of three letters and more. So '100%', '50%done', '%s' and '50% and 60%' stay text; so does a word
+# before a frame number, as in '50%dry%04d'.
+_LIKE_TOKEN = re.compile(r"%(?:[^\W\d][^%/\\.]*\.\w[^%/\\.]*|[A-Za-z][A-Za-z_]*[A-Za-z](?::[^%]*)?)%(?![0-9]*[diu]\b)")
+_NAMES = "%year%, %month%, %day%, %hour%, %minute%, %second%, %width%, %height% and %date:yyyy-MM-dd%"
 
 
-def needs_image(text: str) -> bool:
-    """Does `text` hold a token that only the rendered image answers?"""
-    return any(match["name"] in ("width", "height") for match in _TOKEN.finditer(text))
+class TokenError(ValueError):
+    """A token that cannot be filled in. Attribute: `token`, as it is written."""
+
+    def __init__(self, token: str, reason: str, fix: str) -> None:
+        self.token = token
+        super().__init__(f"The token {token!r} {reason}. {fix}")
+
+
+def needs_image(*texts: str) -> bool:
+    """Does one of `texts` hold a token that only the rendered image answers?"""
+    return any(match["name"] in ("width", "height") for text in texts for match in _TOKEN.finditer(text))
 
 
 def resolve(text: str, now: datetime, width: int, height: int) -> str:
-    """`text` with its tokens replaced; `width` and `height` in pixels. Other text between % signs stays as it is."""
+    """`text` with its tokens filled in; `width` and `height` in pixels. A percent sign that begins no token is text.
+
+    Raises TokenError for what looks like a token and is not one of these.
+    """
     values = {
         "year": f"{now:%Y}",
         "month": f"{now:%m}",
@@ -30,15 +48,40 @@ def resolve(text: str, now: datetime, width: int, height: int) -> str:
         "width": str(width),
         "height": str(height),
     }
+    # What a token stands for is not looked at again, nor what stands between two of them as one.
+    filled, end = [], 0
+    for match in _TOKEN.finditer(text):
+        filled += [
+            _known(text[end : match.start()]),
+            values.get(match["name"]) or _date(match["format"], match[0], now),
+        ]
+        end = match.end()
+    return "".join([*filled, _known(text[end:])])
 
-    def value(match: re.Match[str]) -> str:
-        return values[match["name"]] if match["name"] else _date(match["format"], now)
 
-    return _TOKEN.sub(value, text)
+def resolve_time(text: str, now: datetime) -> str:
+    """`text` with the tokens filled in that need no image. Raises TokenError for the others."""
+    if needs_image(text):
+        token = "%width%" if "%width%" in text else "%height%"
+        raise TokenError(token, "is the size of an image, and there is none here", "Write the number.")
+    return resolve(text, now, 0, 0)
 
 
-def _date(text: str, now: datetime) -> str:
+def _known(text: str) -> str:
+    """`text` itself, in which there is no known token. Raises TokenError if there is one that is not known."""
+    if match := _LIKE_TOKEN.search(text):
+        fix = f"These are: {_NAMES}. Write one of them, or take the percent signs away."
+        if "." in match[0]:
+            fix = f"Values of other nodes are not: wire the whole text into this input instead. {fix}"
+        raise TokenError(match[0], "cannot be filled in", fix)
+    return text
+
+
+def _date(text: str, token: str, now: datetime) -> str:
     numbers = {"M": now.month, "d": now.day, "h": now.hour, "m": now.minute, "s": now.second}
+    if _OTHER_DATE_PART.search(text.replace("yyyy", "").replace("yy", "")):
+        fix = "Use yyyy or yy, MM, dd, hh, mm and ss, as in %date:yyyy-MM-dd-hhmmss%."
+        raise TokenError(token, "has a date format that cannot be filled in", fix)
 
     def part(match: re.Match[str]) -> str:
         letters = match[0]

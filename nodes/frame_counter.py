@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ..io_utils import resume
 from ..io_utils.animation import FrameCounter
-from ..io_utils.frames import Frames, Indexing
+from ..io_utils.frames import Indexing
 from ..io_utils.ledger import Ledger, Unchanged
 from ..io_utils.resume import ResumeAt
-from .validation import verdict
+from .validation import choice, number, text, verdict, whole
 
 # Sixty hours at 24 frames a second: the earlier pack's limit.
 MAX_FRAMES = 24 * 3600 * 60
@@ -34,8 +35,14 @@ def _outputs(counter: FrameCounter) -> tuple[FrameCounter, int, int, bool, float
     return counter, int(counter.current_frame), counter.total_frames, counter.is_final_frame, counter.progress
 
 
-def _fps(default: int) -> tuple[str, dict[str, Any]]:
-    return ("INT", {"default": default, "min": 1, "max": _NO_LIMIT, "tooltip": "Frames per second of the animation."})
+def _fps(default: float) -> tuple[str, dict[str, Any]]:
+    # A step of 0.001, as the frontend shows as many digits; 24000/1001 is not rounded to them.
+    limits = {"min": 0.001, "max": float(_NO_LIMIT), "step": 0.001, "round": False}
+    return ("FLOAT", {"default": default, **limits, "tooltip": "Frames per second of the animation."})
+
+
+def _counter(frame: int, total: Any, fps: Any) -> FrameCounter:
+    return FrameCounter(frame, whole(total, "total_frames", least=1), number(fps, "frames_per_second", above=0))
 
 
 class ImageSequenceFrameCounter:
@@ -58,11 +65,11 @@ class ImageSequenceFrameCounter:
             "tooltip": frame,
         }
         return {
-            "required": {"frame_index": ("INT", counting), "total_frames": _TOTAL, "frames_per_second": _fps(25)},
+            "required": {"frame_index": ("INT", counting), "total_frames": _TOTAL, "frames_per_second": _fps(25.0)},
         }
 
-    def count(self, frame_index: int, total_frames: int, frames_per_second: int) -> tuple[Any, ...]:
-        return _outputs(FrameCounter(frame_index, total_frames, frames_per_second))
+    def count(self, frame_index: int, total_frames: int, frames_per_second: float) -> tuple[Any, ...]:
+        return _outputs(_counter(whole(frame_index, "frame_index"), total_frames, frames_per_second))
 
 
 class ImageSequenceFrameCounterFromDirectory:
@@ -87,15 +94,16 @@ class ImageSequenceFrameCounterFromDirectory:
                 "pattern": ("STRING", {"default": "*", "tooltip": pattern}),
                 "indexing": ([indexing.value for indexing in Indexing], {"tooltip": how}),
                 "total_frames": _TOTAL,
-                "frames_per_second": _fps(30),
+                "frames_per_second": _fps(30.0),
             },
             "optional": {"resume_at": ([place.value for place in ResumeAt], {"tooltip": resume_at})},
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
 
     @classmethod
-    def VALIDATE_INPUTS(cls, directory_path: Any = None, pattern: Any = None) -> bool | str:
-        return verdict(Frames.locate, directory_path, pattern)
+    def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
+        # Not the pattern too: ComfyUI would blame both for what one has. It is checked before anything is counted.
+        return verdict(lambda path: resume.locate(path, "*"), directory_path)
 
     @classmethod
     def IS_CHANGED(
@@ -119,11 +127,15 @@ class ImageSequenceFrameCounterFromDirectory:
         pattern: str,
         indexing: str,
         total_frames: int,
-        frames_per_second: int,
+        frames_per_second: float,
         resume_at: str = ResumeAt.AFTER_LAST.value,
         unique_id: Any = None,
     ) -> tuple[Any, ...]:
-        settings = (directory_path, pattern, indexing, resume_at)
-        frame = resume.next_frame(Frames.locate(directory_path, pattern), Indexing(indexing), ResumeAt(resume_at))
-        _ledger.record(unique_id, Unchanged(lambda: resume.fingerprint(*settings)))
-        return _outputs(FrameCounter(frame, total_frames, frames_per_second))
+        frames = resume.locate(text(directory_path, "directory_path"), text(pattern, "pattern"))
+        frame = resume.next_frame(
+            frames, choice(indexing, "indexing", Indexing), choice(resume_at, "resume_at", ResumeAt)
+        )
+        # What this run counted to: a second look would see what another machine has saved meanwhile.
+        look = partial(resume.fingerprint, directory_path, pattern, indexing, resume_at)
+        _ledger.record(unique_id, Unchanged(look, str(frame)))
+        return _outputs(_counter(frame, total_frames, frames_per_second))

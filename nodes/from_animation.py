@@ -7,6 +7,7 @@ from typing import Any
 from ..io_utils import host, reader, report
 from ..io_utils.reader import OnSizeMismatch
 from ..io_utils.sequence import Sequence
+from .validation import whole
 
 
 class ImageSequenceFromAnimation:
@@ -36,10 +37,10 @@ class ImageSequenceFromAnimation:
         }
 
     def load(self, sequence: Any, batch_index: int = 0) -> dict[str, Any]:
-        if not sequence.is_defined:
+        if not reader.is_finished(sequence):
             return {"result": (host.silent_block(), host.silent_block())}
-        selection = reader.select_animation(sequence, batch_index)
-        loaded = [(Sequence.of_file(file, number), number) for number, file in selection.files.items()]
+        fps = reader.frame_rate(sequence)
+        selection = reader.select_animation(sequence, whole(batch_index, "batch_index"))
+        loaded = list(zip(Sequence.of_files(selection.files), selection.files, strict=True))
         images, _ = reader.load(selection, OnSizeMismatch.ERROR, loaded[0][0])
-        fps = float(sequence.fps)
         return {"ui": report.ui(loaded, fps=fps, message=selection.summary), "result": (images, fps)}

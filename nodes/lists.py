@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from ..io_utils.wire import UNRENDERED
@@ -39,32 +38,6 @@ def some(value: Any, name: str) -> list[Any]:
             f"filter that lets nothing through, say."
         )
     return items
-
-
-def text(value: Any, name: str) -> str:
-    """`value` if it is text; ValueError, naming the input, if not."""
-    if not isinstance(value, str):
-        raise ValueError(f"The input {name!r} got {_described(value)}, not text. Check the node that is wired to it.")
-    return value
-
-
-def whole(value: Any, name: str) -> int:
-    """`value` as a whole number, 0 or more; ValueError, naming the input, if it is something else."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = int(value) if isinstance(value, float) and value.is_integer() else -1
-    if number < 0:
-        raise ValueError(
-            f"The input {name!r} got {_described(value)}, not a whole number from 0 on. Check the node that is wired to it."
-        )
-    return number
-
-
-def _described(value: Any) -> str:
-    if value is None:
-        return "nothing (None)"
-    return repr(value) if isinstance(value, (str, int, float)) else f"a {type(value).__name__}"
 
 
 def rows(**inputs: Any) -> list[tuple[Any, ...]]:

@@ -9,7 +9,7 @@ from ..io_utils.ledger import Ledger, Unchanged
 from ..io_utils.paths import FOLDERS
 from ..io_utils.pattern import ranges
 from ..io_utils.reader import OnMissing, OnSizeMismatch
-from .validation import verdict
+from .validation import FOLDER, choice, text, verdict, whole
 
 _ledger = Ledger()
 
@@ -30,7 +30,7 @@ class ImageSequenceLoadBatch:
         "How many frames the batch has.",
         "Which frames were read from disk, such as 1001-1006,1008.",
     )
-    # Frames shown in a node that is no output: ComfyUI sends them again after a page reload and on cached runs.
+    # For a node that is not an output node: ComfyUI sends its frames again after a page reload and on cached runs.
     HAS_INTERMEDIATE_OUTPUT = True
 
     @classmethod
@@ -92,13 +92,22 @@ class ImageSequenceLoadBatch:
         on_size_mismatch: str = OnSizeMismatch.ERROR.value,
         unique_id: Any = None,
     ) -> dict[str, Any]:
+        path_pattern, folder = text(path_pattern, "path_pattern"), choice(folder, "folder", FOLDER)
+        start_index, frame_count = whole(start_index, "start_index"), whole(frame_count, "frame_count")
+        step, on_missing = (
+            whole(step, "step", least=1),
+            choice(ignore_missing_images, "ignore_missing_images", OnMissing),
+        )
+        on_mismatch = choice(on_size_mismatch, "on_size_mismatch", OnSizeMismatch)
         sequence = reader.locate(path_pattern, folder)
-        selection = reader.select(sequence, start_index, frame_count, step, OnMissing(ignore_missing_images))
+        selection = reader.select(sequence, start_index, frame_count, step, on_missing)
         settings = (path_pattern, folder, start_index, frame_count, step, ignore_missing_images)
         # Before they are read: what changes meanwhile is read again by the next run.
         _ledger.record(unique_id, Unchanged(lambda: reader.fingerprint(*settings), selection.fingerprint))
-        images, mask = reader.load(selection, OnSizeMismatch(on_size_mismatch), sequence, step)
+        images, mask = reader.load(selection, on_mismatch, sequence, step)
         loaded = [(sequence, number) for number in selection.files]
-        ui = report.ui(loaded, step=step, missing=selection.missing, message=selection.summary)
+        # With hold previous, frames that were not asked for are loaded too: they only stand in for others.
+        asked = set(selection.numbers)
+        ui = report.ui(loaded, numbers=asked, step=step, missing=selection.missing, message=selection.summary)
         ui["text"] = [selection.summary]
         return {"ui": ui, "result": (images, mask, len(images), ranges(selection.files))}

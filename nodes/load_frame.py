@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from ..io_utils import report, single
-from ..io_utils.frames import Indexing
+from ..io_utils.animation import whole_frame
+from ..io_utils.frames import Frames, Indexing
 from ..io_utils.ledger import Ledger, Unchanged
 from ..io_utils.paths import FOLDERS
 from ..io_utils.single import OnMissingFrame
-from .validation import verdict
+from .validation import ABSENT, FOLDER, choice, text, verdict, whole
 
 _ledger = Ledger()
-# What an input is that the prompt does not have: a link whose value is not there yet is None.
-_ABSENT = object()
 
 
 class ImageSequenceLoadFrame:
@@ -80,8 +77,9 @@ class ImageSequenceLoadFrame:
         }
 
     @classmethod
-    def VALIDATE_INPUTS(cls, directory_path: Any = None, pattern: Any = None) -> bool | str:
-        return verdict(single.check, directory_path, pattern)
+    def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
+        # Not the pattern too: ComfyUI would blame both for what one has. It is checked before anything is read.
+        return verdict(single.check, directory_path)
 
     @classmethod
     def IS_CHANGED(
@@ -89,37 +87,37 @@ class ImageSequenceLoadFrame:
         directory_path: Any = None,
         pattern: Any = None,
         indexing: Any = None,
-        frame_counter: Any = _ABSENT,
-        default_image: Any = _ABSENT,
+        frame_counter: Any = ABSENT,
+        default_image: Any = ABSENT,
         frame_number: Any = 0,
         on_missing: Any = OnMissingFrame.ERROR.value,
         folder: Any = "output",
         unique_id: Any = None,
     ) -> str:
-        number = frame_number if frame_counter is _ABSENT else None
-        policy = on_missing if default_image is _ABSENT else ""
+        number = frame_number if frame_counter is ABSENT else None
+        policy = on_missing if default_image is ABSENT else ""
         settings = (directory_path, pattern, folder, number, indexing, policy)
-        if None in settings:  # linked: compare with what the last runs read
+        if number is None or None in settings:  # linked: compare with what the last runs read
             return _ledger.generation(unique_id, settings)
-        return single.fingerprint(*settings)
+        return single.fingerprint(directory_path, pattern, folder, number, indexing, policy)
 
     def check_lazy_status(
         self,
         directory_path: str,
         pattern: str,
         indexing: str,
-        frame_counter: Any = None,
-        default_image: Any = _ABSENT,
+        frame_counter: Any = ABSENT,
+        default_image: Any = ABSENT,
         frame_number: int = 0,
         on_missing: str = OnMissingFrame.ERROR.value,
         folder: str = "output",
         unique_id: Any = None,
     ) -> list[str]:
-        if default_image is _ABSENT:
+        if default_image is ABSENT:
             return []
-        frames = single.locate(directory_path, pattern, folder)
-        number = single.frame_number(frame_counter, frame_number)
-        chosen = single.choose(frames, number, Indexing(indexing), None)
+        frames = _frames(directory_path, pattern, folder)
+        number = _number(frame_counter, frame_number)
+        chosen = single.choose(frames, number, choice(indexing, "indexing", Indexing), None)
         return ["default_image"] if chosen.is_default else []
 
     def load(
@@ -127,22 +125,38 @@ class ImageSequenceLoadFrame:
         directory_path: str,
         pattern: str,
         indexing: str,
-        frame_counter: Any = None,
-        default_image: torch.Tensor | None = None,
+        frame_counter: Any = ABSENT,
+        default_image: Any = ABSENT,
         frame_number: int = 0,
         on_missing: str = OnMissingFrame.ERROR.value,
         folder: str = "output",
         unique_id: Any = None,
     ) -> dict[str, Any]:
-        number = single.frame_number(frame_counter, frame_number)
-        policy = OnMissingFrame(on_missing) if default_image is None else None
-        chosen = single.choose(single.locate(directory_path, pattern, folder), number, Indexing(indexing), policy)
-        settings = (directory_path, pattern, folder, number, indexing, policy.value if policy else "")
+        number = _number(frame_counter, frame_number)
+        policy = choice(on_missing, "on_missing", OnMissingFrame) if default_image is ABSENT else None
+        chosen = single.choose(
+            _frames(directory_path, pattern, folder), number, choice(indexing, "indexing", Indexing), policy
+        )
+        missing_as = policy.value if policy else ""
         # Before it is read: what changes meanwhile is read again by the next run.
-        unchanged = Unchanged(lambda: single.fingerprint(*settings), chosen.fingerprint)
+        unchanged = Unchanged(
+            lambda: single.fingerprint(directory_path, pattern, folder, number, indexing, missing_as),
+            chosen.fingerprint,
+        )
         _ledger.record_read(unique_id, unchanged, chosen.files)
         image, mask = single.load(chosen, default_image)
         missing = [] if chosen.source == number else [number]
         ui = report.ui(chosen.shown, missing=missing, message=chosen.summary)
         ui["text"] = [chosen.summary]
         return {"ui": ui, "result": (image, mask, chosen.file_name)}
+
+
+def _frames(directory_path: Any, pattern: Any, folder: Any) -> Frames:
+    return single.locate(
+        text(directory_path, "directory_path"), text(pattern, "pattern"), choice(folder, "folder", FOLDER)
+    )
+
+
+def _number(frame_counter: Any, frame_number: Any) -> int:
+    """The frame of the counter, or of the widget where no counter is wired."""
+    return whole(frame_number, "frame_number") if frame_counter is ABSENT else whole_frame(frame_counter)

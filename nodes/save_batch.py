@@ -8,8 +8,8 @@ from ..io_utils import targets
 from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.writer import OnExisting
 from . import saving
-from .lists import listed, one, text, whole
-from .validation import verdict
+from .lists import listed, one
+from .validation import choice, text, verdict, whole
 
 # The words of the earlier pack for the first two; a boolean would refuse its saved workflows.
 _OVERWRITE = {
@@ -36,7 +36,8 @@ class ImageSequenceSaveBatch:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         pattern = (
             "File names below the output folder, with the frame number as {:06d}, %06d or ######. Folders are made. "
-            "The extension .png, .jpg, .webp or .exr says the kind of file."
+            "The extension .png, .jpg, .webp or .exr says the kind of file. %year%, %width% and %date:yyyy-MM-dd% are "
+            "filled in."
         )
         overwrite = (
             "When a frame is on disk already. true: replace it, all at once. false: keep it and write the new one beside "
@@ -77,10 +78,12 @@ class ImageSequenceSaveBatch:
         unique_id: Any = None,
     ) -> dict[str, Any]:
         pattern = text(one(path_pattern, "path_pattern"), "path_pattern")
-        sequence, kind = targets.batch_sequence(pattern, FileType(one(filetype, "filetype")))
+        now = saving.moments.end(unique_id, prompt)
+        size = targets.common_size([pattern], listed(images))
+        sequence, kind = targets.batch_sequence(pattern, choice(filetype, "filetype", FileType), now, size)
         start = whole(one(start_index, "start_index"), "start_index")
         frames = targets.batch(sequence, start, listed(images))
-        existing = _OVERWRITE[one(overwrite, "overwrite")]
+        existing = choice(overwrite, "overwrite", _OVERWRITE)
         context = saving.Context(prompt, extra_pnginfo, unique_id)
         saved, message = saving.save(
             frames, kind, existing, context, one(quality, "quality"), one(workflow_file, "workflow_file")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from datetime import datetime
 from typing import Any
 
+from ..io_utils import targets, tokens
 from ..io_utils.animation import AtEnd, whole_frame
 from ..io_utils.counted import Counted
 from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.writer import OnExisting
 from . import saving
-from .lists import lazy_images, one, rows, some, text
-from .validation import verdict
+from .lists import lazy_images, listed, one, rows, some
+from .validation import choice, text, verdict, whole
 
 
 class ImageSequenceSaveCounted:
@@ -39,7 +42,10 @@ class ImageSequenceSaveCounted:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        directory = "Folder below the output folder, made if needed. Empty: the output folder itself."
+        directory = (
+            "Folder below the output folder, made if needed. Empty: the output folder itself. %year%, %width% and "
+            "%date:yyyy-MM-dd% are filled in, here and in prefix."
+        )
         prefix = "Start of the file names: prefix 'frame' writes frame_00000.png."
         at_end = (
             "When the counter is past its last frame. stop output: write nothing, and do not run the graph in front. "
@@ -63,8 +69,9 @@ class ImageSequenceSaveCounted:
         }
 
     @classmethod
-    def VALIDATE_INPUTS(cls, directory_path: Any = None, prefix: Any = None) -> bool | str:
-        return verdict(lambda path, name: Counted.locate(path, name, 0, FileType.PNG), directory_path, prefix)
+    def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
+        # Not the prefix too: ComfyUI would blame both for what one has. It is checked before anything is rendered.
+        return verdict(lambda path: Counted.locate(path, "frame", 0, FileType.PNG), directory_path)
 
     @classmethod
     def IS_CHANGED(cls, unique_id: Any = None, prompt: Any = None, extra_pnginfo: Any = None, **settings: Any) -> str:
@@ -80,11 +87,19 @@ class ImageSequenceSaveCounted:
         filetype: Any,
         image: Any = None,
         on_existing: Any = OnExisting.OVERWRITE.value,
-        **hidden: Any,
+        unique_id: Any = None,
+        prompt: Any = None,
+        **others: Any,
     ) -> list[str]:
-        files = _files(directory_path, prefix, digits, filetype)
-        policy, existing = AtEnd(one(at_end, "at_end")), OnExisting(one(on_existing, "on_existing"))
-        return ["image"] if files.needs_image(some(frame_counter, "frame_counter"), policy, existing) else []
+        texts = _texts(directory_path, prefix)
+        policy = choice(at_end, "at_end", AtEnd)
+        existing = choice(on_existing, "on_existing", OnExisting)
+        counters = some(frame_counter, "frame_counter")
+        files = _files(texts, digits, filetype, saving.moments.begin(unique_id, prompt))
+        if tokens.needs_image(*texts):
+            # Where the frame goes is known once it is rendered; past the end nothing is.
+            return ["image"] if any(policy.saves(counter) for counter in counters) else []
+        return ["image"] if files.needs_image(counters, policy, existing) else []
 
     def save(
         self,
@@ -102,15 +117,18 @@ class ImageSequenceSaveCounted:
         extra_pnginfo: Any = None,
         unique_id: Any = None,
     ) -> dict[str, Any]:
-        files = _files(directory_path, prefix, digits, filetype)
-        policy, counters = AtEnd(one(at_end, "at_end")), some(frame_counter, "frame_counter")
+        texts = _texts(directory_path, prefix)
+        policy, counters = choice(at_end, "at_end", AtEnd), some(frame_counter, "frame_counter")
+        size = targets.common_size(texts, listed(image))
+        files = _files(texts, digits, filetype, saving.moments.end(unique_id, prompt), size)
         frames = [
             frame
             for counter, images in rows(frame_counter=counters, image=lazy_images(image))
             if policy.saves(counter)
             for frame in files.frames(whole_frame(counter), images)
         ]
-        kind, existing = FileType(one(filetype, "filetype")), OnExisting(one(on_existing, "on_existing"))
+        kind = choice(filetype, "filetype", FileType)
+        existing = choice(on_existing, "on_existing", OnExisting)
         context = saving.Context(prompt, extra_pnginfo, unique_id)
         saved, summary = saving.save(
             frames, kind, existing, context, one(quality, "quality"), one(workflow_file, "workflow_file")
@@ -120,7 +138,13 @@ class ImageSequenceSaveCounted:
         return {"ui": ui, "result": (sequence, log_entry)}
 
 
-def _files(directory_path: Any, prefix: Any, digits: Any, filetype: Any) -> Counted:
-    directory = text(one(directory_path, "directory_path"), "directory_path")
-    name = text(one(prefix, "prefix"), "prefix")
-    return Counted.locate(directory, name, one(digits, "digits"), FileType(one(filetype, "filetype")))
+def _texts(directory_path: Any, prefix: Any) -> tuple[str, str]:
+    return text(one(directory_path, "directory_path"), "directory_path"), text(one(prefix, "prefix"), "prefix")
+
+
+def _files(
+    texts: tuple[str, str], digits: Any, filetype: Any, now: datetime, size: tuple[int, int] = (0, 0)
+) -> Counted:
+    # The earlier pack's digits had no limits: what is below 0 pads as 0 does.
+    padding = whole(one(digits, "digits"), "digits", least=-sys.maxsize)
+    return Counted.locate(*texts, padding, choice(filetype, "filetype", FileType), now, size)

@@ -9,8 +9,8 @@ from ..io_utils import targets
 from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.writer import OnExisting
 from . import saving
-from .lists import lazy_images, one, rows, text, whole
-from .validation import verdict
+from .lists import lazy_images, one, rows
+from .validation import choice, text, verdict, whole
 
 
 class ImageSequenceSaveFrame:
@@ -72,8 +72,8 @@ class ImageSequenceSaveFrame:
         unique_id: Any = None,
         **others: Any,
     ) -> list[str]:
-        now, kind = saving.moments.begin(unique_id, prompt), FileType(one(filetype, "filetype"))
-        digits, existing = one(digits, "digits"), OnExisting(one(on_existing, "on_existing"))
+        now, kind = saving.moments.begin(unique_id, prompt), choice(filetype, "filetype", FileType)
+        digits, existing = whole(one(digits, "digits"), "digits"), choice(on_existing, "on_existing", OnExisting)
         wanted = [
             targets.indexed_needs_image(
                 text(prefix, "filename_prefix"), digits, kind, now, whole(number, "current_frame"), existing
@@ -96,8 +96,8 @@ class ImageSequenceSaveFrame:
         extra_pnginfo: Any = None,
         unique_id: Any = None,
     ) -> dict[str, Any]:
-        now, kind = saving.moments.end(unique_id, prompt), FileType(one(filetype, "filetype"))
-        digits, existing = one(digits, "digits"), OnExisting(one(on_existing, "on_existing"))
+        now, kind = saving.moments.end(unique_id, prompt), choice(filetype, "filetype", FileType)
+        digits, existing = whole(one(digits, "digits"), "digits"), choice(on_existing, "on_existing", OnExisting)
         frames = [
             targets.indexed_frame(
                 text(prefix, "filename_prefix"), digits, kind, now, whole(number, "current_frame"), image

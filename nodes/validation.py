@@ -1,23 +1,96 @@
-"""VALIDATE_INPUTS: what can be said about a pattern or a path before the run."""
+"""Inputs of the nodes: what can be said about them before the run, and what a link may have brought instead of them.
+
+ComfyUI checks widgets, not links: a link brings whatever the node in front of it returns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
+from enum import Enum
+from numbers import Real
+from typing import Any, TypeVar, overload
 
-from .lists import listed
+from ..io_utils.paths import FOLDERS
+from .lists import listed, one
+
+Member = TypeVar("Member", bound=Enum)
+Meaning = TypeVar("Meaning")
+
+# What an input is that the prompt does not have: a link whose value is not there yet is None.
+ABSENT: Any = object()
+
+
+# The folder widget of the loaders: each of its values stands for itself.
+FOLDER = {kind: kind for kind in FOLDERS}
 
 
 def verdict(check: Callable[..., Any], *values: Any) -> bool | str:
-    """True, or why `check(*values)` refuses (its ValueError). Linked inputs, None here, wait for the run.
+    """For VALIDATE_INPUTS: True, or why `check(*values)` refuses (its ValueError). Linked inputs, None here, wait.
 
-    It is asked while a prompt is posted, in the server's event loop: `check` must not look through folders.
+    It is asked while a prompt is posted, in the server's event loop: `check` must not look through folders. One input
+    only: ComfyUI blames every input that VALIDATE_INPUTS names for whatever it says.
     """
-    items = [listed(value)[-1] for value in values]
+    items = [listed(value)[-1] if listed(value) else None for value in values]
     if any(item is None for item in items):
         return True
     try:
-        check(*items)
+        check(*(text(item, "text") for item in items))
     except ValueError as error:
         return str(error)
     return True
+
+
+def text(value: Any, name: str) -> str:
+    """`value` if it is text. ValueError naming the input if not."""
+    if not isinstance(value, str):
+        raise _unexpected(value, name, "text")
+    return value
+
+
+def whole(value: Any, name: str, least: int = 0) -> int:
+    """`value` as a whole number of `least` or more. ValueError naming the input if it is none."""
+    number_ = number(value, name)
+    if number_ != int(number_):
+        raise _unexpected(value, name, "a whole number")
+    if number_ < least:
+        raise ValueError(f"The input {name!r} got {int(number_)}. Set it to {least} or more.")
+    return int(number_)
+
+
+def number(value: Any, name: str, above: float = -math.inf) -> Any:
+    """`value` if it is a finite number above `above`. ValueError naming the input if not."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise _unexpected(value, name, "a number")
+    if value <= above:
+        raise ValueError(f"The input {name!r} got {value}. Set it to a number above {above:g}.")
+    return value
+
+
+@overload
+def choice(value: Any, name: str, among: type[Member]) -> Member: ...
+
+
+@overload
+def choice(value: Any, name: str, among: Mapping[str, Meaning]) -> Meaning: ...
+
+
+def choice(value: Any, name: str, among: type[Enum] | Mapping[str, Any]) -> Any:
+    """What a combo widget's `value` stands for: a member of an enum by its value, or an entry of a mapping.
+
+    For nodes with INPUT_IS_LIST too, as `lists.one`. ValueError naming the input for anything else.
+    """
+    said, choices = (
+        one(value, name),
+        among if isinstance(among, Mapping) else {member.value: member for member in among},
+    )
+    if not isinstance(said, str) or said not in choices:
+        raise _unexpected(said, name, f"one of {', '.join(map(repr, choices))}")
+    return choices[said]
+
+
+def _unexpected(value: Any, name: str, wanted: str) -> ValueError:
+    came = "nothing (None)" if value is None else f"a {type(value).__name__}"
+    if isinstance(value, (str, int, float)):
+        came = repr(value) if len(repr(value)) <= 100 else f"{repr(value)[:100]}..."
+    return ValueError(f"The input {name!r} got {came}, not {wanted}. Check the node that is wired to it.")

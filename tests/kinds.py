@@ -49,6 +49,13 @@ def levels(pixels: np.ndarray, dtype: type[np.unsignedinteger[Any]]) -> np.ndarr
     return np.floor(pixels * np.iinfo(dtype).max + 0.5).astype(dtype)
 
 
+def associated(pixels: np.ndarray) -> np.ndarray:
+    """Colour multiplied by alpha, as EXR files hold it."""
+    if pixels.shape[-1] not in (2, 4):
+        return pixels
+    return np.concatenate([pixels[..., :-1] * pixels[..., -1:], pixels[..., -1:]], axis=-1)
+
+
 def _pillow(**options: Any) -> Callable[[Path, np.ndarray], None]:
     def write(path: Path, pixels: np.ndarray) -> None:
         samples = levels(pixels, np.uint8)
@@ -86,8 +93,8 @@ def _tifffile(dtype: type[Any]) -> Callable[[Path, np.ndarray], None]:
 
 def _openexr(dtype: type[Any]) -> Callable[[Path, np.ndarray], None]:
     def write(path: Path, pixels: np.ndarray) -> None:
-        names = EXR_CHANNELS[pixels.shape[-1]]
-        planes = {name: np.ascontiguousarray(pixels[..., place].astype(dtype)) for place, name in enumerate(names)}
+        names, stored = EXR_CHANNELS[pixels.shape[-1]], associated(pixels)
+        planes = {name: np.ascontiguousarray(stored[..., place].astype(dtype)) for place, name in enumerate(names)}
         header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
         with OpenEXR.File(header, planes) as file:
             file.write(str(path))
@@ -109,7 +116,9 @@ class Kind(NamedTuple):
     tolerance: float
 
 
-HALF_LEVEL, HALF_OF_16_BITS, HALF_FLOAT = 0.5 / 255, 0.5 / 65535, 2**-12
+HALF_LEVEL, HALF_OF_16_BITS = 0.5 / 255, 0.5 / 65535
+# EXR holds colour multiplied by alpha: the product and alpha are rounded, and so is their quotient.
+PRODUCT, HALF_PRODUCT = 2**-22, 2**-10
 # Where a kind of file has no such channels (JPEG has no alpha, WebP no grey), its row leaves them out.
 KINDS = {
     "png": Kind(".png", _pypng(8), (1, 2, 3, 4), HALF_LEVEL),
@@ -117,8 +126,8 @@ KINDS = {
     "jpg": Kind(".jpg", _pillow(quality=100, subsampling=0), (1, 3), 4 / 255),
     "webp lossless": Kind(".webp", _pillow(lossless=True, exact=True), (3, 4), HALF_LEVEL),
     "webp lossy": Kind(".webp", _pillow(quality=100), (3, 4), 0.12),
-    "exr": Kind(".exr", _openexr(np.float32), (1, 2, 3, 4), 0),
-    "exr half": Kind(".exr", _openexr(np.float16), (1, 2, 3, 4), HALF_FLOAT),
+    "exr": Kind(".exr", _openexr(np.float32), (1, 2, 3, 4), PRODUCT),
+    "exr half": Kind(".exr", _openexr(np.float16), (1, 2, 3, 4), HALF_PRODUCT),
     "bmp": Kind(".bmp", _opencv, (1, 3, 4), HALF_LEVEL),
     "tiff8": Kind(".tif", _tifffile(np.uint8), (1, 2, 3, 4), HALF_LEVEL),
     "tiff16": Kind(".tif", _tifffile(np.uint16), (1, 2, 3, 4), HALF_OF_16_BITS),
@@ -147,7 +156,10 @@ def _read_exr(path: Path) -> np.ndarray:
     with OpenEXR.File(str(path), separate_channels=True) as file:
         planes = {name: channel.pixels for name, channel in file.channels().items()}
     names = next(names for names in EXR_CHANNELS.values() if set(names) == set(planes))
-    return np.stack([planes[name] for name in names], axis=-1).astype(np.float64)
+    pixels = np.stack([planes[name] for name in names], axis=-1).astype(np.float64)
+    if names[-1] == "A":  # no picture of these tests has an alpha of 0
+        pixels[..., :-1] /= pixels[..., -1:]
+    return pixels
 
 
 class Written(NamedTuple):
@@ -170,8 +182,8 @@ WRITTEN = {
     "png 16-bit": Written(".png", _read_png, HALF_OF_16_BITS, (1, 2, 3, 4)),
     "webp lossless with embedded workflow": Written(".webp", _read_by_opencv, HALF_LEVEL, (3, 4, 3, 4)),
     "webp lossy with embedded workflow": Written(".webp", _read_by_opencv, 0.1, (3, 4, 3, 4)),
-    "exr": Written(".exr", _read_exr, 0, (1, 4, 3, 4)),
-    "exr 16-bit": Written(".exr", _read_exr, HALF_FLOAT, (1, 4, 3, 4)),
+    "exr": Written(".exr", _read_exr, PRODUCT, (1, 4, 3, 4)),
+    "exr 16-bit": Written(".exr", _read_exr, HALF_PRODUCT, (1, 4, 3, 4)),
 }
 
 

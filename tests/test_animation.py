@@ -36,9 +36,10 @@ class TestFrameCounter:
         assert (counter.is_first_frame, counter.is_final_frame, counter.is_after_last_frame) == (first, final, after)
 
     @pytest.mark.parametrize(
-        ("frame", "total", "progress"), [(0, 5, 0.0), (2, 5, 0.5), (4, 5, 1.0), (8, 5, 2.0), (0, 1, 0.0)]
+        ("frame", "total", "progress"),
+        [(0, 5, 0.0), (2, 5, 0.5), (4, 5, 1.0), (5, 5, 1.0), (8, 5, 1.0), (0, 1, 0.0), (1, 1, 1.0), (-1, 5, 0.0)],
     )
-    def test_progress_is_1_at_the_final_frame(self, frame: int, total: int, progress: float) -> None:
+    def test_progress_is_1_at_the_final_frame_and_past_it(self, frame: int, total: int, progress: float) -> None:
         assert FrameCounter(frame, total, 25).progress == progress
 
     def test_tells_the_time_in_seconds(self) -> None:

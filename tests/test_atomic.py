@@ -457,29 +457,24 @@ class TestRemoveTorn:
         assert os.listdir(tmp_path) == ["whole"]
 
     @posix
-    def test_leaves_what_another_process_put_there_while_it_waited(self, tmp_path: Path) -> None:
+    def test_leaves_what_another_process_put_there_while_it_waited(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """The file that was judged is not the one that has the name any more."""
-        torn, asked = tmp_path / "f.png", []
+        torn, waited = tmp_path / "f.png", []
         torn.write_bytes(b"x")
-
-        def holding_writer() -> None:
-            with open(torn, "r+b") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                held.set()
-                assert goes_on.wait(PATIENCE)
-                os.replace(tmp_path / "new", torn)
-
         (tmp_path / "new").write_bytes(b"whole")
-        held, goes_on = threading.Event(), threading.Event()
-        writer = threading.Thread(target=holding_writer)
-        writer.start()
-        assert held.wait(PATIENCE)
-        remover = threading.Thread(target=remove_torn, args=(torn, lambda: asked.append(1) or True))
-        remover.start()
-        goes_on.set()
-        writer.join()
-        remover.join()
+        lock = fcntl.flock
 
+        def lock_that_another_holds(file: int, operation: int) -> None:
+            waited.append(1)
+            os.replace(tmp_path / "new", torn)
+            lock(file, operation)
+
+        monkeypatch.setattr(fcntl, "flock", lock_that_another_holds)
+        remove_torn(torn, lambda: True)
+
+        assert waited == [1]
         assert torn.read_bytes() == b"whole"
 
     @posix

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,7 +30,7 @@ class TestFrameCounter:
             pytest.param(0, 100, False, 0.0, id="the first"),
             pytest.param(50, 101, False, 0.5, id="half way"),
             pytest.param(99, 100, True, 1.0, id="the last"),
-            pytest.param(100, 100, False, 100 / 99, id="past the end"),
+            pytest.param(100, 100, False, 1.0, id="past the end"),
             pytest.param(0, 1, True, 0.0, id="the only one"),
         ],
     )
@@ -208,24 +209,107 @@ class TestFromDirectory:
         def node(self, pack: ModuleType) -> Any:
             return pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]()
 
-        @pytest.mark.parametrize(
-            ("directory", "pattern"), [("", "*"), ("a/b", "f_*|g_*"), (None, "*"), ("shot", None), ("shot", "f_##.png")]
-        )
-        def test_takes_what_can_be_looked_at_or_is_linked(
-            self, node: Any, shot: Path, directory: Any, pattern: Any
-        ) -> None:
-            assert type(node).VALIDATE_INPUTS(directory_path=directory, pattern=pattern) is True
+        @pytest.mark.parametrize("directory", ["", "a/b", None, "%year%/%date:MM-dd%", "50%done"])
+        def test_takes_what_can_be_looked_at_or_is_linked(self, node: Any, shot: Path, directory: Any) -> None:
+            assert type(node).VALIDATE_INPUTS(directory_path=directory) is True
 
-        @pytest.mark.parametrize(
-            ("directory", "pattern"), [("..", "*"), ("/etc", "*"), ("shot", "a/*"), ("shot", "{x}"), ("shot", "##_##")]
-        )
-        def test_says_what_is_wrong_and_what_to_write(
-            self, node: Any, shot: Path, directory: str, pattern: str
-        ) -> None:
-            answer = type(node).VALIDATE_INPUTS(directory_path=directory, pattern=pattern)
+        @pytest.mark.parametrize("directory", ["..", "/etc", "%seed%", "%KSampler.seed%", "w%width%"])
+        def test_says_what_is_wrong_and_what_to_write(self, node: Any, shot: Path, directory: str) -> None:
+            answer = type(node).VALIDATE_INPUTS(directory_path=directory)
 
             assert type(answer) is str
             assert len(answer.split(". ")) >= 2, "a fact and a remedy"
 
-        def test_names_only_what_it_checks(self, node: Any) -> None:
-            assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path", "pattern"]
+        def test_names_one_input_as_comfyui_blames_all_that_are_named(self, node: Any) -> None:
+            assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path"]
+
+    def test_looks_once_and_a_frame_that_another_machine_saves_meanwhile_is_noticed(
+        self, node: Any, pack: ModuleType, shot: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(shot / "f_00004.png")
+        inputs = {"directory_path": None, "unique_id": "race"}
+        before = self.key(node, **inputs)
+        resume = sys.modules[f"{pack.__name__}.io_utils.resume"]
+        counted, next_frame = [], resume.next_frame
+
+        def and_another_machine_saves(*asked: Any) -> int:
+            counted.append(next_frame(*asked))
+            put(shot / "f_00005.png")
+            return counted[-1]
+
+        monkeypatch.setattr(resume, "next_frame", and_another_machine_saves)
+
+        assert self.count(node, unique_id="race")[1] == 5
+        assert counted == [5], "one look: each lists a folder"
+        assert self.key(node, **inputs) != before, "6 is next: ComfyUI must not serve frame 5 from its cache"
+
+    def test_finds_the_folder_that_a_saver_names_by_the_date(self, node: Any, pack: ModuleType, shot: Path) -> None:
+        saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
+        for frame in range(2):
+            counter = self.count(node, directory_path="shot/%year%", pattern="f%year%_*")[0]
+            assert counter.current_frame == frame
+            saver.save(counter, shades(1), "shot/%year%", "f%year%", 5, "stop output", "png")
+
+        (folder,) = shot.iterdir()
+        assert folder.name.isdigit()
+
+    @pytest.mark.parametrize("name", ["directory_path", "pattern"])
+    @pytest.mark.parametrize("token", ["%KSampler.seed%", "%seed%", "%width%"])
+    def test_refuses_a_token_that_it_cannot_fill_in(self, node: Any, shot: Path, name: str, token: str) -> None:
+        with pytest.raises(ValueError, match=token):
+            self.count(node, **{name: token})
+        assert token in self.key(node, **{name: token})
+
+
+class TestFramesPerSecond:
+    @pytest.mark.parametrize("node_id", ["ImageSequenceFrameCounter", "ImageSequenceFrameCounterFromDirectory"])
+    def test_is_a_float_as_in_core_s_create_video(self, pack: ModuleType, node_id: str) -> None:
+        kind, options = pack.NODE_CLASS_MAPPINGS[node_id].INPUT_TYPES()["required"]["frames_per_second"]
+
+        assert kind == "FLOAT"
+        assert 0 < options["min"] < 1
+        assert options["step"] <= 0.001, "the frontend shows as many digits as the step has"
+        assert type(options["default"]) is float
+
+    @pytest.mark.parametrize("fps", [23.976, 24000 / 1001, 25, 0.5])
+    def test_is_kept_as_it_is(self, pack: ModuleType, shot: Path, fps: float) -> None:
+        counters = [
+            pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounter"]().count(0, 10, fps)[0],
+            pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]().count("shot", "*", "numeric", 10, fps)[
+                0
+            ],
+        ]
+
+        assert [counter.frames_per_second for counter in counters] == [fps, fps]
+
+    def test_reaches_the_video(self, pack: ModuleType, shot: Path) -> None:
+        nodes = pack.NODE_CLASS_MAPPINGS
+        counter = nodes["ImageSequenceFrameCounter"]().count(0, 1, 23.976)[0]
+        sequence = nodes["ImageSequenceSaveCounted"]().save(counter, shades(1), "shot", "f", 5, "stop output", "png")
+
+        assert nodes["ImageSequenceFromAnimation"]().load(sequence["result"][0])["result"][1] == 23.976
+
+
+class TestInputsThatAreNone:
+    """What a link brings is not checked by ComfyUI."""
+
+    @pytest.mark.parametrize("value", [None, [], "3", 2.5, float("nan"), -1, True, shades(1)[0, 0, 0, 0]], ids=repr)
+    @pytest.mark.parametrize("name", ["frame_index", "total_frames", "frames_per_second"])
+    def test_numbers(self, pack: ModuleType, name: str, value: Any) -> None:
+        if name == "frames_per_second":
+            value = 0 if isinstance(value, float) else value  # 2.5 is a rate
+        given = {"frame_index": 0, "total_frames": 10, "frames_per_second": 24}
+        with pytest.raises(ValueError, match=name):
+            pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounter"]().count(**given | {name: value})
+
+    @pytest.mark.parametrize("value", [None, [], {}, 7, b"f"], ids=repr)
+    @pytest.mark.parametrize("name", ["directory_path", "pattern", "indexing", "resume_at", "total_frames"])
+    def test_of_the_folder(self, pack: ModuleType, shot: Path, name: str, value: Any) -> None:
+        value = 0 if name == "total_frames" and value == 7 else value
+        node = pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]
+        given = {"directory_path": "shot", "pattern": "*", "indexing": "numeric", "total_frames": 1}
+        given |= {"frames_per_second": 1, "resume_at": "after last", name: value}
+
+        with pytest.raises(ValueError, match=r"\w"):
+            node().count(**given)
+        assert isinstance(node.IS_CHANGED(**given, unique_id="none"), str)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import fileseq
 import pytest
 
-from io_utils.frames import AmbiguousFrameError, Frames, Indexing
+from io_utils.frames import AmbiguousFrameError, Frames, Indexing, inventory
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
 
@@ -210,3 +216,175 @@ def test_wildcards_list_the_folder_once(shot: Path, monkeypatch: pytest.MonkeyPa
 
     assert files(7, "f_*", indexing) == ["f_0007.png"]
     assert listed == [shot]
+
+
+NOT_UTF_8 = os.fsdecode(b"caf\xe9_0001.png")  # é in Latin-1
+
+
+class TestNamesAsPeopleAndProgramsWriteThem:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param("ComfyUI_00007_.png", id="ComfyUI's own Save Image"),
+            pytest.param("frame (7).png", id="Windows, many files renamed"),
+            pytest.param("frame[0007].png", id="in brackets"),
+            pytest.param("0007_.png", id="nothing before it"),
+            pytest.param("v2 - 07 -.png", id="other digits before it"),
+        ],
+    )
+    def test_the_last_number_counts_with_only_signs_behind_it(self, shot: Path, name: str) -> None:
+        there(shot, name, "cover.png")
+
+        assert files(7) == [name]
+        assert Frames.locate("shot", "*").numbers(NUMERIC) == [7]
+
+    def test_a_number_at_the_very_end_wins(self, shot: Path) -> None:
+        """A browser calls the second download of f_0007.png 'f_0007 (1).png'."""
+        there(shot, "f_0007.png", "f_0007 (1).png", "f_0007 (8).png", "ComfyUI_00009_.png")
+
+        assert files(7) == ["f_0007.png"]
+        assert files(1) == files(8) == files(9) == []
+        assert Frames.locate("shot", "*").numbers(NUMERIC) == [7]
+
+    @pytest.mark.parametrize("name", ["f_0007_beauty.png", "f_0007b.png", "f_0007é.png", "f_0007_٧.png"])
+    def test_no_number_counts_with_letters_behind_it(self, shot: Path, name: str) -> None:
+        there(shot, name)
+
+        assert Frames.locate("shot", "*").numbers(NUMERIC) == []
+
+    @pytest.mark.parametrize(
+        "name", ["f.-005.png", "f_-5.png", "f -5.png", "-005.png", "f--5.png", "frame (-5).png", "f.\u2212005.png"]
+    )
+    def test_a_negative_number_is_no_frame(self, shot: Path, name: str) -> None:
+        there(shot, name, "f.0004.png")
+
+        assert files(5) == []
+        assert Frames.locate("shot", "*").numbers(NUMERIC) == [4]
+
+    @pytest.mark.parametrize("name", ["shot-005.png", "v2-5.png", "shot (a)-5.png", "[a]-005.png", "é-005.png"])
+    def test_a_minus_behind_a_letter_digit_or_bracket_only_separates(self, shot: Path, name: str) -> None:
+        there(shot, name)
+
+        assert files(5) == [name]
+
+    def test_fileseq_agrees_on_what_is_negative(self, shot: Path) -> None:
+        there(shot, "f.-005.png", "f.0004.png")
+
+        (found,) = fileseq.findSequencesOnDisk(str(shot))
+        assert sorted(found.frameSet()) == [-5, 4]
+        assert Frames.locate("shot", "*").numbers(NUMERIC) == [frame for frame in found.frameSet() if frame >= 0]
+
+    @pytest.mark.parametrize("digits", [20, 32, 33, 200])
+    def test_a_huge_number_is_a_frame_or_none_but_no_error(self, shot: Path, digits: int) -> None:
+        there(shot, "f_0007.png", f"f_{'9' * digits}.png")
+
+        assert Frames.locate("shot", "*").numbers(NUMERIC) == [7, *([10**digits - 1] if digits <= 32 else [])]
+
+    @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+    @pytest.mark.parametrize("pattern", ["*", "caf*.png", "caf?_????.png"])
+    def test_names_that_are_not_utf_8_count_as_their_sisters_do(self, shot: Path, pattern: str) -> None:
+        there(shot, NOT_UTF_8, "café_0002.png")
+
+        assert files(1, pattern) == [NOT_UTF_8]
+        assert Frames.locate("shot", pattern).numbers(NUMERIC) == [1, 2]
+
+
+class TestWhatIsNoRegularFile:
+    @needs_links
+    def test_a_link_that_goes_round_is_left_out(self, shot: Path) -> None:
+        there(shot, "f_0001.png")
+        (shot / "f_0002.png").symlink_to("f_0002.png")
+        (shot / "f_0003.png").symlink_to("f_0004.png")
+        (shot / "f_0004.png").symlink_to("f_0003.png")
+        (shot / "f_0005.png").symlink_to("gone.png")
+
+        for pattern in ("*", "f_####.png"):
+            frames = Frames.locate("shot", pattern)
+            assert frames.numbers(NUMERIC) == [1]
+            assert [len(frames.files(number, NUMERIC)) for number in range(1, 6)] == [1, 0, 0, 0, 0]
+
+    @pytest.mark.parametrize("code", [errno.ELOOP, errno.EACCES, errno.EIO, errno.ESTALE, errno.ENAMETOOLONG])
+    def test_what_the_system_cannot_tell_the_kind_of_is_left_out(
+        self, shot: Path, monkeypatch: pytest.MonkeyPatch, code: int
+    ) -> None:
+        there(shot, "f_0001.png", "f_0002.png")
+        scandir, asked = os.scandir, []
+
+        class Entry:
+            def __init__(self, entry: os.DirEntry[str]) -> None:
+                self.name = entry.name
+
+            def is_file(self) -> bool:
+                asked.append(self.name)
+                if self.name == "f_0002.png":
+                    raise OSError(code, os.strerror(code))
+                return True
+
+        @contextmanager
+        def entries(folder: Path) -> Iterator[Iterator[Entry]]:
+            with scandir(folder) as found:
+                yield map(Entry, found)
+
+        monkeypatch.setattr(os, "scandir", entries)
+
+        assert Frames.locate("shot", "*").numbers(NUMERIC) == [1]
+        assert "f_0002.png" in asked
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
+    def test_a_pipe_and_a_socket_are_left_out(self, shot: Path) -> None:
+        there(shot, "f_0001.png")
+        os.mkfifo(shot / "f_0002.png")
+        (shot / "f_0003.png").symlink_to("/dev/zero")
+
+        for pattern in ("*", "f_####.png"):
+            frames = Frames.locate("shot", pattern)
+            assert frames.numbers(NUMERIC) == [1]
+            assert frames.files(2, NUMERIC) == frames.files(3, NUMERIC) == []
+
+
+class TestInventory:
+    """What is told where no frame was found: what there is, and what to write instead."""
+
+    @pytest.mark.parametrize(
+        ("names", "told"),
+        [
+            pytest.param(["f_0001.PNG", "f_0002.PNG"], ["'f_{:04d}.PNG' (frames 1-2)"], id="another case"),
+            pytest.param(["f_001.png", "f_002.png"], ["'f_{:03d}.png' (frames 1-2)"], id="another width"),
+            pytest.param(["f_9.png", "f_10.png"], ["'f_{}.png' (frames 9-10)"], id="no width"),
+            pytest.param(["f_0001_beauty.png"], ["'f_{:04d}_beauty.png' (frame 1)"], id="words behind the number"),
+            pytest.param(["f_0001.avif", "f_0002.avif"], ["2 files such as 'f_0001.avif'", ".png, .jpg"], id="avif"),
+            pytest.param(["f_0001.gif"], ["1 file, 'f_0001.gif'", "type"], id="gif"),
+            pytest.param(["cover.png"], ["Without a frame number: 1 file, 'cover.png'"], id="no number"),
+            pytest.param(["f.-005.png"], ["start at 0", "'f.-005.png'"], id="a negative number"),
+            pytest.param(["a_1.png", "b_1.png", "c_1.png", "d_1.png"], ["and 1 more"], id="many"),
+            pytest.param(["take1/f_1.png"], ["no files, but 1 folder, 'take1'"], id="in a folder below"),
+            pytest.param([".hidden_1.png"], ["empty"], id="hidden"),
+        ],
+    )
+    def test_says_what_is_there(self, shot: Path, names: list[str], told: list[str]) -> None:
+        for name in names:
+            (shot / name).parent.mkdir(parents=True, exist_ok=True)
+            (shot / name).write_bytes(b"")
+
+        assert all(fact in inventory(shot) for fact in told), inventory(shot)
+
+    def test_of_no_folder_says_so(self, shot: Path) -> None:
+        assert inventory(shot) == f"There is no folder {str(shot)!r}."
+
+    def test_the_patterns_that_it_names_find_the_files(self, shot: Path) -> None:
+        there(shot, "f_0001_beauty.png", "f_0002_beauty.png")
+        told = re.findall(r"'(f_.*?)'", inventory(shot))
+
+        assert told == ["f_{:04d}_beauty.png"]
+        assert Frames.locate("shot", told[0]).numbers(NUMERIC) == [1, 2]
+
+    def test_wildcards_that_match_are_not_said_to_match_nothing(self, shot: Path) -> None:
+        there(shot, "f_0001_beauty.png")
+
+        assert "No image there matches" not in Frames.locate("shot", "*").instead()
+        assert "No image there matches" in Frames.locate("shot", "g*").instead()
+
+    def test_for_names_without_numbers_indexing_by_place_is_named(self, shot: Path) -> None:
+        there(shot, "ant.png", "bee.png")
+
+        assert "set indexing to 'alphabetic order'" in Frames.locate("shot", "*").instead()

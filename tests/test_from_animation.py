@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -110,10 +112,46 @@ class TestAFinishedAnimation:
         assert shades_of(images) == [100 * index, 100 * index + 1]
         assert {image["subfolder"] for image in ui["images"]} == {f"shot/batch_{index:04d}"}
 
-    @pytest.mark.parametrize("index", [-1, 3])
-    def test_has_no_other_image_of_a_batch(self, node: Any, output: Path, index: int) -> None:
-        with pytest.raises(ValueError, match=rf"batch_index is {index}.*0 to 2"):
+    @pytest.mark.parametrize(
+        ("index", "told"), [(3, "batch_index is 3.*0 to 2"), (-1, "-1"), (None, "None"), ("1", "'1'"), (0.5, "0.5")]
+    )
+    def test_has_no_other_image_of_a_batch(self, node: Any, output: Path, index: Any, told: str) -> None:
+        with pytest.raises(ValueError, match=rf"batch_index.*{told}|{told}"):
             load(node, animation(output / "shot", 0, 1, variants=3), batch_index=index)
+
+    @pytest.mark.parametrize(
+        "sequence", [None, [], "shot", SimpleNamespace(), SimpleNamespace(is_defined=True, fps=None)], ids=repr
+    )
+    def test_is_what_a_saver_hands_on_and_nothing_else(self, node: Any, output: Path, sequence: Any) -> None:
+        with pytest.raises(ValueError, match=r"not a finished animation sequence.*Save Image Sequence"):
+            node.load(sequence=sequence)
+
+    def test_asks_for_the_allowed_folders_as_often_however_many_frames_it_has(
+        self, node: Any, pack: ModuleType, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each time, the operator's file is read and the real path of every folder in it looked up."""
+        sequences = [animation(output / f"of {count}", *range(count)) for count in (1, 40)]
+        paths = sys.modules[f"{pack.__name__}.io_utils.paths"]
+        read, real = [], paths._operator_folders
+        monkeypatch.setattr(paths, "_operator_folders", lambda file: (read.append(file), real(file))[1])
+        asked = []
+        for sequence in sequences:
+            load(node, sequence)
+            asked.append(len(read))
+
+        assert asked[0] > 0
+        assert asked[1] == 2 * asked[0]
+
+    @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+    def test_whose_file_names_are_not_utf_8_is_loaded(self, node: Any, output: Path) -> None:
+        file = output / os.fsdecode(b"caf\xe9_0000.png")
+        put(output / "x.png", 9).rename(file)
+
+        ui, images, _ = load(node, DreamAnimationSequence({0: [str(file)]}))
+
+        assert shades_of(images) == [9]
+        assert ui["images"] == []
+        assert json.dumps(ui, ensure_ascii=False).encode()
 
     def test_that_the_saver_hands_on_is_loaded(self, node: Any, pack: ModuleType, output: Path) -> None:
         saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()

@@ -6,9 +6,8 @@ them: a thread that is not the main one, in PyTorch's inference mode.
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -252,42 +251,6 @@ def everything(name: str, output: Path) -> Inputs:
 INPUTS = [(name, key) for name in NODES for key in everything(name, Path())]
 every_input = pytest.mark.parametrize(("name", "key"), INPUTS)
 
-# What fails today. The mark is strict: whoever mends one takes it out of here.
-NONE_FAILS = {
-    "SaveFrame": "filename_prefix current_frame digits filetype on_existing",
-    "SaveCounted": "frame_counter directory_path prefix digits at_end filetype on_existing",
-    "SaveBatch": "images path_pattern start_index overwrite filetype",
-    "LoadBatch": "path_pattern start_index ignore_missing_images folder step on_size_mismatch",
-    "LoadFrame": "directory_path pattern indexing on_missing folder",
-    "FrameCounter": "frame_index total_frames",
-    "FrameCounterFromDirectory": "directory_path pattern indexing total_frames resume_at",
-    "FromAnimation": "sequence batch_index",
-}
-NONE_BESIDE_FAILS = {
-    "SaveFrame": "filename_prefix current_frame",
-    "SaveCounted": "frame_counter",
-    "SaveBatch": "images",
-    "LoadBatch": "path_pattern start_index ignore_missing_images folder step on_size_mismatch",
-    "LoadFrame": "directory_path pattern indexing on_missing folder",
-    "FrameCounter": "frame_index total_frames",
-    "FrameCounterFromDirectory": "directory_path pattern indexing total_frames resume_at",
-    "FromAnimation": "sequence batch_index",
-}
-NOTHING_FAILS = {
-    "SaveFrame": "images filename_prefix current_frame digits filetype on_existing quality workflow_file",
-    "SaveCounted": "frame_counter image directory_path prefix digits at_end filetype on_existing quality workflow_file",
-    "SaveBatch": "path_pattern start_index overwrite filetype quality workflow_file",
-}
-
-
-def inputs_but(failing: dict[str, str], fault: str, rows: list[tuple[str, str]] = INPUTS) -> pytest.MarkDecorator:
-    """Every input of every node; those that fail today are expected to."""
-    mark = pytest.mark.xfail(strict=True, reason=fault)
-    params = [
-        pytest.param(name, key, marks=[mark] if key in failing.get(name, "").split() else []) for name, key in rows
-    ]
-    return pytest.mark.parametrize(("name", "key"), params)
-
 
 @every_node
 def test_the_table_has_every_input(pack: ModuleType, name: str) -> None:
@@ -305,12 +268,12 @@ class TestAWire:
 
         hosted.run(pack, name, **inputs | {key: wire(*hosted.listed(inputs[key]))})
 
-    @inputs_but(NONE_FAILS, "F12: None on a wire")
+    @every_input
     def test_brings_none(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
         """What a node gives that found nothing, and ComfyUI for a lazy input that was not asked for."""
         works_or_is_refused(pack, name, **everything(name, disk) | {key: wire(None)})
 
-    @inputs_but(NOTHING_FAILS, "F13: an empty list on a wire", [row for row in INPUTS if row[0] in SAVERS])
+    @pytest.mark.parametrize(("name", "key"), [row for row in INPUTS if row[0] in SAVERS])
     def test_brings_nothing(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
         """An empty list, as filters give. To nodes that take one item at a time ComfyUI itself cannot hand it."""
         works_or_is_refused(pack, name, **everything(name, disk) | {key: wire()})
@@ -322,23 +285,17 @@ class TestAWire:
 
         works_or_is_refused(pack, name, **inputs | {key: wire(*twice)})
 
-    @inputs_but(NONE_BESIDE_FAILS, "F12: None on a wire")
+    @every_input
     def test_brings_none_beside_a_value(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
         inputs = everything(name, disk)
 
         works_or_is_refused(pack, name, **inputs | {key: wire(*hosted.listed(inputs[key]), None)})
 
 
-def not_there() -> Iterator[Any]:
-    """(saver, is the frame on disk?, on_existing); those that fail today are expected to."""
-    for saver, on_disk, on_existing in itertools.product(SAVERS, (False, True), ("overwrite", "skip", "error")):
-        fails = saver == "SaveBatch" or (on_disk and on_existing == "overwrite")
-        mark = [pytest.mark.xfail(strict=True, reason="F12: an image of None counts as saved")] if fails else []
-        yield pytest.param(saver, on_disk, on_existing, marks=mark)
-
-
 class TestAnImageThatIsNotThere:
-    @pytest.mark.parametrize(("saver", "on_disk", "on_existing"), list(not_there()))
+    @every_saver
+    @pytest.mark.parametrize("on_disk", [False, True])
+    @pytest.mark.parametrize("on_existing", ["overwrite", "skip", "error"])
     def test_never_counts_as_saved(
         self, pack: ModuleType, disk: Path, saver: str, on_disk: bool, on_existing: str
     ) -> None:
@@ -404,48 +361,17 @@ PROMPTS: dict[str, Any] = {
 FILETYPES = ["png with embedded workflow", "webp lossless with embedded workflow", "jpg", "exr"]
 
 
-# What fails today. Keys that PNG cannot hold, and values that JSON cannot.
-KEYS_FAIL = (
-    "key with two spaces",
-    "key with a space at its edge",
-    "key of 80 letters",
-    "empty key",
-    "key with a line break",
-    "key with NUL",
-    "Chinese key",
-    "key that is a number",
-    "key with a lone surrogate",
-)
-VALUES_FAIL = (
-    *("no mapping", "tensor", "array", "number of numpy", "bytes", "set", "path", "object", "function", "itself"),
-    "keys that are tuples, inside",
-    "with a tensor",
-)
-
-
-def metadata(contents: Iterable[str]) -> pytest.MarkDecorator:
-    """(what the metadata is, filetype); those that fail today are expected to."""
-    mark = pytest.mark.xfail(strict=True, reason="F8: metadata costs the picture")
-    params = [
-        pytest.param(
-            content,
-            filetype,
-            marks=[mark] if content in VALUES_FAIL or (content in KEYS_FAIL and filetype.startswith("png")) else [],
-        )
-        for content, filetype in itertools.product(contents, FILETYPES)
-    ]
-    return pytest.mark.parametrize(("content", "filetype"), params)
-
-
 @every_saver
 class TestMetadata:
     """It never costs the picture, whatever other packs put into it."""
 
-    @metadata(EXTRA)
+    @pytest.mark.parametrize("filetype", FILETYPES)
+    @pytest.mark.parametrize("content", EXTRA)
     def test_of_the_workflow(self, pack: ModuleType, disk: Path, saver: str, filetype: str, content: str) -> None:
         self.save(pack, disk, saver, filetype, prompt=PROMPT, extra_pnginfo=EXTRA[content])
 
-    @metadata(PROMPTS)
+    @pytest.mark.parametrize("filetype", FILETYPES)
+    @pytest.mark.parametrize("content", PROMPTS)
     def test_of_the_prompt(self, pack: ModuleType, disk: Path, saver: str, filetype: str, content: str) -> None:
         self.save(pack, disk, saver, filetype, prompt=PROMPTS[content], extra_pnginfo={"workflow": {"nodes": []}})
 

@@ -328,7 +328,7 @@ CONTRACT: dict[str, list[Any]] = {
     "ImageSequenceFrameCounter": [
         ("frame_index", "INT", {"default": 0, "min": 0}),
         ("total_frames", "INT", {"default": 100, "min": 1, "max": 5184000}),
-        ("frames_per_second", "INT", {"default": 25, "min": 1}),
+        ("frames_per_second", "FLOAT", {"default": 25.0, "min": 0.001}),
         STAR,
     ],
     "ImageSequenceFrameCounterFromDirectory": [
@@ -336,7 +336,7 @@ CONTRACT: dict[str, list[Any]] = {
         ("pattern", "STRING", {"default": "*"}),
         ("indexing", ["numeric", "alphabetic order"], {}),
         ("total_frames", "INT", {"default": 100, "max": 5184000}),
-        ("frames_per_second", "INT", {"default": 30, "min": 1}),
+        ("frames_per_second", "FLOAT", {"default": 30.0, "min": 0.001}),
         STAR,
         ("resume_at", ["after last", "first gap"], {}),
     ],

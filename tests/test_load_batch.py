@@ -409,7 +409,48 @@ class TestValidateInputs:
         assert load(node, **inputs).shades == [0]  # type: ignore[arg-type]
 
 
+class TestInputsThatAreNone:
+    """What a link brings is not checked by ComfyUI."""
+
+    @pytest.mark.parametrize("value", [None, [], {}, 7, b"f"], ids=repr)
+    @pytest.mark.parametrize("name", ["path_pattern", "folder", "ignore_missing_images", "on_size_mismatch"])
+    def test_text(self, node: Any, output: Path, name: str, value: Any) -> None:
+        on_disk(output, 0)
+        given = {"path_pattern": "f_##.png", "start_index": 0, "frame_count": 1, "ignore_missing_images": "false"}
+        with pytest.raises(ValueError, match=r"\w"):
+            node.load(**given | {name: value})
+
+    @pytest.mark.parametrize("value", [None, [], "3", 2.5, float("inf"), -1, torch.tensor(1)], ids=repr)
+    @pytest.mark.parametrize("name", ["start_index", "frame_count", "step"])
+    def test_numbers(self, node: Any, output: Path, name: str, value: Any) -> None:
+        on_disk(output, 0)
+        given = {"path_pattern": "f_##.png", "start_index": 0, "frame_count": 1, "ignore_missing_images": "false"}
+        with pytest.raises(ValueError, match=name):
+            node.load(**given | {name: value})
+
+    @pytest.mark.parametrize("value", [[], {}, "3", 2.5, float("nan"), -1], ids=repr)
+    @pytest.mark.parametrize("name", ["path_pattern", "start_index", "frame_count", "step", "folder"])
+    def test_are_no_exception_of_is_changed(self, node: Any, output: Path, name: str, value: Any) -> None:
+        given = {"path_pattern": "f_##.png", "start_index": 0, "frame_count": 1, "ignore_missing_images": "false"}
+
+        assert isinstance(type(node).IS_CHANGED(**given | {name: value}, unique_id="1"), str)
+
+
 class TestUi:
+    @pytest.mark.parametrize("policy", ["hold previous", "black", "true"])
+    def test_missing_are_the_frames_that_were_asked_for_and_are_not_there(
+        self, node: Any, output: Path, policy: str
+    ) -> None:
+        """1, 3 and 5 are asked for; 0 only stands in for 1, and 2 and 4 nobody wants."""
+        on_disk(output, 0, 3, 5)
+
+        ui = load(node, start=1, count=3, step=2, ignore_missing_images=policy).ui
+
+        (description,) = map(json.loads, ui["image_sequence"])
+        assert description["missing"] == [1]
+        shown = range(description["first"], description["last"] + 1, description["step"])
+        assert {3, 5} <= set(shown), "the player reaches every frame there is"
+
     def test_lists_every_frame_and_describes_the_sequence_in_plain_values(self, node: Any, output: Path) -> None:
         on_disk(output / "a", 2, 4, 6)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -122,6 +123,17 @@ class TestTheFrame:
 
         assert (load(node, number=7).mask * 255).round().unique().tolist() == [205]
 
+    @pytest.mark.parametrize("policy", ["error", "hold previous", "black"])
+    def test_that_is_a_pipe_is_missing_and_never_opened(self, node: Any, output: Path, policy: str) -> None:
+        os.mkfifo(output / "f_09.png")
+
+        for pattern in ("f_##.png", "*"):
+            if policy == "error":
+                with pytest.raises(FileNotFoundError, match="frame 9 is missing"):
+                    load(node, pattern, 9)
+            else:
+                assert load(node, pattern, 9, on_missing=policy).shades == [4 if policy == "hold previous" else 0]
+
     def test_of_16_bits_is_exact(self, node: Any, output: Path) -> None:
         ramp = np.arange(1024, dtype=np.uint16).reshape(32, 32) * np.uint16(64)
         with open(output / "f_07.png", "wb") as file:
@@ -200,10 +212,19 @@ class TestAMissingFrame:
         assert loaded.ui["images"] == []
         assert loaded.ui["text"] == [f"Frame {number} is not on disk; in its place a black image"]
 
+    def test_that_is_black_needs_no_more_of_its_neighbour_than_the_size(self, node: Any, output: Path) -> None:
+        for number in (2, 3, 7, 8):
+            tear(output / f"f_{number:02d}.png", -20)
+
+        assert load(node, number=5, on_missing="black").image.shape == (1, 4, 6, 3)
+
     @pytest.mark.parametrize("policy", ["error", "hold previous", "hold next", "black"])
     def test_and_nothing_else_is_an_error(self, node: Any, policy: str) -> None:
         for pattern in ("g_##.png", "g_*"):
-            with pytest.raises(FileNotFoundError, match=r"frame 5 is missing.*No file there matches .*g_"):
+            with pytest.raises(
+                FileNotFoundError,
+                match=r"frame 5 is missing.*No (file|image) there matches .*g_.*In that folder are 'f_\{:02d\}\.png' \(frames 2-3,7-8\)",
+            ):
                 load(node, pattern, 5, on_missing=policy)
 
     @pytest.mark.parametrize("policy", ["error", "hold previous", "hold next", "black"])
@@ -221,6 +242,109 @@ class TestAMissingFrame:
 
     def test_that_is_there_is_no_default_image(self, node: Any) -> None:
         assert load(node, number=3, default_image=torch.rand(1, 5, 7, 3)).shades == [3]
+
+
+class TestAWildcardThatFindsNothing:
+    @pytest.mark.parametrize(
+        ("name", "told"),
+        [
+            ("f_0001_beauty.png", "f_{:04d}_beauty.png"),
+            ("f_0001.avif", "f_0001.avif"),
+            ("f_0001.gif", "f_0001.gif"),
+            ("cover.png", "alphabetic order"),
+            ("f.-001.png", "f.-001.png"),
+        ],
+    )
+    def test_says_what_matches_and_why_it_is_no_frame(self, node: Any, output: Path, name: str, told: str) -> None:
+        put(output / "shot" / "x.png").rename(output / "shot" / name)
+
+        with pytest.raises(FileNotFoundError) as caught:
+            load(node, "*", 1, "shot")
+        assert told in str(caught.value)
+        assert "No file there matches" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["ComfyUI_00001_.png", "frame (1).png", "f_0001.PNG"])
+    def test_finds_what_comfyui_and_windows_name(self, node: Any, output: Path, name: str) -> None:
+        put(output / "shot" / "x.png", 7).rename(output / "shot" / name)
+
+        assert load(node, "*", 1, "shot").file_name == name
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+class TestANameThatIsNotUtf8:
+    NAME = os.fsdecode(b"caf\xe9_0001.png")  # é in Latin-1
+
+    @pytest.fixture(autouse=True)
+    def _frame(self, output: Path) -> None:
+        put(output / "x.png", 7).rename(output / self.NAME)
+
+    @pytest.mark.parametrize("pattern", ["*", "caf*.png"])
+    def test_is_loaded_and_told_in_text_that_everybody_can_encode(self, node: Any, pattern: str) -> None:
+        loaded = load(node, pattern, 1)
+
+        assert loaded.shades == [7]
+        assert loaded.file_name == "caf\ufffd_0001.png"
+        assert json.dumps(loaded.ui, ensure_ascii=False).encode()
+        assert is_plain(loaded.ui)
+
+    def test_is_not_listed_for_view_as_no_url_holds_it(self, node: Any) -> None:
+        ui = load(node, "*", 1).ui
+
+        assert ui["images"] == []
+        assert [set(json.loads(text)) for text in ui["image_sequence"]] == [{"fps", "message"}]
+
+    def test_has_a_key_that_changes_with_the_file(self, node: Any, output: Path) -> None:
+        keys = [TestIsChanged.key(node, pattern="*", frame_number=1) for _ in range(2)]
+        os.utime(output / self.NAME, (1, 1))
+        keys.append(TestIsChanged.key(node, pattern="*", frame_number=1))
+
+        assert keys[0] == keys[1] != keys[2]
+        assert "".join(keys).encode()
+
+    def test_is_held_for_a_missing_frame(self, node: Any) -> None:
+        assert load(node, "*", 5, on_missing="hold previous").shades == [7]
+
+    def test_beside_its_sisters_is_told_in_words(self, node: Any, output: Path) -> None:
+        put(output / "café_0001.png")
+
+        with pytest.raises(ValueError, match="frame 1 is") as caught:
+            load(node, "*", 1)
+        assert str(caught.value).encode()
+
+
+class TestInputsThatAreNone:
+    """What a link brings is not checked by ComfyUI."""
+
+    @pytest.mark.parametrize("value", [None, [], {}, 7, 2.5, b"f"], ids=repr)
+    @pytest.mark.parametrize("name", ["directory_path", "pattern", "folder", "indexing", "on_missing"])
+    def test_text(self, node: Any, output: Path, name: str, value: Any) -> None:
+        on_disk(output, 0)
+        with pytest.raises(ValueError, match=r"\w"):
+            load(node, **{"directory": "", name: value} if name != "directory_path" else {"directory": value})
+
+    @pytest.mark.parametrize("value", [None, [], "3", 2.5, float("nan"), -1, torch.tensor(3)], ids=repr)
+    def test_frame_number(self, node: Any, output: Path, value: Any) -> None:
+        on_disk(output, 0)
+        with pytest.raises(ValueError, match="frame_number"):
+            load(node, number=value)
+
+    @pytest.mark.parametrize(
+        "value", [None, [], "3", 3, SimpleNamespace(), SimpleNamespace(current_frame=None), counter("3")], ids=repr
+    )
+    def test_frame_counter(self, node: Any, output: Path, value: Any) -> None:
+        on_disk(output, 0, 3)
+        with pytest.raises(ValueError, match=r"frame_counter.*Wire a frame counter"):
+            load(node, frame_counter=value)
+        with pytest.raises(ValueError, match=r"frame_counter.*Wire a frame counter"):
+            TestLaziness.asks(node, frame_counter=value, default_image=None)
+
+    @pytest.mark.parametrize("value", [None, [], "image", torch.zeros(4, 4), {"samples": 1}], ids=repr)
+    def test_default_image_matters_only_where_it_is_needed(self, node: Any, output: Path, value: Any) -> None:
+        on_disk(output, 0)
+
+        assert load(node, number=0, default_image=value).shades == [0]
+        with pytest.raises(ValueError, match=r"default_image\. Wire an image"):
+            load(node, number=5, default_image=value)
 
 
 class TestLaziness:
@@ -386,25 +510,28 @@ class TestIsChanged:
 
 
 class TestValidateInputs:
-    @pytest.mark.parametrize(
-        ("directory", "pattern"),
-        [("", "*"), ("a/b", "f_*.png"), ("not/there", "f_####.webp"), (None, "{"), ("..", None), ("a", "f.exr")],
-    )
-    def test_takes_what_can_be_loaded_or_is_linked(self, node: Any, output: Path, directory: Any, pattern: Any) -> None:
-        assert type(node).VALIDATE_INPUTS(directory_path=directory, pattern=pattern) is True
+    @pytest.mark.parametrize("directory", ["", "a/b", "not/there", None])
+    def test_takes_what_can_be_loaded_or_is_linked(self, node: Any, output: Path, directory: Any) -> None:
+        assert type(node).VALIDATE_INPUTS(directory_path=directory) is True
 
-    @pytest.mark.parametrize(
-        ("directory", "pattern"),
-        [("..", "*"), ("/etc", "*"), ("a", "b/*"), ("a", "{x}"), ("a", "f_####"), ("a", "f_##.xcf"), ("a", "*_##.png")],
-    )
-    def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, directory: str, pattern: str) -> None:
-        answer = type(node).VALIDATE_INPUTS(directory_path=directory, pattern=pattern)
+    @pytest.mark.parametrize("directory", ["..", "/etc", "a/../..", "con", "a\0"])
+    def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, directory: str) -> None:
+        answer = type(node).VALIDATE_INPUTS(directory_path=directory)
 
         assert type(answer) is str
         assert len(answer.split(". ")) >= 2, "a fact and a remedy"
 
-    def test_names_only_what_it_checks(self, node: Any) -> None:
-        assert set(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == {"directory_path", "pattern"}
+    def test_names_one_input_as_comfyui_blames_all_that_are_named(self, node: Any) -> None:
+        assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path"]
+
+    @pytest.mark.parametrize("pattern", ["b/*", "{x}", "f_####", "f_##.xcf", "*_##.png"])
+    def test_leaves_a_pattern_to_the_run_which_refuses_it_before_anything_is_rendered(
+        self, node: Any, output: Path, pattern: str
+    ) -> None:
+        given = {"directory_path": "a", "pattern": pattern, "indexing": "numeric", "frame_number": 0}
+        for ask in (node.load, lambda **inputs: node.check_lazy_status(**inputs, default_image=None)):
+            with pytest.raises(ValueError, match=r"[Ww]rite"):
+                ask(**given)
 
     def test_looks_through_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def looked(*_: Any) -> None:
@@ -413,7 +540,7 @@ class TestValidateInputs:
         for name in ("listdir", "scandir"):
             monkeypatch.setattr(os, name, looked)
 
-        assert type(node).VALIDATE_INPUTS(directory_path="a", pattern="*") is True
+        assert type(node).VALIDATE_INPUTS(directory_path="a") is True
 
 
 class TestUi:

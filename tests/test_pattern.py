@@ -12,17 +12,71 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from io_utils.pattern import MAX_PADDING, FramePattern, PatternError, ranges
+from io_utils.pattern import END, MAX_PADDING, FramePattern, PatternError, ranges
 
 PACK = Path(__file__).resolve().parents[1]
 
-frame_numbers = st.integers(0, 10**12)
+frame_numbers = st.integers(0, 10**12) | st.integers(0, END - 1)
 paddings = st.integers(0, MAX_PADDING)
 patterns = st.builds(FramePattern, st.lists(st.text(), min_size=2, max_size=4).map(tuple), paddings)
 # Text of the characters that mean something in a pattern, far likelier to be one than text of all characters.
-numbers = st.sampled_from(["{}", "{i}", "{0}", "{:04d}", "{i:04d}", "{0:4d}", "%d", "%04d", "#", "##", "####"])
+numbers = st.sampled_from(
+    [
+        "{}",
+        "{i}",
+        "{0}",
+        "{:04d}",
+        "{i:04d}",
+        "{0:4d}",
+        "{frame:04d}",
+        "%d",
+        "%04d",
+        "%i",
+        "%04u",
+        "#",
+        "##",
+        "####",
+        "$F",
+        "$F4",
+        "${F}",
+        "${F4}",
+        "@",
+        "@@",
+        "[##]",
+    ]
+)
 others = st.sampled_from(
-    ["{", "}", "{{", "}}", "{x}", "{:s}", "{!r}", "{i.real}", "%", "d", "0", "4", "/", ".", ".png"]
+    [
+        "{",
+        "}",
+        "{{",
+        "}}",
+        "{x}",
+        "{:s}",
+        "{!r}",
+        "{i.real}",
+        "%",
+        "d",
+        "0",
+        "4",
+        "/",
+        ".",
+        ".png",
+        "$",
+        "F",
+        "<frame>",
+        "<f4>",
+        "$FF",
+        "%+4d",
+        "%.4d",
+        "%(n)d",
+        "[",
+        "]",
+        "_",
+        "-",
+        "i",
+        "a",
+    ]
 )
 pattern_texts = st.lists(numbers | others | st.text(max_size=3), max_size=8).map("".join)
 
@@ -50,11 +104,13 @@ class TestNamesAndNumbers:
     @given(patterns, st.text(alphabet="0123456789", min_size=1, max_size=40))
     @example(FramePattern(("f_", ".png"), 4), "001")
     @example(FramePattern(("f_", ".png"), 0), "007")
+    @example(FramePattern(("f_", ".png"), 0), "1" + "0" * 32)
+    @example(FramePattern(("f_", ".png"), 0), "9" * 32)
     def test_digits_that_name_would_not_write_are_no_frame(self, pattern: FramePattern, digits: str) -> None:
         name = digits.join(pattern.literals)
         canonical = f"{int(digits):0{pattern.padding}d}" == digits
 
-        assert pattern.number(name) == (int(digits) if canonical else None)
+        assert pattern.number(name) == (int(digits) if canonical and int(digits) < END else None)
 
     @calmly
     @given(patterns, st.text())
@@ -66,7 +122,7 @@ class TestNamesAndNumbers:
     @calmly
     @given(paddings.filter(bool), frame_numbers)
     def test_widths_pad_as_fileseq_pads(self, padding: int, frame: int) -> None:
-        for written in ("#" * padding, f"%0{padding}d"):
+        for written in ("#" * padding, f"%0{padding}d", "@" * padding, f"$F{padding}"):
             oracle = fileseq.FileSequence(f"f_1-1{written}.png", pad_style=fileseq.PAD_STYLE_HASH1)
 
             assert FramePattern.parse(f"f_{written}.png").name(frame) == oracle.frame(frame)
@@ -102,6 +158,13 @@ class TestNamesAndNumbers:
         number = FramePattern.parse("f_{}.png").number(f"f_{'9' * digits}.png")
 
         assert number is None or number == 10**digits - 1
+
+    def test_a_number_that_would_not_be_read_back_is_not_written(self) -> None:
+        pattern = FramePattern.parse("f_{}.png")
+
+        assert pattern.number(pattern.name(10**32 - 1)) == 10**32 - 1
+        with pytest.raises(ValueError, match="at most 32 digits"):
+            pattern.name(10**32)
 
     def test_frames_below_0_are_refused(self) -> None:
         with pytest.raises(ValueError, match="start at 0, not at -1"):
@@ -156,6 +219,28 @@ class TestParse:
             pytest.param("%s_{}.png", "%s_7.png", id="other printf words are themselves"),
             pytest.param("v002_2k_{:04d}.png", "v002_2k_0007.png", id="digits elsewhere"),
             pytest.param("", "", id="nothing"),
+            pytest.param("f.$F4.png", "f.0007.png", id="Houdini"),
+            pytest.param("f.${F4}.png", "f.0007.png", id="Houdini, in braces"),
+            pytest.param("f.$F4b.png", "f.0007b.png", id="Houdini, a letter behind"),
+            pytest.param("f_$F_b.png", "f_7_b.png", id="Houdini, not padded"),
+            pytest.param("f.${F}.png", "f.7.png", id="Houdini, in braces, not padded"),
+            pytest.param("f.@@@@.png", "f.0007.png", id="Shake, Katana, RV"),
+            pytest.param("f@@@@.png", "f0007.png", id="Shake, behind a letter"),
+            pytest.param("f.@.png", "f.7.png", id="Shake, not padded"),
+            pytest.param("f_%05i.png", "f_00007.png", id="printf, i"),
+            pytest.param("f_%05u.png", "f_00007.png", id="printf, u"),
+            pytest.param("f_%i.png", "f_7.png", id="printf, i, bare"),
+            pytest.param("f_[####].png", "f_0007.png", id="After Effects"),
+            pytest.param("f_{frame:04d}.png", "f_0007.png", id="format, called frame"),
+            pytest.param("{frame}/f_{frame}.png", "7/f_7.png", id="format, called frame, twice"),
+            pytest.param("me@home_####.png", "me@home_0007.png", id="an @ inside a word"),
+            pytest.param("US$_####.png", "US$_0007.png", id="a dollar sign"),
+            pytest.param("$Film_####.png", "$Film_0007.png", id="a dollar sign before a word"),
+            pytest.param("50%done_####.png", "50%done_0007.png", id="per cent before a d"),
+            pytest.param("%input_####.png", "%input_0007.png", id="per cent before an i"),
+            pytest.param("my%20shot_####.png", "my%20shot_0007.png", id="an escaped space"),
+            pytest.param("take%dx.png", "take7x.png", id="printf before a letter"),
+            pytest.param("f_[{:04d}].png", "f_[0007].png", id="a number in brackets"),
         ],
     )
     def test_reads_every_usual_way_to_write_a_frame_number(self, text: str, frame_7: str) -> None:
@@ -200,6 +285,20 @@ class TestParse:
             pytest.param("%02d_%02d.png", "has 2 frame numbers", id="two printf numbers"),
             pytest.param("{}_%d.png", "has 2 frame numbers", id="format and printf"),
             pytest.param("{}_####.png", "has 2 frame numbers", id="format and hashes"),
+            pytest.param("f.$F4.####.png", "has 2 frame numbers", id="Houdini and hashes"),
+            pytest.param("f.@.####.png", "has 2 frame numbers", id="an @ between dots, and hashes"),
+            pytest.param("f.$FF.png", "asks for '$FF'", id="Houdini's fractional frame"),
+            pytest.param("f.$F33.png", "33 digits", id="Houdini, too wide"),
+            pytest.param("f_" + "@" * 33 + ".png", "33 digits", id="33 @"),
+            pytest.param("f_<frame>.png", "how the frame number is padded", id="Maya"),
+            pytest.param("f_<Frame:04d>.png", "how the frame number is padded", id="with a width"),
+            pytest.param("f.<f4>.png", "how the frame number is padded", id="Arnold"),
+            pytest.param("f_%+05d.png", "only whole numbers", id="printf with a sign"),
+            pytest.param("f_%-5d.png", "only whole numbers", id="printf to the left"),
+            pytest.param("f_%.5d.png", "only whole numbers", id="printf with a precision"),
+            pytest.param("f_%05ld.png", "only whole numbers", id="printf, long"),
+            pytest.param("f_%5i.png", "only whole numbers", id="printf i padded with spaces"),
+            pytest.param("f_%(frame)05d.png", "only whole numbers", id="printf by name"),
             pytest.param("{", "single '{'", id="an opening brace alone"),
             pytest.param("}", "single '}'", id="a closing brace alone"),
             pytest.param("f_{:03d", "single '{'", id="never closed"),
@@ -224,6 +323,10 @@ class TestParse:
             "{:200000000d}.png": "{:020d}.png",
             "sh##/f####.png": "sh/f{:04d}.png",
             "f_{:03d": "f_:03d_{:06d}",
+            "f.<f4>.exr": "f.{:04d}.exr",
+            "f_<frame>.png": "f_{:04d}.png",
+            "f_%.6d.png": "f_{:06d}.png",
+            "f.$FF.exr": "f.{:04d}.exr",
         }
         for text, suggestion in nearest.items():
             with pytest.raises(PatternError) as caught:
@@ -234,6 +337,8 @@ class TestParse:
     @given(pattern_texts)
     @example("%{}d{i}")
     @example("{:0}{x}d{i}")
+    @example(".@{x}.{:3d}")
+    @example("$F$F44")
     def test_what_it_suggests_always_has_a_number(self, text: str) -> None:
         error = refusal(text)
 
@@ -392,7 +497,7 @@ class TestRanges:
         assert ranges(frames) == text
 
     @calmly
-    @given(st.lists(st.integers(0, 60) | frame_numbers, min_size=1))
+    @given(st.lists(st.integers(0, 60) | st.integers(0, 10**12), min_size=1))
     def test_fileseq_reads_them_back(self, frames: list[int]) -> None:
         assert set(fileseq.FrameSet(ranges(frames))) == set(frames)
 

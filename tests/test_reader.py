@@ -66,6 +66,16 @@ def shades_of(images: torch.Tensor) -> list[int]:
     return values[:, 0, 0, 0].tolist()
 
 
+def pages_taken(address: int, size: int) -> int:
+    """How many whole pages of this memory have been touched: https://docs.kernel.org/admin-guide/mm/pagemap.html."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    first, end = -(-address // page), (address + size) // page
+    with open("/proc/self/pagemap", "rb") as file:
+        file.seek(first * 8)
+        entries = np.frombuffer(file.read((end - first) * 8), np.uint64)
+    return int((entries >> np.uint64(62) != 0).sum())  # present, or swapped out
+
+
 @contextmanager
 def work_guard(lines: int) -> Iterator[None]:
     """Ends what runs more than `lines` lines of Python: work is counted, not seconds, whatever else the machine does."""
@@ -258,9 +268,29 @@ class TestMissingFrames:
 
     @pytest.mark.parametrize("on_missing", list(OnMissing))
     @pytest.mark.parametrize("count", [0, 1, 3])
-    def test_in_an_empty_folder_are_an_error_that_says_so(self, on_missing: OnMissing, count: int) -> None:
-        with pytest.raises(FrameMissingError, match=r"No file there matches .*nothing"):
+    def test_in_an_empty_folder_are_an_error_that_says_so(
+        self, output: Path, on_missing: OnMissing, count: int
+    ) -> None:
+        with pytest.raises(FrameMissingError, match=r"No file there matches .*nothing.*There is no folder"):
             selected(0, count, on_missing, pattern="nothing/f_####.png")
+        (output / "nothing").mkdir()
+        with pytest.raises(FrameMissingError, match=r"No file there matches .*The folder is empty\. Check"):
+            selected(0, count, on_missing, pattern="nothing/f_####.png")
+
+    @pytest.mark.parametrize(
+        ("pattern", "written"),
+        [
+            ("f_####.PNG", "f_{:04d}.png"),
+            ("f_###.png", "f_{:04d}.png"),
+            ("g_####.png", "f_{:04d}.png"),
+            ("f_####.jpg", "f_{:04d}.png"),
+        ],
+    )
+    def test_of_a_pattern_that_matches_nothing_say_what_to_write_instead(self, pattern: str, written: str) -> None:
+        with pytest.raises(FrameMissingError, match=r"frames 3-4,7,10.*write the pattern that you mean") as caught:
+            selected(3, 1, pattern=pattern)
+        assert repr(written) in str(caught.value)
+        assert selected(3, 1, pattern=written).numbers == (3,)
 
     def test_are_not_looked_for_one_by_one_up_to_the_widget_s_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """POST /prompt is not authenticated: a number must not cost memory and minutes. 2 ** 53 - 1 is the widget's."""
@@ -273,6 +303,32 @@ class TestMissingFrames:
             for on_missing in (HOLD_PREVIOUS, BLACK):
                 with pytest.raises(ValueError, match=rf"3 to {3 + most - 1}.*start_index"):
                     selected(3, most, on_missing)
+
+    @pytest.mark.parametrize("digits", [20, 32, 33, 200])
+    @pytest.mark.parametrize("on_missing", [HOLD_PREVIOUS, BLACK])
+    def test_up_to_a_number_beyond_64_bits_are_refused_in_words(
+        self, output: Path, digits: int, on_missing: OnMissing
+    ) -> None:
+        """A camera's serial number or a time in nanoseconds in the name: len() of a range that long is an OverflowError."""
+        put(output / f"f_{'9' * digits}.png")
+
+        if digits > 32:  # no frame at all
+            assert selected(3, 0, on_missing).numbers == tuple(range(3, 11))
+        else:
+            with pytest.raises(ValueError, match=rf"3 to {'9' * digits}.*more than the 1000000.*start_index"):
+                selected(3, 0, on_missing)
+        fingerprint("f_####.png", "output", 3, 0, 1, on_missing.value)
+        assert selected(3, 2, on_missing).numbers == (3, 4)
+
+    @pytest.mark.parametrize("start", [2**63, 10**32 - 1, 10**32, 10**200])
+    @pytest.mark.parametrize("on_missing", list(OnMissing))
+    @pytest.mark.parametrize("count", [0, 1, 2**63])
+    def test_of_numbers_beyond_64_bits_are_missing(
+        self, monkeypatch: pytest.MonkeyPatch, start: int, on_missing: OnMissing, count: int
+    ) -> None:
+        monkeypatch.setattr(reader, "MAX_FRAMES", 1000)
+        with work_guard(200_000), pytest.raises((FrameMissingError, ValueError)):
+            selected(start, count, on_missing)
 
     def test_between_two_files_far_apart_are_not_looked_for_one_by_one(
         self, output: Path, monkeypatch: pytest.MonkeyPatch
@@ -500,9 +556,13 @@ class TestSizes:
         on_disk(output, 0, 1)
         replaced: list[str] = []
 
-        def show(total: int) -> Any:  # the progress bar starts between the look at the sizes and the first decode
-            put(output / "f_0001.png", height=9, width=9)
-            replaced.append("f_0001.png")
+        bars: list[int] = []
+
+        def show(total: int) -> Any:  # a second time between the look at the sizes and the first decode
+            bars.append(total)
+            if len(bars) == 2:
+                put(output / "f_0001.png", height=9, width=9)
+                replaced.append("f_0001.png")
             return SimpleNamespace(update_absolute=lambda *_: None)
 
         stand_in(monkeypatch, "comfy.utils", ProgressBar=show)
@@ -621,7 +681,7 @@ class TestABrokenFile:
 
 
 class TestMemory:
-    """A frame of 16 x 16 takes 4 KiB: three colours and a mask of float32. One in flight takes about as much, and three are."""
+    """A plane of 16 x 16 takes 1 KiB in float32. A frame has three, and a mask with alpha; one in flight takes four, and three are."""
 
     @pytest.fixture(autouse=True)
     def _frames(self, output: Path) -> None:
@@ -636,20 +696,62 @@ class TestMemory:
     def test_that_cannot_hold_the_batch_is_an_error_that_says_how_much_and_how_many(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.leave(monkeypatch, 8 * 4096)
+        self.leave(monkeypatch, 27 * 1024)
 
         with pytest.raises(
             BatchTooLargeError, match=r"batch of 8 at 16 x 16 needs .* of memory.*5 would fit"
         ) as caught:
             loaded()
 
-        assert (caught.value.needed, caught.value.free, caught.value.fitting) == (11 * 4096, 8 * 4096, 5)
+        assert (caught.value.needed, caught.value.free, caught.value.fitting) == (36 * 1024, 27 * 1024, 5)
         assert loaded(count=5).shape[0] == 5
+
+    @pytest.mark.parametrize(
+        ("mode", "name", "options", "planes"),
+        [
+            ("RGB", "f.png", {}, 3),
+            ("L", "f.png", {}, 3),
+            ("RGB", "f.jpg", {}, 3),
+            ("P", "f.png", {}, 3),
+            ("RGBA", "f.png", {}, 4),
+            ("LA", "f.png", {}, 4),
+            ("P", "f.png", {"transparency": 0}, 4),
+            ("RGB", "f.png", {"transparency": (1, 2, 3)}, 4),
+            ("RGBA", "f.webp", {"lossless": True}, 4),
+            ("RGBA", "f.tif", {}, 4),
+        ],
+    )
+    def test_is_asked_for_a_mask_only_where_there_can_be_alpha(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, mode: str, name: str, options: dict[str, Any], planes: int
+    ) -> None:
+        """Zeros take no memory until they are written to: most sequences have no alpha."""
+        Image.new(mode, (16, 16)).save(output / name, **options)
+        selection = Selection((0, 1, 2, 3), (0, 0, None, 0), {0: output / name})
+        needed = 4 * 3 + (planes - 3) * 3 + 4  # black frames have no mask either
+
+        self.leave(monkeypatch, needed * 1024)
+        assert len(load(selection, OnSizeMismatch.ERROR)[0]) == 4
+        self.leave(monkeypatch, needed * 1024 - 1)
+        with pytest.raises(BatchTooLargeError):
+            load(selection, OnSizeMismatch.ERROR)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+    def test_that_is_not_asked_for_is_not_taken(self, output: Path) -> None:
+        """Frames without alpha, one of them resized, and a black one."""
+        for number, height in enumerate((2048, 1024)):
+            put(output / f"g_{number}.jpg", 50, width=1152, height=height)
+        selection = Selection((0, 1, 2), (0, 1, None), {n: output / f"g_{n}.jpg" for n in (0, 1)})
+
+        _, mask = load(selection, OnSizeMismatch.RESIZE)
+
+        taken, frame = pages_taken(mask.data_ptr(), mask.numel() * 4), 2048 * 1152 * 4 // os.sysconf("SC_PAGE_SIZE")
+        assert taken < frame // 2, "huge pages at the ends belong to what lies beside it, too"
+        assert not mask.any()
 
     def test_is_told_in_gib(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.leave(monkeypatch, 3 * 2**30)
         put(output / "g_0000.png", width=8192, height=8192)
-        selection = Selection((0, 1, 2), (0, None, None), {0: output / "g_0000.png"})
+        selection = Selection((0, 1, 2, 3), (0, None, None, None), {0: output / "g_0000.png"})
 
         with pytest.raises(BatchTooLargeError, match=r"needs 4\.0 GiB of memory, but 3\.0 GiB are free: 2 would fit"):
             load(selection, OnSizeMismatch.ERROR)
@@ -663,14 +765,14 @@ class TestMemory:
             loaded()
 
     def test_counts_frames_that_are_filled_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.leave(monkeypatch, 21 * 4096)
+        self.leave(monkeypatch, 66 * 1024)
 
         with pytest.raises(BatchTooLargeError, match="batch of 20"):
             loaded(count=20, on_missing=BLACK)
         assert loaded(count=18, on_missing=BLACK).shape[0] == 18
 
     def test_is_half_as_much_where_comfyui_wants_halves(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.leave(monkeypatch, 6 * 4096)
+        self.leave(monkeypatch, 18 * 1024)
         monkeypatch.setattr(reader.host, "float_dtype", lambda: torch.float16)
 
         assert loaded().shape[0] == 8
@@ -716,6 +818,28 @@ def test_cancel_passes_through_and_ends_the_load(output: Path, monkeypatch: pyte
     assert asked[-1] == 2
 
 
+@pytest.mark.parametrize("broken", ["f_0029.png", None], ids=["one of them broken", "all whole"])
+def test_cancel_is_noticed_while_headers_are_read(
+    output: Path, monkeypatch: pytest.MonkeyPatch, broken: str | None
+) -> None:
+    """On a network folder the headers of 5,000 files take minutes. Counted in files, as time is not ours to tell."""
+    monkeypatch.setattr("io_utils.parallel.in_flight", lambda: 1)
+    on_disk(output, *range(30))
+    if broken:
+        (output / broken).write_bytes(b"")
+    read, decoded, size = [], [], reader.decode.size
+    monkeypatch.setattr(reader.decode, "size", lambda file: (read.append(file.name), size(file))[1])
+    monkeypatch.setattr(reader.decode, "decode", decoded.append)
+    asked = cancel_at(3, monkeypatch)
+
+    with pytest.raises(InterruptProcessingException):
+        loaded()
+
+    assert asked[-1] == 3
+    assert len(read) <= 3 * 8, "eight at a time"
+    assert decoded == []
+
+
 def test_progress_counts_every_file(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_disk(output, *range(7))
     seen: list[tuple[int, int]] = []
@@ -731,8 +855,9 @@ def test_progress_counts_every_file(output: Path, monkeypatch: pytest.MonkeyPatc
 
     loaded()
 
-    assert seen[-1] == (7, 7)
+    assert seen[-1] == (8, 8), "the headers, all at a time, then 7 files"
     assert seen == sorted(seen)
+    assert {total for _, total in seen} == {8}
 
 
 class TestFingerprint:
@@ -868,7 +993,7 @@ class TestSelectAnimation:
 
     @pytest.mark.parametrize("index", [-1, 3, 99])
     def test_of_a_batch_that_there_is_not_is_an_error(self, output: Path, index: int) -> None:
-        with pytest.raises(ValueError, match=rf"batch_index is {index}, .* 3 images a frame: 0 to 2"):
+        with pytest.raises(ValueError, match=rf"batch_index is {index}, .* 3 images per frame\. Set it to 0 to 2"):
             select_animation(animation(output / "f_0000.png", batches=3), index)
 
     def test_names_all_frames_that_are_gone(self, output: Path) -> None:
@@ -917,3 +1042,82 @@ def test_head_of_a_file_is_all_that_its_size_takes(output: Path, monkeypatch: py
         loaded()
     assert read
     assert sum(read) < 1 << 20
+
+
+NOT_UTF_8 = os.fsdecode(b"caf\xe9_0001.png")  # é in Latin-1
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+class TestANameThatIsNotUtf8:
+    @pytest.fixture
+    def selection(self, output: Path) -> Selection:
+        put(output / "x.png", 7).rename(output / NOT_UTF_8)
+        return Selection((1,), (1,), {1: output / NOT_UTF_8})
+
+    def test_is_loaded(self, selection: Selection) -> None:
+        assert shades_of(load(selection, OnSizeMismatch.ERROR)[0]) == [7]
+
+    def test_has_a_fingerprint_that_changes_with_the_file(self, output: Path, selection: Selection) -> None:
+        before = selection.fingerprint
+        os.utime(output / NOT_UTF_8, (1, 1))
+
+        assert selection.fingerprint != before
+
+    def test_is_named_in_errors_that_a_log_in_utf_8_holds(self, output: Path, selection: Selection) -> None:
+        (output / NOT_UTF_8).write_bytes(b"broken")
+        with pytest.raises(FrameReadError) as caught:
+            load(selection, OnSizeMismatch.ERROR)
+
+        assert str(caught.value).encode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
+@pytest.mark.parametrize("pattern", ["f_####.png", "f_0001.png", "####/f.png"])
+def test_a_pipe_named_like_a_frame_is_missing_and_never_opened(output: Path, pattern: str) -> None:
+    """To open a pipe that nobody writes to waits for good."""
+    for name in ("f_0001.png", "0001/f.png"):
+        (output / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(output / name)
+
+    with pytest.raises(FrameMissingError, match="frame 1 is missing"):
+        selected(1, 1, pattern=pattern)
+    assert "frame 1 is missing" in fingerprint(pattern, "output", 1, 1, 1, "false")
+    with pytest.raises(FileNotFoundError, match="frame 0 "):
+        select_animation(animation(output / "f_0001.png"), 0)
+
+
+def test_black_needs_only_the_header_of_a_frame(output: Path) -> None:
+    tear(put(output / "f_0000.png", width=9, height=5), -20)
+
+    image, mask = reader.black(0, output / "f_0000.png")
+    assert (image.shape, mask.shape) == ((1, 5, 9, 3), (1, 5, 9))
+
+
+class TestWhatIsNoAnimation:
+    @pytest.mark.parametrize(
+        "sequence",
+        [
+            None,
+            [],
+            "output/f_####.png",
+            7,
+            SimpleNamespace(),
+            SimpleNamespace(keys_in_order=[0], num_batches=1, frames=None),
+            SimpleNamespace(keys_in_order=[0], num_batches=1, frames={}),
+            SimpleNamespace(keys_in_order=[0], num_batches=None, frames={0: ["f.png"]}),
+            SimpleNamespace(keys_in_order=[0], num_batches=1, frames={0: None}),
+            SimpleNamespace(keys_in_order=[0], num_batches=1, frames={0: [None]}),
+            SimpleNamespace(keys_in_order=["0"], num_batches=1, frames={"0": ["f.png"]}),
+            SimpleNamespace(keys_in_order=None, num_batches=1, frames={0: ["f.png"]}),
+        ],
+        ids=repr,
+    )
+    def test_is_an_error_that_says_what_to_wire(self, output: Path, sequence: Any) -> None:
+        with pytest.raises(ValueError, match=r"not a finished animation sequence.*Save Image Sequence"):
+            select_animation(sequence, 0)
+
+    def test_with_fewer_images_than_it_says_is_refused(self, output: Path) -> None:
+        sequence = SimpleNamespace(keys_in_order=[0, 1], num_batches=2, frames={0: ["a", "b"], 1: ["a"]})
+
+        with pytest.raises(ValueError, match=r"holds 1 image per frame\. Set it to 0"):
+            select_animation(sequence, 1)

@@ -91,6 +91,36 @@ def test_missing_are_the_frames_between_first_and_last_and_those_told(
     assert (description["step"], description["missing"]) == (step, expected)
 
 
+def test_missing_are_only_frames_that_were_asked_for() -> None:
+    """Frame 0 stands in for 1; 2 and 4 are between the steps."""
+    frames = sequence("f_{}.png")
+
+    report = ui([(frames, n) for n in (0, 3, 5)], numbers={1, 3, 5}, step=2, missing=[1])
+
+    assert [image["filename"] for image in report["images"]] == ["f_0.png", "f_3.png", "f_5.png"]
+    (description,) = described(report)
+    assert (description["first"], description["last"], description["missing"]) == (3, 5, [1])
+
+
+def test_a_name_that_is_not_utf_8_is_left_to_the_message() -> None:
+    """No URL holds it, and encodeURIComponent throws: half a surrogate pair is no character."""
+    frames = Sequence(Root(Path("/base/output"), "output"), FramePattern(("caf\udce9_", ".png")))
+
+    report = ui([(frames, 7), (sequence("f_{}.png"), 7)], message="caf\udce9_7.png")
+
+    assert report["images"] == [{"filename": "f_7.png", "subfolder": "", "type": "output"}]
+    assert [(item["pattern"], item["message"]) for item in described(report)] == [("f_{}.png", "caf\ufffd_7.png")]
+
+
+def test_a_folder_that_is_not_utf_8_is_told_so_that_everybody_can_read_it() -> None:
+    frames = Sequence(Root(Path("/caf\udce9/output"), "output"), FramePattern.parse("a/f_{}.png"))
+
+    report = ui([(frames, 7)])
+
+    assert report["images"] == [{"filename": "f_7.png", "subfolder": "a", "type": "output"}]
+    assert described(report)[0]["folder"] == "/caf\ufffd/output/a"
+
+
 def test_each_pattern_is_a_sequence_of_its_own() -> None:
     batches = [sequence(f"batch_{n:04d}/f_####.png") for n in range(3)]
 

@@ -7,6 +7,7 @@ import inspect
 import json
 import logging
 import os
+import re
 import threading
 from pathlib import Path
 from types import ModuleType
@@ -430,3 +431,51 @@ def test_several_patterns_for_one_run_are_an_error_and_nothing_is_written(node: 
             images=[shades(1), shades(2)], path_pattern=["a_#.png", "b_#.png"], start_index=[0], overwrite=["true"]
         )
     assert on_disk(output) == {}
+
+
+class TestTokens:
+    @staticmethod
+    def save(node: Any, pattern: str, *images: torch.Tensor, start: int = 0) -> None:
+        node.save([*images], [pattern], [start], ["true"], ["png"])
+
+    def test_are_filled_in(self, node: Any, output: Path) -> None:
+        self.save(node, "%year%/w%width%_%04d.png", shades(10, 20))
+
+        assert re.fullmatch(r"20[0-9]{2}/w6_0000\.png 20[0-9]{2}/w6_0001\.png", " ".join(on_disk(output)))
+
+    def test_of_the_date_are_read_as_frame_numbers_nowhere(self, node: Any, output: Path) -> None:
+        self.save(node, "%day%/%date:dd%_%d.png", shades(10))
+
+        assert re.fullmatch(r"([0-9]{2})/\1_0\.png", " ".join(on_disk(output)))
+
+    def test_of_a_size_that_several_images_differ_in_are_an_error(self, node: Any, output: Path) -> None:
+        with pytest.raises(ValueError, match=r"6 x 4 and 9 x 4.*several numbers"):
+            self.save(node, "w%width%_##.png", shades(10), shades(20, width=9))
+        assert on_disk(output) == {}
+
+        self.save(node, "f_##.png", shades(10), shades(20, width=9))
+        assert on_disk(output) == {"f_00.png": 10, "f_01.png": 20}
+
+    @pytest.mark.parametrize("token", ["%KSampler.seed%", "%seed%", "%batch_num%"])
+    def test_that_cannot_be_filled_in_are_refused_and_no_folder_is_made(
+        self, node: Any, output: Path, token: str
+    ) -> None:
+        with pytest.raises(ValueError, match=f"token '{token}' cannot be filled in"):
+            self.save(node, f"{token}/f_####.png", shades(10))
+        assert list(output.iterdir()) == []
+        assert f"token '{token}' cannot be filled in" in type(node).VALIDATE_INPUTS(path_pattern=f"{token}/f_####.png")
+
+    @pytest.mark.parametrize("notation", ["$F4", "@@@@", "%04i", "%04u", "${F4}", "[####]", "{frame:04d}"])
+    def test_beside_a_neighbours_frame_number_one_image_a_run_is_one_file_a_run(
+        self, node: Any, output: Path, notation: str
+    ) -> None:
+        for number in range(2):
+            self.save(node, f"s/f.{notation}.png", shades(10 * number), start=number)
+
+        assert on_disk(output) == {"s/f.0000.png": 0, "s/f.0001.png": 10}
+
+    @pytest.mark.parametrize("notation", ["<frame>", "<f4>", "$FF", "%+05d", "%.4d"])
+    def test_a_notation_that_is_not_read_is_refused(self, node: Any, output: Path, notation: str) -> None:
+        with pytest.raises(ValueError, match=r"Write for example 's/f\.\{:0.d\}\.png'"):
+            self.save(node, f"s/f.{notation}.png", shades(10))
+        assert on_disk(output) == {}

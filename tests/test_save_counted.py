@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -552,25 +553,56 @@ class TestIsChanged:
 
 
 class TestValidateInputs:
-    @pytest.mark.parametrize(
-        ("directory", "prefix"),
-        [("", "frame"), ("a/b", "x"), (None, "frame"), ("shot", None), ((None,), ["frame"]), (["shot"], ["frame"])],
-    )
-    def test_takes_what_can_be_saved_or_is_linked(self, node: Any, output: Path, directory: Any, prefix: Any) -> None:
-        assert type(node).VALIDATE_INPUTS(directory_path=directory, prefix=prefix) is True
+    @pytest.mark.parametrize("directory", ["", "a/b", None, "shot", (None,), ["shot"], "%year%/%width%", "50%done"])
+    def test_takes_what_can_be_saved_or_is_linked(self, node: Any, output: Path, directory: Any) -> None:
+        assert type(node).VALIDATE_INPUTS(directory_path=directory) is True
 
-    @pytest.mark.parametrize(
-        ("directory", "prefix"),
-        [("..", "frame"), ("/etc", "frame"), ("shot", "../x"), ("shot", "a\0"), ("con", "x"), ("a" * 300, "x")],
-    )
-    def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, directory: str, prefix: str) -> None:
-        answer = type(node).VALIDATE_INPUTS(directory_path=[directory], prefix=[prefix])
+    @pytest.mark.parametrize("directory", ["..", "/etc", "con", "a" * 300, "a\0", "%seed%", "%KSampler.seed%"])
+    def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, directory: str) -> None:
+        answer = type(node).VALIDATE_INPUTS(directory_path=[directory])
 
         assert type(answer) is str
         assert len(answer.split(". ")) >= 2, "a fact and a remedy"
 
-    def test_names_only_what_it_checks(self, node: Any) -> None:
-        assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path", "prefix"]
+    def test_names_one_input_as_comfyui_blames_all_that_are_named(self, node: Any) -> None:
+        assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path"]
+
+
+class TestTokens:
+    @staticmethod
+    def asks(
+        node: Any, frame: int = 0, directory: str = "shot", prefix: str = "f", existing: str = "skip"
+    ) -> list[str]:
+        given = {"directory_path": directory, "prefix": prefix, "digits": 5, "at_end": "stop output", "filetype": "png"}
+        return node.check_lazy_status(frame_counter=[counter(frame)], on_existing=[existing], **as_lists(**given))
+
+    def test_are_filled_in_in_both_texts(self, node: Any, output: Path) -> None:
+        save(node, counter(0), shades(10), directory_path="d_%width%x%height%", prefix="%year%_%width%")
+
+        (file,) = on_disk(output)
+        folder, _, name = file.partition("/")
+        assert folder == "d_6x4"
+        assert re.fullmatch(r"20[0-9]{2}_6_00000\.png", name)
+
+    @pytest.mark.parametrize("texts", [{"directory": "%width%"}, {"prefix": "f_%height%"}])
+    def test_of_the_image_s_size_have_it_rendered(self, node: Any, output: Path, texts: dict[str, str]) -> None:
+        assert self.asks(node, **texts) == ["image"]
+        assert self.asks(node, 99, **texts) == [], "past the end"
+
+    def test_of_the_date_leave_a_frame_on_disk_unrendered(self, node: Any, output: Path) -> None:
+        save(node, counter(0), shades(10), directory_path="%year%", prefix="f%year%")
+
+        assert self.asks(node, directory="%year%", prefix="f%year%") == []
+        assert self.asks(node, 1, directory="%year%", prefix="f%year%") == ["image"]
+
+    @pytest.mark.parametrize("token", ["%KSampler.seed%", "%seed%", "%Year%", "%batch_num%"])
+    @pytest.mark.parametrize("text", ["directory", "prefix"])
+    def test_that_cannot_be_filled_in_are_refused_before_anything_is_rendered(
+        self, node: Any, output: Path, token: str, text: str
+    ) -> None:
+        with pytest.raises(ValueError, match=f"token '{token}' cannot be filled in"):
+            self.asks(node, **{text: token})
+        assert on_disk(output) == {}
 
 
 class TestUi:

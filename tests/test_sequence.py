@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,6 +165,26 @@ class TestOfFile:
 
         assert sequence.file(frame) == output / "a" / name
         assert sequence.pattern == FramePattern.parse(pattern).within("a")
+
+    def test_of_many_files_is_one_for_each_in_order(self, output: Path, base: Path) -> None:
+        files = {7: output / "a" / "f_07.png", 3: base / "input" / "f_3.png", 8: output / "a" / "f_08.png"}
+
+        sequences = Sequence.of_files(files)
+
+        assert [sequence.file(number) for sequence, number in zip(sequences, files, strict=True)] == [*files.values()]
+        assert [sequence.root.kind for sequence in sequences] == ["output", "input", "output"]
+
+    @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+    def test_of_a_name_that_is_not_utf_8_finds_it(self, output: Path) -> None:
+        file = output / os.fsdecode(b"caf\xe9") / os.fsdecode(b"caf\xe9_07.png")
+
+        assert Sequence.of_file(file, 7).file(7) == file
+        assert not Sequence.of_file(file, 7).is_printable
+
+    def test_of_more_digits_than_a_frame_number_has_is_no_pattern(self, output: Path) -> None:
+        name = "f_" + "0" * 40 + "7.png"
+
+        assert Sequence.of_file(output / name, 7).pattern == FramePattern((name,))
 
     @pytest.mark.parametrize("kind", ["input", "temp"])
     def test_knows_the_folder_that_the_file_is_in(self, base: Path, kind: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from io_utils.tokens import needs_image, resolve
+from io_utils.tokens import TokenError, needs_image, resolve, resolve_time
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=timezone.utc)
 EVENING = datetime(2026, 11, 21, 23, 45, 59, tzinfo=timezone.utc)
@@ -38,16 +38,59 @@ EVENING = datetime(2026, 11, 21, 23, 45, 59, tzinfo=timezone.utc)
         pytest.param("take 1", "take 1", id="no token"),
         pytest.param("100%", "100%", id="a percent sign"),
         pytest.param("50% and 60%", "50% and 60%", id="two percent signs"),
-        pytest.param("%Year%", "%Year%", id="another case"),
+        pytest.param("50%done", "50%done", id="a percent sign before a word"),
+        pytest.param("50%done_60%", "50%done_60%", id="two, with more than a word between them"),
+        pytest.param("50%dry%04d", "50%dry%04d", id="a word before a frame number"),
+        pytest.param("50%_wet_%04d", "50%_wet_%04d", id="a percent sign before a separator"),
+        pytest.param("%s_%d", "%s_%d", id="printf words"),
+        pytest.param("100%/50%", "100%/50%", id="in two folders"),
         pytest.param("%year", "%year", id="not closed"),
-        pytest.param("%date%", "%date%", id="date without a format"),
-        pytest.param("%KSampler.seed%", "%KSampler.seed%", id="the frontend's own tokens"),
+        pytest.param("%20%", "%20%", id="a number"),
         pytest.param("%05d", "%05d", id="printf"),
         pytest.param("{year} {0.__class__}", "{year} {0.__class__}", id="format fields"),
     ],
 )
 def test_tokens_are_filled_in_and_all_else_stays(text: str, resolved: str) -> None:
     assert resolve(text, NOW, 640, 360) == resolved
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        pytest.param("%KSampler.seed%", "%KSampler.seed%", id="of the frontend"),
+        pytest.param("a/%Empty Latent Image.width%_b", "%Empty Latent Image.width%", id="of the frontend, with spaces"),
+        pytest.param("%K-Sampler (2).noise_seed%", "%K-Sampler (2).noise_seed%", id="of the frontend, with signs"),
+        pytest.param("%采样器.seed%", "%采样器.seed%", id="of the frontend, Chinese title"),
+        pytest.param("%seed%", "%seed%", id="of other packs"),
+        pytest.param("%batch_num%", "%batch_num%", id="of core's Save Image"),
+        pytest.param("%Year%", "%Year%", id="another case"),
+        pytest.param("%YEAR%", "%YEAR%", id="in capitals"),
+        pytest.param("%date%", "%date%", id="date without a format"),
+        pytest.param("%time:hh%", "%time:hh%", id="time"),
+        pytest.param("%USERPROFILE%", "%USERPROFILE%", id="of Windows"),
+        pytest.param("%year%/%seed%", "%seed%", id="beside one that is known"),
+        pytest.param("%year%seed%", None, id="a sign ends one token only"),
+        pytest.param("%date:YYYY-MM-DD%", "%date:YYYY-MM-DD%", id="another date format"),
+        pytest.param("%date:yyy%", "%date:yyy%", id="three letters for the year"),
+        pytest.param("%date:HH%", "%date:HH%", id="another hour format"),
+    ],
+)
+def test_what_cannot_be_filled_in_is_an_error_that_says_what_can(text: str, token: str | None) -> None:
+    if token is None:
+        assert resolve(text, NOW, 1, 1) == "2026seed%"
+        return
+    with pytest.raises(TokenError, match=r"yyyy") as caught:
+        resolve(text, NOW, 1, 1)
+
+    assert caught.value.token == token
+    assert repr(token) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["%width%", "f_%height%", "%year%/%width%"])
+def test_where_there_is_no_image_its_size_is_an_error(text: str) -> None:
+    with pytest.raises(TokenError, match="size of an image"):
+        resolve_time(text, NOW)
+    assert resolve_time("%year%/50%done", NOW) == "2026/50%done"
 
 
 def test_hours_count_to_23() -> None:
@@ -78,6 +121,10 @@ def test_only_the_picture_s_size_needs_the_picture(text: str, needed: bool) -> N
 def test_a_prefix_that_needs_no_picture_is_the_same_for_every_size(pieces: list[str]) -> None:
     text = "".join(pieces)
     if not needs_image(text):
+        try:
+            resolve(text, NOW, 1, 2)
+        except TokenError:
+            return
         assert resolve(text, NOW, 1, 2) == resolve(text, NOW, 3, 4)
 
 

@@ -246,3 +246,24 @@ def test_disable_metadata_is_honoured(start):
         server.run(prompt, {"workflow": {"nodes": []}})
         with Image.open(server.base / "output/plain/plain_00000.png") as image:
             assert image.text == {}  # type: ignore[attr-defined]
+
+
+class TestWhatLinksAndFoldersBring:
+    def test_a_name_that_is_not_utf_8_is_loaded_and_the_server_goes_on(self, comfyui):
+        folder = comfyui.output / "latin"
+        folder.mkdir(parents=True)
+        Image.new("RGBA", (8, 8), (1, 2, 3, 4)).save(folder / os.fsdecode(b"caf\xe9_0001.png"), "PNG")
+        load = {"directory_path": "latin", "pattern": "*", "indexing": "numeric", "frame_number": 1}
+
+        for _ in range(2):
+            shown = comfyui.run(load=("ImageSequenceLoadFrame", load), look=("PreviewImage", {"images": ["load", 0]}))
+            assert shown["load"]["text"] == ["Loaded frame 1: caf\ufffd_0001.png"]
+            assert shown["load"]["images"] == []
+            assert len(shown["look"]["images"]) == 1
+
+    def test_a_refusal_blames_one_input_once(self, comfyui):
+        load = {"directory_path": "..", "pattern": "*", "indexing": "numeric", "frame_number": 1}
+
+        with pytest.raises(PromptError) as caught:
+            comfyui.run(load=("ImageSequenceLoadFrame", load), look=("PreviewImage", {"images": ["load", 0]}))
+        assert str(caught.value).count("leaves its folder by '..'") == 1
