@@ -164,7 +164,11 @@ def decode_bmp(data: bytes, header: Header) -> NDArray[np.uint8]:
 
 
 def _fields(header: Header, pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """The channels that the masks cut out of each pixel."""
+    """The channels that the masks cut out of each pixel.
+
+    Without alpha if that is 0 everywhere: programs that know none leave its bits empty, and nobody saves a picture of
+    which nothing is to be seen. OpenImageIO and FFmpeg do the same.
+    """
     channels = []
     for mask in header.masks if header.masks[3] else header.masks[:3]:
         if not mask:
@@ -174,7 +178,7 @@ def _fields(header: Header, pixels: NDArray[Any]) -> NDArray[np.uint8]:
         largest = mask >> shift
         field: NDArray[Any] = pixels >> shift & largest
         channels.append((field if largest == 255 else field.astype(np.uint64) * 255 // largest).astype(np.uint8))
-    return np.stack(channels, axis=-1)
+    return np.stack(channels if channels[-1].any() else channels[:3], axis=-1)
 
 
 def _looked_up(header: Header, data: bytes, indices: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -192,19 +196,22 @@ def _followed(header: Header, data: bytes, indices: NDArray[np.uint8] | None) ->
     """Follow the run lengths, and write what they say into `indices`, (H, W), first row first.
 
     ValueError if a run leaves its row or the picture, or if the data end before the marker does that ends the bitmap.
-    After the last pixel the marker may be missing.
+    After the last pixel the marker may be missing. Some programs, ImageMagick among them, fill rows up to four bytes as in
+    files without run lengths: a run that begins behind the last pixel may go on that far, and one of RLE4 to the end of
+    the byte that has the last pixel.
     """
     width, height = header.width, header.height
+    byte_end, padded = header.row_bytes * 8 // header.bits, header.stride * 8 // header.bits
     column = row = 0
     for count, value, packed in _codes(data, header.offset, header.compression == _RLE4):
         if count:  # pixels
-            if row >= height or column + count > width:
+            if row >= height or column + count > (byte_end if column < width else padded):
                 raise ValueError("its run lengths leave the picture")
-            if indices is not None:
+            if indices is not None and column < width:
                 run = np.frombuffer(packed, np.uint8)
                 if header.compression == _RLE4:
                     run = np.stack([run >> 4, run & 15], axis=-1).reshape(-1)
-                indices[row, column : column + count] = np.resize(run, count)
+                indices[row, column : column + count] = np.resize(run, count)[: width - column]
             column += count
         elif value == _END_OF_BITMAP:
             return
@@ -212,7 +219,7 @@ def _followed(header: Header, data: bytes, indices: NDArray[np.uint8] | None) ->
             column, row = 0, row + 1
         else:
             column, row = column + packed[0], row + packed[1]
-        if column > width or row > height:
+        if column > padded or row > height:
             raise ValueError("its run lengths leave the picture")
     if row < height - 1 or (row == height - 1 and column < width):
         raise ValueError("its run lengths end before its picture does")

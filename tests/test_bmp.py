@@ -121,6 +121,13 @@ class TestPixels:
         if masks[0] == 0xF00 and header != 40:  # a layout that OpenImageIO shows rightly, though without its alpha
             np.testing.assert_array_equal(pixels[..., :3], by_openimageio(file, tmp_path / "f.bmp"))
 
+    def test_of_bit_fields_whose_alpha_is_0_everywhere_have_none(self, tmp_path: Path) -> None:
+        """A picture of which nothing is to be seen is one of a program that left those bits empty."""
+        rows = (np.arange(HEIGHT * 12, dtype="<u2") & 0xFFF).tobytes()
+        file = bmp_of(11, HEIGHT, 16, rows, compression=3, masks=(0xF00, 0xF0, 0xF, 0xF000), header=56)
+
+        np.testing.assert_array_equal(decode.decode(file), by_openimageio(file, tmp_path / "f.bmp"))
+
     def test_of_a_palette_of_few_colours_are_black_beyond_it(self) -> None:
         data = bmp_of(WIDTH, HEIGHT, 8, bmp_rows(8), palette=PALETTE[:40])
 
@@ -190,6 +197,27 @@ class TestRunLengths:
         with pytest.raises(BrokenImageError, match="run lengths"):
             decode.decode(rle(data))
         assert not decode.is_whole(io.BytesIO(rle(data)))
+
+    @pytest.mark.parametrize(
+        ("data", "bits"),
+        [
+            pytest.param(b"\6\1\2\0\0\0\6\2\2\0\0\0\6\3\2\0\0\1", 8, id="bytes"),
+            pytest.param(b"\6\x11\2\0\0\0\6\x22\2\0\0\0\6\x33\2\0\0\1", 4, id="half bytes"),
+        ],
+    )
+    def test_may_fill_up_rows_behind_their_last_pixel(self, data: bytes, bits: int) -> None:
+        """As ImageMagick does, to a multiple of four bytes: from the end of the row on, no further."""
+        pixels = decode.decode(rle(data, bits=bits))
+
+        np.testing.assert_array_equal(pixels, by_pillow(rle(data, bits=bits)))
+        with pytest.raises(BrokenImageError, match="run lengths leave the picture"):
+            decode.decode(rle(data.replace(b"\2\0", b"\x0b\0"), bits=bits))
+
+    def test_of_half_bytes_may_go_on_to_the_end_of_the_last_byte(self) -> None:
+        pixels = decode.decode(rle(b"\6\x12\0\0" * 3 + b"\0\1", 5, 3, 4))
+
+        assert pixels.shape[:2] == (3, 5)
+        np.testing.assert_array_equal(pixels, decode.decode(rle(b"\5\x12\0\0" * 3 + b"\0\1", 5, 3, 4)))
 
     @pytest.mark.parametrize("width", range(1, 9))
     def test_of_half_bytes_are_taken_in_pairs(self, width: int) -> None:
