@@ -207,9 +207,7 @@ def test_a_batch_says_which_frames_it_has(comfyui, plate):
 
 def test_a_batch_that_memory_cannot_hold_is_refused(comfyui, plate):
     Image.new("RGB", (640, 480)).save(comfyui.input / plate.name / "plate.0000.png")
-    with pytest.raises(
-        PromptFailed, match=r"A batch of 1000000 at 640 x 480 needs 3,433\.2 GiB of memory, but .* GiB"
-    ):
+    with pytest.raises(PromptFailed, match=r"A batch of 1000000 at 640 x 480 needs 3,433\.2 GiB of memory, but .* GiB"):
         comfyui.run(
             load=load_batch(plate, frame_count=1_000_000, ignore_missing_images="black"),
             show=("PreviewImage", {"images": ["load", 0]}),
