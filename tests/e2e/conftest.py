@@ -40,7 +40,7 @@ class Costly:
         with open(NOTES, "a") as notes:
             notes.write(f"{frame}\\n")
         generator = torch.Generator().manual_seed(frame * 1000 + seed)
-        return (torch.randint(0, 256, (count, height, width, 3), generator=generator) / 255.0,)
+        return (torch.randint(0, 256, (count, height, width, 3), generator=generator, dtype=torch.uint8) / 255.0,)
 
 
 class BatchList(Costly):

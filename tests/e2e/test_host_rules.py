@@ -185,7 +185,9 @@ class TestCancelAndKill:
         prompt_id = comfyui.post(load=load_batch("long/{:04d}.png"), out=("PreviewImage", {"images": ["load", 0]}))
         while not comfyui.server.get_json("/queue")["queue_running"]:
             pass
-        comfyui.server.interrupt()
+        while comfyui.server.get_json("/queue")["queue_running"]:
+            # Again and again: ComfyUI forgets one that comes before the first node of the prompt it has begun.
+            comfyui.server.interrupt()
         with pytest.raises(PromptFailed) as failure:
             comfyui.server.wait(prompt_id)
         assert failure.value.interrupted
@@ -194,17 +196,17 @@ class TestCancelAndKill:
     def test_a_killed_server_leaves_whole_frames_and_the_next_run_tidies_up(self, start):
         with start() as server:
             base, folder = server.base, server.base / "output" / "killed"
-            nodes = {"make": costly(0, count=200, width=1024, height=1024), "save": save_batch("killed/{:04d}.png")}
+            nodes = {"make": costly(0, count=100, width=1024, height=1024), "save": save_batch("killed/{:04d}.png")}
             server.post({name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()})
             while not (folder.is_dir() and len(list(folder.glob("*.png"))) >= 3):
                 server.get("/queue")
             os.kill(server.process_id, signal.SIGKILL)
         assert all(whole(path) for path in folder.glob("*.png"))
-        (folder / ".0199.png.0123456789ab.part").write_bytes(b"half")
+        (folder / ".0099.png.0123456789ab.part").write_bytes(b"half")
         with start(base=base) as server:
             nodes["save"] = save_batch("killed/{:04d}.png", "skip")
             server.run({name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in nodes.items()})
-        assert sorted(path.name for path in folder.iterdir()) == [f"{frame:04d}.png" for frame in range(200)]
+        assert sorted(path.name for path in folder.iterdir()) == [f"{frame:04d}.png" for frame in range(100)]
 
 
 class TestRefusals:
