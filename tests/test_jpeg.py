@@ -55,8 +55,7 @@ def scan_of(data: bytes) -> tuple[int, int]:
 
 def judged(data: bytes) -> np.ndarray:
     """By OpenCV, not turned."""
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)[..., ::-1]
+    return sample_files.by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def same(data: bytes, whole: bytes) -> None:
@@ -190,7 +189,7 @@ class TestMetadata:
 
         pixels = decode.decode(data)
 
-        judge = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]  # turns it
+        judge = sample_files.by_opencv(data, cv2.IMREAD_COLOR)  # turned
         assert np.abs(pixels.astype(int) - judge).max() <= 3
         assert decode.size(io.BytesIO(data)) == (judge.shape[1], judge.shape[0])
 

@@ -12,7 +12,6 @@ import struct
 import zlib
 from typing import Any
 
-import cv2
 import numpy as np
 import png
 import pytest
@@ -22,6 +21,8 @@ from PIL import Image
 
 from io_utils import decode
 from io_utils.decode import BrokenImageError
+
+from .sample_files import by_opencv
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Colour type -> (channels, bit depths): specification, third edition, table 8.
@@ -344,10 +345,9 @@ TRANSPARENCY = {
 class TestTransparency:
     @pytest.mark.parametrize("name", TRANSPARENCY)
     def test_is_what_libpng_makes_of_its_chunk(self, name: str) -> None:
-        judge = cv2.imdecode(np.frombuffer(TRANSPARENCY[name], np.uint8), cv2.IMREAD_UNCHANGED)
-        order = [2, 1, 0, 3][: judge.shape[-1]]
+        judge = by_opencv(TRANSPARENCY[name])
 
-        np.testing.assert_array_equal(rgba(decode.decode(TRANSPARENCY[name])), rgba(judge[..., order]))
+        np.testing.assert_array_equal(rgba(decode.decode(TRANSPARENCY[name])), rgba(judge))
 
     @pytest.mark.parametrize("at", range(4, 13))
     def test_with_a_damaged_byte_is_refused(self, at: int) -> None:
@@ -359,6 +359,7 @@ class TestTransparency:
             decode.decode(bytes(data))
 
 
+ANCILLARY: tuple[bytes, ...]
 ANCILLARY = (b"iCCP", b"cLLI", b"mDCV", b"cICP", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"bKGD", b"hIST", b"pHYs", b"sPLT")
 ANCILLARY += (b"tIME", b"iTXt", b"tEXt", b"zTXt", b"eXIf", b"acTL", b"fcTL", b"fdAT", b"iDOT", b"vpAg", b"prVt")
 

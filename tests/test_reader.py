@@ -827,7 +827,9 @@ def test_cancel_is_noticed_while_headers_are_read(
     on_disk(output, *range(30))
     if broken:
         (output / broken).write_bytes(b"")
-    read, decoded, size = [], [], reader.decode.size
+    read: list[str] = []
+    decoded: list[Any] = []
+    size = reader.decode.size
     monkeypatch.setattr(reader.decode, "size", lambda file: (read.append(file.name), size(file))[1])
     monkeypatch.setattr(reader.decode, "decode", decoded.append)
     asked = cancel_at(3, monkeypatch)

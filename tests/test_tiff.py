@@ -12,15 +12,16 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import OpenImageIO
 import pytest
 import tifffile
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from io_utils import decode, tiff
 from io_utils.decode import BrokenImageError
+
+from .sample_files import by_opencv
 
 HEIGHT, WIDTH = 21, 37
 FORMATS = {"u": 1, "i": 2, "f": 3}
@@ -105,7 +106,7 @@ def written(
     return head + data + count + entries + bytes(room) + rest
 
 
-PACKINGS = {
+PACKINGS: dict[str, dict[str, Any]] = {
     "stored": {},
     "deflated": {"deflate": True},
     "deflated differences": {"deflate": True, "predictor": DIFFERENCES},
@@ -116,8 +117,8 @@ PACKINGS = {
     "in deflated planes in tiles": {"planar": SEPARATE, "deflate": True, "tile": 16},
     "in a BigTIFF": {"big": True, "deflate": True},
 }
-FLOAT_PACKINGS = {
-    **{name: options for name, options in PACKINGS.items() if options.get("predictor") != DIFFERENCES},  # type: ignore[attr-defined]
+FLOAT_PACKINGS: dict[str, dict[str, Any]] = {
+    **{name: options for name, options in PACKINGS.items() if options.get("predictor") != DIFFERENCES},
     "differences of bytes": {"deflate": True, "predictor": FLOAT_DIFFERENCES},
     "tiles of differences of bytes": {"deflate": True, "predictor": FLOAT_DIFFERENCES, "tile": 16},
 }
@@ -132,7 +133,7 @@ class TestEveryLayout:
         photometric, tags = LAYOUTS[channels]
         pixels = values("u2", channels)
 
-        data = written(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])  # type: ignore[arg-type]
+        data = written(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])
 
         found = decode.decode(data)
         assert found.dtype == np.uint16
@@ -156,7 +157,7 @@ class TestEveryLayout:
         photometric, tags = LAYOUTS[channels]
         pixels = values(dtype, channels)
 
-        found = decode.decode(written(pixels, photometric, order=order, tags=tags, **FLOAT_PACKINGS[packing]))  # type: ignore[arg-type]
+        found = decode.decode(written(pixels, photometric, order=order, tags=tags, **FLOAT_PACKINGS[packing]))
 
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, pixels.astype(np.float32))
@@ -244,6 +245,7 @@ class TestEveryDepth:
         np.testing.assert_array_equal(found, np.rint(levels * (white / ((1 << bits) - 1))))
         if bits in (2, 4, 10, 12, 14):
             judge = OpenImageIO.ImageBuf(str(tmp_path / "f.tif")).get_pixels(OpenImageIO.FLOAT)
+            assert judge is not None
             colour = judge.reshape(HEIGHT, WIDTH, -1)[..., :1] if channels == 1 else None
             assert colour is None or np.abs(colour - found / white).max() <= 1.5 / white
 
@@ -379,7 +381,7 @@ class TestExtraChannels:
 
         found = decode.decode(path.read_bytes())
 
-        np.testing.assert_array_equal(found, cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]])
+        np.testing.assert_array_equal(found, by_opencv(path.read_bytes()))
         np.testing.assert_array_equal(found, tifffile.imread(path))
 
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
@@ -542,6 +544,7 @@ class TestFax:
     @staticmethod
     def strip(data: bytes) -> tuple[int, int]:
         with Image.open(io.BytesIO(data)) as image:
+            assert isinstance(image, TiffImagePlugin.TiffImageFile)
             return image.tag_v2[273][0], image.tag_v2[279][0]
 
 
@@ -696,14 +699,14 @@ class TestRefused:
     @pytest.mark.parametrize("packing", PACKINGS)
     @pytest.mark.parametrize("order", ["<", ">"])
     def test_are_files_that_are_cut_anywhere(self, packing: str, order: str) -> None:
-        data = written(values("u2", 3), order=order, **PACKINGS[packing])  # type: ignore[arg-type]
+        data = written(values("u2", 3), order=order, **PACKINGS[packing])
         for length in [*range(0, len(data) - 300, 61), *range(len(data) - 300, len(data))]:
             with pytest.raises(BrokenImageError):
                 decode.decode(data[:length])
 
     @pytest.mark.parametrize("packing", ["deflated", "deflated differences", "in deflated tiles"])
     def test_are_files_whose_blocks_are_damaged(self, packing: str) -> None:
-        data = bytearray(written(values("u2", 3), **PACKINGS[packing]))  # type: ignore[arg-type]
+        data = bytearray(written(values("u2", 3), **PACKINGS[packing]))
         data[200:260] = bytes(60)
 
         with pytest.raises(BrokenImageError):
