@@ -85,7 +85,7 @@ class FrameCounter:
 def whole_frame(counter: Any) -> int:
     """The frame number of any frame counter.
 
-    ValueError for a fractional one (a time offset makes them), for one below 0, and for what is no frame counter.
+    ValueError for a fractional one (as a time offset makes them), a negative one, and anything but a frame counter.
     """
     frame = _number(counter, "current_frame")
     if not math.isfinite(frame) or frame != int(frame):
@@ -101,7 +101,7 @@ def whole_frame(counter: Any) -> int:
 
 
 def total_frames(counter: Any) -> int:
-    """How many frames any frame counter counts to. ValueError for what is no frame counter."""
+    """How many frames any frame counter counts to. ValueError for anything but a frame counter."""
     total = _number(counter, "total_frames")
     if not math.isfinite(total):
         raise ValueError(f"The frame counter counts to {total}, not to a number of frames. Set its total_frames.")

@@ -1,4 +1,4 @@
-"""Inputs of the nodes: what can be said about them before the run, and what a link may have brought instead of them.
+"""Are the inputs of a node what it needs? Asked before the run, and again in it of what links have brought.
 
 ComfyUI checks widgets, not links: a link brings whatever the node in front of it returns.
 """
@@ -17,11 +17,11 @@ from .lists import listed, one
 Member = TypeVar("Member", bound=Enum)
 Meaning = TypeVar("Meaning")
 
-# What an input is that the prompt does not have: a link whose value is not there yet is None.
+# The value of an input that the prompt does not have. (None is that of a link that has not brought one yet.)
 ABSENT: Any = object()
 
 
-# The folder widget of the loaders: each of its values stands for itself.
+# The folder widget of the loaders, for `choice`: each of its values means itself.
 FOLDER = {kind: kind for kind in FOLDERS}
 
 
@@ -49,7 +49,7 @@ def text(value: Any, name: str) -> str:
 
 
 def whole(value: Any, name: str, least: int = 0) -> int:
-    """`value` as a whole number of `least` or more. ValueError naming the input if it is none."""
+    """`value` as a whole number of `least` or more. ValueError naming the input if it is not."""
     number_ = number(value, name)
     if number_ != int(number_):
         raise _unexpected(value, name, "a whole number")
