@@ -29,6 +29,7 @@ from .paths import allowed_roots, anywhere
 from .pattern import FramePattern, named, ranges
 from .pixels import dequantise
 from .sequence import Sequence
+from .wire import described
 
 # No memory holds more, and naming each of 2^53 missing frames would never end.
 MAX_FRAMES = 1_000_000
@@ -375,9 +376,8 @@ def _as_animation(sequence: Any) -> Iterator[None]:
     try:
         yield
     except (AttributeError, TypeError, ValueError, LookupError) as error:
-        came = "nothing (None)" if sequence is None else f"a {type(sequence).__name__}"
         raise ValueError(
-            f"The input 'sequence' got {came}, which is not a finished animation sequence. Wire the output 'sequence' of "
+            f"The input 'sequence' got {described(sequence)}, which is not a finished animation sequence. Wire the output 'sequence' of "
             f"Save Image Sequence (Frame Counter) to it."
         ) from error
 

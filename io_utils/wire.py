@@ -1,4 +1,4 @@
-"""Is what comes over an IMAGE wire a batch of images? Anything else is refused in words."""
+"""Is what comes over a wire what the node needs? Anything but a batch of images on an IMAGE wire is refused in words."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ class NoImageError(ValueError):
     def __init__(self, name: str, where: str, fact: str, fix: str) -> None:
         self.input, self.fact = name, fact
         super().__init__(f"{where}The input {name!r} got {fact}. {fix}")
+
+
+def described(value: Any) -> str:
+    """What came over a wire, for a message: "nothing (None)", or its type."""
+    return "nothing (None)" if value is None else f"a {type(value).__name__}"
 
 
 _CHECK = "Check the node that is wired to it."

@@ -12,6 +12,7 @@ from numbers import Real
 from typing import Any, TypeVar, overload
 
 from ..io_utils.paths import FOLDERS
+from ..io_utils.wire import described
 from .lists import listed, one
 
 Member = TypeVar("Member", bound=Enum)
@@ -90,7 +91,7 @@ def choice(value: Any, name: str, among: type[Enum] | Mapping[str, Any]) -> Any:
 
 
 def _unexpected(value: Any, name: str, wanted: str) -> ValueError:
-    came = "nothing (None)" if value is None else f"a {type(value).__name__}"
+    came = described(value)
     if isinstance(value, (str, int, float)):
         came = repr(value) if len(repr(value)) <= 100 else f"{repr(value)[:100]}..."
     return ValueError(f"The input {name!r} got {came}, not {wanted}. Check the node that is wired to it.")

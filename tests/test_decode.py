@@ -594,7 +594,7 @@ class TestAFileOfAnotherKind:
 
 
 class TestAnyFaultOfADecoder:
-    """Decoders fail in ways that nobody thought of: the frame is named all the same."""
+    """Decoders fail in unforeseen ways: the frame is named all the same."""
 
     @pytest.mark.parametrize(
         "error", [TypeError, AssertionError, AttributeError, IndexError, RuntimeError, RecursionError]

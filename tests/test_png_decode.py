@@ -215,7 +215,7 @@ ODD = {
     ),
 }
 
-# Files that are to be refused by name. libpng 1.6.55 refuses all of them but nine, where it stops reading behind the last
+# Files that must be refused by name. libpng 1.6.55 refuses all of them but nine, where it stops reading behind the last
 # row (no or a bad IEND, chunks behind the image that may not be there, a row too many) or goes on with a warning, with black
 # for a colour that the palette does not have.
 BROKEN = {
@@ -254,7 +254,7 @@ BROKEN = {
     "other chunks between image data": raw(FIRST, SPLIT[0], chunk(b"tEXt", TEXT), SPLIT[1], END),
     "an unknown critical chunk": whole((b"ABCD", b"anything")),
     "an unknown critical chunk behind the image": whole(behind=[(b"ABCD", b"")]),
-    "a name that is no name": whole((b"ab d", b"")),
+    "a name with a space": whole((b"ab d", b"")),
     "a name of zeros": whole((bytes(4), b"")),
     "a name of high bytes": whole((b"\xe1bCd", b"")),
     "a wrong checksum of IHDR": raw(chunk(b"IHDR", IHDR, crc=1), DATA, END),
@@ -351,7 +351,7 @@ class TestTransparency:
 
     @pytest.mark.parametrize("at", range(4, 13))
     def test_with_a_damaged_byte_is_refused(self, at: int) -> None:
-        """In name, contents and checksum alike: without it the picture would be opaque, and nobody told."""
+        """In name, contents and checksum alike: without it the picture would silently be opaque."""
         data = bytearray(TRANSPARENCY["as many transparencies as colours"])
         data[data.index(b"tRNS") - 4 + at] ^= 1
 

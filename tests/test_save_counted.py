@@ -400,7 +400,7 @@ class TestOnExisting:
             save(node, counter(4), shades(50, 60, 70), on_existing="error")
         assert sorted(on_disk(output / "shot")) == ["batch_0001/frame_00004.png", "frame_00003.png"]
 
-    def test_a_frame_that_nobody_rendered_and_that_is_gone_is_an_error(self, node: Any, output: Path) -> None:
+    def test_a_frame_that_was_not_rendered_and_is_gone_is_an_error(self, node: Any, output: Path) -> None:
         (output / "shot" / "frame_00003.png").unlink()
 
         with pytest.raises(FileNotFoundError, match=r"[Ff]rame 3 .*frame_00003\.png"):

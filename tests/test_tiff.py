@@ -418,7 +418,7 @@ class TestOddDirectories:
     """What other writers leave out, or put elsewhere."""
 
     def without(self, data: bytes, tag: int) -> bytes:
-        """The entry becomes one that nobody asks for."""
+        """The entry becomes one that is never asked for."""
         at = data.index(struct.pack("<HHI", tag, 4, 1)) if struct.pack("<HHI", tag, 4, 1) in data else None
         at = data.rindex(struct.pack("<HH", tag, 4)) if at is None else at
         return data[:at] + struct.pack("<H", 65_000) + data[at + 2 :]
@@ -549,7 +549,7 @@ class TestFax:
 
 
 class TestKindsThatAreNotRead:
-    """A sound file is called what it is, in silence; nobody is sent to look for damage."""
+    """A sound file of such a kind is named as what it is, with nothing on stderr; it is not called damaged."""
 
     @pytest.mark.parametrize(
         ("data", "named"),
@@ -623,7 +623,7 @@ class TestIsWhole:
 
 
 class TestLarge:
-    """Pillow's limit is one of pixels: a picture of more bytes, as film has them, is no bomb."""
+    """Pillow's limit counts pixels: a picture of more bytes, as in film, is not a bomb."""
 
     def test_4k_of_four_floats_has_its_values(self) -> None:
         pixels = np.zeros((3072, 4096, 4), np.float32)
@@ -661,7 +661,7 @@ class TestLarge:
         with pytest.raises(BrokenImageError, match="overlap"):
             decode.decode(tiff._with_directory(bytes(8) + blob, tags, big_endian=False))
 
-    def test_tags_that_nobody_asks_for_take_no_memory(self) -> None:
+    def test_tags_that_are_not_asked_for_take_no_memory(self) -> None:
         """Each of 1000 has the 100 kB of the file as its values: as Python's numbers that would be 0.8 GB."""
         blob, count = bytes(100_000), 1000
         entries = b"".join(struct.pack("<HHII", 40_000 + i, 1, len(blob), 8) for i in range(count))
