@@ -21,7 +21,6 @@ from .sample_files import by_opencv
 HEIGHT, WIDTH = 8, 12
 
 LAYOUTS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA"}
-PNG_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 EXR_CHANNELS = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}
 
 

@@ -37,7 +37,7 @@ def by_openimageio(data: bytes, path: Path) -> np.ndarray | None:
 
 
 def rows_of(values: np.ndarray, bits: int) -> bytes:
-    """Whole numbers, (H, W), one a pixel, as rows from the bottom up."""
+    """Whole numbers, (H, W), one per pixel, as rows from the bottom up."""
     stored = values[::-1].astype(f"<u{bits // 8}")
     return b"".join(row.tobytes().ljust(-(-row.nbytes // 4) * 4, b"\0") for row in stored)
 

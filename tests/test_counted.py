@@ -21,7 +21,6 @@ from io_utils.writer import FrameExistsError, NotAFileError, OnExisting, Saved
 from .disk import needs_links, put, shades, tear
 
 OVERWRITE, SKIP, ERROR = OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR
-EVERY_POLICY = [(at_end, existing) for at_end in AtEnd for existing in (OVERWRITE, SKIP, ERROR)]
 
 
 def files(

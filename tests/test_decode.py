@@ -503,7 +503,7 @@ class TestExif:
         )
         assert decode.size(io.BytesIO(data)) == (HEIGHT, WIDTH)
 
-    def test_of_a_broken_chunk_in_a_file_of_the_world(self) -> None:
+    def test_of_a_broken_chunk_in_a_real_file(self) -> None:
         data = (INPUTS / "f7_broken_exif_chunk.png").read_bytes()
 
         pixels = decode.decode(data)

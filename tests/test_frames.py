@@ -344,7 +344,7 @@ class TestWhatIsNoRegularFile:
 
 
 class TestInventory:
-    """What is told where no frame was found: what there is, and what to write instead."""
+    """What the user is told if no frame was found: what there is, and what to write instead."""
 
     @pytest.mark.parametrize(
         ("names", "told"),

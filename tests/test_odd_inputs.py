@@ -330,7 +330,7 @@ class TestForeignMetadata:
         saver(name).save(**inputs(name, **more), **{key: [value] for key, value in hidden.items()})
 
     def text(self, output: Path, filetype: str) -> dict[str, Any]:
-        """The entries of the one frame, with someone else's reader, and what stands in the workflow file."""
+        """The entries of the one frame, read by someone else's reader, and the contents of the workflow file."""
         (frame,) = (path for path in (output / "shot").iterdir() if path.suffix != ".json")
         (workflow,) = (output / "shot").glob("*.workflow.json")
         with Image.open(frame) as image:

@@ -325,7 +325,7 @@ class TestOdd:
         assert decode.size(io.BytesIO(ODD[name])) == (7, 5)
 
 
-# A transparency chunk that libpng takes no notice of: wrong length, wrong place, or a second one.
+# A transparency chunk that libpng ignores: wrong length, wrong place, or a second one.
 TRANSPARENCY = {
     "more transparencies than colours": indexed((b"PLTE", PLTE), (b"tRNS", bytes(5))),
     "256 transparencies for 4 colours": indexed((b"PLTE", PLTE), (b"tRNS", bytes(256))),

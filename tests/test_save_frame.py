@@ -432,7 +432,7 @@ class TestTheMoment:
 
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch, pack: ModuleType) -> Callable[[str], None]:
-        """Sets the time that the savers are told."""
+        """Sets the time that the savers see."""
         saving = sys.modules[f"{pack.__name__}.nodes.saving"]
         return lambda time: monkeypatch.setattr(saving, "_now", lambda: datetime.fromisoformat(f"{time}+00:00"))
 

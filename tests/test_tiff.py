@@ -320,7 +320,7 @@ class TestYCbCr:
     BT709 = (0.2126, 0.7152, 0.0722)
 
     def data(self, pixels: np.ndarray, coefficients: tuple[float, ...] | None, **options: Any) -> bytes:
-        """`coefficients` as rationals of 10 000, put behind the file's end."""
+        """`coefficients` as rationals over 10,000, appended to the file."""
         tags = {530: [1, 1]} | ({529: [0, 0, 0]} if coefficients else {}) | options.pop("tags", {})
         data = written(pixels, YCBCR, tags=tags, **options)
         if coefficients:
@@ -586,7 +586,7 @@ class TestIsWhole:
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
     @pytest.mark.parametrize("packing", PACKINGS)
     def test_is_what_the_decoder_says_of_a_file_cut_anywhere(self, packing: str, dtype: str) -> None:
-        """With bytes behind the directory that have no part in the picture."""
+        """With bytes after the directory that are not part of the picture."""
         if np.dtype(dtype).kind == "f" and PACKINGS[packing].get("predictor"):
             return  # differences of floats are of bytes
         data = written(values(dtype, 3), **PACKINGS[packing])

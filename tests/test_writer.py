@@ -464,7 +464,7 @@ class TestWhatAKilledRunLeft:
         assert sorted(on_disk(output)) == ["0000/f.png", "0001/f.png"]
 
     def test_is_removed_once_for_each_sequence_of_a_folder(self, output: Path) -> None:
-        """Frames come one a run; another sequence may have been swept in this folder already."""
+        """Frames come one per run; another sequence may have been swept in this folder already."""
         save(frames(1, pattern="a_####.png"), FileType.PNG, TEXT, OVERWRITE)
         (output / PART.format("b_0003.png")).write_bytes(b"half a frame")
         save(frames(1, pattern="b_####.png"), FileType.PNG, TEXT, OVERWRITE)

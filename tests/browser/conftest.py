@@ -1,4 +1,4 @@
-"""Pages with real PNG files behind them, and a Chromium to look at them with. No ComfyUI.
+"""Pages that show real PNG files, and a Chromium to open them in. No ComfyUI.
 
 `stage` has the player alone; `desk` has it in nodes of an editor that does what ComfyUI's does where the pack touches it.
 """
