@@ -24,7 +24,7 @@ BASE = "Pillow 4"
 
 @dataclass(frozen=True)
 class Engine:
-    """`encoder` takes (height, width, 3) uint8, brings it into the form it wants, and returns what is to be timed."""
+    """`encoder` takes (height, width, 3) uint8, converts it to the form it needs, and returns what will be timed."""
 
     name: str
     encoder: Callable[[Pixels], Callable[[], bytes]]

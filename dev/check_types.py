@@ -24,7 +24,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         install_pack(PACK, Path(folder), NAME)
         mypy = [sys.executable, "-m", "mypy", "--config-file", str(PACK / "pyproject.toml")]
-        # The cache knows files by module: apart from that of io_utils by itself.
+        # A cache of its own: mypy's cache goes by module, and here io_utils has another name than when it is checked alone.
         mypy += ["--cache-dir", str(PACK / ".mypy_cache" / NAME), "-m", NAME, "-p", f"{NAME}.nodes"]
         return subprocess.run(mypy, cwd=folder, check=False).returncode
 

@@ -85,7 +85,7 @@ def load_words(language: str) -> dict[str, str]:
 
 
 def main() -> int:
-    """Bring both folders up to date. 1, after naming the texts, if translations are to be written."""
+    """Bring both folders up to date. Returns 1, after naming the texts, if translations are missing."""
     pack = load_pack(PACK)
     spoken = list(dict.fromkeys([CATEGORY, *texts(english(pack)), *texts(player())]))
     missing = 0

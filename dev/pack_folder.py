@@ -22,7 +22,7 @@ def install_pack(pack: Path, custom_nodes: Path, name: str = FOLDER_NAME) -> Pat
     if folder.is_symlink():
         folder.unlink()
     if folder.exists():
-        msg = f"{folder} exists already and is no link: remove it, or choose another base folder"
+        msg = f"{folder} exists already and is not a link: remove it, or choose another base folder"
         raise FileExistsError(msg)
     try:
         folder.symlink_to(pack.resolve(), target_is_directory=True)

@@ -14,6 +14,8 @@ from enum import Enum
 from numbers import Real
 from typing import Any
 
+from .wire import described
+
 
 class EndOfAnimationError(ValueError):
     """The frame counter is past its last frame and at_end is "raise error". Attributes: `frame`, `total_frames`."""
@@ -85,7 +87,7 @@ class FrameCounter:
 def whole_frame(counter: Any) -> int:
     """The frame number of any frame counter.
 
-    ValueError for a fractional one (a time offset makes them), for one below 0, and for what is no frame counter.
+    ValueError for a fractional one (as a time offset makes them), a negative one, and anything but a frame counter.
     """
     frame = _number(counter, "current_frame")
     if not math.isfinite(frame) or frame != int(frame):
@@ -101,7 +103,7 @@ def whole_frame(counter: Any) -> int:
 
 
 def total_frames(counter: Any) -> int:
-    """How many frames any frame counter counts to. ValueError for what is no frame counter."""
+    """How many frames any frame counter counts to. ValueError for anything but a frame counter."""
     total = _number(counter, "total_frames")
     if not math.isfinite(total):
         raise ValueError(f"The frame counter counts to {total}, not to a number of frames. Set its total_frames.")
@@ -112,13 +114,9 @@ def _number(counter: Any, name: str) -> Any:
     value = getattr(counter, name, None)
     if isinstance(value, Real) and not isinstance(value, bool):
         return value
-    came = "nothing (None)" if counter is None else f"a {type(counter).__name__}"
     lacks = "is not a number" if hasattr(counter, name) else "is missing"
-    raise ValueError(
-        f"The input 'frame_counter' got {came}, whose {name} {lacks}. Wire a frame counter to it."
-        if counter is not None
-        else f"The input 'frame_counter' got {came}. Wire a frame counter to it."
-    )
+    fault = "" if counter is None else f", whose {name} {lacks}"
+    raise ValueError(f"The input 'frame_counter' got {described(counter)}{fault}. Wire a frame counter to it.")
 
 
 @dataclass(frozen=True)

@@ -35,20 +35,20 @@ _PART = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{12}\.part")
 # Another run's sweep can take a part between its creation and its lock; three losses in a row are not a race.
 _ATTEMPTS = 3
 
-# What "not supported" looks like: fsync(2) has EINVAL, FUSE servers without the call give ENOSYS, network mounts ENOTSUP
+# The codes that mean "not supported": fsync(2) names EINVAL, FUSE servers without the call give ENOSYS, network mounts ENOTSUP
 # (on Linux the same number as EOPNOTSUPP), ENOTTY where it is an ioctl underneath. Everything else is a failure: EIO,
 # ENOSPC and EDQUOT mean that the data are lost, EROFS that the disk went read-only under us.
 _NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
 
-# Folders are not flushed at all on some systems, which say so with EBADF or EACCES as well (PostgreSQL's fsync_fname passes
-# over these, too).
+# Some systems cannot flush folders at all and say so with EBADF or EACCES as well (PostgreSQL's fsync_fname ignores these,
+# too).
 _NO_FOLDER_FSYNC = {*_NO_FSYNC, errno.EBADF, errno.EACCES, errno.EPERM}
 
-# What renaming or linking a file that is still open gives where the system does not take that: ETXTBSY on vboxsf, EBUSY
-# or EACCES on FUSE and SMB. They can mean other things too, so the same call is made again once the file is closed.
+# The codes by which a system refuses to rename or link a file that is still open: ETXTBSY on vboxsf, EBUSY or EACCES on
+# FUSE and SMB. They can mean other things too, so the same call is made again once the file is closed.
 _NOT_WHILE_OPEN = {errno.ETXTBSY, errno.EBUSY, errno.EACCES, errno.EPERM}
 
-# (folder, message) of what the log has said already.
+# The (folder, message) pairs that have been logged already.
 _told: set[tuple[Path, str]] = set()
 
 _WITHOUT_FSYNC = "cannot flush files to disk (fsync): frames saved there can be lost in a power cut"
@@ -81,15 +81,15 @@ def write_whole(path: Path, data: bytes, *, replace: bool, mount: Path | None = 
 
 
 def sync_folders(folders: Iterable[Path]) -> None:
-    """Have the names in `folders` on disk: after a power cut a renamed file is whole, but may still have its old name.
+    """Flush the names in `folders` to disk: after a power cut a renamed file is whole, but may still have its old name.
 
     OSError where the disk fails (EIO); folders that cannot be opened or flushed (Windows, some network mounts) are
-    passed over. Called once a save, however many frames it has: 0.17 ms on ext4, where one frame's own fsync takes 0.67.
+    passed over. Call it once per save, however many frames that has: 0.17 ms on ext4, where one frame's fsync takes 0.67.
     """
     for folder in folders:
         try:
             descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-        except OSError:  # not to be opened: Windows, or a folder that may be written but not listed
+        except OSError:  # cannot be opened: Windows, or a folder that may be written but not listed
             continue
         try:
             os.fsync(descriptor)
@@ -117,12 +117,12 @@ def remove_parts(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
 
 
 def remove_torn(path: Path, is_torn: Callable[[], bool]) -> None:
-    """Remove the file at `path` if `is_torn()`, so that exactly one of several processes puts a new one there.
+    """Remove the file at `path` if `is_torn()`, such that only one of several processes puts a new one there.
 
     `path`: a regular file, or a link. A link to nothing is removed; one to a file stays, whatever the file.
 
-    The question is asked under a lock on the file: a whole file that another process has put there since, or the empty
-    one by which it claims the name just now, stays.
+    `is_torn` is called under a lock on the file, so that a whole file that another process has put there since stays, and so
+    does the empty one by which it is just claiming the name.
     """
     with contextlib.suppress(FileNotFoundError):
         if path.is_symlink():
@@ -136,12 +136,12 @@ def remove_torn(path: Path, is_torn: Callable[[], bool]) -> None:
             if fcntl is not None:
                 path.unlink()
                 return
-        path.unlink()  # Windows removes no open file
+        path.unlink()  # Windows does not remove an open file
 
 
 def _opened_to_lock(path: Path) -> IO[bytes]:
     try:
-        return open(path, "r+b")  # writable: NFS locks nothing else
+        return open(path, "r+b")  # NFS locks only files open for writing
     except PermissionError:
         return open(path, "rb")
 
@@ -157,7 +157,7 @@ def _make_folder(folder: Path, mount: Path | None) -> None:
 
 
 def _make_below(mount: Path, folder: Path) -> None:
-    """`mkdir -p`, never of `mount` itself: it can vanish between any check and this call."""
+    """`mkdir -p`, but never make `mount` itself: it can vanish between any check and this call."""
     if folder == mount or folder.is_dir():
         if not folder.is_dir():
             reason = f"the folder {str(mount)!r} is not there; if it is a network share or another disk, mount it"
@@ -187,7 +187,7 @@ def _write_once(path: Path, data: bytes, replace: bool) -> None:
 
 
 def _fsync(descriptor: int, folder: Path) -> None:
-    """fsync, or a word about its absence in `folder`."""
+    """fsync; where the file system of `folder` has none, log that."""
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -274,7 +274,7 @@ def _remove_unless_held(part: Path) -> bool:
         if not stat.S_ISREG(os.lstat(part).st_mode):
             return False
         if fcntl is not None:
-            with open(part, "r+b") as file:  # writable: NFS locks nothing else
+            with open(part, "r+b") as file:  # NFS locks only files open for writing
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 part.unlink()
         else:

@@ -1,15 +1,15 @@
 """Batch folders: `batch_0000`, `batch_0001`, ... beside the frames, one for each image of a batch (the Dream pack's layout).
 
-Every folder is a sequence of its own, with one file a frame. Which of them count, and what a frame must have to be on
-disk, is answered here, for the savers, for resuming and for loading:
+Each folder is a sequence of its own, with one file per frame. For the savers, for resuming and for loading, this module
+answers which of the folders count, and when a frame is on disk:
 
-- A batch folder counts if it holds any frame of the sequence in question. It need not hold frame 0, and the folders need
-  not follow each other without a gap.
+- A batch folder counts if it holds any frame of the sequence in question. It need not hold frame 0, and there may be gaps
+  between the folders.
 - If any folder counts, a frame is on disk when it is on disk in every one that does; the single file `frame_00007.png`
   beside them does not stand for a batch. If none counts, the single file decides.
 
-So files left by a take of another kind (single images, or a batch of more images) can make a frame be rendered again, but
-never make one be passed over. Nothing is lost by it: what is whole on disk is kept by whoever keeps existing frames.
+So files left by a take of another kind (single images, or a batch of more images) can cause a frame to be rendered again, but
+never to be skipped. Nothing is lost by that: under a policy that keeps existing frames, whole files are kept.
 """
 
 from __future__ import annotations
@@ -48,6 +48,6 @@ def batch_folders(root: Root, folder: Path) -> list[tuple[int, Path]]:
 
 
 def in_every(batches: Iterable[set[int]]) -> set[int]:
-    """The frames that every batch folder has, given those of each: of the folders that count, the others being empty."""
+    """The frames that are in every batch folder that counts. `batches`: the frames of each; empty ones do not count."""
     begun = [numbers for numbers in batches if numbers]
     return set.intersection(*begun) if begun else set()

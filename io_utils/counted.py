@@ -21,10 +21,10 @@ from .writer import Frame, OnExisting, Saved, is_saved
 
 @dataclass(frozen=True)
 class Counted:
-    """The files `<directory>/<prefix>_<frame>.<ext>` of an animation; for a batch of n images a frame, those of its folders.
+    """The files `<directory>/<prefix>_<frame>.<ext>` of an animation, or those in its batch folders for batches of images.
 
-    Image i of a batch goes to `<directory>/batch_<i>/<prefix>_<frame>.<ext>`; what counts as on disk there is told in
-    batches.py. `file` is the pattern below these folders.
+    Image i of a batch goes to `<directory>/batch_<i>/<prefix>_<frame>.<ext>`; batches.py says what
+    counts as on disk there. `file` is the pattern below these folders.
     """
 
     root: Root
@@ -68,9 +68,9 @@ class Counted:
     def needs_image(self, counters: Iterable[Any], at_end: AtEnd, on_existing: OnExisting) -> bool:
         """Is there a frame to render? Not past the end, nor where it is on disk and to be kept (SKIP).
 
-        Raises EndOfAnimationError, and FrameExistsError or NotAFileError, where the policies say so: before anything is
-        rendered. How many images will come is not known yet. Under ERROR, a file of the frame in any batch folder, or
-        beside them, is one too many.
+        Asked before anything is rendered. Raises EndOfAnimationError, FrameExistsError or NotAFileError where the policies
+        say so. It is not yet known how many images will come, so under ERROR a file of the frame in any batch folder, or
+        beside them, is refused.
         """
         frames = [whole_frame(counter) for counter in counters if at_end.saves(counter)]
         if on_existing is OnExisting.OVERWRITE or not frames:
@@ -79,7 +79,7 @@ class Counted:
             sequences = [self.single, *self.begun()]
         else:
             sequences = self.begun() or [self.single]
-        # All of them, as any of them can be an error.
+        # No short cut: any of them can raise.
         wanted = [on_existing.wants(sequence, frame) for frame in frames for sequence in sequences]
         return any(wanted)
 
@@ -102,13 +102,13 @@ class Counted:
     def on_disk(self, number: int) -> list[Sequence]:
         """The sequences that hold frame `number` whole: every batch folder that counts, or the single one if none does.
 
-        Empty if it is missing in any of them: then the frame is to be rendered.
+        Empty if it is missing in any of them: then the frame has to be rendered.
         """
         sequences = self.begun() or [self.single]
         return sequences if all(is_saved(sequence, number) for sequence in sequences) else []
 
     def outcome(self, counters: Many[Any], saved: Many[Saved], summary: str) -> tuple[AnimationSequence, LogEntry]:
-        """What a run at `counters` amounts to: the finished animation, if one of them is its final frame, and a log.
+        """The result of a run at `counters`: the animation, finished if one of them is at its final frame, and a log.
 
         The animation holds this prefix and file type only, frames 0 .. total - 1 in numeric order, where every variant
         of the batch is whole on disk; one variant never stands in for another. The log names the frames it lacks.
@@ -132,7 +132,7 @@ class Counted:
         return AnimationSequence(final[-1], files), log.add(end)
 
     def _other_takes(self, saved: Many[Saved]) -> str:
-        """A line about batch folders of another take, with which no frame of this batch is ever complete; "" if none."""
+        """A line about batch folders of another take, which keep every frame of this one incomplete; "" if there are none."""
         ours = {item.sequence for item in saved}
         if self.single in ours:
             return ""

@@ -1,4 +1,4 @@
-"""OpenEXR files, by FFmpeg, and the checks that it leaves out. No transfer function; alpha is associated in the file.
+"""How OpenEXR files are read and written, by FFmpeg and with the checks that it leaves out. No transfer function; alpha is associated in the file.
 
 Layout: https://openexr.com/en/latest/OpenEXRFileLayout.html. FFmpeg leaves a block that it cannot decode black and reports
 nothing, so every block is checked here before it is decoded, and black ones once more afterwards.
@@ -22,8 +22,8 @@ from .pixels import unassociated
 
 MAGIC = b"v/1\x01"
 _TILED, _UNREAD = 0x200, {0x800: "deep data", 0x1000: "several parts"}
-# Attributes may be of any length (a Cryptomatte manifest has several MB), but only these are looked at. The limits keep a
-# file made to be slow from taking longer, or more memory, than its own size: real files have tens of attributes, and a
+# Attributes may be of any length (a Cryptomatte manifest has several MB), but only these are read. The limits keep a
+# malicious file from taking more time or memory than its size warrants: real files have tens of attributes, and a
 # channel takes 18 bytes or more.
 _LOOKED_AT = {"channels": 1 << 22, "compression": 1, "dataWindow": 16, "displayWindow": 16, "tiles": 9}
 _MOST_ATTRIBUTES = 1 << 16
@@ -144,9 +144,9 @@ class Header:
 def encode_exr(pixels: NDArray[Any]) -> bytes:
     """The bytes of an EXR file, ZIP-compressed. `pixels`: (H, W, C) float32 or float16, C in 1..4, alpha unassociated.
 
-    Grey becomes Y, grey with alpha RGBA. The file holds colour multiplied by alpha, as the format wants it
-    (https://openexr.com/en/latest/TechnicalIntroduction.html#premultiplied-vs-un-premultiplied-color-channels); nothing
-    is left of colour where alpha is 0. Without alpha the values are exactly those of `pixels`.
+    Grey becomes Y, grey with alpha RGBA. The file holds colour multiplied by alpha, as the format requires
+    (https://openexr.com/en/latest/TechnicalIntroduction.html#premultiplied-vs-un-premultiplied-color-channels); colour
+    is lost where alpha is 0. Without alpha the values are exactly those of `pixels`.
     """
     height, width, channels = pixels.shape
     if channels == 2:
@@ -169,7 +169,7 @@ def decode_exr(file: bytes, header: Header) -> NDArray[np.float32]:
     """(H, W, C) float32, C in 1..4, the display window; black and transparent where the file has no data.
 
     Alpha is unassociated: colour is divided by it, and is as stored where alpha is 0 (light without cover, such as a
-    glow) or no finite number. `header` is that of `file`. ValueError for a file that is not whole, or holds no such picture.
+    glow) or not finite. `header` is that of `file`. ValueError for a file that is not whole or whose kind is not read.
     """
     header.require_readable()
     data = bytearray(file)
@@ -211,7 +211,7 @@ def is_whole(file: IO[bytes]) -> bool:
 
 
 def _attributes(file: IO[bytes]) -> tuple[dict[str, int], dict[str, bytes], int | None, int]:
-    """Where the attributes that are looked at stand, their values, where the name "type" stands, and the header's end."""
+    """Of the attributes that are read: where they are and their values; where the name "type" is; the header's end."""
     size = file.seek(0, os.SEEK_END)
     places: dict[str, int] = {}
     values: dict[str, bytes] = {}
@@ -248,7 +248,7 @@ def _channels(data: bytes) -> dict[str, tuple[int, int, int]]:
         end = data.index(b"\0", position)
         kind, _, right, down = struct.unpack_from("<IIii", data, end + 1)
         if kind not in _SAMPLE_BYTES or right < 1 or down < 1:
-            raise ValueError("its header is damaged: a channel is of no known kind")
+            raise ValueError("its header is damaged: a channel is of an unknown kind")
         channels[data[position:end].decode("latin-1")] = kind, right, down
         position = end + 17
     return channels
@@ -298,9 +298,9 @@ def _check_blocks(header: Header, data: bytearray) -> None:
 
 
 def _run_lengths(contents: memoryview) -> int:
-    """The bytes that run-length-encoded `contents` stand for; -1 if they end inside a run. FFmpeg takes fewer for enough.
+    """The bytes that run-length-encoded `contents` stand for; -1 if they end inside a run. FFmpeg accepts too few.
 
-    A signed byte n, and then -n bytes as they are, or one that stands n + 1 times (OpenEXRCore, internal_rle.c).
+    A signed byte n is followed by -n literal bytes, or by one that is repeated n + 1 times (OpenEXRCore, internal_rle.c).
     """
     position = total = 0
     while position < len(contents):
@@ -312,10 +312,10 @@ def _run_lengths(contents: memoryview) -> int:
 
 
 def _make_plain(header: Header, data: bytearray) -> None:
-    """Take out of the header what FFmpeg 8 stumbles over and OpenEXR does not.
+    """Remove from the header what FFmpeg 8 stumbles over and OpenEXR does not.
 
-    Both windows begin at 0 and are what the data cover: of others FFmpeg shows the wrong part. In a file of one part the
-    flags say what its blocks are, and an attribute "type" that says otherwise is passed over.
+    Both windows are made to begin at 0 and to be as large as the data: of others FFmpeg shows the wrong part. In a file of one part the
+    flags say what its blocks are, and an attribute "type" that says otherwise is ignored.
     """
     width, height = header.data_size
     for place in header.windows_at:
@@ -338,7 +338,7 @@ def _decoded(header: Header, data: bytes) -> NDArray[np.float32]:
     if not black:
         return pixels
     # Black, or not decoded? FFmpeg reports neither, and writes nothing for a block that it cannot decode. A decoder takes its
-    # frames from a pool (libavutil, AVBufferPool), so what is put into this one stands in the next wherever that is not written.
+    # frames from a pool (libavutil, AVBufferPool), so what is put into this one is still in the next wherever that is not written.
     memory = [plane.buffer_ptr for plane in frame.planes]
     for plane in frame.planes:
         np.frombuffer(memoryview(plane), np.uint8)[:] = _UNWRITTEN

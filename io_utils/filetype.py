@@ -52,7 +52,7 @@ class FileType(str, Enum):
         return self in _EMBEDDING
 
     def keyword_fault(self, keyword: str, earlier: int) -> str | None:
-        """Why a file of this type cannot hold text under `keyword`, behind `earlier` others; None if it can."""
+        """Why a file of this type cannot hold text under `keyword`, after `earlier` others; None if it can."""
         if not self.embeds_workflow:
             return None
         return webp.keyword_fault(keyword, earlier) if self.extension == ".webp" else keyword_fault(keyword)
@@ -129,7 +129,7 @@ _BY_EXTENSION = {
 
 
 def is_whole(path: Path) -> bool:
-    """Is there a whole image file at `path`? See `decode.is_whole`. Anything else of that name (a folder, a pipe) is none.
+    """Is there a whole image file at `path`? See `decode.is_whole`. False for anything else of that name (a folder, a pipe).
 
     OSError of the system if there is a file that cannot be read.
     """
@@ -145,8 +145,9 @@ def _encode_jpeg(image: Image.Image, quality: int) -> bytes:
     try:
         image.save(buffer, "JPEG", quality=quality, optimize=True)
     except OSError:
-        # For optimized tables libjpeg is given all the room at once: in Pillow one byte a pixel below quality 95, and two
-        # from there on. Colour noise needs more. Without them it goes on in small steps, and noise gains nothing by them.
+        # For optimized tables libjpeg needs its whole buffer at once: Pillow gives it one byte per pixel below quality 95, and
+        # two from there on. Colour noise needs more. Plain tables need a small buffer only, and noise gains nothing by
+        # optimized ones.
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()

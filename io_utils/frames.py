@@ -17,14 +17,14 @@ from .paths import Root, locate
 from .pattern import MAX_PADDING, FramePattern, PatternError, named
 from .sequence import Sequence
 
-# The last number of a name, and what stands between it and the extension: nothing that has letters or digits.
+# The last number of a name, and what is between it and the extension: no letters or digits.
 _NUMBER = re.compile(rf"(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([\W_]*)\.[^.]+$")
 
 
 class Indexing(str, Enum):
     """How a file stands for a frame: by the number at the end of its name, or by its place in alphabetic order.
 
-    Where no file has its number at the very end, it may be followed by signs, as in ComfyUI's own `ComfyUI_00001_.png`
+    If no file has its number at the very end, punctuation may follow it, as in ComfyUI's own `ComfyUI_00001_.png`
     or in `frame (1).png`. A number with a minus sign is not a frame: see `_is_negative`.
     """
 
@@ -119,7 +119,7 @@ class Frames:
         return self._numbered(regular_files(folder), indexing)
 
     def instead(self) -> str:
-        """For people who look for frames where none is: what there is, and what to write."""
+        """For a user whose pattern matches no frame: what there is, and what to write."""
         if self.names.has_number:
             return f"No file there matches {str(self)!r}. {inventory(self.folder)}"
         matching = self._matching(regular_files(self.folder))
@@ -135,7 +135,7 @@ class Frames:
             file = folder / self.names.name(number)
             return file if is_regular(file) else None
         listed = regular_files(folder)
-        # Of 10 000 names, to pick these out takes 0.2 ms, to read the number of each 8.
+        # With 10,000 names, picking these out takes 0.2 ms, and reading the number of each would take 8 ms.
         likely = [name for name in listed if str(number) in name] if indexing is Indexing.NUMERIC else listed
         found = [folder / name for found, name in self._numbered(likely, indexing) if found == number]
         if found and len(likely) < len(listed) and not found[0].stem[-1:].isdigit():
@@ -165,7 +165,7 @@ class Frames:
 
 
 def inventory(folder: Path) -> str:
-    """What lies in `folder`, in a sentence or two for people who look for frames: sequences as they would be written."""
+    """What is in `folder`, in a sentence or two for a user who looks for frames: sequences as patterns that would match."""
     shown = [name for name in regular_files(folder) if not name.startswith(".")]
     if not shown:
         inside = sorted(entry_names(folder, lambda entry: not entry.name.startswith(".")))
@@ -213,10 +213,10 @@ def _is_image(name: str) -> bool:
 
 
 def _is_negative(number: re.Match[str], group: int = 1) -> bool:
-    """Does a minus sign stand before the number in a file name?
+    """Is the number in a file name negative?
 
-    A '-' is a sign where nothing stands before it, or a '.', '_', space or another sign, as in `f.-005.png`, and a
-    separator behind a letter, a digit or a closing bracket, as in `shot-005.png`. fileseq
+    A '-' is a sign at the beginning of the name or after a '.', '_', space or another sign, as in `f.-005.png`, and a
+    separator after a letter, a digit or a closing bracket, as in `shot-005.png`. fileseq
     (https://github.com/justinfx/fileseq) takes '.-005' for a negative frame as well, and the rest for no frame at all.
     """
     before = number.string[: number.start(group)]

@@ -82,7 +82,7 @@ class Ledger:
 
 
 class FilesThere:
-    """Watches that files stay.
+    """Notices when files disappear.
 
     The names are asked for, not the folders' times of change: those stand still within a step of the file system's clock
     (2 s on exFAT), and for good on some mounts of object stores (s3fs, goofys). A prompt that saves one frame of a

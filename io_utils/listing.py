@@ -14,8 +14,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def regular_files(folder: Path) -> list[str]:
     """The names of the regular files in `folder`, links to such files included; none where there is no such folder.
 
-    Pipes and devices are left out, as opening one may block for good. So is whatever the system cannot tell
-    the kind of, a link that leads round to itself (ELOOP) for example: it is never in the way of the other files.
+    Pipes and devices are left out, as opening one may block for good. So are entries whose kind the system cannot tell,
+    such as a link that leads back to itself (ELOOP): they must not keep the other files from being found.
     """
     return entry_names(folder, _is_file)
 
@@ -40,7 +40,7 @@ def is_regular(path: Path) -> bool:
 def printable(text: str) -> str:
     """`text` with U+FFFD for each byte of a file name that is not UTF-8, which Python reads as half a surrogate pair.
 
-    Not every reader of JSON, no URL and no log in UTF-8 takes those.
+    URLs, logs in UTF-8 and some readers of JSON cannot hold those.
     """
     return _SURROGATE.sub("\ufffd", text)
 

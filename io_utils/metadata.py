@@ -19,11 +19,11 @@ from . import host
 
 _log = logging.getLogger(__name__)
 
-# Nesting beyond which a value is left out, if JSON cannot take it as it is: the first of these for which Python's own
-# recursion limit suffices (1000, of which callers have used some). Real workflows have a dozen levels.
+# Values nested deeper than this are left out where JSON cannot hold the whole: the first of these depths that Python's
+# recursion limit allows (1000, of which callers have used some). Real workflows have a dozen levels.
 _DEEPEST = (300, 200, 100, 50)
 
-# Longer lists of what was left out say nothing more.
+# A longer list of what was left out tells the user nothing more.
 _NAMED = 20
 
 
@@ -74,8 +74,8 @@ def _items(value: Any, name: str, left_out: list[str]) -> list[tuple[Any, Any]]:
 
 
 def _add(entries: dict[str, str], keyword: str, value: Any, left_out: list[str]) -> None:
-    """Put `value` among the entries as JSON, without what cannot be JSON, which is named in `left_out`."""
-    # Almost always all of it can, and looking at every item in Python takes 15 times as long.
+    """Put `value` among the entries as JSON; what JSON cannot hold is dropped and named in `left_out`."""
+    # Almost always JSON can hold all of it, and looking at every item in Python takes 15 times as long.
     with suppress(Exception):
         entries[keyword] = json.dumps(value, allow_nan=False)
         return
@@ -109,7 +109,7 @@ class _Cleaner:
         self.left_out: list[str] = []
 
     def clean(self, value: Any, place: str) -> Any:
-        """A copy of `value`, which stands at `place` ("workflow.nodes.3"); _NOTHING if all of it is left out."""
+        """A copy of `value`, which is at `place` ("workflow.nodes.3"); _NOTHING if all of it is left out."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, (str, int, float)):
@@ -158,7 +158,7 @@ class _Cleaner:
 
 
 def _shown(key: object) -> str:
-    """A key as people find it again, short, and on one line."""
+    """A key in a form that can be searched for, short and on one line."""
     if isinstance(key, str) and key.isprintable() and key.strip() == key and 1 <= len(key) <= 60 and "  " not in key:
         return key
     text = ascii(key) if isinstance(key, (str, bytes, int, float, tuple, type(None))) else f"<{type(key).__name__}>"

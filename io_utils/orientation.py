@@ -1,4 +1,4 @@
-"""How a picture is to be turned, as its metadata say. Whatever they hold, they never cost the picture.
+"""Which way up a picture is, by its metadata. Faulty metadata are ignored: they never cost the picture.
 
 Pillow's ImageOps.exif_transpose rebuilds the whole EXIF block to change one tag of it, and fails on the others.
 """
@@ -12,7 +12,7 @@ UPRIGHT = 1
 
 _TAG = 0x0112  # EXIF 2.32, 4.6.4 A
 _PREFIX = b"Exif\0\0"  # in JPEG; PNG and WebP have none, though some programs write it there too
-# TIFF 6.0, section 2: BYTE, SHORT, LONG and their signed forms. The tag should be SHORT; writers of the others exist.
+# TIFF 6.0, section 2: BYTE, SHORT, LONG and their signed forms. The tag should be SHORT; some programs write the others.
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
 # XMP, part 2, section 2.9: an attribute or an element.
 _XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")

@@ -56,7 +56,7 @@ def each(
     In the main thread too, `tell(results)` is called with what is done by then: results by the position of their items,
     the latest last. Four times a second at most, and not when all is done: what is returned then tells it.
 
-    An item is a step of the progress bar; `steps_before` and `steps_after` are those of the work before and after this.
+    Each item is a step of the progress bar; `steps_before` and `steps_after` count the steps of the work around this.
     """
     if not items:
         return []
@@ -87,7 +87,7 @@ def each(
 
 
 def _as_caller(work: Callable[[Item], Result]) -> Callable[[Item], Result]:
-    """`work` for another thread, under the inference and gradient modes of this one.
+    """`work`, wrapped to run on another thread in the inference and gradient modes of this one.
 
     PyTorch keeps both per thread, and ComfyUI runs nodes in inference mode: a thread outside it may not write into a
     tensor that was made inside it (https://pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html).

@@ -137,9 +137,9 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
 
 
 def place(folders: Iterable[Path]) -> dict[Path, tuple[Root, str]]:
-    """For each of `folders`, absolute and to be read from: the root that it is really in, and the path from there.
+    """For each of `folders`, absolute paths to read from: the root that it is really in, and the path from there.
 
-    Raises OutsideError for one that is in none. The names need not be portable: these folders exist.
+    Raises OutsideError for a folder outside all roots. The names need not be portable: these folders exist.
     """
     roots = [(root, os.path.realpath(root.path)) for root in allowed_roots().values()]
     return {folder: _owner(str(folder), roots, str(folder), write=False) for folder in folders}
@@ -150,7 +150,7 @@ def _owner(text: str, roots: list[tuple[Root, str]], shown: str, write: bool) ->
     real = os.path.realpath(text)
     owners = [(root, path) for root, path in roots if _inside(real, path)]
     if not owners:
-        # Do not reveal where a link leads to everyone who posts a path, only for links inside the allowed folders.
+        # Say where a link leads only for links inside the allowed folders: anybody may post a path.
         known = any(_inside(os.path.normpath(text), str(root.path)) for root, _ in roots)
         told = real if known else text
         raise OutsideError(shown, told, told, write=write)

@@ -69,7 +69,7 @@ class FramePattern:
 
         Other programs' notations are read as well: `{frame:04d}`, `%04i`, `%04u`, `$F4`, `${F4}`, `$F`, `@@@@`,
         `[####]`; those that do not say how the number is padded, or are not a plain number (`<frame>`, `$FF`, `%+04d`),
-        are refused. None is ever taken for text. A single '@' is a number only between '.', '_', '-' and '/'.
+        are refused. None of them is ever taken literally. A single '@' is a number only between '.', '_', '-' and '/'.
 
         `{{` and `}}` stand for braces. A named number (`{i}`, `{0}`, `{frame}`) may occur again, written the same way.
         A pattern without a number is legal: it names one file. Raises PatternError, never runs `str.format` on `text`
@@ -247,7 +247,7 @@ def _with_one_number(text: str) -> str:
 
 
 def _without_numbers(text: str) -> str:
-    """`text` without all that may be a frame number, or become one once its neighbours are gone."""
+    """`text` without anything that may be a frame number, or may become one once its neighbours are gone."""
     before = ""
     while before != text:
         before, text = text, re.sub(r"[{}%#]", "", _FIELD.sub("", text))

@@ -49,7 +49,7 @@ def dequantise(pixels: NDArray[Any], image: torch.Tensor, mask: torch.Tensor) ->
 
     `pixels`: (H, W, C) uint8, uint16 or float32 (maximum 1), C in 1..4; `image`: (H, W, 3), `mask`: (H, W), float32 or
     half, CPU. Grey is repeated; without alpha the mask is left as it is (all 0, ComfyUI's "opaque"). Colour below alpha
-    is kept as it is. Floating-point alpha outside 0..1 is clamped, and what is not a number is opaque.
+    is kept as it is. Floating-point alpha is clamped to 0..1, and NaN is opaque.
     """
     maximum = np.float32(1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max)
     grey = pixels.shape[-1] < 3
@@ -72,10 +72,10 @@ def _divide(colour: NDArray[np.generic], maximum: np.float32, image: torch.Tenso
 
 
 def unassociated(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Colour that was multiplied by alpha, divided by it again: (H, W, C), C = 2 or 4, as the same dtype.
+    """Divide colour that is premultiplied by alpha: (H, W, C), C = 2 or 4; the dtype stays.
 
-    Integers are rounded and clipped to their maximum. Where alpha is 0 (light without cover, such as a glow) or no finite
-    number, colour is as it was.
+    Integers are rounded and clipped to their maximum. Where alpha is 0 (light without cover, such as a glow) or not finite,
+    colour stays as it is.
     """
     whole = pixels.dtype.kind == "u"
     maximum = float(np.iinfo(pixels.dtype).max) if whole else 1.0

@@ -122,7 +122,7 @@ def _utf8(keyword: str, value: str) -> bytes:
 
 
 def keyword_fault(keyword: object) -> str | None:
-    """What keeps `keyword` from being one of a PNG text chunk, by section 11.3.3.1; None if it is one."""
+    """Why `keyword` cannot be that of a PNG text chunk, by section 11.3.3.1; None if it can."""
     if not isinstance(keyword, str) or not 1 <= len(keyword) <= 79:
         return "must be a string of 1 to 79 characters"
     if not all(" " <= character <= "~" or "\xa1" <= character <= "\xff" for character in keyword):

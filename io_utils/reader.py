@@ -29,12 +29,13 @@ from .paths import allowed_roots, anywhere
 from .pattern import FramePattern, named, ranges
 from .pixels import dequantise
 from .sequence import Sequence
+from .wire import described
 
 # No memory holds more, and naming each of 2^53 missing frames would never end.
 MAX_FRAMES = 1_000_000
 
-# A header takes 0.1 ms from a local disk, handing it to a thread as long again. On a network disk, where each takes
-# some 10 ms, Cancel is still noticed in the time of a frame.
+# Reading a header from a local disk takes 0.1 ms, and handing it to a thread as long again. On a network disk, where each
+# takes some 10 ms, eight still take no longer than a frame, so Cancel is noticed soon.
 _HEADERS_AT_ONCE = 8
 
 
@@ -58,7 +59,7 @@ class FrameMissingError(FileNotFoundError):
     """Frames that are not on disk. Attributes: `frames` (missing), `available`, `path` (of the first one missing)."""
 
     def __init__(self, frames: Many[int], available: Many[int], path: str, instead: str, fix: str) -> None:
-        """`instead`: what to say where no frame is available. `fix`: what to do about it, without the final dot."""
+        """`instead`: what to say if no frame is available. `fix`: what to do about it, without the final dot."""
         self.frames, self.available, self.path = list(frames), list(available), Path(path)
         what = f"{named(frames)} {'is' if len(frames) == 1 else 'are'} missing: {path!r}"
         have = f"On disk are {ranges(available)}." if available else instead
@@ -213,7 +214,7 @@ def select_animation(sequence: Any, batch_index: int) -> Selection:
     gone = [number for number, file in files.items() if not is_regular(file)]
     if gone:
         raise FileNotFoundError(
-            f"{named(gone)} of the sequence cannot be found any more: {str(files[gone[0]])!r}. Save "
+            f"{named(gone)} of the sequence can no longer be found: {str(files[gone[0]])!r}. Save "
             f"{'it' if len(gone) == 1 else 'them'} again."
         )
     return Selection(numbers, numbers, files)
@@ -238,7 +239,7 @@ def stamp(choice: object, files: Iterable[Path]) -> str:
             status = file.stat()
         except OSError:
             continue
-        # Names that are not UTF-8 have halves of surrogate pairs in them.
+        # Names that are not UTF-8 contain halves of surrogate pairs.
         digest.update(f"|{file}|{status.st_size}|{status.st_mtime_ns}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
@@ -259,7 +260,7 @@ def load(
     count, dtype = len(selection.numbers), host.float_dtype()
     width, height = _look_at_all(selection, on_size_mismatch, dtype)
     images = torch.empty((count, height, width, 3), dtype=dtype)
-    # From numpy, whose zeros cost no memory until they are written to: most sequences have no alpha.
+    # numpy's zeros take no memory until they are written to: most sequences have no alpha.
     mask = torch.from_numpy(np.zeros((count, height, width), np.float16 if dtype == torch.float16 else np.float32))
     places: dict[int | None, list[int]] = {}
     for place, source in enumerate(selection.sources):
@@ -331,8 +332,8 @@ def _missing(sequence: Sequence, frames: Many[int], available: Many[int], on_mis
 def _require_memory(count: int, masks: int, decoding: int, size: tuple[int, int], dtype: torch.dtype) -> None:
     """BatchTooLargeError if `count` frames of `size`, `masks` of them with alpha, do not fit.
 
-    A frame is three colours in the tensors, and a mask where there is alpha: the zeros of the others take no memory. Each
-    of the `decoding` ones in flight takes about four planes more on its way there.
+    In the tensors, each frame takes three planes for colour and, if it has alpha, one for the mask: the zeros of other
+    masks take no memory. Each of the `decoding` frames in flight takes about four planes more.
     """
     free, plane = free_bytes(), size[0] * size[1] * dtype.itemsize
     needed = (3 * count + masks + 4 * decoding) * plane
@@ -371,13 +372,12 @@ def _common_size(
 
 @contextmanager
 def _as_animation(sequence: Any) -> Iterator[None]:
-    """ValueError in words where `sequence` does not have what an animation sequence has."""
+    """Turns errors about what `sequence` lacks of an animation sequence into a ValueError in words."""
     try:
         yield
     except (AttributeError, TypeError, ValueError, LookupError) as error:
-        came = "nothing (None)" if sequence is None else f"a {type(sequence).__name__}"
         raise ValueError(
-            f"The input 'sequence' got {came}, which is not a finished animation sequence. Wire the output 'sequence' of "
+            f"The input 'sequence' got {described(sequence)}, which is not a finished animation sequence. Wire the output 'sequence' of "
             f"Save Image Sequence (Frame Counter) to it."
         ) from error
 

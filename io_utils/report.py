@@ -15,7 +15,7 @@ PROGRESS_EVENT = "image_sequence.progress"
 
 # Enough for any slider; the message has them all, as ranges.
 _MAX_MISSING = 10_000
-# Two frames can be 2^53 and more apart, and a list of what is between them larger than memory.
+# Two frames can be 2^53 and more apart: a list of all between them would not fit into memory.
 _MAX_SPAN = 1_000_000
 
 
@@ -35,8 +35,8 @@ def ui(
     `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, folder, first, last,
     step, missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it; `folder` is
     that folder's absolute path, with forward slashes; `missing` has the frames between first and last, in steps, that
-    are not there, and those in `missing`, the first 10 000 of them; type "" is an operator's folder. Of frames outside
-    `numbers`, which only stand in for missing ones, nothing is told here.
+    are not there, and those in `missing`, the first 10 000 of them; type "" is an operator's folder. Frames
+    outside `numbers`, which only stand in for missing ones, are left out.
     Lists of plain values only: anything else stops ComfyUI's message loop.
     """
     frames = [(sequence, frame) for sequence, frame in frames if sequence.is_printable]

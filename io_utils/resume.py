@@ -19,7 +19,7 @@ class ResumeAt(str, Enum):
 
 
 class MixedTakesError(ValueError):
-    """A folder has frames as single files and in batch folders, and they say different next frames.
+    """A folder has frames both as single files and in batch folders, and the two lead to different next frames.
 
     Attributes: `folder`, `single` and `batch` (the next frame by each).
     """
@@ -28,7 +28,7 @@ class MixedTakesError(ValueError):
         self.folder, self.single, self.batch = folder, single, batch
         super().__init__(
             f"The folder {str(folder)!r} has frames of two takes: by the single files the next one is frame {single}, by "
-            f"the batch folders ({batch_folder(0)}, ...) it is frame {batch}. Move the take that is not to be continued to "
+            f"the batch folders ({batch_folder(0)}, ...) it is frame {batch}. Move the take that you do not want to continue to "
             f"another folder, or choose a pattern that only the other one matches."
         )
 
@@ -43,8 +43,8 @@ def next_frame(frames: Frames, indexing: Indexing, resume_at: ResumeAt) -> int:
     """The frame to render next, 0 for a folder that is empty or not there yet. Each folder is listed once.
 
     Among batch folders (`batch_0000`, ...) a frame counts once every one that counts has it (see batches.py): a batch
-    saved by half is done again. Raises MixedTakesError where single files beside them lead elsewhere: to follow either could
-    write over the other take, or leave out what it lacks.
+    that was only half saved is rendered again. Raises MixedTakesError if single files beside them lead to another frame:
+    following either could overwrite the other take, or leave gaps in it.
     """
     single = _done(frames, frames.folder, indexing)
     batches = [done for folder in frames.batches() if (done := _done(frames, folder, indexing)) is not None]

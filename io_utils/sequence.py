@@ -66,7 +66,7 @@ class Sequence:
 
         The name is the pattern with its number as #, in the folder that all frames share, so that no two sequences have
         one file. Where that cannot be a file name (a folder for each frame, a name too long) or # is in the name itself,
-        what is missing is made up for by eight digits of the pattern's SHA-256.
+        eight digits of the pattern's SHA-256 keep it unique.
         """
         folder, pattern = self.pattern.relative()
         name = ("#" * max(1, pattern.padding)).join(pattern.literals)

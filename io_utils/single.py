@@ -1,4 +1,4 @@
-"""Single: one frame of a folder of frames. Which file it is, and what stands for it where there is none."""
+"""Single: one frame of a folder of frames. Which file it is, and what takes its place if it is missing."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def locate(directory_path: str, pattern: str, kind: str) -> Frames:
 
 
 def check(directory_path: str) -> None:
-    """Raise what `locate` raises for this folder in all of ComfyUI's: before the run nobody knows which one it is."""
+    """Raise what `locate` raises for this path in all of ComfyUI's folders: before the run it is not known which one is meant."""
     anywhere(lambda kind: paths.locate(directory_path, kind, write=False))
 
 
@@ -123,7 +123,7 @@ def load(single: Single, default: Any) -> tuple[torch.Tensor, torch.Tensor]:
         if not isinstance(default, torch.Tensor) or default.ndim != 4:
             came = "nothing" if default is None else f"a {type(default).__name__} that is not an IMAGE"
             raise ValueError(
-                f"Frame {single.number} is not on disk, and {came} came from the node that is wired to default_image. "
+                f"Frame {single.number} is not on disk, and {came} came from the node wired to default_image. "
                 f"Wire an image to it."
             )
         return default, default.new_zeros(default.shape[:3])

@@ -31,9 +31,9 @@ def indexed(prefix: str, digits: int, filetype: FileType, now: datetime, image: 
 
 
 def indexed_frame(prefix: str, digits: int, filetype: FileType, now: datetime, number: int, images: object) -> Frame:
-    """The frame `number` that `images`, (1, H, W, C) or UNRENDERED, is.
+    """Frame `number`, made of `images`, (1, H, W, C) or UNRENDERED.
 
-    Raises ValueError for more than one image, NoImageError for what is not an image at all.
+    Raises ValueError for more than one image, NoImageError for anything but an image.
     """
     if images is UNRENDERED:
         return Frame(indexed(prefix, digits, filetype, now), number)
@@ -49,7 +49,7 @@ def indexed_frame(prefix: str, digits: int, filetype: FileType, now: datetime, n
 def indexed_needs_image(
     prefix: str, digits: int, filetype: FileType, now: datetime, number: int, on_existing: OnExisting
 ) -> bool:
-    """Is this frame to be rendered, as far as that can be told without its image? Raises as `OnExisting.wants`."""
+    """Does this frame have to be rendered, as far as that can be told without its image? Raises as `OnExisting.wants`."""
     return tokens.needs_image(prefix) or on_existing.wants(indexed(prefix, digits, filetype, now), number)
 
 
@@ -57,7 +57,7 @@ def batch(sequence: Sequence, start_index: int, batches: Iterable[object]) -> li
     """The frames of one or many batches, (N, H, W, C) each, counted on from `start_index`.
 
     Raises PatternError if there are several and the pattern has no frame number, ValueError if there is none,
-    NoImageError for what is not a batch of images.
+    NoImageError for anything but a batch of images.
     """
     images: list[torch.Tensor] = []
     for batch in batches:

@@ -11,7 +11,7 @@ from datetime import datetime
 _TOKEN = re.compile(r"%(?:date:(?P<format>[^%]*)|(?P<name>year|month|day|hour|minute|second|width|height))%")
 # The frontend's date format: one letter plain, two letters padded; hours count to 23.
 _DATE_PART = re.compile(r"yyyy|yy|MM?|dd?|hh?|mm?|ss?")
-# Formats of other programs, which would be left as letters: the year is yyyy here, the day dd, the hour hh.
+# Formats of other programs, which would otherwise stay as letters: here the year is yyyy, the day dd, the hour hh.
 _OTHER_DATE_PART = re.compile(r"YY+|DD+|HH+|SS+|yyy|y(?!y)")
 # What looks like a token of ComfyUI, of its frontend (%Node title.widget%) or of another pack (%seed%): words between
 # two signs, or a word of three letters and more. So '100%', '50%done', '%s' and '50% and 60%' stay text; so does a word
@@ -21,7 +21,7 @@ _NAMES = "%year%, %month%, %day%, %hour%, %minute%, %second%, %width%, %height% 
 
 
 class TokenError(ValueError):
-    """A token that cannot be filled in. Attribute: `token`, as it is written."""
+    """A token that cannot be filled in. Attribute: `token`, as the user wrote it."""
 
     def __init__(self, token: str, reason: str, fix: str) -> None:
         self.token = token
@@ -29,14 +29,14 @@ class TokenError(ValueError):
 
 
 def needs_image(*texts: str) -> bool:
-    """Does one of `texts` hold a token that only the rendered image answers?"""
+    """Does one of `texts` hold a token that takes the rendered image to fill in?"""
     return any(match["name"] in ("width", "height") for text in texts for match in _TOKEN.finditer(text))
 
 
 def resolve(text: str, now: datetime, width: int, height: int) -> str:
     """`text` with its tokens filled in; `width` and `height` in pixels. A percent sign that begins no token is text.
 
-    Raises TokenError for what looks like a token and is not one of these.
+    Raises TokenError for text that looks like a token but is unknown.
     """
     values = {
         "year": f"{now:%Y}",
@@ -48,7 +48,7 @@ def resolve(text: str, now: datetime, width: int, height: int) -> str:
         "width": str(width),
         "height": str(height),
     }
-    # What a token stands for is not looked at again, nor what stands between two of them as one.
+    # The value of a token is not searched for tokens, and neither is the text between two of them.
     filled, end = [], 0
     for match in _TOKEN.finditer(text):
         filled += [

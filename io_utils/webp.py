@@ -18,9 +18,9 @@ from . import orientation
 LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
 # prompt goes into Model, everything else into Make and the tags below it, as in core's animated WebP (comfy_api 0.19).
 _MODEL, _MAKE = 0x0110, 0x010F
-# Those of them that do not stand for numbers.
+# Those of them whose values are not numbers.
 _TAGS = [tag for tag in range(_MAKE, 0, -1) if TiffTags.lookup(tag).type in (None, TiffTags.ASCII)]
-_EXIF_FLAG, _XMP_FLAG = 0x08, 0x04  # in the VP8X chunk: without them there is no such chunk to libwebp
+_EXIF_FLAG, _XMP_FLAG = 0x08, 0x04  # in the VP8X chunk: without its flag, libwebp ignores the chunk
 
 # A megapixel photograph, lossless: 0.11 s and 0.83 of the bytes of PNG; 20 and method 4: 0.15 s and 0.82; 80: 0.6 s and
 # the same. Lossy: method 4, libwebp's own, takes 0.07 s.
@@ -46,7 +46,7 @@ def encode_webp(pixels: NDArray[np.uint8], text: Mapping[str, str], quality: int
 
 @dataclass(frozen=True)
 class Container:
-    """What the chunks of a WebP file say. `end`: where the file ends by its own account, in bytes."""
+    """What the chunks of a WebP file say. `end`: where the file ends according to its header, in bytes."""
 
     width: int
     height: int
@@ -102,7 +102,7 @@ def matches(start: bytes) -> bool:
 
 
 def is_whole(file: IO[bytes]) -> bool:
-    """Is every chunk there, as far as the RIFF header says that the file goes? WebP has no checksums."""
+    """Is every chunk there, up to the end that the RIFF header gives? WebP has no checksums."""
     try:
         Container.read(file)
     except ValueError:
@@ -113,7 +113,7 @@ def is_whole(file: IO[bytes]) -> bool:
 def decode_webp(data: bytes, container: Container) -> NDArray[np.uint8]:
     """(H, W, C) uint8, C = 3 or 4, not turned; of an animation its first frame. ValueError, OSError if it is damaged.
 
-    Pillow's own reader of the pixels takes no notice of LOAD_TRUNCATED_IMAGES.
+    Pillow's WebP reader ignores LOAD_TRUNCATED_IMAGES, which other packs set.
     """
     with Image.open(io.BytesIO(data[: container.end]), formats=("WEBP",)) as image:
         image.load()
@@ -121,7 +121,7 @@ def decode_webp(data: bytes, container: Container) -> NDArray[np.uint8]:
 
 
 def _size(name: bytes, contents: bytes) -> tuple[int, int]:
-    """(width, height) that the first chunk says: of the canvas, or of the picture. `contents`: its first 10 bytes.
+    """(width, height) by the first chunk: of the canvas, or of the picture. `contents`: its first 10 bytes.
 
     https://developers.google.com/speed/webp/docs/riff_container, RFC 6386, 9.1, and RFC 9649, 3.4.
     """
@@ -152,7 +152,7 @@ def _even(data: bytes) -> bytes:
 
 
 def keyword_fault(keyword: str, earlier: int = 0) -> str | None:
-    """What keeps `keyword` from being read back out of a WebP file; None if nothing does.
+    """Why `keyword` could not be read back out of a WebP file; None if it can.
 
     The tags are ASCII, and every reader splits them at the first colon. There is one tag for each keyword but "prompt":
     `earlier` is how many of them there are before this one.

@@ -1,4 +1,4 @@
-"""What comes over an IMAGE wire: a batch of images, or whatever another node gave instead, refused in words."""
+"""Is what comes over a wire what the node needs? Anything but a batch of images on an IMAGE wire is refused in words."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class _Unrendered(Enum):
     UNRENDERED = "unrendered"
 
 
-# Stands for an image that nobody rendered, because the saver had said that it needs none. None is something else: what a
-# node gives that has failed to make an image.
+# In place of an image that was not rendered, because the saver had said that it needs none. None is different: a node
+# returns it after it has failed to make an image.
 UNRENDERED: Final = _Unrendered.UNRENDERED
 Unrendered = Literal[_Unrendered.UNRENDERED]
 
@@ -26,13 +26,18 @@ class NoImageError(ValueError):
         super().__init__(f"{where}The input {name!r} got {fact}. {fix}")
 
 
+def described(value: Any) -> str:
+    """What came over a wire, for a message: "nothing (None)", or its type."""
+    return "nothing (None)" if value is None else f"a {type(value).__name__}"
+
+
 _CHECK = "Check the node that is wired to it."
 
 
 def images(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
     """`value` if it is a batch of images, (N, H, W, C), floating point; NoImageError, naming the input and `frame`, if not.
 
-    How many images and channels there are is for the caller, and for `quantise`, to judge.
+    The caller checks how many images there are, and `quantise` how many channels.
     """
     where = "" if frame is None else f"Frame {frame}: "
     if value is None:

@@ -26,8 +26,8 @@ from .wire import UNRENDERED, Unrendered
 
 _log = logging.getLogger(__name__)
 
-# (folder, sequence) that this process has cleared of a killed run's part files: once each, as every frame of a long
-# render is a run of its own, and listing 10 000 names for each of them would make the render quadratic.
+# The (folder, sequence) pairs that this process has cleared of a killed run's part files. Once each is enough: every frame
+# of a long render is a run of its own, and listing 10,000 names for each would make the render quadratic.
 _swept: set[tuple[Path, Sequence]] = set()
 
 
@@ -75,8 +75,8 @@ class OnExisting(str, Enum):
     a directory, fifo, device ...   refuse       refuse       refuse, touch none  keep it, write `-0` beside it
     ==============================  ===========  ===========  ==================  =============================
 
-    Whole is what `filetype.is_whole` says. "error" counts a torn file as existing: whoever chose it wants nothing of what
-    is there to be touched, and is told before the frame is rendered. Nothing but a regular file is ever opened.
+    `filetype.is_whole` decides what is whole. "error" counts a torn file as existing: users who choose it want nothing that
+    is there to be touched, and are told before the frame is rendered. Nothing but a regular file is ever opened.
     """
 
     OVERWRITE = "overwrite"
@@ -96,7 +96,7 @@ class OnExisting(str, Enum):
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame and the sequence it belongs to. `image`: (H, W, C) tensor, or UNRENDERED, which is right if it is on disk."""
+    """A frame and the sequence it belongs to. `image`: (H, W, C) tensor, or UNRENDERED for one that is on disk."""
 
     sequence: Sequence
     number: int
@@ -134,8 +134,8 @@ def save(
 
     Before the first frame is encoded: FrameExistsError or NotAFileError where `OnExisting` refuses what is there under
     ERROR, ValueError if two frames have one path, PathError if a file would leave the allowed folders. While writing:
-    NotAFileError under the other policies, FrameWriteError (disk full, no permission), ValueError for an image that is
-    none; frames finished by then stay. On Cancel ComfyUI's exception passes through, every finished file whole. A frame
+    NotAFileError under the other policies, FrameWriteError (disk full, no permission), ValueError for pixels that cannot be
+    saved; frames finished by then stay. On Cancel ComfyUI's exception passes through, every finished file whole. A frame
     that is UNRENDERED must be on disk, and its policy SKIP, which alone leaves frames unrendered.
     """
     _require_own_paths(frames)
@@ -196,7 +196,7 @@ def save_workflow(saved: Many[Saved], text: Mapping[str, str], on_existing: OnEx
 def is_saved(sequence: Sequence, frame: int) -> bool:
     """Is this frame on disk, whole? (See `filetype.is_whole`.) PathError for a link out of the allowed folders."""
     path = sequence.root.confirm(sequence.file(frame), write=False)
-    return path.is_file() and is_whole(path)  # is_file first: opening a fifo would wait for its other end
+    return path.is_file() and is_whole(path)  # is_file first: a link to itself cannot be opened
 
 
 def summary(saved: Many[Saved]) -> str:
@@ -226,7 +226,7 @@ def _save_one(
         _require_kept(frame, on_existing)
         return kept, 0
     try:
-        # What ERROR looks for has been looked for; what happens meanwhile is noticed when the file gets its name.
+        # For ERROR, `save` has looked already; a file that appears meanwhile is noticed when this one gets its name.
         if on_existing is not OnExisting.ERROR and not on_existing.wants(frame.sequence, frame.number):
             return kept, 0
         pixels, nan_count = quantise(frame.image, filetype.dtype)

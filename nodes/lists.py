@@ -18,7 +18,7 @@ def one(value: Any, name: str = "a setting") -> Any:
     first, *others = items
     if any(other != first for other in others):
         raise ValueError(
-            f"The input {name!r} got a list of {len(items)} different values for what holds for all images: "
+            f"The input {name!r} got a list of {len(items)} different values for a setting that holds for all images: "
             f"{first!r}, {others[0]!r}, ... Give it one value."
         )
     return first
@@ -43,7 +43,7 @@ def some(value: Any, name: str) -> list[Any]:
 def rows(**inputs: Any) -> list[tuple[Any, ...]]:
     """Inputs side by side, one row a run, the last item of a shorter list repeated: ComfyUI's rule for lists.
 
-    ValueError, naming the input, for an empty list, of which there is no last item.
+    ValueError, naming the input, for an empty list, which has no last item.
     """
     columns = [some(value, name) for name, value in inputs.items()]
     longest = max(len(column) for column in columns)
@@ -51,7 +51,7 @@ def rows(**inputs: Any) -> list[tuple[Any, ...]]:
 
 
 def lazy_images(value: Any) -> Any:
-    """A lazy IMAGE input, with UNRENDERED in the place of what nobody rendered.
+    """A lazy IMAGE input, with UNRENDERED in place of an image that was not rendered.
 
     ComfyUI hands over (None,), a tuple, where it did not run the nodes in front of a lazy input (`mark_missing` in its
     execution.py), and lists for everything that nodes gave, [None] for one that gave None.

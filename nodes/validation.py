@@ -1,4 +1,4 @@
-"""Inputs of the nodes: what can be said about them before the run, and what a link may have brought instead of them.
+"""Are the inputs of a node what it needs? Asked before the run, and again in it of what links have brought.
 
 ComfyUI checks widgets, not links: a link brings whatever the node in front of it returns.
 """
@@ -12,16 +12,17 @@ from numbers import Real
 from typing import Any, TypeVar, overload
 
 from ..io_utils.paths import FOLDERS
+from ..io_utils.wire import described
 from .lists import listed, one
 
 Member = TypeVar("Member", bound=Enum)
 Meaning = TypeVar("Meaning")
 
-# What an input is that the prompt does not have: a link whose value is not there yet is None.
+# The value of an input that the prompt does not have. (None is that of a link that has not brought one yet.)
 ABSENT: Any = object()
 
 
-# The folder widget of the loaders: each of its values stands for itself.
+# The folder widget of the loaders, for `choice`: each of its values means itself.
 FOLDER = {kind: kind for kind in FOLDERS}
 
 
@@ -49,7 +50,7 @@ def text(value: Any, name: str) -> str:
 
 
 def whole(value: Any, name: str, least: int = 0) -> int:
-    """`value` as a whole number of `least` or more. ValueError naming the input if it is none."""
+    """`value` as a whole number of `least` or more. ValueError naming the input if it is not."""
     number_ = number(value, name)
     if number_ != int(number_):
         raise _unexpected(value, name, "a whole number")
@@ -90,7 +91,7 @@ def choice(value: Any, name: str, among: type[Enum] | Mapping[str, Any]) -> Any:
 
 
 def _unexpected(value: Any, name: str, wanted: str) -> ValueError:
-    came = "nothing (None)" if value is None else f"a {type(value).__name__}"
+    came = described(value)
     if isinstance(value, (str, int, float)):
         came = repr(value) if len(repr(value)) <= 100 else f"{repr(value)[:100]}..."
     return ValueError(f"The input {name!r} got {came}, not {wanted}. Check the node that is wired to it.")

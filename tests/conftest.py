@@ -102,7 +102,7 @@ def why_no_browser() -> str:
     return ""
 
 
-class _NeedsBrowser(pytest.Dir):
+class _NeedsBrowser(pytest.Directory):
     """A folder of tests that is skipped as one."""
 
     def collect(self) -> Iterator[pytest.Item]:

@@ -66,7 +66,7 @@ def run(
     values: Values = {}
     for key, value in inputs.items():
         lazy = (input_info(declared, key) or (None, None, {}))[2].get("lazy", False)
-        # As ComfyUI has it: what nodes gave is a list, (None,) is what stands for an input that nobody asked for.
+        # As in ComfyUI: what nodes returned is a list, and (None,) takes the place of an input that was not asked for.
         values[key] = (None,) if isinstance(value, Wire) and lazy else listed(value)
     while hasattr(node, "check_lazy_status"):
         answers = call_over_lists(node, "check_lazy_status", values | hidden)

@@ -16,10 +16,11 @@ import png
 import tifffile
 from PIL import Image
 
+from .sample_files import by_opencv
+
 HEIGHT, WIDTH = 8, 12
 
 LAYOUTS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA"}
-PNG_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 EXR_CHANNELS = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}
 
 
@@ -146,10 +147,8 @@ def _read_png(path: Path) -> np.ndarray:
 
 
 def _read_by_opencv(path: Path) -> np.ndarray:
-    samples = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    assert samples is not None
-    samples = samples[..., None] if samples.ndim == 2 else samples[..., [2, 1, 0, 3][: samples.shape[-1]]]
-    return samples / 255
+    samples = by_opencv(path.read_bytes())
+    return (samples[..., None] if samples.ndim == 2 else samples) / 255
 
 
 def _read_exr(path: Path) -> np.ndarray:

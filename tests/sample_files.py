@@ -27,6 +27,13 @@ def file_of(image: Image.Image, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
+def by_opencv(data: bytes, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
+    """What OpenCV reads: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA. AssertionError for what it refuses."""
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    assert pixels is not None
+    return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[-1]]]
+
+
 def exif(orientation: int = 6) -> bytes:
     tags = Image.Exif()
     tags[0x0112] = orientation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import operator
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -418,7 +420,8 @@ class TestAFileSystem:
     def test_that_closed_it_for_the_rename_writes_it_again_if_a_sweep_took_it(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        real, removed = os.replace, []
+        real = os.replace
+        removed: list[Path] = []
 
         def refuse_open_then_sweep_once(source: Path, target: Path) -> None:
             if is_open(source):
@@ -452,7 +455,7 @@ class TestRemoveTorn:
     def test_removes_a_torn_file_and_leaves_a_whole_one(self, tmp_path: Path) -> None:
         for name in ("torn", "whole"):
             (tmp_path / name).write_bytes(b"x")
-            remove_torn(tmp_path / name, lambda name=name: name == "torn")
+            remove_torn(tmp_path / name, partial(operator.eq, name, "torn"))
 
         assert os.listdir(tmp_path) == ["whole"]
 

@@ -26,10 +26,8 @@ def by_pillow(data: bytes) -> np.ndarray:
         return np.asarray(image.convert("RGB") if image.mode in ("P", "1") else image)
 
 
-def by_opencv(data: bytes) -> np.ndarray | None:
-    """(H, W, 3) RGB, or None where it refuses."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return None if pixels is None else pixels[..., ::-1]
+def by_opencv(data: bytes) -> np.ndarray:
+    return sample_files.by_opencv(data, cv2.IMREAD_COLOR)
 
 
 def by_openimageio(data: bytes, path: Path) -> np.ndarray | None:
@@ -39,7 +37,7 @@ def by_openimageio(data: bytes, path: Path) -> np.ndarray | None:
 
 
 def rows_of(values: np.ndarray, bits: int) -> bytes:
-    """Whole numbers, (H, W), one a pixel, as rows from the bottom up."""
+    """Whole numbers, (H, W), one per pixel, as rows from the bottom up."""
     stored = values[::-1].astype(f"<u{bits // 8}")
     return b"".join(row.tobytes().ljust(-(-row.nbytes // 4) * 4, b"\0") for row in stored)
 

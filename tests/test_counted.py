@@ -21,7 +21,6 @@ from io_utils.writer import FrameExistsError, NotAFileError, OnExisting, Saved
 from .disk import needs_links, put, shades, tear
 
 OVERWRITE, SKIP, ERROR = OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR
-EVERY_POLICY = [(at_end, existing) for at_end in AtEnd for existing in (OVERWRITE, SKIP, ERROR)]
 
 
 def files(
@@ -66,7 +65,7 @@ class TestLocate:
             pytest.param("a\\b", "x", 3, "a/b/x_007.png", id="with backslashes"),
             pytest.param("shot", "sub/x", 0, "shot/sub/x_7.png", id="a folder in the prefix, no padding"),
             pytest.param("shot", "x", -3, "shot/x_7.png", id="less than no padding"),
-            pytest.param("shot", "take {1} #2 %d", 2, None, id="a prefix is no pattern"),
+            pytest.param("shot", "take {1} #2 %d", 2, None, id="a prefix is not a pattern"),
         ],
     )
     def test_finds_the_files(self, output: Path, directory: str, prefix: str, digits: int, frame_7: str | None) -> None:
@@ -267,19 +266,19 @@ class TestFrames:
         assert {frame.number for frame in frames} == {7}
         assert [int(frame.image.max() * 255) for frame in frames] == [10, 20, 30]  # type: ignore[union-attr]
 
-    def test_that_nobody_rendered_are_those_on_disk(self, output: Path) -> None:
+    def test_that_were_not_rendered_are_those_on_disk(self, output: Path) -> None:
         on_disk(output, *whole([0, 1], "batch_0000/frame_"), *whole([0, 1], "batch_0001/frame_"), "frame_00002.png")
 
         assert [frame.path.parent.name for frame in files().frames(1, UNRENDERED)] == ["batch_0000", "batch_0001"]
         assert [frame.path.parent.name for frame in files().frames(2, UNRENDERED)] == ["shot"]
 
-    def test_that_nobody_rendered_and_that_are_gone_are_one_that_is_missing(self, output: Path) -> None:
+    def test_that_were_not_rendered_and_are_gone_count_as_one_missing_frame(self, output: Path) -> None:
         (frame,) = files().frames(1, UNRENDERED)
 
         assert frame.image is UNRENDERED
         assert not frame.path.exists()
 
-    def test_that_nobody_rendered_of_a_batch_are_not_the_single_file(self, output: Path) -> None:
+    def test_of_a_batch_that_was_not_rendered_are_not_the_single_file(self, output: Path) -> None:
         on_disk(output, "frame_00001.png", "batch_0000/frame_00001.png", "batch_0002/frame_00001.png")
 
         found = files().frames(1, UNRENDERED)

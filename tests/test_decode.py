@@ -17,7 +17,6 @@ from types import ModuleType
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 import png
 import pytest
@@ -28,6 +27,7 @@ from io_utils.decode import BrokenImageError
 from io_utils.filetype import is_whole
 
 from .disk import noise
+from .sample_files import by_opencv
 
 HEIGHT, WIDTH = 8, 16
 INPUTS = Path(__file__).parent / "inputs"
@@ -503,13 +503,13 @@ class TestExif:
         )
         assert decode.size(io.BytesIO(data)) == (HEIGHT, WIDTH)
 
-    def test_of_a_broken_chunk_in_a_file_of_the_world(self) -> None:
+    def test_of_a_broken_chunk_in_a_real_file(self) -> None:
         data = (INPUTS / "f7_broken_exif_chunk.png").read_bytes()
 
         pixels = decode.decode(data)
 
-        judge = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        np.testing.assert_array_equal(pixels.squeeze(), judge[..., ::-1] if judge.ndim == 3 else judge)
+        judge = by_opencv(data)
+        np.testing.assert_array_equal(pixels.squeeze(), judge)
         assert decode.size(io.BytesIO(data)) == (judge.shape[1], judge.shape[0])
 
 
@@ -587,13 +587,14 @@ class TestAFileOfAnotherKind:
             pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]().load(path_pattern=f"f_####{extension}", **settings)
         for size in ({}, {"size": "64"}):
             answered = preview.answer({"type": "output", "filename": path.name, **size}, ())
+            assert isinstance(answered.body, bytes)
             assert (answered.status, b"a PostScript file" in answered.body) == (415, True)
         assert not is_whole(path)
         assert not trace.exists()
 
 
 class TestAnyFaultOfADecoder:
-    """Decoders fail in ways that nobody thought of: the frame is named all the same."""
+    """Decoders fail in unforeseen ways: the frame is named all the same."""
 
     @pytest.mark.parametrize(
         "error", [TypeError, AssertionError, AttributeError, IndexError, RuntimeError, RecursionError]
@@ -610,6 +611,7 @@ class TestAnyFaultOfADecoder:
         with pytest.raises(BrokenImageError, match=f"cannot be decoded .{error.__name__}: 'bytes' object"):
             decode.decode(file_of(picture(), "BMP"))
         answered = preview.answer({"type": "output", "filename": "f_0001.bmp", "size": "64"}, ())
+        assert isinstance(answered.body, bytes)
         assert (answered.status, b"f_0001.bmp cannot be shown" in answered.body) == (415, True)
         assert len(failed) == 2
 

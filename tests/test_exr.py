@@ -150,7 +150,7 @@ def made_by_openexr(planes: dict[str, np.ndarray], compression: int, folder: Pat
 
 
 def unassociated(planes: dict[str, np.ndarray], names: str) -> np.ndarray:
-    """What a loader should give for the planes of a file: colour by alpha, but as it is where alpha is 0."""
+    """What a loader should give for the planes of a file: colour divided by alpha, but unchanged where alpha is 0."""
     pixels = np.stack([planes[name].astype(np.float32) for name in names], axis=-1)
     if names.endswith("A"):
         with np.errstate(all="ignore"):

@@ -257,7 +257,7 @@ class TestFromDirectory:
     @pytest.mark.parametrize("token", ["%KSampler.seed%", "%seed%", "%width%"])
     def test_refuses_a_token_that_it_cannot_fill_in(self, node: Any, shot: Path, name: str, token: str) -> None:
         with pytest.raises(ValueError, match=token):
-            self.count(node, **{name: token})
+            self.count(node, 10, **{name: token})
         assert token in self.key(node, **{name: token})
 
 

@@ -271,8 +271,9 @@ class TestNamesAsPeopleAndProgramsWriteThem:
         there(shot, "f.-005.png", "f.0004.png")
 
         (found,) = fileseq.findSequencesOnDisk(str(shot))
-        assert sorted(found.frameSet()) == [-5, 4]
-        assert Frames.locate("shot", "*").numbers(NUMERIC) == [frame for frame in found.frameSet() if frame >= 0]
+        judge = sorted(found.frameSet() or ())
+        assert judge == [-5, 4]
+        assert Frames.locate("shot", "*").numbers(NUMERIC) == [frame for frame in judge if frame >= 0]
 
     @pytest.mark.parametrize("digits", [20, 32, 33, 200])
     def test_a_huge_number_is_a_frame_or_none_but_no_error(self, shot: Path, digits: int) -> None:
@@ -343,7 +344,7 @@ class TestWhatIsNoRegularFile:
 
 
 class TestInventory:
-    """What is told where no frame was found: what there is, and what to write instead."""
+    """What the user is told if no frame was found: what there is, and what to write instead."""
 
     @pytest.mark.parametrize(
         ("names", "told"),

@@ -299,7 +299,7 @@ class TestAnImageThatIsNotThere:
     def test_never_counts_as_saved(
         self, pack: ModuleType, disk: Path, saver: str, on_disk: bool, on_existing: str
     ) -> None:
-        """A node that gives None is no promise that the frame is on disk: the run fails, and what is there stays."""
+        """None from a node does not mean that the frame is on disk: the run fails, and what is there stays."""
         if on_disk:
             hosted.run(pack, saver, **NODES[saver](disk))
         before = saved(disk) if on_disk else []
@@ -355,7 +355,7 @@ PROMPTS: dict[str, Any] = {
     "with a note of the cache that is not a number": {"3": {**PROMPT["3"], "is_changed": float("nan")}},
     "with a tensor": {"3": {"class_type": "Probe", "inputs": {"x": torch.zeros(2)}}},
     "with an infinity": {"3": {"class_type": "Probe", "inputs": {"x": float("inf")}}},
-    "with a node that is none": {"3": None},
+    "with a node that is null": {"3": None},
     "with numbers as ids": {3: PROMPT["3"]},
 }
 FILETYPES = ["png with embedded workflow", "webp lossless with embedded workflow", "jpg", "exr"]

@@ -1,4 +1,4 @@
-"""JPEG files: the pixels of other decoders, whatever stands in their metadata; and never the pixels of a damaged one."""
+"""JPEG files: decoded as other decoders do, whatever their metadata say, and refused if damaged."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def segment(marker: int, contents: bytes, length: int | None = None) -> bytes:
 
 
 def with_segments(data: bytes, *segments: bytes) -> bytes:
-    """Right behind SOI."""
+    """Put right after SOI."""
     return data[:2] + b"".join(segments) + data[2:]
 
 
@@ -55,8 +55,7 @@ def scan_of(data: bytes) -> tuple[int, int]:
 
 def judged(data: bytes) -> np.ndarray:
     """By OpenCV, not turned."""
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    return cv2.imdecode(np.frombuffer(data, np.uint8), flags)[..., ::-1]
+    return sample_files.by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def same(data: bytes, whole: bytes) -> None:
@@ -185,12 +184,12 @@ class TestMetadata:
             assert decode.size(io.BytesIO(turned)) == (24, 16)
 
     @pytest.mark.parametrize("name", ["f7_software_as_rational.jpg", "f7_xresolution_as_text.jpg"])
-    def test_of_wrong_types_in_a_file_of_the_world(self, name: str) -> None:
+    def test_of_wrong_types_in_a_real_file(self, name: str) -> None:
         data = (INPUTS / name).read_bytes()
 
         pixels = decode.decode(data)
 
-        judge = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]  # turns it
+        judge = sample_files.by_opencv(data, cv2.IMREAD_COLOR)  # turned
         assert np.abs(pixels.astype(int) - judge).max() <= 3
         assert decode.size(io.BytesIO(data)) == (judge.shape[1], judge.shape[0])
 
@@ -256,7 +255,7 @@ class TestADamagedFile:
             same(data[:-2] + behind + data[-2:], data)
 
     def test_is_not_one_of_channels_with_the_same_number(self) -> None:
-        """libjpeg numbers them anew: in files of the world they are all 1 or all 0."""
+        """libjpeg renumbers them: in real files they are all 1 or all 0."""
         data = bytearray(written(subsampling=0))
         frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
         data[frame + 16] = data[frame + 13]

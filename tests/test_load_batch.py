@@ -441,7 +441,7 @@ class TestUi:
     def test_missing_are_the_frames_that_were_asked_for_and_are_not_there(
         self, node: Any, output: Path, policy: str
     ) -> None:
-        """1, 3 and 5 are asked for; 0 only stands in for 1, and 2 and 4 nobody wants."""
+        """1, 3 and 5 are asked for; 0 only stands in for 1; 2 and 4 are not loaded."""
         on_disk(output, 0, 3, 5)
 
         ui = load(node, start=1, count=3, step=2, ignore_missing_images=policy).ui

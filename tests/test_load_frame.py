@@ -52,7 +52,7 @@ def on_disk(folder: Path, *numbers: int, name: str = "f_{:02d}.png") -> None:
         put(folder / name.format(number), number)
 
 
-def counter(frame: float, total: int = 10) -> Any:
+def counter(frame: Any, total: int = 10) -> Any:
     """What the Dream pack's counters hand on, as far as a loader asks."""
     return SimpleNamespace(current_frame=frame, total_frames=total, frames_per_second=25)
 

@@ -39,7 +39,7 @@ def counter(frame: float = 7, total: int = 10) -> Any:
 
 def inputs(name: str, **more: Any) -> dict[str, list[Any]]:
     """All inputs as ComfyUI hands them over: lists."""
-    values: dict[str, Any] = {
+    values: dict[str, dict[str, list[Any]]] = {
         FRAME: {"images": [shades(70)], "filename_prefix": ["shot"], "current_frame": [7], "filetype": ["png"]},
         BATCH: {
             "images": [shades(70)],
@@ -57,8 +57,8 @@ def inputs(name: str, **more: Any) -> dict[str, list[Any]]:
             "at_end": ["stop output"],
             "filetype": ["png"],
         },
-    }[name]
-    return values | more
+    }
+    return values[name] | more
 
 
 @pytest.fixture
@@ -330,7 +330,7 @@ class TestForeignMetadata:
         saver(name).save(**inputs(name, **more), **{key: [value] for key, value in hidden.items()})
 
     def text(self, output: Path, filetype: str) -> dict[str, Any]:
-        """The entries of the one frame, with someone else's reader, and what stands in the workflow file."""
+        """The entries of the one frame, read by someone else's reader, and the contents of the workflow file."""
         (frame,) = (path for path in (output / "shot").iterdir() if path.suffix != ".json")
         (workflow,) = (output / "shot").glob("*.workflow.json")
         with Image.open(frame) as image:

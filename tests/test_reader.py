@@ -777,7 +777,7 @@ class TestMemory:
 
         assert loaded().shape[0] == 8
 
-    def test_is_not_asked_for_where_nobody_tells(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_not_asked_for_where_the_system_does_not_tell(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.leave(monkeypatch, None)
 
         assert loaded().shape[0] == 8
@@ -827,7 +827,9 @@ def test_cancel_is_noticed_while_headers_are_read(
     on_disk(output, *range(30))
     if broken:
         (output / broken).write_bytes(b"")
-    read, decoded, size = [], [], reader.decode.size
+    read: list[str] = []
+    decoded: list[Any] = []
+    size = reader.decode.size
     monkeypatch.setattr(reader.decode, "size", lambda file: (read.append(file.name), size(file))[1])
     monkeypatch.setattr(reader.decode, "decode", decoded.append)
     asked = cancel_at(3, monkeypatch)
@@ -1074,7 +1076,7 @@ class TestANameThatIsNotUtf8:
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
 @pytest.mark.parametrize("pattern", ["f_####.png", "f_0001.png", "####/f.png"])
 def test_a_pipe_named_like_a_frame_is_missing_and_never_opened(output: Path, pattern: str) -> None:
-    """To open a pipe that nobody writes to waits for good."""
+    """Opening a pipe that nobody writes to would block for good."""
     for name in ("f_0001.png", "0001/f.png"):
         (output / name).parent.mkdir(exist_ok=True)
         os.mkfifo(output / name)

@@ -103,7 +103,7 @@ def test_missing_are_only_frames_that_were_asked_for() -> None:
 
 
 def test_a_name_that_is_not_utf_8_is_left_to_the_message() -> None:
-    """No URL holds it, and encodeURIComponent throws: half a surrogate pair is no character."""
+    """No URL can hold it, and encodeURIComponent throws: half a surrogate pair is not a character."""
     frames = Sequence(Root(Path("/base/output"), "output"), FramePattern(("caf\udce9_", ".png")))
 
     report = ui([(frames, 7), (sequence("f_{}.png"), 7)], message="caf\udce9_7.png")

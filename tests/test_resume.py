@@ -54,7 +54,7 @@ class TestNext:
             pytest.param([f"f_{n}.png" for n in (8, 9, 10, 11)], 12, 0, id="no padding"),
             pytest.param(["f_00000.PNG", "f_00001.TIFF"], 2, 2, id="in capitals"),
             pytest.param(["cover.png", "f_00000.png"], 1, 1, id="a picture without a number"),
-            pytest.param(["f_00000.png", "f_00007.txt", "f_00008.mp4", "notes_9"], 1, 1, id="what is no image"),
+            pytest.param(["f_00000.png", "f_00007.txt", "f_00008.mp4", "notes_9"], 1, 1, id="files other than images"),
             pytest.param(["f_00000.png", ".f_00007.png", ".f_00003.png.0123456789ab.part"], 1, 1, id="hidden files"),
         ],
     )

@@ -131,7 +131,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("images", [torch.zeros(0, 4, 6, 3), [torch.zeros(0, 4, 6, 3)]], ids=["plain", "listed"])
     def test_of_an_empty_batch_are_an_error(self, node: Any, output: Path, images: Any) -> None:
-        """Nothing is on disk that was asked for: that is no success."""
+        """None of the frames are on disk: that is not a success."""
         with pytest.raises(ValueError, match="empty"):
             save(node, images)
 

@@ -400,7 +400,7 @@ class TestOnExisting:
             save(node, counter(4), shades(50, 60, 70), on_existing="error")
         assert sorted(on_disk(output / "shot")) == ["batch_0001/frame_00004.png", "frame_00003.png"]
 
-    def test_a_frame_that_nobody_rendered_and_that_is_gone_is_an_error(self, node: Any, output: Path) -> None:
+    def test_a_frame_that_was_not_rendered_and_is_gone_is_an_error(self, node: Any, output: Path) -> None:
         (output / "shot" / "frame_00003.png").unlink()
 
         with pytest.raises(FileNotFoundError, match=r"[Ff]rame 3 .*frame_00003\.png"):
@@ -586,7 +586,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("texts", [{"directory": "%width%"}, {"prefix": "f_%height%"}])
     def test_of_the_image_s_size_have_it_rendered(self, node: Any, output: Path, texts: dict[str, str]) -> None:
-        assert self.asks(node, **texts) == ["image"]
+        assert self.asks(node, 0, **texts) == ["image"]
         assert self.asks(node, 99, **texts) == [], "past the end"
 
     def test_of_the_date_leave_a_frame_on_disk_unrendered(self, node: Any, output: Path) -> None:
@@ -601,7 +601,7 @@ class TestTokens:
         self, node: Any, output: Path, token: str, text: str
     ) -> None:
         with pytest.raises(ValueError, match=f"token '{token}' cannot be filled in"):
-            self.asks(node, **{text: token})
+            self.asks(node, 0, **{text: token})
         assert on_disk(output) == {}
 
 

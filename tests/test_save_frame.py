@@ -251,14 +251,14 @@ class TestOnExisting:
             save(node, shades(50), on_existing="error")
         assert on_disk(output) == {"shot/shot_00007.png": 10}
 
-    def test_skip_takes_what_nobody_rendered_from_the_disk(self, node: Any, output: Path) -> None:
+    def test_skip_takes_a_frame_that_was_not_rendered_from_the_disk(self, node: Any, output: Path) -> None:
         """An image that check_lazy_status did not ask for arrives as None."""
         ui = save(node, (None,), [7], ["shot"], on_existing=["skip"])
 
         assert on_disk(output) == {"shot/shot_00007.png": 10}
         assert len(ui["images"]) == 1
 
-    def test_skip_names_what_nobody_rendered_and_is_gone(self, node: Any, output: Path) -> None:
+    def test_skip_names_a_frame_that_was_not_rendered_and_is_gone(self, node: Any, output: Path) -> None:
         delete(output / "shot" / "shot_00007.png")
 
         with pytest.raises(FileNotFoundError, match=r"[Ff]rame 7 .*shot_00007\.png"):
@@ -432,7 +432,7 @@ class TestTheMoment:
 
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch, pack: ModuleType) -> Callable[[str], None]:
-        """Sets the time that the savers are told."""
+        """Sets the time that the savers see."""
         saving = sys.modules[f"{pack.__name__}.nodes.saving"]
         return lambda time: monkeypatch.setattr(saving, "_now", lambda: datetime.fromisoformat(f"{time}+00:00"))
 

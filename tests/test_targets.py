@@ -39,7 +39,7 @@ class TestIndexed:
             pytest.param("./shots", "shots/shots_00007.png", id="a dot in front"),
             pytest.param("a//b", "a/b/b_00007.png", id="two slashes"),
             pytest.param("v1.2", "v1.2/v1.2_00007.png", id="a dot in the name"),
-            pytest.param("{0} ## %d", "{0} ## %d/{0} ## %d_00007.png", id="a prefix is no pattern"),
+            pytest.param("{0} ## %d", "{0} ## %d/{0} ## %d_00007.png", id="a prefix is not a pattern"),
             pytest.param("naïve 日本", "naïve 日本/naïve 日本_00007.png", id="any script"),
         ],
     )
@@ -163,7 +163,7 @@ class TestBatchSequence:
             pytest.param("f_####.png", JPG, "f_0007.png", WITH_WORKFLOW, id=".png decides"),
             pytest.param("f_####.PNG", PNG, "f_0007.PNG", PNG, id="in capitals"),
             pytest.param("f_####", JPG, "f_0007.jpg", JPG, id="no extension leaves it all"),
-            pytest.param("shot.####", PNG, "shot.0007.png", PNG, id="what stands before the number is no extension"),
+            pytest.param("shot.####", PNG, "shot.0007.png", PNG, id="what comes before the number is not an extension"),
             pytest.param("v1.2/####", PNG, "v1.2/0007.png", PNG, id="nor is a dot in a folder"),
             pytest.param("####/beauty", PNG, "0007/beauty.png", PNG, id="a folder for each frame"),
         ],

@@ -12,15 +12,16 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import OpenImageIO
 import pytest
 import tifffile
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from io_utils import decode, tiff
 from io_utils.decode import BrokenImageError
+
+from .sample_files import by_opencv
 
 HEIGHT, WIDTH = 21, 37
 FORMATS = {"u": 1, "i": 2, "f": 3}
@@ -105,7 +106,7 @@ def written(
     return head + data + count + entries + bytes(room) + rest
 
 
-PACKINGS = {
+PACKINGS: dict[str, dict[str, Any]] = {
     "stored": {},
     "deflated": {"deflate": True},
     "deflated differences": {"deflate": True, "predictor": DIFFERENCES},
@@ -116,8 +117,8 @@ PACKINGS = {
     "in deflated planes in tiles": {"planar": SEPARATE, "deflate": True, "tile": 16},
     "in a BigTIFF": {"big": True, "deflate": True},
 }
-FLOAT_PACKINGS = {
-    **{name: options for name, options in PACKINGS.items() if options.get("predictor") != DIFFERENCES},  # type: ignore[attr-defined]
+FLOAT_PACKINGS: dict[str, dict[str, Any]] = {
+    **{name: options for name, options in PACKINGS.items() if options.get("predictor") != DIFFERENCES},
     "differences of bytes": {"deflate": True, "predictor": FLOAT_DIFFERENCES},
     "tiles of differences of bytes": {"deflate": True, "predictor": FLOAT_DIFFERENCES, "tile": 16},
 }
@@ -132,7 +133,7 @@ class TestEveryLayout:
         photometric, tags = LAYOUTS[channels]
         pixels = values("u2", channels)
 
-        data = written(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])  # type: ignore[arg-type]
+        data = written(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])
 
         found = decode.decode(data)
         assert found.dtype == np.uint16
@@ -156,7 +157,7 @@ class TestEveryLayout:
         photometric, tags = LAYOUTS[channels]
         pixels = values(dtype, channels)
 
-        found = decode.decode(written(pixels, photometric, order=order, tags=tags, **FLOAT_PACKINGS[packing]))  # type: ignore[arg-type]
+        found = decode.decode(written(pixels, photometric, order=order, tags=tags, **FLOAT_PACKINGS[packing]))
 
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, pixels.astype(np.float32))
@@ -244,6 +245,7 @@ class TestEveryDepth:
         np.testing.assert_array_equal(found, np.rint(levels * (white / ((1 << bits) - 1))))
         if bits in (2, 4, 10, 12, 14):
             judge = OpenImageIO.ImageBuf(str(tmp_path / "f.tif")).get_pixels(OpenImageIO.FLOAT)
+            assert judge is not None
             colour = judge.reshape(HEIGHT, WIDTH, -1)[..., :1] if channels == 1 else None
             assert colour is None or np.abs(colour - found / white).max() <= 1.5 / white
 
@@ -318,7 +320,7 @@ class TestYCbCr:
     BT709 = (0.2126, 0.7152, 0.0722)
 
     def data(self, pixels: np.ndarray, coefficients: tuple[float, ...] | None, **options: Any) -> bytes:
-        """`coefficients` as rationals of 10 000, put behind the file's end."""
+        """`coefficients` as rationals over 10,000, appended to the file."""
         tags = {530: [1, 1]} | ({529: [0, 0, 0]} if coefficients else {}) | options.pop("tags", {})
         data = written(pixels, YCBCR, tags=tags, **options)
         if coefficients:
@@ -379,7 +381,7 @@ class TestExtraChannels:
 
         found = decode.decode(path.read_bytes())
 
-        np.testing.assert_array_equal(found, cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., [2, 1, 0, 3]])
+        np.testing.assert_array_equal(found, by_opencv(path.read_bytes()))
         np.testing.assert_array_equal(found, tifffile.imread(path))
 
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
@@ -416,7 +418,7 @@ class TestOddDirectories:
     """What other writers leave out, or put elsewhere."""
 
     def without(self, data: bytes, tag: int) -> bytes:
-        """The entry becomes one that nobody asks for."""
+        """The entry becomes one that is never asked for."""
         at = data.index(struct.pack("<HHI", tag, 4, 1)) if struct.pack("<HHI", tag, 4, 1) in data else None
         at = data.rindex(struct.pack("<HH", tag, 4)) if at is None else at
         return data[:at] + struct.pack("<H", 65_000) + data[at + 2 :]
@@ -542,11 +544,12 @@ class TestFax:
     @staticmethod
     def strip(data: bytes) -> tuple[int, int]:
         with Image.open(io.BytesIO(data)) as image:
+            assert isinstance(image, TiffImagePlugin.TiffImageFile)
             return image.tag_v2[273][0], image.tag_v2[279][0]
 
 
 class TestKindsThatAreNotRead:
-    """A sound file is called what it is, in silence; nobody is sent to look for damage."""
+    """A sound file of such a kind is named as what it is, with nothing on stderr; it is not called damaged."""
 
     @pytest.mark.parametrize(
         ("data", "named"),
@@ -583,7 +586,7 @@ class TestIsWhole:
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
     @pytest.mark.parametrize("packing", PACKINGS)
     def test_is_what_the_decoder_says_of_a_file_cut_anywhere(self, packing: str, dtype: str) -> None:
-        """With bytes behind the directory that have no part in the picture."""
+        """With bytes after the directory that are not part of the picture."""
         if np.dtype(dtype).kind == "f" and PACKINGS[packing].get("predictor"):
             return  # differences of floats are of bytes
         data = written(values(dtype, 3), **PACKINGS[packing])
@@ -620,7 +623,7 @@ class TestIsWhole:
 
 
 class TestLarge:
-    """Pillow's limit is one of pixels: a picture of more bytes, as film has them, is no bomb."""
+    """Pillow's limit counts pixels: a picture of more bytes, as in film, is not a bomb."""
 
     def test_4k_of_four_floats_has_its_values(self) -> None:
         pixels = np.zeros((3072, 4096, 4), np.float32)
@@ -658,7 +661,7 @@ class TestLarge:
         with pytest.raises(BrokenImageError, match="overlap"):
             decode.decode(tiff._with_directory(bytes(8) + blob, tags, big_endian=False))
 
-    def test_tags_that_nobody_asks_for_take_no_memory(self) -> None:
+    def test_tags_that_are_not_asked_for_take_no_memory(self) -> None:
         """Each of 1000 has the 100 kB of the file as its values: as Python's numbers that would be 0.8 GB."""
         blob, count = bytes(100_000), 1000
         entries = b"".join(struct.pack("<HHII", 40_000 + i, 1, len(blob), 8) for i in range(count))
@@ -696,14 +699,14 @@ class TestRefused:
     @pytest.mark.parametrize("packing", PACKINGS)
     @pytest.mark.parametrize("order", ["<", ">"])
     def test_are_files_that_are_cut_anywhere(self, packing: str, order: str) -> None:
-        data = written(values("u2", 3), order=order, **PACKINGS[packing])  # type: ignore[arg-type]
+        data = written(values("u2", 3), order=order, **PACKINGS[packing])
         for length in [*range(0, len(data) - 300, 61), *range(len(data) - 300, len(data))]:
             with pytest.raises(BrokenImageError):
                 decode.decode(data[:length])
 
     @pytest.mark.parametrize("packing", ["deflated", "deflated differences", "in deflated tiles"])
     def test_are_files_whose_blocks_are_damaged(self, packing: str) -> None:
-        data = bytearray(written(values("u2", 3), **PACKINGS[packing]))  # type: ignore[arg-type]
+        data = bytearray(written(values("u2", 3), **PACKINGS[packing]))
         data[200:260] = bytes(60)
 
         with pytest.raises(BrokenImageError):

@@ -115,7 +115,7 @@ class TestFrames:
         assert fact in str(caught.value)
         assert on_disk(output) == {}
 
-    def test_that_nobody_rendered_are_kept_if_they_are_on_disk(self, output: Path) -> None:
+    def test_that_were_not_rendered_are_kept_if_they_are_on_disk(self, output: Path) -> None:
         put(output / "f_0007.png", 70)
         unrendered = Frame(sequence(), 7)
 
@@ -126,7 +126,7 @@ class TestFrames:
 
     @pytest.mark.parametrize("on_existing", [OVERWRITE, KEEP_BOTH])
     @pytest.mark.parametrize("there", [False, True])
-    def test_that_nobody_rendered_though_they_were_due_are_an_error(
+    def test_that_should_have_been_rendered_and_were_not_are_an_error(
         self, output: Path, on_existing: OnExisting, there: bool
     ) -> None:
         if there:
@@ -136,7 +136,7 @@ class TestFrames:
             save([Frame(sequence(), 7)], FileType.PNG, TEXT, on_existing)
 
     @pytest.mark.parametrize("state", ["gone", "torn"])
-    def test_that_nobody_rendered_and_that_are_gone_are_named(self, output: Path, state: str) -> None:
+    def test_that_were_not_rendered_and_are_gone_are_named(self, output: Path, state: str) -> None:
         if state == "torn":
             tear(put(output / "f_0007.png"))
 
@@ -173,7 +173,7 @@ class TestAFrameThatIsOnDisk:
         assert on_disk(output) == {"f_0001.png": 10, "f_0002.png": 20}
 
     def test_is_an_error_under_error_before_any_frame_is_encoded(self, output: Path) -> None:
-        """Frame 0 is no image at all: that would be noticed when it is encoded."""
+        """Frame 0 is not an image: that would be noticed when it is encoded."""
         items = [Frame(sequence(), 0, torch.zeros(4, 6, 5)), *frames(101, start=1)]
 
         with pytest.raises(FrameExistsError):
@@ -464,7 +464,7 @@ class TestWhatAKilledRunLeft:
         assert sorted(on_disk(output)) == ["0000/f.png", "0001/f.png"]
 
     def test_is_removed_once_for_each_sequence_of_a_folder(self, output: Path) -> None:
-        """Frames come one a run; another sequence may have been swept in this folder already."""
+        """Frames come one per run; another sequence may have been swept in this folder already."""
         save(frames(1, pattern="a_####.png"), FileType.PNG, TEXT, OVERWRITE)
         (output / PART.format("b_0003.png")).write_bytes(b"half a frame")
         save(frames(1, pattern="b_####.png"), FileType.PNG, TEXT, OVERWRITE)

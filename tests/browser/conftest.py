@@ -1,4 +1,4 @@
-"""Pages with real PNG files behind them, and a Chromium to look at them with. No ComfyUI.
+"""Pages that show real PNG files, and a Chromium to open them in. No ComfyUI.
 
 `stage` has the player alone; `desk` has it in nodes of an editor that does what ComfyUI's does where the pack touches it.
 """
@@ -299,7 +299,7 @@ class Stage:
 
     def __init__(self, page: Any, site: Site) -> None:
         self.page, self.site = page, site
-        self.complaints: list[str] = []  # errors that nobody caught
+        self.complaints: list[str] = []  # uncaught errors
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.view, self.slider = page.locator(".seqplayer-view"), page.get_by_role("slider")
 
@@ -371,7 +371,7 @@ def desk(browser: Any, site: Site) -> Iterator[Callable[..., Stage]]:
 def _page(browser: Any, site: Site) -> Iterator[Stage]:
     context = browser.new_context(viewport={"width": 800, "height": 600})
     page = context.new_page()
-    page.set_default_timeout(60_000)  # nothing takes a second, but for a machine that is busy
+    page.set_default_timeout(60_000)  # nothing takes a second, except on a busy machine
     stage = Stage(page, site)
     yield stage
     context.close()

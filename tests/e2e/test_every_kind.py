@@ -158,7 +158,7 @@ class Host:
 
 @pytest.fixture(scope="module", params=["float32", "float16"])
 def host(start: Callable[..., ComfyUIServer], request: pytest.FixtureRequest) -> Iterator[Host]:
-    """A ComfyUI as it starts by itself, and one with --fp16-intermediates."""
+    """A ComfyUI with its default options, and one with --fp16-intermediates."""
     flags = [] if request.param == "float32" else ["--fp16-intermediates"]
     known = (Path(os.environ.get("COMFYUI_DIR", "")) / "comfy" / "cli_args.py").read_text(encoding="utf-8")
     if not all(flag in known for flag in flags):

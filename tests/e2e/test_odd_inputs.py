@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -12,18 +13,19 @@ from dev.comfyui_server import PromptFailed
 COUNTER = ("ImageSequenceFrameCounter", {"frame_index": 7, "total_frames": 10, "frames_per_second": 25})
 
 
-def saver(name: str, folder: str, policy: str) -> dict:
+def saver(name: str, folder: str, policy: str) -> dict[str, Any]:
     made = ["make", 0]
     batch_policy = {"overwrite": "true"}.get(policy, policy)
     batch = {"images": made, "path_pattern": f"{folder}/f_####.png", "start_index": 7, "overwrite": batch_policy}
     frame = {"images": made, "filename_prefix": folder, "current_frame": 7, "on_existing": policy}
     counted = {"frame_counter": ["count", 0], "image": made, "directory_path": folder, "prefix": "f", "digits": 4}
     counted |= {"at_end": "stop output", "filetype": "png with embedded workflow", "on_existing": policy}
-    return {
+    nodes: dict[str, dict[str, Any]] = {
         "Batch": {"save": ("ImageSequenceSaveBatch", batch)},
         "Frame": {"save": ("ImageSequenceSaveFrame", frame)},
         "Counted": {"save": ("ImageSequenceSaveCounted", counted), "count": COUNTER},
-    }[name]
+    }
+    return nodes[name]
 
 
 every_saver = pytest.mark.parametrize("name", ["Batch", "Frame", "Counted"])
@@ -63,7 +65,7 @@ def test_what_another_node_leaves_in_the_metadata_does_not_cost_the_picture(comf
     (file,) = (comfyui.output / folder).iterdir()
     with Image.open(file) as image:
         image.load()
-        text = image.text
+        text = image.info
     assert json.loads(text["workflow"]) == workflow
     assert json.loads(text["alien"]) == {"text": "kept"}
     assert json.loads(text["prompt"])["make"]["class_type"] == "ProbeOdd"

@@ -35,7 +35,7 @@ def fresh(start: Callable[..., ComfyUIServer]) -> Iterator[ComfyUIServer]:
 
 
 def post(server: ComfyUIServer, body: bytes) -> str:
-    """Post `body` to /prompt, as it is. Returns the prompt's id."""
+    """Post `body` to /prompt, unchanged. Returns the prompt's id."""
     request = urllib.request.Request(f"{server.url}/prompt", body, {"Content-Type": "application/json"})
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
         answered = json.load(answer)

@@ -124,7 +124,7 @@ class NodePlayer {
     this.#player.showProgress(sequenceOf(record), sequence.last, text);
   }
 
-  /** A run begins: what went wrong in those before is no news now. */
+  /** A run begins: errors of earlier runs are out of date now. */
   begin() {
     this.#live = null;
     this.#failure = "";
@@ -477,7 +477,7 @@ function refusalOf(node, errors) {
       lines.set([message, details].filter(Boolean).join(": "), []);
     }
   }
-  // Blamed on several inputs, it is no use to name any.
+  // If several inputs are blamed, naming one does not help.
   return [...lines].map(([text, blamed]) => (blamed.length === 1 ? `${blamed[0]}: ${text}` : text)).join("\n");
 }
 

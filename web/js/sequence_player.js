@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * Shows a numbered image sequence one frame at a time. A plain DOM component: whoever uses it says where pictures are.
+ * Shows a numbered image sequence one frame at a time. A plain DOM component: its user says where the pictures are.
  *
  * Costs are those of the frames looked at: one request under way for the frame that is wanted (scrubbing skips what has
  * been passed by), a few ahead of it, a bounded cache, and no element or array that grows with the sequence.
@@ -458,7 +458,7 @@ export class SequencePlayer {
     }
   }
 
-  /** Errors of whoever is told are theirs: they are reported, and the player goes on. */
+  /** Errors in a listener are its own: they are reported, and the player goes on. */
   #tellLayout() {
     try {
       this.#onLayout();
