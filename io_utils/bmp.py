@@ -16,6 +16,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .unread import NotReadError
+
 SIGNATURE = b"BM"
 
 _FILE_HEADER = 14
@@ -68,7 +70,7 @@ class Header:
             width, height, _, bits, compression, _, _, _, used = struct.unpack_from("<iiHHIIiiI", fields, 4)
         if bits not in _BITS.get(compression, ()) or (compression > _RLE4 and size not in _WINDOWS):
             what = f"{_NAMES.get(compression, f'compression {compression}')} and {bits} bits a pixel"
-            raise ValueError(f"it is a BMP file with {what}, which is not read; convert it to PNG")
+            raise NotReadError(f"it is a BMP file with {what}, which is not read")
         if width < 1 or not height:
             raise ValueError(f"it says that it has {width} x {abs(height)} pixels")
         masks, behind = _masks(start, size, compression, bits)

@@ -17,6 +17,7 @@ from . import bmp, exr, jpeg, png_decode, tiff, webp
 from .orientation import of_exif
 from .png import SIGNATURE
 from .png_decode import decode_png, read_header
+from .unread import NotReadError
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
@@ -58,7 +59,11 @@ _KIND_BYTES = 32
 
 
 class BrokenImageError(ValueError):
-    """Bytes that are not one whole image."""
+    """Bytes that are not one whole image, or of a kind that is not read."""
+
+
+class UnreadKindError(BrokenImageError):
+    """A file of a kind that is not read, whether it is sound or not; the message says what to convert it to."""
 
 
 def decode(data: bytes, at_least: int | None = None) -> Pixels:
@@ -108,7 +113,7 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
             directory = tiff.Directory(io.BytesIO(data))
             _check_size(*directory.size)
             return _turned(tiff.decode_tiff(data, directory), directory.orientation)
-        raise BrokenImageError(_not_read(data[:_KIND_BYTES]))
+        raise _not_read(data[:_KIND_BYTES])
 
 
 def size(file: IO[bytes], at_most: int | None = None) -> tuple[int, int]:
@@ -142,7 +147,7 @@ def size(file: IO[bytes], at_most: int | None = None) -> tuple[int, int]:
             directory = tiff.Directory(file)
             directory.require_readable()
             return _turned_size(_few(*_check_size(*directory.size), at_most), directory.orientation)
-        raise BrokenImageError(_not_read(start))
+        raise _not_read(start)
 
 
 def is_whole(file: IO[bytes]) -> bool:
@@ -176,16 +181,16 @@ _WHOLE: tuple[tuple[Callable[[bytes], bool], Callable[[IO[bytes]], bool]], ...] 
 )
 
 
-def _not_read(start: bytes) -> str:
+def _not_read(start: bytes) -> Exception:
     """What a file seems to be that begins like this, and what to do about it. `start`: the first _KIND_BYTES of it."""
     if not start:
-        return "the file is empty"
+        return BrokenImageError("the file is empty")
     kind = next((kind for signature, kind in _OTHER_KINDS.items() if start.startswith(signature)), None)
     if start[4:8] == b"ftyp":
         kind = _BRANDS.get(start[8:12], "a video file")
     if kind is None:
-        return "it is not a readable image"
-    return f"it is {kind}, which this pack does not read; convert it to PNG"
+        return BrokenImageError("it is not a readable image")
+    return NotReadError(f"it is {kind}, which this pack does not read")
 
 
 @contextmanager
@@ -199,6 +204,8 @@ def _broken_named() -> Iterator[None]:
         yield
     except (BrokenImageError, MemoryError):
         raise
+    except NotReadError as error:
+        raise UnreadKindError(str(error)) from error
     except av.error.FFmpegError as error:
         raise BrokenImageError(error.strerror or "FFmpeg cannot read it") from error
     except OSError as error:

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from .inflate import inflated
 from .pixels import unassociated
+from .unread import NotReadError
 
 MAGIC = b"v/1\x01"
+_REMEDY = "save it as one plain picture: version 2, one part, one level"
 _TILED, _UNREAD = 0x200, {0x800: "deep data", 0x1000: "several parts"}
 # Attributes may be of any length (a Cryptomatte manifest has several MB), but only these are read. The limits keep a
 # malicious file from taking more time or memory than its size warrants: real files have tens of attributes, and a
@@ -61,7 +63,7 @@ class Header:
             raise ValueError("it is no EXR file")
         (version,) = struct.unpack_from("<I", start, 4)
         if version & 0xFF != 2:
-            raise ValueError(f"EXR files of version {version & 0xFF} are not read")
+            raise NotReadError(f"EXR files of version {version & 0xFF} are not read", _REMEDY)
         places, attributes, type_at, table = _attributes(file)
         try:
             number = attributes["compression"][0]
@@ -92,15 +94,22 @@ class Header:
     def require_readable(self) -> None:
         """ValueError unless it holds grey or RGB, with or without alpha, in a compression that FFmpeg knows."""
         if self.unread:
-            raise ValueError(f"EXR files with {self.unread} are not read")
+            raise NotReadError(f"EXR files with {self.unread} are not read", _REMEDY)
         used = self.used
         if not used:
-            raise ValueError(f"it has no channels R, G, B or Y, but {', '.join(self.channels) or 'none'}")
+            raise NotReadError(
+                f"it has no channels R, G, B or Y, but {', '.join(self.channels) or 'none'}",
+                "save its colour as R, G and B",
+            )
         kinds = {self.channels[name][0] for name in used}
         if kinds not in ({_HALF}, {_FLOAT}) or any(channel[1:] != (1, 1) for channel in self.channels.values()):
-            raise ValueError("its channels are not all half or all float, or not of one size")
+            raise NotReadError(
+                "its channels are not all half or all float, or not of one size", "save all as half or all as float"
+            )
         if self.compression not in _BLOCK_ROWS:
-            raise ValueError(f"its compression, {self.compression}, is not read; ZIP and PIZ are")
+            raise NotReadError(
+                f"its compression, {self.compression}, is not read", "save it with ZIP or PIZ compression"
+            )
         for window in (self.data_window, self.display_window):
             if min(_extent(window)) < 1:
                 raise ValueError(f"its window {window} is empty")
@@ -257,7 +266,7 @@ def _channels(data: bytes) -> dict[str, tuple[int, int, int]]:
 def _tile(data: bytes) -> tuple[int, int]:
     across, down, levels = struct.unpack("<IIB", data)
     if levels & 0xF or not across or not down:
-        raise ValueError("EXR files with several levels of detail are not read")
+        raise NotReadError("EXR files with several levels of detail are not read", _REMEDY)
     return across, down
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from . import orientation
+from .unread import NotReadError
 
 SIGNATURE = b"\xff\xd8\xff"  # SOI, and the start of any other marker: table B.1
 
@@ -139,6 +140,26 @@ def decode_jpeg(data: bytes, at_least: int | None = None) -> tuple[NDArray[np.ui
     _require_undamaged(frame, cleaned)
     pixels = np.asarray(image.convert("RGB") if mode == "CMYK" else image)
     return pixels.reshape(*pixels.shape[:2], -1), frame.orientation
+
+
+def decode_block(stream: bytes, tables: bytes, is_ycbcr: bool, size: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """(H, W, C) of a JPEG stream inside another format, whose tables may stand elsewhere. ValueError if damaged.
+
+    The other format says what the colours are: YCbCr becomes RGB, other channels (1, 3 or 4) stay what they are.
+    `tables`: an abbreviated stream (B.5), or nothing. `size`: width, the height at most, and how many channels.
+    """
+    if tables.endswith(b"\xff\xd9") and stream.startswith(b"\xff\xd8"):
+        stream = tables[:-2] + stream[2:]
+    frame, cleaned = _parsed(stream)
+    width, height, count = size
+    if frame.width != width or frame.height > height or frame.count != count:
+        said = f"{frame.width} x {frame.height} pixels of {frame.count} channels"
+        raise ValueError(f"a strip or tile says that it has {said}, not {width} x {height} of {count}")
+    mode = _MODES[count][0]
+    stored = "YCbCr" if is_ycbcr and count == 3 else mode
+    image = Image.frombytes(mode, (width, frame.height), cleaned, "jpeg", mode, stored, 1, 0)
+    _require_undamaged(frame, cleaned)
+    return np.asarray(image).reshape(frame.height, width, count)
 
 
 def _require_undamaged(frame: _Frame, data: bytes) -> None:
@@ -311,7 +332,7 @@ def _take(frame: _Frame, marker: int, contents: bytes) -> None:
             raise ValueError("it has two frame headers")
         _take_frame(frame, marker, contents)
     elif marker in _OTHER_FRAMES:
-        raise ValueError(f"it is a {_OTHER_FRAMES[marker]} JPEG file, which is not read; convert it to PNG")
+        raise NotReadError(f"it is a {_OTHER_FRAMES[marker]} JPEG file, which is not read")
     elif marker == _DRI:
         if len(contents) != 2:
             raise ValueError(f"its restart interval has {len(contents)} bytes, not 2")
@@ -345,9 +366,9 @@ def _take_frame(frame: _Frame, marker: int, contents: bytes) -> None:
     frame.marker = marker
     frame.precision, frame.height, frame.width, count = struct.unpack_from(">BHHB", contents)
     if frame.precision != 8:
-        raise ValueError(f"it is a JPEG file of {frame.precision} bits a sample, which is not read; convert it to PNG")
+        raise NotReadError(f"it is a JPEG file of {frame.precision} bits a sample, which is not read")
     if count not in _MODES:
-        raise ValueError(f"it is a JPEG file of {count} channels, which is not read; convert it to PNG")
+        raise NotReadError(f"it is a JPEG file of {count} channels, which is not read")
     if not frame.width or not frame.height:
         raise ValueError(f"it says that it has {frame.width} x {frame.height} pixels")
     for number, factors, _ in struct.iter_unpack(">BBB", contents[6:]):

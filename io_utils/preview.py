@@ -13,6 +13,7 @@ import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,7 +164,8 @@ def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], wa
         media_type = _SHOWN_BY_BROWSERS.get(path.suffix.lower())
         if longest is None and media_type:
             # With aiohttp's own ETag, and never for good: it opens the file anew, which may be another one by then.
-            return Answer(200, path, {**headers, "Content-Type": media_type})
+            shown = f"inline; filename*=UTF-8''{quote(path.name, safe='')}"  # for "Save image as"; RFC 6266
+            return Answer(200, path, {**headers, "Content-Type": media_type, "Content-Disposition": shown})
         tag = f"{state(status)}-{longest or 'full'}"
         headers["ETag"] = f'"{tag}"'
         if wanted_state == state(status):

@@ -24,6 +24,7 @@ from . import decode, host, report
 from .frames import inventory
 from .listing import is_regular
 from .memory import free_bytes, gib
+from .opened import open_regular
 from .parallel import each, in_flight
 from .paths import allowed_roots, anywhere
 from .pattern import FramePattern, named, ranges
@@ -67,11 +68,12 @@ class FrameMissingError(FileNotFoundError):
 
 
 class FrameReadError(ValueError):
-    """A file that is not a whole image. Attributes: `frame`, `path`, `reason`."""
+    """A file that is not a whole image, or of a kind that is not read. Attributes: `frame`, `path`, `reason`."""
 
-    def __init__(self, frame: int, path: Path, reason: str) -> None:
+    def __init__(self, frame: int, path: Path, reason: str, remedy: str = "Render or copy it again.") -> None:
+        """`remedy`: a sentence, or nothing if the reason says already what to do."""
         self.frame, self.path, self.reason = frame, path, reason
-        super().__init__(f"frame {frame} cannot be read: {str(path)!r}: {reason}. Render or convert it again.")
+        super().__init__(f"frame {frame} cannot be read: {str(path)!r}: {reason}. {remedy}".rstrip())
 
 
 class FrameSizeError(ValueError):
@@ -355,7 +357,7 @@ class _Header:
 
 
 def _header(number: int, path: Path) -> _Header:
-    with _named_in_errors(number, path), open(path, "rb") as file:
+    with _named_in_errors(number, path), open_regular(path) as file:
         return _Header(decode.size(file), decode.may_have_alpha(file))
 
 
@@ -387,6 +389,8 @@ def _named_in_errors(number: int, path: Path) -> Iterator[None]:
     """FrameReadError for what is not a whole image; errors of the system stay what they are, and name the frame."""
     try:
         yield
+    except decode.UnreadKindError as error:
+        raise FrameReadError(number, path, str(error), remedy="") from error
     except (decode.BrokenImageError, IsADirectoryError) as error:
         raise FrameReadError(number, path, str(error)) from error
     except OSError as error:
@@ -396,8 +400,8 @@ def _named_in_errors(number: int, path: Path) -> Iterator[None]:
 def _load_into(
     number: int, path: Path, image: torch.Tensor, mask: torch.Tensor, on_size_mismatch: OnSizeMismatch
 ) -> None:
-    with _named_in_errors(number, path):
-        pixels = decode.decode(path.read_bytes())
+    with _named_in_errors(number, path), open_regular(path) as file:
+        pixels = decode.decode(file.read())
     if pixels.shape[:2] == tuple(image.shape[:2]):
         dequantise(pixels, image, mask)
     elif on_size_mismatch is OnSizeMismatch.RESIZE:

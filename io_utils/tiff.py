@@ -2,26 +2,38 @@
 
 What the file means is read here, from its first directory: Pillow keeps 8 bits of 16-bit colour, knows no floating-point
 colour, and stumbles over tags that have no part in the pixels. Blocks (strips or tiles) that are stored or deflated are
-unpacked here, fax in `fax`. Others are unpacked by libtiff, which Pillow brings and which is shown them as a picture of
-bytes, or as JPEG. Of damage libtiff writes a line to the console, and of fax it fills in what it cannot decode.
+unpacked here, fax in `fax`, JPEG in `jpeg`, and LZW and PackBits by FFmpeg, which is shown them as a picture of bytes, or in
+`tiff_codecs`. libtiff, which Pillow brings, writes a line to the console for damage, and of fax fills in what it cannot decode.
+It is left with what nothing else unpacks: ZSTD, shown to it as a picture of bytes, and the JPEG of 1992.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import fax
+from . import fax, jpeg
 from .inflate import inflate_engine
 from .pixels import unassociated
+from .tiff_codecs import old_lzw, packbits, thunderscan
+from .unread import NotReadError
 
+try:
+    import lzma
+except ImportError:  # a Python that was built without it
+    lzma = None  # type: ignore[assignment]
+
+_RESAVED = "save it with LZW, deflate or ZSTD compression"
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # section 2; + is BigTIFF
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR = 273, 274, 277, 278, 279, 284
@@ -70,7 +82,7 @@ _NONE, _OLD_JPEG, _JPEG, _THUNDERSCAN = 1, 6, 7, 32809
 _HUFFMAN, _GROUP_3, _GROUP_4, _HUFFMAN_IN_WORDS = 2, 3, 4, 32771
 _FAX = (_HUFFMAN, _GROUP_3, _GROUP_4, _HUFFMAN_IN_WORDS)
 _LOSSLESS = {5: "LZW", 8: "deflate", 32946: "deflate", 32773: "PackBits", 34925: "LZMA", 50000: "ZSTD"}
-_DEFLATE, _PACKBITS = (8, 32946), 32773
+_DEFLATE, _PACKBITS, _LZW, _LZMA, _ZSTD = (8, 32946), 32773, 5, 34925, 50000
 _UNREAD = {32766: "NeXT", 32908: "IT8", 32909: "PixarLog", 33003: "JPEG 2000", 33004: "JPEG 2000", 33005: "JPEG 2000"}
 _UNREAD |= {34661: "JBIG", 34676: "SGILog", 34677: "SGILog", 34712: "JPEG 2000", 34887: "LERC", 34892: "lossy JPEG"}
 _UNREAD |= {34933: "PNG", 34934: "JPEG XR", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL"}
@@ -78,6 +90,7 @@ _NO_PREDICTOR, _DIFFERENCES, _FLOAT_DIFFERENCES = 1, 2, 3  # section 14 and Adob
 _PREDICTED_BITS = (8, 16, 32, 64)
 
 _MOST_BYTES = 2**30  # of a picture, all its channels included; 8K in four floats has half of it
+_MOST_BYTES_AT_ONCE = 2**26  # that FFmpeg is shown; its limit is some 2^28 pixels
 _MOST_BITS_AT_ONCE = 2**24  # that are spread over a byte each
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1], axis=1)[:, 0]
 
@@ -199,18 +212,20 @@ class Directory:
         """ValueError, which names the kind, for a file that is not read, however sound it is."""
         compression, bits, formats = self.compression, self.bits, self.formats
         if compression in _UNREAD:
-            raise ValueError(f"{_UNREAD[compression]} compression in TIFF is not read; LZW, deflate and ZSTD are")
+            raise NotReadError(f"{_UNREAD[compression]} compression in TIFF is not read", _RESAVED)
         if compression not in (_NONE, _OLD_JPEG, _JPEG, _THUNDERSCAN, *_FAX, *_LOSSLESS):
-            raise ValueError(f"TIFF with compression {compression} is not read; LZW, deflate and ZSTD are")
+            raise NotReadError(f"TIFF with compression {compression} is not read", _RESAVED)
         of = ", ".join(map(str, self.all(_BITS, (1,))[:8]))
         if len(bits) != 1 or len(formats) != 1:
-            raise ValueError(f"TIFF whose channels differ (bits {of}) is not read; give all the same number of bits")
+            raise NotReadError(
+                f"TIFF whose channels differ (bits {of}) is not read", "give all the same number of bits"
+            )
         bit, kind = next(iter(bits)), next(iter(formats))
         if not (kind == _FLOAT and bit in _FLOAT_BITS) and not (kind == _UNSIGNED and 1 <= bit <= _MOST_BITS):
             what = _FORMATS.get(kind, f"samples of format {kind}")
-            raise ValueError(
-                f"TIFF of {bit}-bit {what} is not read (bits {of}; sample format {kind}); convert it to 8 or 16 bits, "
-                f"unsigned, or to floating point"
+            raise NotReadError(
+                f"TIFF of {bit}-bit {what} is not read (bits {of}; sample format {kind})",
+                "convert it to 8 or 16 bits, unsigned, or to floating point",
             )
         self._require_colours(bit, is_float=kind == _FLOAT)
         self._require_packing(bit, is_float=kind == _FLOAT)
@@ -219,37 +234,37 @@ class Directory:
         photometric = self.photometric
         if photometric not in _COLOURS:
             what = _PHOTOMETRICS.get(photometric, f"photometric interpretation {photometric}")
-            raise ValueError(
-                f"TIFF of {what} is not read; its colours are neither grey nor RGB, a palette, CMYK or Lab"
-            )
+            raise NotReadError(f"TIFF of {what} is not read", "convert its colours to RGB")
         if self.samples < _COLOURS[photometric]:
             raise ValueError(f"it has {self.samples} samples a pixel, too few for its colours")
         if is_float and photometric not in (_BLACK_IS_ZERO, _RGB):
             what = "an inverted picture" if photometric == _WHITE_IS_ZERO else "colours that are neither grey nor RGB"
-            raise ValueError(f"TIFF with {what} in floating point is not read")
+            raise NotReadError(f"TIFF with {what} in floating point is not read", "convert its colours to RGB")
         if photometric in (_YCBCR, _LAB) and bit != 8:
-            raise ValueError(
-                f"TIFF of {'YCbCr' if photometric == _YCBCR else 'Lab'} with {bit} bits is not read; 8 are"
-            )
+            what = "YCbCr" if photometric == _YCBCR else "Lab"
+            raise NotReadError(f"TIFF of {what} with {bit} bits is not read", "convert its colours to RGB")
         if photometric == _CMYK and self.one(_INK_SET, 1) != 1:
-            raise ValueError("TIFF of inks other than CMYK is not read")
+            raise NotReadError("TIFF of inks other than CMYK is not read", "convert its colours to RGB")
         if self.subsampling != (1, 1) and (
             not {*self.subsampling} <= {1, 2, 4} or self.samples != 3 or self.one(_PLANAR, 1) != 1
         ):
-            raise ValueError(f"TIFF of YCbCr with chroma shared by {self.subsampling} pixels is not read")
+            raise NotReadError(
+                f"TIFF of YCbCr with chroma shared by {self.subsampling} pixels is not read",
+                "convert its colours to RGB",
+            )
 
     def _require_packing(self, bit: int, *, is_float: bool) -> None:
         compression = self.compression
         needed = {_OLD_JPEG: 8, _JPEG: 8, _THUNDERSCAN: 4} | dict.fromkeys(_FAX, 1)
         if bit != needed.get(compression, bit):
-            raise ValueError(f"TIFF with compression {compression} and {bit} bits is not read")
+            raise NotReadError(f"TIFF with compression {compression} and {bit} bits is not read", _RESAVED)
         if compression in (*_FAX, _THUNDERSCAN) and self.samples != 1 and self.one(_PLANAR, 1) == 1:
-            raise ValueError(f"TIFF with compression {compression} and {self.samples} channels is not read")
+            raise NotReadError(f"TIFF with compression {compression} and {self.samples} channels is not read", _RESAVED)
         predictor = self.one(_PREDICTOR, _NO_PREDICTOR)
         possible = (_NO_PREDICTOR, _DIFFERENCES, *((_FLOAT_DIFFERENCES,) if is_float else ()))
         is_used = compression in _LOSSLESS and compression != _PACKBITS and predictor != _NO_PREDICTOR
         if predictor not in possible or (is_used and (bit not in _PREDICTED_BITS or self.subsampling != (1, 1))):
-            raise ValueError(f"TIFF of {bit}-bit samples with predictor {predictor} is not read")
+            raise NotReadError(f"TIFF of {bit}-bit samples with predictor {predictor} is not read", _RESAVED)
 
 
 @dataclass(frozen=True)
@@ -376,8 +391,8 @@ def decode_tiff(data: bytes, directory: Directory) -> NDArray[Any]:
     else:
         parts = [_samples(data, directory, blocks.plane(plane), channels) for plane in range(planes)]
         samples = parts[0] if planes == 1 else np.concatenate(parts, axis=-1)
-    jpeg = directory.compression in (_JPEG, _OLD_JPEG) and channels == 3 and photometric == _YCBCR
-    if jpeg:  # libjpeg has made it RGB
+    # libjpeg has made it RGB
+    if directory.compression in (_JPEG, _OLD_JPEG) and channels == 3 and photometric == _YCBCR:
         photometric = _RGB
     colours = _COLOURS[photometric]
     alpha = _alpha(directory, colours)
@@ -513,20 +528,31 @@ def _spread(stored: NDArray[np.uint8], blocks: _Blocks, channels: int, bits: int
 def _unpacked(data: bytes, directory: Directory, blocks: _Blocks, channels: int) -> NDArray[np.uint8]:
     """The lines of a plane, (lines, bytes of the blocks side by side); of JPEG and fax samples, (H, W, channels)."""
     compression = directory.compression
+    of_all = {_ZSTD: _by_libtiff, _JPEG: _of_jpeg, _OLD_JPEG: _of_old_jpeg}.get(compression)
+    if of_all is not None:
+        return of_all(data, directory, blocks, channels)
+    if compression in (_LZW, _PACKBITS):
+        with contextlib.suppress(av.error.FFmpegError):  # damaged; or packed in a way that only libtiff knows
+            return _joined(list(_by_ffmpeg(data, directory, blocks)), blocks)
+    contents = zip(_contents(data, directory, blocks), _lines(blocks))
+    joined = _joined([_block(directory, blocks, block, lines) for block, lines in contents], blocks)
+    return joined[..., np.newaxis] if compression in (*_FAX, _THUNDERSCAN) else joined
+
+
+def _block(directory: Directory, blocks: _Blocks, block: memoryview, lines: int) -> NDArray[np.uint8]:
+    """One block unpacked: its bytes, or of fax and ThunderScan its samples."""
+    compression = directory.compression
     if compression == _NONE:
-        return _joined([_as_bytes(block) for block in _contents(data, directory, blocks)], blocks)
+        return np.frombuffer(block, np.uint8)
     if compression in _FAX:
-        decoded = [
-            _faxed(block, directory, blocks.across, lines)
-            for block, lines in zip(_contents(data, directory, blocks), _lines(blocks))
-        ]
-        return _joined(decoded, blocks)[..., np.newaxis]
-    if compression in _DEFLATE:
-        sizes = [blocks.line_bytes * lines for lines in _lines(blocks)]
-        return _joined([_inflated(*block) for block in zip(_contents(data, directory, blocks), sizes)], blocks)
-    if compression in _LOSSLESS:
-        return _by_libtiff(data, directory, blocks)
-    return _as_picture(data, directory, blocks, channels)
+        return _faxed(block, directory, blocks.across, lines)
+    if compression == _THUNDERSCAN:
+        return np.frombuffer(thunderscan(bytes(block), blocks.across, lines), np.uint8)
+    length = blocks.line_bytes * lines
+    plain = _UNPACKERS[compression](bytes(block), length)
+    if len(plain) < length:
+        raise ValueError(f"a strip or tile holds {len(plain):,} of {length:,} bytes")
+    return np.frombuffer(plain, np.uint8, length)
 
 
 def _lines(blocks: _Blocks) -> list[int]:
@@ -537,25 +563,33 @@ def _lines(blocks: _Blocks) -> list[int]:
 def _contents(data: bytes, directory: Directory, blocks: _Blocks) -> list[memoryview]:
     """The bytes of each block, the highest bit first."""
     parts = [memoryview(data)[at : at + length] for at, length in zip(blocks.offsets.tolist(), blocks.lengths.tolist())]
-    if directory.one(_FILL_ORDER, 1) == 2:
+    if directory.one(_FILL_ORDER, 1) == 2 and directory.compression != _JPEG:
         return [_REVERSED[np.frombuffer(part, np.uint8)].data for part in parts]
     return parts
 
 
-def _inflated(block: memoryview, length: int) -> NDArray[np.uint8]:
-    """Of a block that holds more, as the last strip of some writers does, the first `length` bytes."""
+def _inflated(block: bytes, length: int) -> bytes:
+    """Of a block that holds more, as the last strip of some writers does, hardly more than the first `length` bytes."""
     try:
         # One byte more, so that the checksum behind the last one is read.
-        plain = inflate_engine().decompressobj().decompress(bytes(block), length + 1)
+        plain: bytes = inflate_engine().decompressobj().decompress(block, length + 1)
     except Exception as error:  # each engine has its own class: isal_zlib.error, zlib_ng.error, zlib.error
         raise ValueError(f"its compressed data are damaged: {error}") from error
-    if len(plain) < length:
-        raise ValueError(f"a strip or tile holds {len(plain):,} of {length:,} bytes")
-    return np.frombuffer(plain, np.uint8, length)
+    return plain
 
 
-def _as_bytes(block: memoryview) -> NDArray[np.uint8]:
-    return np.frombuffer(block, np.uint8)
+def _of_lzma(block: bytes, length: int) -> bytes:
+    if lzma is None:
+        raise NotReadError("LZMA compression in TIFF is not read by this Python", _RESAVED)
+    try:
+        return lzma.LZMADecompressor(memlimit=_MOST_BYTES).decompress(block, length)
+    except (lzma.LZMAError, EOFError) as error:
+        raise ValueError(f"its compressed data are damaged: {error}") from error
+
+
+# Bytes of a block, and how many to unpack -> as many, or fewer of a damaged block. ValueError.
+_UNPACKERS: dict[int, Callable[[bytes, int], bytes]] = dict.fromkeys(_DEFLATE, _inflated)
+_UNPACKERS |= {_LZMA: _of_lzma, _PACKBITS: packbits, _LZW: old_lzw}
 
 
 def _joined(parts: list[NDArray[np.uint8]], blocks: _Blocks) -> NDArray[np.uint8]:
@@ -577,55 +611,93 @@ def _faxed(block: memoryview, directory: Directory, width: int, height: int) -> 
     return fax.run_lengths(contents, width, height, alignment=8 if compression == _HUFFMAN else 16)
 
 
-def _by_libtiff(data: bytes, directory: Directory, blocks: _Blocks) -> NDArray[np.uint8]:
+def _by_ffmpeg(data: bytes, directory: Directory, blocks: _Blocks) -> Iterator[NDArray[np.uint8]]:
+    """The bytes of each block, shown to FFmpeg as strips of a picture. FFmpegError if one is damaged."""
+    at_once = max(1, _MOST_BYTES_AT_ONCE // (blocks.line_bytes * blocks.lines[0]))
+    lines = _lines(blocks)
+    for start in range(0, len(lines), at_once):
+        part = slice(start, start + at_once)
+        tags = _as_bytes_tags(directory, blocks, sum(lines[part]))
+        tags |= {_STRIP_ROWS: [blocks.lines[0]], _STRIPS: blocks.offsets[part], _STRIP_BYTES: blocks.lengths[part]}
+        decoder = av.CodecContext.create("tiff", "r")
+        decoder.thread_count = 1  # frames are decoded side by side already
+        decoder.options = {"err_detect": "explode"}
+        (frame,) = decoder.decode(av.Packet(_with_directory(data, tags, directory.big_endian)))
+        plane = frame.planes[0]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
+            : frame.height, : blocks.line_bytes
+        ]
+        yield from np.split(rows, np.cumsum(lines[part])[:-1])
+
+
+def _by_libtiff(data: bytes, directory: Directory, blocks: _Blocks, _: int) -> NDArray[np.uint8]:
     """The blocks, shown to libtiff as a picture of as many bytes."""
-    # Several bytes a pixel where they fit: of one byte a pixel, 4K in floating point is a bomb to Pillow.
-    fill_order = directory.one(_FILL_ORDER, 1)
-    fitting = [size for size in (4, 3) if blocks.line_bytes % size == 0 and fill_order == 1]
-    size = fitting[0] if fitting else 1
     lines = (blocks.rows - 1) * blocks.lines[0] + blocks.lines[1]
-    tags = {
-        _WIDTH: [blocks.columns * blocks.line_bytes // size],
-        _HEIGHT: [lines],
-        _BITS: [8] * size,
-        _COMPRESSION: [directory.compression],
-        _PHOTOMETRIC: [{1: _BLACK_IS_ZERO, 3: _RGB, 4: _CMYK}[size]],
-        _FILL_ORDER: [fill_order],
-        _SAMPLES: [size],
-    }
+    tags = _as_bytes_tags(directory, blocks, lines)
+    size = len(tags[_BITS])
+    tags[_WIDTH] = [blocks.columns * blocks.line_bytes // size]
     tags |= _placed(blocks, blocks.line_bytes // size, blocks.lines[0])
     return _opened(data, directory, tags).reshape(lines, -1)
 
 
-def _as_picture(data: bytes, directory: Directory, blocks: _Blocks, channels: int) -> NDArray[np.uint8]:
-    """(H, W, channels), decoded by libtiff as the picture that it is: JPEG and ThunderScan."""
+def _as_bytes_tags(directory: Directory, blocks: _Blocks, lines: int) -> dict[int, Any]:
+    """The tags of a picture whose pixels are the bytes of one column of blocks, without those that place the blocks."""
+    # Several bytes a pixel where they fit: of one byte a pixel, 4K in floating point is a bomb to Pillow.
+    fill_order = directory.one(_FILL_ORDER, 1)
+    size = next((size for size in (4, 3) if blocks.line_bytes % size == 0 and fill_order == 1), 1)
+    return {
+        _WIDTH: [blocks.line_bytes // size],
+        _HEIGHT: [lines],
+        _BITS: [8] * size,
+        _COMPRESSION: [directory.compression],
+        _PHOTOMETRIC: [_BLACK_IS_ZERO if size == 1 else _RGB],
+        _FILL_ORDER: [fill_order],
+        _SAMPLES: [size],
+    }
+
+
+def _of_jpeg(data: bytes, directory: Directory, blocks: _Blocks, channels: int) -> NDArray[np.uint8]:
+    """(H, W, channels): each block is a JPEG stream, whose tables may stand in a tag (Adobe's TIFF technical note 2)."""
+    if channels not in (1, 3, 4):
+        raise NotReadError(f"TIFF of JPEG with {channels} channels is not read", _RESAVED)
+    tables = directory.array(_JPEG_TABLES).astype(np.uint8).tobytes()
+    is_ycbcr = directory.photometric == _YCBCR
+    parts = []
+    for block, lines in zip(_contents(data, directory, blocks), _lines(blocks)):
+        samples = jpeg.decode_block(bytes(block), tables, is_ycbcr, (blocks.across, blocks.down, channels))
+        if len(samples) < lines:
+            raise ValueError(f"a strip or tile has {len(samples)} of {lines} rows")
+        parts.append(samples[:lines])
+    return _joined(parts, blocks).reshape(-1, blocks.columns * blocks.across, channels)
+
+
+def _of_old_jpeg(data: bytes, directory: Directory, blocks: _Blocks, channels: int) -> NDArray[np.uint8]:
+    """(H, W, channels), decoded by libtiff as the picture that it is."""
     width, height = directory.size
     photometric = directory.photometric
     if photometric != _YCBCR or channels != 3:
         containers = {1: _BLACK_IS_ZERO, 3: _RGB, 4: _CMYK}
         if channels not in containers:
-            raise ValueError(f"TIFF of JPEG with {channels} channels is not read")
+            raise NotReadError(f"TIFF of JPEG with {channels} channels is not read", _RESAVED)
         photometric = containers[channels]
-    (bits,) = directory.bits
     tags: dict[int, Any] = {
         _WIDTH: [width],
         _HEIGHT: [height],
-        _BITS: [bits] * channels,
-        _COMPRESSION: [directory.compression],
+        _BITS: [8] * channels,
+        _COMPRESSION: [_OLD_JPEG],
         _PHOTOMETRIC: [photometric],
         _SAMPLES: [channels],
     }
     tags |= _placed(blocks, blocks.across, blocks.down)
-    if directory.compression == _OLD_JPEG:
-        tags |= {tag: directory.all(tag) for tag in _OLD_JPEG_TAGS}
-        tags |= {_STRIPS: directory.all(_STRIPS), _STRIP_BYTES: directory.all(_STRIP_BYTES)}
+    tags |= {tag: directory.all(tag) for tag in _OLD_JPEG_TAGS}
+    tags |= {_STRIPS: directory.all(_STRIPS), _STRIP_BYTES: directory.all(_STRIP_BYTES)}
     tags |= {_JPEG_TABLES: directory.array(_JPEG_TABLES).astype(np.uint8).tobytes()}
     if photometric == _YCBCR:
         tags |= {_SUBSAMPLING: directory.all(_SUBSAMPLING)}
     pixels = _opened(data, directory, {tag: values for tag, values in tags.items() if len(values)})
     if pixels.shape != (height, width, channels):
         raise ValueError(f"it holds {pixels.shape[-1]} channels, not {channels}")
-    return pixels // 17 if bits == 4 else pixels  # Pillow makes 8 bits of ThunderScan's 4
+    return pixels
 
 
 def _placed(blocks: _Blocks, across: int, down: int) -> dict[int, Any]:
@@ -663,7 +735,7 @@ def _with_directory(data: bytes, tags: dict[int, Any], big_endian: bool) -> byte
     start = len(data) + len(data) % 2
     behind = start + 2 + 12 * len(tags) + 4
     if behind >= 1 << 32:
-        raise ValueError("TIFF of 4 GB and more is not read")
+        raise NotReadError("TIFF of 4 GB and more in this compression is not read", "save it with deflate")
     entries, rest = b"", b""
     for tag, values in sorted(tags.items()):
         kind = 7 if isinstance(values, bytes) else 4

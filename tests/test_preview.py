@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -339,6 +341,31 @@ class TestRefusals:
         operator(base, "rw relative/folder")
 
         self.assert_refused(ask(**A_FRAME), 403, "Line 1 of")
+
+
+class TestSaveAs:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "f_0007.png",
+            "a b.png",
+            "per%cent;semi, 'x'.png",
+            "\u00fcn\u00efc\u00f6de \u65e5.png",
+        ],
+    )
+    def test_offers_the_name_of_the_frame(self, output: Path, name: str) -> None:
+        """RFC 6266 and 8187: percent-encoded UTF-8, so that no name can end the header or begin another."""
+        try:
+            (output / name).write_bytes(encode_png(noise()))
+        except OSError:
+            pytest.skip("this system has no such names")
+
+        told = ask(type="output", filename=name)
+
+        start, _, quoted = told.headers["Content-Disposition"].partition("UTF-8''")
+        assert start == "inline; filename*="
+        assert unquote(quoted) == name
+        assert re.fullmatch(r"[A-Za-z0-9._~%-]+", quoted)
 
 
 def operator(base: Path, *lines: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -645,7 +646,7 @@ class TestABrokenFile:
             Image.fromarray(noise(16, 16, seed=number)).save(output / f"f_{number:04d}.png")
         BREAK[how](output / "f_0003.png")
 
-        with pytest.raises(FrameReadError, match=r"frame 3 .*f_0003\.png.*Render or convert it again") as caught:
+        with pytest.raises(FrameReadError, match=r"frame 3 .*f_0003\.png.*\. Render or copy it again\.$") as caught:
             loaded()
 
         assert (caught.value.frame, caught.value.path) == (3, output / "f_0003.png")
@@ -670,6 +671,40 @@ class TestABrokenFile:
         put(output / "f_0000.jpg", 50).rename(output / "f_0000.png")
 
         assert loaded().shape == (1, 4, 6, 3)
+
+    @pytest.mark.parametrize(
+        ("name", "options"),
+        [("GIF", {}), ("JPEG2000", {}), ("ICO", {}), ("TIFF", {"compression": "webp"})],
+        ids=str,
+    )
+    def test_of_a_kind_that_is_not_read_is_not_called_damaged(
+        self, output: Path, name: str, options: dict[str, Any]
+    ) -> None:
+        """To render or copy it again would bring the same file."""
+        buffer = io.BytesIO()
+        try:
+            Image.fromarray(noise(16, 16)).save(buffer, name, **options)
+        except OSError:  # a libtiff without WebP
+            pytest.skip("this Pillow does not write such files")
+        (output / "f_0000.png").write_bytes(buffer.getvalue())
+
+        with pytest.raises(FrameReadError, match=r"is not read|does not read") as caught:
+            loaded()
+
+        assert re.search(r"; (convert|save) it [^.]*\.?$", str(caught.value))
+        assert "again" not in str(caught.value)
+        assert "damaged" not in str(caught.value)
+
+    def test_that_became_a_pipe_since_it_was_looked_for_is_not_waited_for(self, output: Path) -> None:
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("there are no such pipes")
+        on_disk(output, 0, 1)
+        selection = selected(0, 2)
+        (output / "f_0001.png").unlink()
+        os.mkfifo(output / "f_0001.png")
+
+        with pytest.raises(FileNotFoundError, match=r"frame 1 cannot be read \(not a regular file\).*f_0001\.png"):
+            load(selection, OnSizeMismatch.ERROR)
 
     def test_that_vanished_since_it_was_looked_for_is_named(self, output: Path) -> None:
         on_disk(output, 0, 1)

@@ -9,6 +9,7 @@ import struct
 import tracemalloc
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from PIL import Image, ImageOps, TiffImagePlugin
 from io_utils import decode, tiff
 from io_utils.decode import BrokenImageError
 
+from . import sample_files
 from .sample_files import by_opencv
 
 HEIGHT, WIDTH = 21, 37
@@ -684,7 +686,9 @@ class TestRefused:
             pytest.param(written(values("u4", 3)), "32, 32, 32", id="integers of 32 bits"),
             pytest.param(written(values("i2", 1), GREY), "format", id="signed integers"),
             pytest.param(written(values("u2", 1), PALETTE), "palette has 0 numbers", id="a palette that is not there"),
-            pytest.param(written(values("u2", 3), 9), "neither grey nor RGB", id="ICC Lab"),
+            pytest.param(
+                written(values("u2", 3), 9), "TIFF of ICC Lab is not read; convert its colours to RGB", id="ICC Lab"
+            ),
             pytest.param(written(values("u2", 3), tags={258: [16, 8, 16]}), "16, 8, 16", id="bits of several kinds"),
             pytest.param(written(values("u2", 3), tags={259: [7]}), "compression 7", id="JPEG in 16 bits"),
             pytest.param(written(values("u2", 3), tags={317: [9]}), "predictor 9", id="an unknown predictor"),
@@ -718,3 +722,227 @@ class TestRefused:
         tags: dict[int, Any] = {tag: [number]}
         with contextlib.suppress(BrokenImageError):
             assert decode.decode(written(values("u2", 1), GREY, tags=tags)).ndim == 3
+
+
+def blocked(
+    compression: int,
+    blocks: list[bytes],
+    photometric: int,
+    channels: int,
+    rows: int = 8,
+    tags: dict[int, Any] | None = None,
+) -> bytes:
+    """A TIFF of HEIGHT x WIDTH, 8 bits, of strips of `rows` rows that are compressed already."""
+    offsets = [8 + sum(map(len, blocks[:i])) for i in range(len(blocks))]
+    places = {273: offsets, 278: [rows], 279: [len(block) for block in blocks], 259: [compression], 317: [1]}
+    directory = written(values("u1", channels), photometric, tags=places | (tags or {}))
+    data = b"".join(blocks)
+    start = struct.unpack_from("<I", directory, 4)[0]
+    plain = HEIGHT * WIDTH * channels
+    # The blocks take the place of those that `written` has put there: what the directory points to moves.
+    assert start == 8 + plain
+    filler = bytes(max(0, plain - len(data)))
+    assert len(data) <= plain, "the directory would have to move"
+    return directory[:8] + data + filler + directory[start:]
+
+
+def strips(pixels: np.ndarray, rows: int = 8) -> list[np.ndarray]:
+    return [pixels[top : top + rows] for top in range(0, len(pixels), rows)]
+
+
+def flat(channels: int) -> np.ndarray:
+    """Bands: what compresses."""
+    return np.broadcast_to(np.arange(HEIGHT, dtype=np.uint8)[:, None, None] * 9, (HEIGHT, WIDTH, channels)).copy()
+
+
+def old_lzw(plain: bytes) -> bytes:
+    """LZW of writers before TIFF 5.0: codes with their lowest bit first."""
+    bits = position = 0
+    table: dict[bytes, int] = {}
+
+    def put(code: int, width: int) -> None:
+        nonlocal bits, position
+        bits |= code << position
+        position += width
+
+    put(256, 9)
+    table, current, width = {bytes([i]): i for i in range(256)}, b"", 9
+    following = 258
+    for value in plain:
+        longer = current + bytes([value])
+        if longer in table:
+            current = longer
+            continue
+        put(table[current], width)
+        table[longer] = following
+        following += 1
+        if following == (1 << width) + 1:
+            width += 1
+        current = bytes([value])
+    put(table[current], width)
+    put(257, width)
+    return bits.to_bytes(-(-position // 8), "little")
+
+
+def packed_runs(plain: bytes) -> bytes:
+    """PackBits over all rows at once, a run of at most 128 of the same after the other."""
+    packed = b""
+    for value, group in itertools.groupby(plain):
+        count = len(list(group))
+        for start in range(0, count, 128):
+            some = min(128, count - start)
+            packed += bytes([(257 - some) & 255 if some > 1 else 0, value])
+    return packed
+
+
+def damaged_copies(data: bytes, count: int = 40) -> Iterator[bytes]:
+    """With a hole of zeros, of ones or of noise in what is compressed."""
+    random = np.random.default_rng(3)
+    end = len(data) - 400
+    for place in random.integers(8, end, count):
+        for hole in (bytes(24), b"\xff" * 24, random.bytes(24)):
+            yield data[:place] + hole + data[place + 24 :]
+        yield data[:place]
+
+
+class TestPackings:
+    """Those that FFmpeg, libtiff and Python's own modules unpack."""
+
+    @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "lzma", "zstd", "tiff_adobe_deflate"])
+    @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16", "1"])
+    def test_by_pillow_have_their_values(self, mode: str, compression: str) -> None:
+        random = np.random.default_rng(4)
+        shape = (95, 131, len(Image.new(mode, (1, 1)).getbands()))
+        if mode == "1":
+            image = Image.fromarray(random.integers(0, 256, shape[:2], np.uint8)).convert("1")
+        else:
+            pixels = random.integers(0, 4, shape).astype(np.uint16 if mode == "I;16" else np.uint8)
+            image = Image.fromarray(pixels[..., 0] if shape[2] == 1 else pixels)
+        buffer = io.BytesIO()
+        image.save(buffer, "TIFF", compression=compression)
+
+        found = decode.decode(buffer.getvalue())
+
+        expected = np.asarray(image.convert("L") if mode == "1" else image)
+        np.testing.assert_array_equal(found, expected.reshape(found.shape))
+
+    @pytest.mark.parametrize("predictor", [False, True])
+    @pytest.mark.parametrize("compression", ["lzw", "packbits", "lzma", "zstd"])
+    @pytest.mark.parametrize("tile", [None, (16, 16)])
+    def test_by_tifffile_have_their_values(
+        self, tile: tuple[int, int] | None, compression: str, predictor: bool
+    ) -> None:
+        pixels = values("u2", 3)
+        buffer = io.BytesIO()
+        predictor = predictor and compression != "packbits"
+        tifffile.imwrite(buffer, pixels, photometric="rgb", compression=compression, predictor=predictor, tile=tile)
+
+        np.testing.assert_array_equal(decode.decode(buffer.getvalue()), pixels)
+
+    def test_of_more_blocks_than_are_unpacked_at_once_have_their_values(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tiff, "_MOST_BYTES_AT_ONCE", 1000)
+        pixels = values("u1", 3)
+        buffer = io.BytesIO()
+        tifffile.imwrite(buffer, pixels, photometric="rgb", compression="lzw", tile=(16, 16))
+
+        np.testing.assert_array_equal(decode.decode(buffer.getvalue()), pixels)
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_of_packbits_may_run_from_row_to_row(self, channels: int) -> None:
+        """As libtiff and tifffile read them; FFmpeg does not."""
+        pixels = np.zeros((HEIGHT, WIDTH, channels), np.uint8)
+        pixels[9:] = 77
+        data = blocked(
+            32773, [packed_runs(part.tobytes()) for part in strips(pixels)], [0, 1, 0, 2][channels], channels
+        )
+
+        np.testing.assert_array_equal(decode.decode(data), pixels)
+        np.testing.assert_array_equal(tifffile.imread(io.BytesIO(data)).reshape(pixels.shape), pixels)
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_of_lzw_may_have_the_lowest_bit_first(self, channels: int) -> None:
+        random = np.random.default_rng(6)
+        pixels = flat(channels) + random.integers(0, 2, (HEIGHT, WIDTH, channels)).astype(np.uint8)
+        data = blocked(5, [old_lzw(part.tobytes()) for part in strips(pixels)], [0, 1, 0, 2][channels], channels)
+
+        np.testing.assert_array_equal(decode.decode(data), pixels)
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))).reshape(pixels.shape), pixels)
+
+    def test_of_thunderscan_have_their_values(self) -> None:
+        """A raw pixel, a run, and differences of two and of three bits; those behind a row's end mean nothing."""
+        row = bytes([0xC5, 3, 0b01_01_11_10, 0b10_010_100, 0xC0, 28, 0b01_01_01_01])
+        tags = {258: [4]}
+        data = blocked(32809, [row * 8, row * 8, row * 5], GREY, 1, tags=tags)
+
+        expected = [5, 5, 5, 5, 6, 5, 7, 0, *[0] * 28, 1]
+
+        assert len(expected) == WIDTH
+        np.testing.assert_array_equal(decode.decode(data)[..., 0], np.tile(np.array(expected) * 17, (HEIGHT, 1)))
+        np.testing.assert_array_equal(decode.decode(data)[..., 0], np.asarray(Image.open(io.BytesIO(data))))
+
+    @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "lzma", "tiff_adobe_deflate", "group4", "jpeg"])
+    def test_that_are_damaged_are_refused_without_a_word_on_the_console(
+        self, compression: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        buffer = io.BytesIO()
+        pixels = np.random.default_rng(8).integers(0, 9, (60, 70, 3)).astype(np.uint8)
+        image = Image.fromarray(pixels).convert("1" if compression == "group4" else "RGB")
+        image.save(buffer, "TIFF", compression=compression)
+        refused = 0
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for data in damaged_copies(buffer.getvalue()):
+                with contextlib.suppress(BrokenImageError):
+                    decode.decode(data)
+                    continue
+                refused += 1
+
+        assert refused
+        assert capfd.readouterr() == ("", "")
+
+
+class TestJpegInside:
+    @pytest.mark.parametrize("tile", [None, (32, 32)])
+    @pytest.mark.parametrize("space", ["YCBCR", "RGB", "MINISBLACK"])
+    def test_is_shown_as_other_decoders_show_it(self, space: str, tile: tuple[int, int] | None) -> None:
+        pixels = sample_files.smooth(70, 90)
+        pixels = pixels[..., :1] if space == "MINISBLACK" else pixels
+        buffer = io.BytesIO()
+        tifffile.imwrite(
+            buffer, pixels, photometric=space, compression="jpeg", tile=tile, rowsperstrip=None if tile else 16
+        )
+        data = buffer.getvalue()
+
+        found = decode.decode(data)
+
+        judge = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        judge = judge[..., ::-1] if judge.ndim == 3 else judge[..., np.newaxis]
+        assert found.shape == pixels.shape
+        np.testing.assert_allclose(found.astype(int), judge, atol=3)
+
+    def test_with_damage_inside_is_refused(self) -> None:
+        """Half of what a hole of zeros hits is not noticed by libtiff, which fills it in."""
+        pixels = np.random.default_rng(8).integers(0, 99, (120, 160, 3)).astype(np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "TIFF", compression="jpeg")
+        data = buffer.getvalue()
+        at = data.index(b"\xff\xda") + 300
+        decode.decode(data)
+
+        for cut in (bytes(200), b"\xff\xd9" + bytes(198), b""):
+            with pytest.raises(BrokenImageError):
+                decode.decode(data[:at] + cut + data[at + len(cut) :] if cut else data[:at])
+
+    @pytest.mark.parametrize("size", [(WIDTH - 1, 8), (WIDTH + 1, 8), (WIDTH, 7), (WIDTH, 9)])
+    def test_of_another_size_than_its_strip_is_refused(self, size: tuple[int, int]) -> None:
+        stream = io.BytesIO()
+        Image.new("L", (WIDTH, 8)).save(stream, "JPEG")
+        fits = stream.getvalue()
+        at = fits.index(b"\xff\xc0") + 5
+        other = fits[:at] + struct.pack(">HH", size[1], size[0]) + fits[at + 4 :]
+        shown = decode.decode(blocked(7, [fits[:]], GREY, 1, rows=8, tags={257: [8]}))
+        assert shown.shape == (8, WIDTH, 1)
+
+        with pytest.raises(BrokenImageError, match="a strip or tile"):
+            decode.decode(blocked(7, [other], GREY, 1, rows=8, tags={257: [8]}))

@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import shutil
+import socket
 import stat
 import sys
 import threading
@@ -649,6 +650,13 @@ class TestIsSaved:
         os.mkfifo(output / "f_0003.png")
 
         assert not is_saved(sequence(), 3)
+
+    @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no sockets there")
+    def test_a_socket_is_not(self, output: Path) -> None:
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(output / "f_0003.png"))
+
+            assert not is_saved(sequence(), 3)
 
 
 class TestSummary:
