@@ -196,7 +196,7 @@ def save_workflow(saved: Many[Saved], text: Mapping[str, str], on_existing: OnEx
 def is_saved(sequence: Sequence, frame: int) -> bool:
     """Is this frame on disk, whole? (See `filetype.is_whole`.) PathError for a link out of the allowed folders."""
     path = sequence.root.confirm(sequence.file(frame), write=False)
-    return path.is_file() and is_whole(path)  # is_file first: a link to itself cannot be opened
+    return path.is_file() and is_whole(path)  # is_file first: opening a fifo would wait for its other end
 
 
 def summary(saved: Many[Saved]) -> str:

@@ -21,7 +21,7 @@ from PIL import Image, ImageOps, TiffImagePlugin
 from io_utils import decode, tiff
 from io_utils.decode import BrokenImageError
 
-from .sample_files import by_opencv
+from . import sample_files
 
 HEIGHT, WIDTH = 21, 37
 FORMATS = {"u": 1, "i": 2, "f": 3}
@@ -381,7 +381,7 @@ class TestExtraChannels:
 
         found = decode.decode(path.read_bytes())
 
-        np.testing.assert_array_equal(found, by_opencv(path.read_bytes()))
+        np.testing.assert_array_equal(found, sample_files.by_opencv(path.read_bytes()))
         np.testing.assert_array_equal(found, tifffile.imread(path))
 
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
