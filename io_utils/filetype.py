@@ -129,7 +129,7 @@ _BY_EXTENSION = {
 
 
 def is_whole(path: Path) -> bool:
-    """Is there a whole image file at `path`? See `decode.is_whole`. False for anything else of that name (a folder, a pipe).
+    """Is there a whole image file at `path`? See `decode.is_whole`. Anything else of that name (a folder, a pipe) is none.
 
     OSError of the system if there is a file that cannot be read.
     """

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from io_utils.animation import AnimationSequence, AtEnd, EndOfAnimationError, FrameCounter, LogEntry, whole_frame
+from io_utils.animation import (
+    AnimationSequence,
+    AtEnd,
+    EndOfAnimationError,
+    FrameCounter,
+    LogEntry,
+    total_frames,
+    whole_frame,
+)
 
 
 def theirs(frame: float, total: int = 100, fps: float = 25.0) -> Any:
@@ -105,9 +113,15 @@ class TestWholeFrame:
             whole_frame(FrameCounter(-1, 100, 25))
 
     @pytest.mark.parametrize("frame", [math.nan, math.inf, -math.inf])
-    def test_what_is_no_number_of_a_frame_is_an_error(self, frame: float) -> None:
+    def test_that_is_not_finite_is_an_error(self, frame: float) -> None:
         with pytest.raises(ValueError, match="frame counter stands at"):
             whole_frame(theirs(frame))
+
+    @pytest.mark.parametrize("total", [math.nan, math.inf])
+    def test_of_a_total_that_is_not_finite_is_an_error_that_names_the_input(self, total: float) -> None:
+        counter = SimpleNamespace(current_frame=0, total_frames=total, frames_per_second=25)
+        with pytest.raises(ValueError, match=rf"counts to {total}, .*Set its total_frames"):
+            total_frames(counter)
 
 
 class TestAtEnd:
