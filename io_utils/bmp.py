@@ -92,6 +92,11 @@ class Header:
         return -(-self.row_bytes // 4) * 4
 
     @property
+    def filled_width(self) -> int:
+        """How many pixels a row has with what fills it up; some writers put those into run lengths too."""
+        return self.stride * 8 // self.bits
+
+    @property
     def is_packed(self) -> bool:
         return self.compression in (_RLE8, _RLE4)
 
@@ -148,8 +153,9 @@ def decode_bmp(data: bytes, header: Header) -> NDArray[np.uint8]:
     """
     header.require_room(len(data))
     if header.is_packed:
-        indices = np.zeros((header.height, header.width), np.uint8)
+        indices = np.zeros((header.height, header.filled_width), np.uint8)
         _followed(header, data, indices)
+        indices = indices[:, : header.width]
         return _looked_up(header, data, indices if header.top_down else indices[::-1])
     padded = header.end + header.stride - header.row_bytes
     rows = np.frombuffer(data[header.offset : padded].ljust(padded - header.offset, b"\0"), np.uint8)
@@ -191,12 +197,12 @@ def _looked_up(header: Header, data: bytes, indices: NDArray[np.uint8]) -> NDArr
 
 
 def _followed(header: Header, data: bytes, indices: NDArray[np.uint8] | None) -> None:
-    """Follow the run lengths, and write what they say into `indices`, (H, W), first row first.
+    """Follow the run lengths, and write what they say into `indices`, (H, filled width), first row first.
 
     ValueError if a run leaves its row or the picture, or if the data end before the marker does that ends the bitmap.
     After the last pixel the marker may be missing.
     """
-    width, height = header.width, header.height
+    width, height = header.filled_width, header.height
     column = row = 0
     for count, value, packed in _codes(data, header.offset, header.compression == _RLE4):
         if count:  # pixels
@@ -216,7 +222,7 @@ def _followed(header: Header, data: bytes, indices: NDArray[np.uint8] | None) ->
             column, row = column + packed[0], row + packed[1]
         if column > width or row > height:
             raise ValueError("its run lengths leave the picture")
-    if row < height - 1 or (row == height - 1 and column < width):
+    if row < height - 1 or (row == height - 1 and column < header.width):
         raise ValueError("its run lengths end before its picture does")
 
 

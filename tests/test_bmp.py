@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import OpenImageIO
@@ -172,8 +173,8 @@ class TestRunLengths:
     @pytest.mark.parametrize(
         "data",
         [
-            pytest.param(b"\7\1\0\0\6\2\0\0\6\3\0\1", id="a run over the end of its row"),
-            pytest.param(b"\0\7\1\2\3\4\5\6\7\0\0\0\6\2\0\0\6\3\0\1", id="pixels over the end of their row"),
+            pytest.param(b"\x09\1\0\0\6\2\0\0\6\3\0\1", id="a run over the end of its row"),
+            pytest.param(b"\0\x09\1\2\3\4\5\6\7\1\1\0\0\0\6\2\0\0\6\3\0\1", id="pixels over the end of their row"),
             pytest.param(b"\6\1\0\0\6\2\0\0\6\3\0\0\6\4\0\1", id="a row too many"),
             pytest.param(b"\6\1\0\0\6\2\0\0\6\3\0\0\0\0\0\1", id="an end of line too many"),
             pytest.param(b"\3\1\0\2\x09\1\2\2\0\1", id="a step out of the row"),
@@ -198,6 +199,29 @@ class TestRunLengths:
         pixels = decode.decode(rle(row * 3 + b"\0\1", width, 3, 4))
 
         np.testing.assert_array_equal(pixels[0, :, 0], [PALETTE[4 * (1 + place % 2) + 2] for place in range(width)])
+
+
+class TestFilledRows:
+    @pytest.mark.parametrize("bits", [4, 8])
+    def test_may_have_run_lengths_for_what_fills_them_up(self, bits: int) -> None:
+        """ImageMagick and bmpsuite's g04rle.bmp write rows of whole four bytes: 6 pixels and 2 of filling."""
+        rows = [b"\x06\x11\x02\x00\x00\x00", b"\x08\x22\x00\x00", b"\x06\x33\x02\x00\x00\x01"]
+        data = bmp_of(6, 3, bits, b"".join(rows), compression=1 if bits == 8 else 2, palette=PALETTE[: 4 << bits])
+
+        found = decode.decode(data)
+
+        plain = np.repeat([[0x33], [0x22], [0x11]], 6, axis=1)
+        expected = plain if bits == 8 else plain & 15
+        np.testing.assert_array_equal(found, np.frombuffer(PALETTE, np.uint8).reshape(-1, 4)[expected][..., 2::-1])
+        (judge,) = av.CodecContext.create("bmp", "r").decode(av.Packet(data))
+        np.testing.assert_array_equal(found, judge.to_ndarray(format="rgb24"))
+
+    @pytest.mark.parametrize("bits", [4, 8])
+    def test_are_not_any_longer(self, bits: int) -> None:
+        data = bmp_of(6, 1, bits, b"\x09\x11\0\1", compression=1 if bits == 8 else 2, palette=PALETTE[: 4 << bits])
+
+        with pytest.raises(BrokenImageError, match="leave the picture"):
+            decode.decode(data)
 
 
 class TestRefusals:
