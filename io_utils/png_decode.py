@@ -307,9 +307,9 @@ def _meaning(png: _Png, samples: Samples) -> Samples:
 
 
 def _looked_up(indices: NDArray[Any], palette: bytes, transparency: bytes | None) -> Samples:
+    """An index beyond the palette is opaque black, as in libpng and browsers: 11.2.2 allows that."""
     colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)
-    if indices.max() >= len(colours):
-        raise ValueError(f"it uses colour {indices.max()} of a palette of only {len(colours)}")
+    colours = np.concatenate([colours, np.zeros((256 - len(colours), 3), np.uint8)])
     if transparency is not None:
         alpha = np.full((len(colours), 1), 255, np.uint8)
         alpha[: len(transparency), 0] = np.frombuffer(transparency, np.uint8)

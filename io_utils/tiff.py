@@ -431,9 +431,11 @@ def _coloured(samples: NDArray[Any], photometric: int, directory: Directory) -> 
     (bits,) = directory.bits
     if photometric == _PALETTED:
         palette = directory.array(_PALETTE)
-        if len(palette) < 3 << bits:
+        count = min(1 << bits, len(palette) // 3)
+        if not count or (len(palette) < 3 << bits and len(palette) % 3):
             raise ValueError(f"its palette has {len(palette)} numbers")
-        colours = palette[: 3 << bits].astype(np.uint16).reshape(3, -1).T
+        colours = np.zeros((1 << bits, 3), np.uint16)  # what is beyond a palette that is too short is black
+        colours[:count] = palette[: 3 * count].reshape(3, -1).T
         if bits <= 8:
             # Old writers put numbers of 8 bits there (libtiff, tif_getimage.c).
             colours = (colours >> 8 if (colours > 255).any() else colours).astype(np.uint8)

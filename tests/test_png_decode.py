@@ -12,6 +12,7 @@ import struct
 import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 import png
 import pytest
@@ -118,6 +119,32 @@ class TestEveryKind:
         np.testing.assert_array_equal(pixels[..., :3], meant(values, 3, depth))
         np.testing.assert_array_equal(pixels[..., 3], alpha[values[..., 0]])
 
+    @pytest.mark.parametrize("key", [None, (0, 9)])
+    @pytest.mark.parametrize("depth", [1, 2, 4, 8])
+    def test_is_black_beyond_its_palette(self, depth: int, key: tuple[int, ...] | None) -> None:
+        """As OpenCV, with libpng, shows it; alpha beyond the transparencies is 255 (11.3.1.1)."""
+        values = samples(3, depth)
+        data = written(values, 3, depth, key=key)
+        at = data.index(b"PLTE")
+        colours = (1 << depth) - 1
+        short = (
+            data[: at - 4]
+            + chunk(b"PLTE", data[at + 4 : at + 4 + 3 * colours])
+            + data[at + 12 * 1 - 4 + 3 * (1 << depth) :]
+        )
+        if key and colours < len(key):
+            short = short.replace(short[short.index(b"tRNS") - 4 : short.index(b"tRNS") + 10], b"")
+
+        found = decode.decode(short)
+
+        expected = palette(depth)
+        expected[colours:] = 0
+        np.testing.assert_array_equal(found[..., :3], expected[values[..., 0]])
+        if found.shape[-1] == 3:
+            np.testing.assert_array_equal(found, by_opencv(short, cv2.IMREAD_COLOR))
+        else:
+            assert (found[values[..., 0] >= colours][:, 3] == 255).all()
+
     @pytest.mark.parametrize("given", [1, 200])
     def test_is_opaque_beyond_the_transparencies_of_its_palette(self, given: int) -> None:
         image = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16), "L").convert("P")
@@ -215,9 +242,8 @@ ODD = {
     ),
 }
 
-# Files that must be refused by name. libpng 1.6.55 refuses all of them but nine, where it stops reading behind the last
-# row (no or a bad IEND, chunks behind the image that may not be there, a row too many) or goes on with a warning, with black
-# for a colour that the palette does not have.
+# Files that must be refused by name. libpng 1.6.55 refuses all of them but eight, where it stops reading behind the last
+# row (no or a bad IEND, chunks behind the image that may not be there, a row too many).
 BROKEN = {
     "nothing": b"",
     "half a signature": SIGNATURE[:4],
@@ -290,7 +316,6 @@ BROKEN = {
     "a palette of 257 colours": indexed((b"PLTE", bytes(771))),
     "two palettes": indexed((b"PLTE", PLTE), (b"PLTE", PLTE)),
     "a palette behind the image": indexed(behind=[(b"PLTE", PLTE)]),
-    "a colour that the palette has not": indexed((b"PLTE", PLTE[:9])),
     "text": b"This is not an image.",
     "zeros": bytes(1000),
     "a PNG in a text file": whole().replace(b"\0", b" "),

@@ -1069,11 +1069,11 @@ def test_head_of_a_file_is_all_that_its_size_takes(output: Path, monkeypatch: py
             read.append(count)
             return count
 
-    def opened(path: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-        raw = Counting(path, mode.replace("b", ""))
+    def opened(path: Path) -> Any:
+        raw = Counting(path)
         return io.BufferedReader(raw)
 
-    monkeypatch.setattr(reader, "open", opened, raising=False)
+    monkeypatch.setattr(reader, "open_regular", opened)
 
     with pytest.raises(FrameSizeError):
         loaded()

@@ -273,6 +273,18 @@ class TestEveryDepth:
         expected = palette.T[levels[..., 0]]
         np.testing.assert_array_equal(decode.decode(data), expected if bits == 16 else expected >> 8)
 
+    @pytest.mark.parametrize("count", [1, 65, 255])
+    def test_beyond_a_palette_is_black(self, count: int) -> None:
+        """As PNG has it, and as golang.org/x/image's file with a palette of 65 is shown by libtiff."""
+        palette = np.random.default_rng(2).integers(256, 1 << 16, (3, count))
+        levels = values("u1", 1)
+
+        found = decode.decode(written(levels, PALETTE, tags={320: palette.ravel().tolist()}))
+
+        expected = np.zeros((256, 3), int)
+        expected[:count] = palette.T >> 8
+        np.testing.assert_array_equal(found, expected[levels[..., 0]])
+
     def test_of_a_palette_of_8_bit_numbers_has_its_colours(self) -> None:
         """libtiff takes a palette without a number above 255 for one of an old writer."""
         palette = np.random.default_rng(2).integers(0, 256, (3, 256))
@@ -797,7 +809,7 @@ def packed_runs(plain: bytes) -> bytes:
 def damaged_copies(data: bytes, count: int = 40) -> Iterator[bytes]:
     """With a hole of zeros, of ones or of noise in what is compressed."""
     random = np.random.default_rng(3)
-    end = len(data) - 400
+    end = max(len(data) - 400, 60)
     for place in random.integers(8, end, count):
         for hole in (bytes(24), b"\xff" * 24, random.bytes(24)):
             yield data[:place] + hole + data[place + 24 :]
