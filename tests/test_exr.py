@@ -532,6 +532,10 @@ class TestBroken:
             decode.decode(written(planes_of("RGB"), more=more))
 
 
+def reserved(data: bytes, cut: int) -> bytes:
+    return data[:cut] + bytes(len(data) - cut)
+
+
 class TestIsWhole:
     @pytest.mark.parametrize("compression", [NONE, ZIPS, ZIP])
     def test_tells_a_file_that_is_there_to_its_end(self, compression: int) -> None:
@@ -539,6 +543,25 @@ class TestIsWhole:
 
         assert exr.is_whole(io.BytesIO(data))
         assert not [cut for cut in range(len(data)) if exr.is_whole(io.BytesIO(data[:cut]))]
+
+    @pytest.mark.parametrize("compression", ["ZIP", "PIZ", "DWAA", "DWAB"])
+    def test_tells_the_end_of_files_that_are_not_read_too(self, tmp_path: Path, compression: str) -> None:
+        header = {"compression": getattr(OpenEXR, f"{compression}_COMPRESSION"), "type": OpenEXR.scanlineimage}
+        noisy = np.random.default_rng(5).random((300, 20)).astype(np.float16)
+        with OpenEXR.File(header, {"R": noisy, "G": noisy, "B": noisy}) as file:
+            file.write(str(tmp_path / "f.exr"))
+        data = (tmp_path / "f.exr").read_bytes()
+
+        assert exr.is_whole(io.BytesIO(data + b"more"))
+        assert not [cut for cut in range(len(data)) if exr.is_whole(io.BytesIO(data[:cut]))]
+
+    def test_is_no_to_a_file_whose_rest_was_only_reserved(self) -> None:
+        """A copy that was killed leaves zeros where it had made room: every block is looked for, up to the last one."""
+        data = written(planes_of("RGB"), ZIPS)
+        header = exr.Header.read(io.BytesIO(data))
+        (last,) = struct.unpack_from("<Q", data, header.table + 8 * (header.block_count - 1))
+
+        assert not [cut for cut in range(len(data) // 2, last) if exr.is_whole(io.BytesIO(reserved(data, cut)))]
 
     def test_is_no_to_a_table_that_was_never_filled(self) -> None:
         assert exr.is_whole(io.BytesIO(WHOLE))
