@@ -298,7 +298,7 @@ def _headers(file: IO[bytes]) -> _Frame:
             raise ValueError("it has no picture")
         if _RST0 <= marker <= _RST7 or marker == _TEM:
             continue
-        _take(frame, marker, _segment(file))
+        _take(frame, marker, _segment(file, marker))
 
 
 def _marker(file: IO[bytes]) -> int:
@@ -315,10 +315,12 @@ def _marker(file: IO[bytes]) -> int:
     raise ValueError("it ends before its image does")
 
 
-def _segment(file: IO[bytes]) -> bytes:
-    """What follows a marker, without its length (B.1.1.4)."""
+def _segment(file: IO[bytes], marker: int) -> bytes:
+    """What follows a marker, without its length (B.1.1.4). Of metadata a length below 2 is taken for 2, as in libjpeg."""
     head = file.read(2)
     length = struct.unpack(">H", head)[0] - 2 if len(head) == 2 else -1
+    if len(head) == 2 and (marker == _COM or _APP0 <= marker <= _APP15):
+        length = max(0, length)
     contents = file.read(max(0, length))
     if length < 0 or len(contents) < length:
         raise ValueError("it ends inside a segment")
@@ -386,7 +388,7 @@ def _parsed(data: bytes) -> tuple[_Frame, bytes]:
     marker = _SOS
     while marker != _EOI:
         if marker == _SOS:
-            head = _segment(file)
+            head = _segment(file, marker)
             start = file.tell()
             found = _END_OF_SCAN.search(data, start)
             if found is None:
@@ -397,7 +399,7 @@ def _parsed(data: bytes) -> tuple[_Frame, bytes]:
             frame.kept = []
             file.seek(found.start())
         else:
-            _take(frame, marker, _segment(file))
+            _take(frame, marker, _segment(file, marker))
         marker = _marker(file)
     _require_all_coefficients(frame)
     pieces = [piece for scan in frame.scans for piece in (*scan.before, scan.head, scan.data)]

@@ -15,12 +15,12 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0
 def open_regular(path: Path) -> BinaryIO:
     """Open the regular file at `path` for reading. What was opened is checked, not what a stat before it found.
 
-    Raises FileNotFoundError for anything else of that name (a folder, a pipe, a device, a socket), and OSErrors of the system.
+    Raises FileNotFoundError for anything else of that name (a folder, a pipe, a device ...), and OSErrors of the system.
     """
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
-        if error.errno != errno.ENXIO:  # a socket, or a device that is not there: open(2)
+        if error.errno != errno.ENXIO:  # the name of a network end point, or a device that is not there: open(2)
             raise
         raise FileNotFoundError(errno.ENOENT, "not a regular file", str(path)) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+import tracemalloc
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,8 +27,9 @@ from io_utils import decode, preview
 from io_utils.decode import BrokenImageError
 from io_utils.filetype import is_whole
 
+from . import sample_files
 from .disk import noise
-from .sample_files import by_opencv
+from .sample_files import by_opencv, png_chunk
 
 HEIGHT, WIDTH = 8, 16
 INPUTS = Path(__file__).parent / "inputs"
@@ -685,3 +687,47 @@ def test_pixels_are_the_same_without_the_accelerators(tmp_path: Path, absent: st
 
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout == pixels.tobytes()
+
+
+def _claiming(name: str, side: int) -> bytes:
+    """A file of this kind that says that it has `side` x `side` pixels, or as many as its format can say."""
+    if name == "png":
+        ihdr = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+        room = bytes(side * side // 8 // 1000)  # as many bytes as deflate can make the picture of
+        chunks = [png_chunk(b"IHDR", ihdr), png_chunk(b"IDAT", room), png_chunk(b"IEND")]
+        return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+    data = bytearray(next(iter(sample_files.of(name).values())))
+    if name == "jpeg":
+        at = data.index(b"\xff\xc0") + 5
+        data[at : at + 4] = struct.pack(">HH", min(side, 65535), min(side, 65535))
+    elif name == "bmp":
+        data[18:26] = struct.pack("<ii", side, side)
+    elif name == "webp":
+        data = bytearray(sample_files.every_kind()["webp RGB exif"])
+        data[24:30] = (side - 1).to_bytes(3, "little") * 2
+    elif name == "exr":
+        for window in (b"dataWindow", b"displayWindow"):
+            at = data.index(window + b"\0box2i\0") + len(window) + 1 + 6 + 4
+            data[at : at + 16] = struct.pack("<4i", 0, 0, side - 1, side - 1)
+    else:
+        (start,) = struct.unpack_from("<I", data, 4)
+        (count,) = struct.unpack_from("<H", data, start)
+        for at in range(start + 2, start + 2 + 12 * count, 12):
+            if struct.unpack_from("<H", data, at)[0] in (256, 257):
+                struct.pack_into("<HII", data, at + 2, 4, 1, side)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "webp", "bmp", "tiff", "exr"])
+def test_a_file_that_claims_65536_x_65536_pixels_is_refused_by_its_size_and_takes_no_memory(name: str) -> None:
+    """Half a megabyte of PNG would take 4 GiB, and 48 as an IMAGE. No MemoryError: the file is to blame."""
+    data = _claiming(name, 65536)
+    tracemalloc.start()
+    try:
+        for look in (decode.decode, lambda data: decode.size(io.BytesIO(data))):
+            with pytest.raises(BrokenImageError, match=r"says that it has 6553[56] x 6553[56] pixels"):
+                look(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * len(data) + 2**20

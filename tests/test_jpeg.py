@@ -156,6 +156,8 @@ class TestMetadata:
             pytest.param(segment(0xEC, b"Ducky"), id="APP12"),
             pytest.param(segment(0xFE, b"\xff\xd8\xff\xd9\xff\xda"), id="markers in a comment"),
             pytest.param(segment(0xFE, b""), id="an empty comment"),
+            pytest.param(segment(0xFE, b"", 0), id="a comment of length 0"),
+            pytest.param(segment(0xE3, b"", 1), id="APP3 of length 1"),
             pytest.param(b"\xff\xff\xff\xff", id="fill bytes"),
             pytest.param(segment(0xFE, b"x") + b"\0\0\0", id="zeros between segments"),
             pytest.param(segment(0xE1, b"Exif\0\0") * 40, id="EXIF forty times"),
