@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import tokens, wire
+from . import targets, tokens, wire
 from .animation import AnimationSequence, AtEnd, LogEntry, whole_frame
 from .batches import batch_folder, batch_folders
 from .filetype import FileType
@@ -43,10 +43,13 @@ class Counted:
     ) -> Counted:
         """The files of these settings, tokens in `directory_path` and `prefix` filled in; `size` is (width, height).
 
-        An empty `directory_path` is the output folder itself. Raises TokenError, PathError, PatternError.
+        An empty `directory_path` is the output folder itself. Raises TokenError, PathError (as `targets.require_no_number` too),
+        PatternError.
         """
         now = now or datetime.now().astimezone()
-        directory_path, prefix = (tokens.resolve(text, now, *size) for text in (directory_path, prefix))
+        texts = directory_path, prefix
+        directory_path, prefix = (tokens.resolve(text, now, *size) for text in texts)
+        targets.require_no_number(prefix, texts[1], "frame")
         root, directory = locate(directory_path, "output", write=True)
         pattern = FramePattern.around(f"{normalise(prefix)}_", filetype.extension, digits)
         counted = cls(root, directory, pattern)

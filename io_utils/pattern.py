@@ -174,6 +174,27 @@ class FramePattern:
         return re.compile(re.escape(self.literals[0]) + "(?P<frame>[0-9]{1,32})" + rest)
 
 
+def numbers_in(text: str) -> list[str]:
+    """The notations in `text` that `FramePattern.parse` reads as the frame number or refuses to: `####`, `$F4`, `<frame>`.
+
+    For names that get their number added, where these would stay text. Braces around other words are text: `{seed}`.
+    """
+    return [match[0] for match in _FIELD.finditer(text) if _is_number(match)]
+
+
+def without_numbers_in(text: str) -> str:
+    """`text` without these notations and what divides them from the name: 'shots/f_####' -> 'shots/f'; '' of '####'."""
+    names = []
+    for name in text.replace("\\", "/").split("/"):
+        kept, end = "", 0
+        for match in filter(_is_number, _FIELD.finditer(name)):
+            kept, end = (kept + name[end : match.start()]).rstrip("._- "), match.end()
+        rest = name[end:]
+        names.append(kept + rest if kept else rest.lstrip("._- ") if end else rest)
+    *folders, last = names
+    return "/".join([*(folder for folder in folders if folder), last]).rstrip("/") if any(names) else ""
+
+
 def ranges(frames: Iterable[int]) -> str:
     """Frame numbers as people write them: [1001, 1002, 1003, 1008] -> '1001-1003,1008'."""
     runs: list[list[int]] = []
@@ -189,6 +210,12 @@ def named(frames: Iterable[int]) -> str:
     """'frame 7', or 'frames 1001-1003,1008'."""
     text = ranges(frames)
     return f"frame {text}" if text.isdigit() else f"frames {text}"
+
+
+def _is_number(match: re.Match[str]) -> bool:
+    if match["escape"] or match["stray"]:
+        return False
+    return not match["conversion"] and match["argument"] in (None, *_ARGUMENTS)
 
 
 def _padding(text: str, match: re.Match[str]) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 import torch
 
-from . import tokens, wire
+from . import decode, tokens, wire
 from .filetype import FileType
-from .paths import PathError
-from .pattern import FramePattern
+from .paths import PathError, locate
+from .pattern import FramePattern, numbers_in, without_numbers_in
 from .sequence import Sequence
 from .wire import UNRENDERED
 from .writer import Frame, OnExisting
@@ -19,15 +21,46 @@ from .writer import Frame, OnExisting
 def indexed(prefix: str, digits: int, filetype: FileType, now: datetime, image: torch.Tensor | None = None) -> Sequence:
     """`<output>/<prefix>/<last name of prefix>_<frame>.<ext>`, tokens in `prefix` resolved (image: (N, H, W, C)).
 
-    Raises PathError for an empty prefix or one outside the output folder, PatternError for too many digits.
+    Raises PathError for an empty prefix, one outside the output folder or as `require_no_number`, PatternError for too
+    many digits.
     """
     height, width = (0, 0) if image is None else image.shape[1:3]
     folder = tokens.resolve(prefix, now, width, height).rstrip("/\\")
+    require_no_number(folder, prefix, "Sequence")
     name = folder.replace("\\", "/").rpartition("/")[2]
     if name in ("", "."):
         raise PathError(prefix, "does not name the sequence", "Write a name such as 'Sequence' or 'shots/take1'.")
     pattern = FramePattern.around(f"{folder}/{name}_", filetype.extension, digits)
     return Sequence.locate(pattern, "output", write=True)
+
+
+def require_no_number(prefix: str, shown: str, example: str) -> None:
+    """PathError if `prefix` has a frame number or an image's extension, which are added to it and so would stand there twice.
+
+    'f_####' would be the literal name of a file. `prefix` has its tokens filled in, `shown` is as it was typed, and
+    `example` is what to write if nothing else is left.
+    """
+    name = prefix.replace("\\", "/").rpartition("/")[2]
+    extension = next((ending for ending in decode.EXTENSIONS if name.lower().endswith(ending)), "")
+    if extension and name[: -len(extension)].strip(". "):
+        better = _without_number(shown[: -len(extension)], example) if shown.lower().endswith(extension) else example
+        rule = f"ends in {name[-len(extension) :]!r}"
+        raise PathError(shown, rule, f"The frame number and the extension are added by themselves: write {better!r}.")
+    if not numbers_in(prefix):
+        return
+    typed, folder = shown, ""
+    if os.path.isabs(prefix):  # the folder that it starts in may be called anything
+        with suppress(PathError):  # the caller's to tell
+            root, prefix = locate(prefix, "output", write=True)
+            typed, folder = prefix, "" if root.kind == "output" else f"{root.path.as_posix()}/"
+    if numbers := numbers_in(prefix):
+        better = folder + _without_number(typed, example)
+        rule = f"has a frame number in it, {numbers[0]!r}"
+        raise PathError(shown, rule, f"The frame number is added by itself: write {better!r}.")
+
+
+def _without_number(text: str, example: str) -> str:
+    return without_numbers_in(text) or example
 
 
 def indexed_frame(prefix: str, digits: int, filetype: FileType, now: datetime, number: int, images: object) -> Frame:
@@ -97,9 +130,9 @@ def batch_sequence(
     now = now or datetime.now().astimezone()
     pattern = FramePattern.parse(tokens.resolve(path_pattern, now, *size))
     filetype = filetype.for_extension(pattern.extension)
-    name = pattern.literals[-1].replace("\\", "/").rpartition("/")[2]
-    if not pattern.has_number and name in ("", pattern.extension):
-        raise PathError(path_pattern, "does not name a file", "Write a pattern such as 'shot/frame_{:06d}.png'.")
+    _, slash, name = pattern.literals[-1].replace("\\", "/").rpartition("/")
+    if (slash or not pattern.has_number) and name in ("", pattern.extension):
+        raise PathError(path_pattern, "does not name a file", "Write a pattern such as 'shot/frame_####.png'.")
     if not pattern.extension:
         pattern = FramePattern((*pattern.literals[:-1], pattern.literals[-1] + filetype.extension), pattern.padding)
     return Sequence.locate(pattern, "output", write=True), filetype

@@ -10,6 +10,7 @@ from ..io_utils.animation import FrameCounter
 from ..io_utils.frames import Indexing
 from ..io_utils.ledger import Ledger, Unchanged
 from ..io_utils.resume import ResumeAt
+from .saving import COUNTING_TOOLTIP
 from .validation import choice, number, text, verdict, whole
 
 # Sixty hours at 24 frames a second: the earlier pack's limit.
@@ -56,7 +57,7 @@ class ImageSequenceFrameCounter:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        frame = "The frame to render, from 0. Set control after generate to increment to count on with every run."
+        frame = f"The frame to render, from 0. {COUNTING_TOOLTIP}"
         counting = {
             "default": 0,
             "min": 0,
@@ -75,7 +76,7 @@ class ImageSequenceFrameCounter:
 class ImageSequenceFrameCounterFromDirectory:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
-        "Goes on where a folder of frames ends: looks which frames are there and counts to the next one. Queue the same "
+        "Goes on where a folder of frames ends: looks at which frames are there and counts to the next one. Queue the same "
         "graph as often as there are frames; after a crash queue it again."
     )
     SEARCH_ALIASES = ["resume", "continue render", "frame counter", "image sequence", "next frame"]

@@ -39,7 +39,7 @@ class ImageSequenceLoadBatch:
         count = "How many frames, counting missing ones; 0 loads up to the last one on disk."
         missing = (
             "When a frame is not on disk. false: stop, naming every missing frame. true: leave it out, the batch gets "
-            "shorter. hold previous: repeat the last frame that is there. black: put a black frame."
+            "shorter. hold previous: repeat the last frame that is there. black: put in a black frame."
         )
         mismatch = (
             "When frames differ in size. error: stop, naming both. resize to first: scale to the first frame's size."

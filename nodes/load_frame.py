@@ -1,4 +1,4 @@
-"""Load Image Sequence (Frame): one numbered file a run."""
+"""Load Image Sequence (Frame): one numbered file per run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..io_utils.frames import Frames, Indexing
 from ..io_utils.ledger import Ledger, Unchanged
 from ..io_utils.paths import FOLDERS
 from ..io_utils.single import OnMissingFrame
+from .saving import COUNTING_TOOLTIP
 from .validation import ABSENT, FOLDER, choice, text, verdict, whole
 
 _ledger = Ledger()
@@ -18,7 +19,7 @@ _ledger = Ledger()
 class ImageSequenceLoadFrame:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
-        "Loads one frame of a numbered sequence a run, by a frame counter or a frame number that counts up: for video to "
+        "Loads one frame of a numbered sequence per run, by a frame counter or a frame number that counts up: for video to "
         "video frame by frame. A file that changes on disk is read again."
     )
     SEARCH_ALIASES = ["load frame", "load frames from folder", "image sequence", "video to video", "frame by frame"]
@@ -40,15 +41,12 @@ class ImageSequenceLoadFrame:
             "Without one, wildcards: frame_*.png, several with | between; indexing then says which file is which frame."
         )
         how = "For wildcards. numeric: by the number at the end of the file name. alphabetic order: by place, from 0."
-        counter = "The frame to load. Without it, frame_number is."
+        counter = "The frame to load. Without it, frame_number decides."
         default = (
             "The image for a frame that is not on disk, whatever on_missing says. The graph in front of it runs only "
             "when it is needed."
         )
-        number = (
-            "The frame to load where no frame_counter is wired. Set control after generate to increment to count on "
-            "with every run."
-        )
+        number = f"The frame to load where no frame_counter is wired. {COUNTING_TOOLTIP}"
         missing = (
             "When the frame is not on disk and no default_image is wired. error: stop, and say which frames there are. "
             "hold previous, hold next: load the nearest frame before or after it. black: a black image."

@@ -40,7 +40,7 @@ class ImageSequenceSaveBatch:
             "filled in."
         )
         overwrite = (
-            "When a frame is on disk already. true: replace it, all at once. false: keep it and write the new one beside "
+            "When a frame is on disk already. true: replace it in one step. false: keep it and write the new one beside "
             "it as <name>-0. skip: keep it and write nothing. error: stop before anything is written."
         )
         start = {"default": 0, "min": 0, "max": 2**53 - 1, "tooltip": "Frame number of the first image."}

@@ -49,7 +49,7 @@ class ImageSequenceSaveCounted:
         prefix = "Start of the file names: prefix 'frame' writes frame_00000.png."
         at_end = (
             "When the counter is past its last frame. stop output: write nothing, and do not run the graph in front. "
-            "raise error: fail with an error, and so do the runs queued behind it. keep going: write on."
+            "raise error: fail with an error, and so do the runs queued behind it. keep going: go on writing."
         )
         return {
             "required": {

@@ -1,4 +1,4 @@
-"""Save Image Sequence (Frame Index): one image a run, under the frame number of a widget."""
+"""Save Image Sequence (Frame Index): one image per run, under the frame number of a widget."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ImageSequenceSaveFrame:
             "shots/take1/take1_00000.png. %year% %month% %day% %hour% %minute% %second% %width% %height% and "
             "%date:yyyy-MM-dd% are filled in."
         )
-        frame = "The frame number of this image. Set control after generate to increment to count on with every run."
+        frame = f"The frame number of this image. {saving.COUNTING_TOOLTIP}"
         counting = {"default": 0, "min": 0, "max": 9999999, "control_after_generate": True, "tooltip": frame}
         return {
             "required": {

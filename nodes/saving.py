@@ -19,22 +19,25 @@ FILETYPES = [filetype.value for filetype in FileType]
 ON_EXISTING = [OnExisting.OVERWRITE.value, OnExisting.SKIP.value, OnExisting.ERROR.value]
 
 FILETYPE_TOOLTIP = (
-    "The kind of file. PNG is lossless, with 8 or 16 bits a channel; EXR holds floating point, also values outside 0 to 1 "
+    "The kind of file. PNG is lossless, with 8 or 16 bits per channel; EXR holds floating point, also values outside 0 to 1 "
     "(exr: 32 bits, exr 16-bit: half); WebP is smaller. With the embedded workflow, dropping a frame into ComfyUI opens "
-    "the graph that made it. JPG is small and lossy; it and EXR cannot hold the workflow: see workflow_file."
+    "the graph that made it. JPG is small and lossy; it and EXR do not hold the workflow: see workflow_file."
 )
-QUALITY_TOOLTIP = "Of JPG and lossy WebP, 1 to 100: higher is better and larger. The other kinds of file lose nothing."
+QUALITY_TOOLTIP = "For JPG and lossy WebP, 1 to 100: higher is better and larger. The other kinds of file lose nothing."
 WORKFLOW_FILE_TOOLTIP = (
-    "Also write <prefix>_#####.exr.workflow.json beside the frames, one for the sequence: dropped into ComfyUI, it opens "
-    "the graph. For JPG and EXR, which cannot hold it."
+    "Also write the workflow beside the frames, as <file name with # for the number>.workflow.json, one for the sequence: "
+    "dropped into ComfyUI, it opens the graph. For JPG and EXR, which do not hold it."
 )
 ENCODING = {
     "quality": ("INT", {"default": QUALITY, "min": 1, "max": 100, "tooltip": QUALITY_TOOLTIP}),
     "workflow_file": ("BOOLEAN", {"default": False, "tooltip": WORKFLOW_FILE_TOOLTIP}),
 }
+COUNTING_TOOLTIP = (
+    "Counts up with every run, unless control after generate (the +1 button in Nodes 2.0) says otherwise."
+)
 DIGITS_TOOLTIP = "Least number of digits of the frame number; shorter numbers are padded with zeros, longer ones kept."
 ON_EXISTING_TOOLTIP = (
-    "When the frame is on disk already. overwrite: replace it, all at once. skip: keep it, and do not even run the "
+    "When the frame is on disk already. overwrite: replace it in one step. skip: keep it, and do not even run the "
     "graph in front of this node; queueing a whole range again renders only what is missing. error: stop, before that "
     "graph runs."
 )

@@ -65,7 +65,8 @@ class TestLocate:
             pytest.param("a\\b", "x", 3, "a/b/x_007.png", id="with backslashes"),
             pytest.param("shot", "sub/x", 0, "shot/sub/x_7.png", id="a folder in the prefix, no padding"),
             pytest.param("shot", "x", -3, "shot/x_7.png", id="less than no padding"),
-            pytest.param("shot", "take {1} #2 %d", 2, None, id="a prefix is not a pattern"),
+            pytest.param("shot", "take {1} 50%done", 2, None, id="other braces and signs are text"),
+            pytest.param("shot #2", "x", 2, None, id="a folder is what it is called"),
         ],
     )
     def test_finds_the_files(self, output: Path, directory: str, prefix: str, digits: int, frame_7: str | None) -> None:
@@ -96,6 +97,24 @@ class TestLocate:
     def test_refuses_what_lies_elsewhere(self, output: Path, directory: str, prefix: str) -> None:
         with pytest.raises(PathError):
             files(directory, prefix)
+        assert list(output.iterdir()) == []
+
+    @pytest.mark.parametrize(
+        ("prefix", "better"),
+        [
+            ("f_####", "f"),
+            ("f_%04d", "f"),
+            ("f_$F4", "f"),
+            ("f_@@@@", "f"),
+            ("f_{:04d}", "f"),
+            ("f.png", "f"),
+            ("sub/f.####.exr", "sub/f"),
+            ("####", "frame"),
+        ],
+    )
+    def test_refuses_what_is_added_to_the_prefix_by_itself(self, output: Path, prefix: str, better: str) -> None:
+        with pytest.raises(PathError, match=f"by (itself|themselves): write {better!r}"):
+            files(prefix=prefix)
         assert list(output.iterdir()) == []
 
     def test_refuses_digits_that_make_no_file_name(self, output: Path) -> None:

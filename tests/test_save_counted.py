@@ -478,6 +478,13 @@ class TestCheckLazyStatus:
         with pytest.raises(ValueError, match="stands at"):
             self.asks(node, frame)
 
+    @pytest.mark.parametrize("prefix", ["f_####", "f_%04d", "f.png"])
+    def test_refuses_a_frame_number_in_the_prefix_before_anything_is_rendered(
+        self, node: Any, output: Path, prefix: str
+    ) -> None:
+        with pytest.raises(ValueError, match="write 'f'"):
+            self.asks(node, 0, prefix=prefix)
+
     def test_and_save_agree_over_a_whole_range_queued_again(self, node: Any, output: Path) -> None:
         """What "resume" means: render what is missing, nothing else, and hand the animation on."""
         put(output / "shot" / "frame_00000.png", 100)

@@ -375,7 +375,9 @@ class TestValidateInputs:
     def test_takes_what_can_be_saved_or_is_linked(self, node: Any, output: Path, prefix: Any) -> None:
         assert type(node).VALIDATE_INPUTS(filename_prefix=prefix) is True
 
-    @pytest.mark.parametrize("prefix", ["", "..", "../x", "/etc/x", "a\0b", "con", "x.", "a" * 300, "..\\x", "a..b"])
+    @pytest.mark.parametrize(
+        "prefix", ["", "..", "../x", "/etc/x", "a\0b", "con", "x.", "a" * 300, "..\\x", "a..b", "f_####", "f.png"]
+    )
     def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, prefix: str) -> None:
         for given in (prefix, [prefix]):
             answer = type(node).VALIDATE_INPUTS(filename_prefix=given)
@@ -405,7 +407,7 @@ class TestUi:
         assert "frame 7" in description["message"]
 
     def test_names_files_that_exist(self, node: Any, output: Path) -> None:
-        for prefix in ("flat", "nest/seq", "%date:yyyy%/x", "{1} #"):
+        for prefix in ("flat", "nest/seq", "%date:yyyy%/x", "{1} [x]"):
             (image,) = save(node, shades(50), filename_prefix=prefix)["images"]
             assert (output / image["subfolder"] / image["filename"]).is_file()
 

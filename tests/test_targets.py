@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from io_utils import targets
+from io_utils import host, targets
 from io_utils.filetype import FileType, FileTypeError
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
@@ -39,7 +39,11 @@ class TestIndexed:
             pytest.param("./shots", "shots/shots_00007.png", id="a dot in front"),
             pytest.param("a//b", "a/b/b_00007.png", id="two slashes"),
             pytest.param("v1.2", "v1.2/v1.2_00007.png", id="a dot in the name"),
-            pytest.param("{0} ## %d", "{0} ## %d/{0} ## %d_00007.png", id="a prefix is not a pattern"),
+            pytest.param(
+                "{seed} 50%done", "{seed} 50%done/{seed} 50%done_00007.png", id="other braces and signs are text"
+            ),
+            pytest.param("me@home", "me@home/me@home_00007.png", id="an @ between words is text"),
+            pytest.param("f.pngs", "f.pngs/f.pngs_00007.png", id="a dot and a word"),
             pytest.param("naïve 日本", "naïve 日本/naïve 日本_00007.png", id="any script"),
         ],
     )
@@ -72,9 +76,76 @@ class TestIndexed:
         with pytest.raises(PathError):
             frame_7(prefix)
 
+    @pytest.mark.parametrize(
+        ("prefix", "better"),
+        [
+            ("f_####", "f"),
+            ("f_#", "f"),
+            ("f_%04d", "f"),
+            ("f.%d", "f"),
+            ("f_$F4", "f"),
+            ("f_$F", "f"),
+            ("f_${F4}", "f"),
+            ("f_@@@@", "f"),
+            ("f_{:04d}", "f"),
+            ("f_{}", "f"),
+            ("f_{i:04d}", "f"),
+            ("f_{frame}", "f"),
+            ("f_[####]", "f"),
+            ("f_<frame>", "f"),
+            ("f.$FF", "f"),
+            ("f_%+04d", "f"),
+            ("f_####_beauty", "f_beauty"),
+            ("####_beauty", "beauty"),
+            ("shots/f_####", "shots/f"),
+            ("shots\\f_####\\", "shots/f"),
+            ("shots/####", "shots"),
+            ("####", "Sequence"),
+            ("take_####/f", "take/f"),
+            ("%year%/f_####", "%year%/f"),
+        ],
+    )
+    def test_refuses_a_frame_number_which_is_added_by_itself(self, output: Path, prefix: str, better: str) -> None:
+        with pytest.raises(PathError) as caught:
+            frame_7(prefix)
+
+        assert str(caught.value).startswith(f"The path {prefix!r} has a frame number in it, ")
+        assert str(caught.value).endswith(f". The frame number is added by itself: write {better!r}.")
+        frame_7(better)
+
+    @pytest.mark.parametrize(
+        ("prefix", "better"),
+        [
+            ("f.png", "f"),
+            ("a/f.JPG", "a/f"),
+            ("f.exr", "f"),
+            ("f.v2.tiff", "f.v2"),
+            ("f_####.png", "f"),
+            ("%year%.png", "%year%"),
+        ],
+    )
+    def test_refuses_an_extension_which_is_added_by_itself(self, output: Path, prefix: str, better: str) -> None:
+        with pytest.raises(PathError) as caught:
+            frame_7(prefix)
+
+        assert str(caught.value).endswith(
+            f"The frame number and the extension are added by themselves: write {better!r}."
+        )
+        frame_7(better)
+
     def test_says_what_a_prefix_looks_like(self, output: Path) -> None:
         with pytest.raises(PathError, match="Sequence"):
             frame_7("")
+
+    def test_takes_an_output_folder_whose_own_name_looks_like_a_number(
+        self, base: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = base / "take #2"
+        monkeypatch.setattr(host, "folder", lambda kind: folder if kind == "output" else base / kind)
+
+        assert targets.indexed(f"{folder}/a", 5, PNG, NOW).file(7) == folder / "a" / "a_00007.png"
+        with pytest.raises(PathError, match="write 'a'"):
+            targets.indexed(f"{folder}/a_##", 5, PNG, NOW)
 
     def test_takes_an_absolute_prefix_inside_the_output_folder(self, output: Path) -> None:
         assert frame_7(f"{output}/a/b") == "a/b/b_00007.png"
@@ -180,7 +251,7 @@ class TestBatchSequence:
         with pytest.raises(FileTypeError, match=r"\.png.*\.jpg"):
             targets.batch_sequence(text, PNG)
 
-    @pytest.mark.parametrize("text", ["", ".png", "a/", "a/.png", "/", "./"])
+    @pytest.mark.parametrize("text", ["", ".png", "a/", "a/.png", "/", "./", "shot####/", "f_####.exr/", "a/####/.png"])
     def test_of_no_name_is_an_error(self, output: Path, text: str) -> None:
         with pytest.raises((PathError, PatternError), match="Write"):
             targets.batch_sequence(text, PNG)
