@@ -12,8 +12,8 @@ import io
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from string import ascii_letters, digits
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ _SIZES = 16, 4096
 # JPEG where there is nothing to see through, else WebP, a tenth of the bytes of PNG. 1080p to 512: 0.3 and 9 ms.
 _QUALITY = 80
 _WEBP_EFFORT = 2
+
+_UNQUOTED = f"{ascii_letters}{digits}-._~"
 
 # What <img> shows as it is.
 _SHOWN_BY_BROWSERS = {
@@ -164,7 +166,7 @@ def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], wa
         media_type = _SHOWN_BY_BROWSERS.get(path.suffix.lower())
         if longest is None and media_type:
             # With aiohttp's own ETag, and never for good: it opens the file anew, which may be another one by then.
-            shown = f"inline; filename*=UTF-8''{quote(path.name, safe='')}"  # for "Save image as"; RFC 6266
+            shown = f"inline; filename*=UTF-8''{_percent_encoded(path.name)}"  # for "Save image as": RFC 6266
             return Answer(200, path, {**headers, "Content-Type": media_type, "Content-Disposition": shown})
         tag = f"{state(status)}-{longest or 'full'}"
         headers["ETag"] = f'"{tag}"'
@@ -175,3 +177,8 @@ def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], wa
         file.seek(0)
         media_type, body = picture(file.read(), longest)
     return Answer(200, body, {**headers, "Content-Type": media_type})
+
+
+def _percent_encoded(name: str) -> str:
+    """RFC 8187, 3.2.1: no name can end the header that it stands in, or begin another."""
+    return "".join(chr(byte) if chr(byte) in _UNQUOTED else f"%{byte:02X}" for byte in name.encode())
