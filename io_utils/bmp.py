@@ -25,6 +25,8 @@ _CORE, _INFO, _V3, _LARGEST = 12, 40, 56, 124  # sizes of the headers that follo
 _WINDOWS = (_INFO, 52, _V3, 108, _LARGEST)  # the others, of 16 to 64 bytes, are OS/2's second
 _RGB, _RLE8, _RLE4, _BIT_FIELDS, _JPEG, _PNG, _ALPHA_BIT_FIELDS = range(7)
 _END_OF_LINE, _END_OF_BITMAP, _STEP = 0, 1, 2  # behind a zero, in run lengths
+# 1 us each: a noisy picture of 4 megapixels has fewer, one that is made to be slow has as many as it has bytes.
+_MOST_CODES = 1 << 22
 _NAMES = {_BIT_FIELDS: "Huffman", _JPEG: "JPEG or RLE24", _PNG: "PNG"}
 _BITS = {
     _RGB: (1, 2, 4, 8, 16, 24, 32),
@@ -232,7 +234,9 @@ def _codes(data: bytes, position: int, nibbles: bool) -> Iterator[tuple[int, int
 
     Up to the end of the bitmap, or of the data.
     """
-    while position + 2 <= len(data):
+    for _ in range(_MOST_CODES):
+        if position + 2 > len(data):
+            return
         count, value = data[position], data[position + 1]
         position += 2
         if count:
@@ -250,3 +254,4 @@ def _codes(data: bytes, position: int, nibbles: bool) -> Iterator[tuple[int, int
         yield (value, 0, packed) if value > _STEP else (0, value, packed)
         if value == _END_OF_BITMAP:
             return
+    raise ValueError(f"it has more than {_MOST_CODES:,} run lengths; convert it to PNG")

@@ -40,6 +40,8 @@ _OTHER_FRAMES |= {0xCD: "hierarchical", 0xCE: "hierarchical", 0xCF: "hierarchica
 _FOR_PIXELS = {_DQT, _DHT, _DAC, _DRI}
 # Pillow's modes and raw modes by number of components. CMYK is stored inverted, as Adobe does.
 _MODES = {1: ("L", "L"), 3: ("RGB", "RGB"), 4: ("CMYK", "CMYK;I")}
+# Limits for files made to be slow: real ones have tens of segments, and of scans (jpegrescan) 64 at most.
+_MOST_SEGMENTS, _MOST_SCANS, _MOST_STRAY = 1 << 14, 1 << 10, 1 << 20
 _SCALES = (8, 4, 2)  # what libjpeg shrinks by while it decodes
 _LARGEST_SIDE = 0xFFFF
 _FFMPEG = {_BASELINE, _EXTENDED, _PROGRESSIVE}
@@ -288,7 +290,7 @@ def _headers(file: IO[bytes]) -> _Frame:
     if file.read(2) != SIGNATURE[:2]:
         raise ValueError("it does not begin as a JPEG file")
     frame = _Frame()
-    while True:
+    for _ in range(_MOST_SEGMENTS):
         marker = _marker(file)
         if marker == _SOS:
             if not frame.components:
@@ -299,19 +301,20 @@ def _headers(file: IO[bytes]) -> _Frame:
         if _RST0 <= marker <= _RST7 or marker == _TEM:
             continue
         _take(frame, marker, _segment(file, marker))
+    raise ValueError(f"it has more than {_MOST_SEGMENTS:,} segments before its first scan")
 
 
 def _marker(file: IO[bytes]) -> int:
     """The next marker. Bytes that do not belong to any are passed over, as libjpeg and Pillow do; more 0xFF is fill."""
-    byte = file.read(1)
+    byte, passed_over = file.read(1), 0
     while byte:
-        if byte != b"\xff":
-            byte = file.read(1)
-            continue
-        while byte == b"\xff":
-            byte = file.read(1)
-        if byte and byte != b"\0":
+        follows_fill = byte == b"\xff"
+        byte = file.read(1)
+        if follows_fill and byte not in (b"", b"\0", b"\xff"):
             return byte[0]
+        passed_over += 1
+        if passed_over > _MOST_STRAY:
+            raise ValueError(f"it has more than {_MOST_STRAY:,} bytes that belong to nothing")
     raise ValueError("it ends before its image does")
 
 
@@ -385,8 +388,11 @@ def _parsed(data: bytes) -> tuple[_Frame, bytes]:
     """(what it says, its segments from SOI to EOI without metadata). ValueError if anything of it is missing."""
     file = io.BytesIO(data)
     frame = _headers(file)
-    marker = _SOS
+    marker, segments = _SOS, 0
     while marker != _EOI:
+        segments += 1
+        if segments > _MOST_SEGMENTS or len(frame.scans) > _MOST_SCANS:
+            raise ValueError(f"it has more than {_MOST_SCANS:,} scans or {_MOST_SEGMENTS:,} segments")
         if marker == _SOS:
             head = _segment(file, marker)
             start = file.tell()

@@ -34,6 +34,8 @@ _DEPTHS = {_GREY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE: (1, 2, 4, 8), _GREY
 _CHANNELS = {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGBA: 4}
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _LARGEST = 2**31 - 1  # of lengths and sides: 5.3, 7.1
+# A file made to be slow has millions of empty ones, at 3 us each. With 8 kB in each IDAT, a gigabyte has half as many.
+_MOST_CHUNKS = 1 << 18
 _PAETH = 4  # the last of the filter types, 9.2
 _RATIO = 1032  # deflate packs no more bytes than this into one: https://zlib.net/zlib_tech.html
 # Adam7, 8.1: first column and row of each pass, and its steps. A picture that is not interlaced is one pass.
@@ -129,7 +131,9 @@ def read_header(file: IO[bytes]) -> tuple[Header, bytes | None]:
         raise ValueError("its first chunk is not IHDR")
     header = Header.parse(head[8:21])
     header.require_room(length)
-    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+    for _ in range(_MOST_CHUNKS):
+        if len(head := file.read(8)) < 8 or head[4:] == b"IEND":
+            return header, None
         size = struct.unpack(">I", head[:4])[0]
         if head[4:] == b"eXIf":
             contents, crc = file.read(size), file.read(4)
@@ -137,7 +141,11 @@ def read_header(file: IO[bytes]) -> tuple[Header, bytes | None]:
                 return header, contents
         else:
             file.seek(size + 4, os.SEEK_CUR)
-    return header, None
+    raise _too_many_chunks()
+
+
+def _too_many_chunks() -> ValueError:
+    return ValueError(f"it has more than {_MOST_CHUNKS:,} chunks")
 
 
 def is_whole(file: IO[bytes]) -> bool:
@@ -153,7 +161,9 @@ def is_whole(file: IO[bytes]) -> bool:
         return False
     position = len(SIGNATURE)
     names: set[bytes] = set()
-    while position + 12 <= length:
+    count = 0
+    while position + 12 <= length and count < _MOST_CHUNKS:
+        count += 1
         file.seek(position)
         size, name = struct.unpack(">I4s", file.read(8))
         end = position + 8 + size
@@ -177,8 +187,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
 
     ValueError if one of those fails that pixels depend on.
     """
-    position, name, crc32, view = len(SIGNATURE), b"", inflate_engine().crc32, memoryview(data)
-    while name != b"IEND":
+    position, crc32, view = len(SIGNATURE), inflate_engine().crc32, memoryview(data)
+    for _ in range(_MOST_CHUNKS):
         if position + 12 > len(data):
             raise ValueError("it ends inside a chunk")
         length, name = struct.unpack_from(">I4s", data, position)
@@ -193,7 +203,10 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         # Either part of a transparency chunk may be what is damaged; a lost one would show as an opaque picture.
         elif name[:1].isupper() or name == b"tRNS" or crc32(view[position + 8 : end], crc32(b"tRNS")) == crc:
             raise ValueError(f"the checksum of its {shown} chunk is wrong")
+        if name == b"IEND":
+            return
         position = end + 4
+    raise _too_many_chunks()
 
 
 def _read(data: bytes) -> _Png:

@@ -20,6 +20,8 @@ LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/r
 _MODEL, _MAKE = 0x0110, 0x010F
 # Those of them whose values are not numbers.
 _TAGS = [tag for tag in range(_MAKE, 0, -1) if TiffTags.lookup(tag).type in (None, TiffTags.ASCII)]
+# One for each frame of an animation, and a few. A file made to be slow has millions of empty ones.
+_MOST_CHUNKS = 1 << 16
 _EXIF_FLAG, _XMP_FLAG = 0x08, 0x04  # in the VP8X chunk: without its flag, libwebp ignores the chunk
 
 # A megapixel photograph, lossless: 0.11 s and 0.83 of the bytes of PNG; 20 and method 4: 0.15 s and 0.82; 80: 0.6 s and
@@ -74,7 +76,9 @@ class Container:
         if end > length:
             raise ValueError(f"it has {length:,} bytes instead of {end:,}")
         position, first, found = 12, b"", {}
-        while position + 8 <= end and (not first or first == b"VP8X"):
+        for _ in range(_MOST_CHUNKS):
+            if position + 8 > end or first not in (b"", b"VP8X"):
+                break
             file.seek(position)
             name, size = struct.unpack("<4sI", file.read(8))
             position += 8 + size + size % 2
@@ -83,6 +87,8 @@ class Container:
             if name not in found and name in (b"VP8X", b"VP8 ", b"VP8L", b"ANMF", b"EXIF", b"XMP "):
                 found[name] = file.read(size if name in (b"EXIF", b"XMP ") else min(size, 10))
             first = first or name
+        else:
+            raise ValueError(f"it has more than {_MOST_CHUNKS:,} chunks")
         width, height = _size(first, found.get(first, b""))
         if not found.keys() & {b"VP8 ", b"VP8L", b"ANMF"}:
             raise ValueError("it has no picture")

@@ -1,0 +1,72 @@
+"""Files made to be slow: a GET of a preview, or a prompt, must not keep a core busy for minutes.
+
+Each has millions of parts that mean nothing. Work is counted in lines of Python, not in seconds.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from io_utils import bmp, decode, jpeg, png_decode, webp
+from io_utils.decode import BrokenImageError
+
+from .sample_files import PALETTE, bmp_of, png_chunk
+
+PARTS = 4000
+PNG_HEAD = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
+FILES = {
+    "chunks of a PNG": PNG_HEAD + png_chunk(b"teXt", b"") * PARTS,
+    "image data of a PNG": PNG_HEAD + png_chunk(b"IDAT", b"") * PARTS,
+    "chunks of a WebP": b"RIFF"
+    + struct.pack("<I", 22 + 8 * PARTS)
+    + b"WEBPVP8X"
+    + struct.pack("<I", 10)
+    + bytes(10)
+    + b"JUNK\0\0\0\0" * PARTS,
+    "comments of a JPEG": b"\xff\xd8" + b"\xff\xfe\0\2" * PARTS,
+    "restart markers of a JPEG": b"\xff\xd8" + b"\xff\xd0" * PARTS,
+    "fill bytes of a JPEG": b"\xff\xd8" + b"\xff" * PARTS,
+    "bytes of a JPEG that belong to nothing": b"\xff\xd8\xff\xe0\0\2" + bytes(PARTS),
+    "steps of a BMP": bmp_of(8, 8, 8, b"\0\2\0\0" * PARTS, compression=1, palette=PALETTE),
+}
+
+
+@contextmanager
+def work_guard(lines: int) -> Iterator[None]:
+    left = lines
+
+    def count(*_: object) -> Callable[..., Any]:
+        nonlocal left
+        left -= 1
+        assert left > 0, "it goes on through all of the file"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_are_refused_long_before_their_end(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png_decode, "_MOST_CHUNKS", 100)
+    monkeypatch.setattr(webp, "_MOST_CHUNKS", 100)
+    monkeypatch.setattr(jpeg, "_MOST_SEGMENTS", 100)
+    monkeypatch.setattr(jpeg, "_MOST_STRAY", 100)
+    monkeypatch.setattr(bmp, "_MOST_CODES", 100)
+
+    with work_guard(PARTS * 6):
+        with pytest.raises(BrokenImageError):
+            decode.decode(FILES[name])
+        assert not decode.is_whole(io.BytesIO(FILES[name]))
+        with suppress(BrokenImageError):  # where the size stands first, the rest is not looked at
+            decode.size(io.BytesIO(FILES[name]))
