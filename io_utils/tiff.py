@@ -460,7 +460,9 @@ def _coloured(samples: NDArray[Any], photometric: int, directory: Directory) -> 
 def _rgb_of_ycbcr(samples: NDArray[np.uint8], directory: Directory) -> NDArray[np.uint8]:
     """Section 21, and section 20 for the range, with the coefficients that the file gives."""
     said = directory.array(_COEFFICIENTS)
-    red, green, blue = said[:3].tolist() if len(said) >= 3 and (said[:3] > 0).all() else _BT601
+    if len(said) >= 3 and not ((said[:3] > 0).all() and abs(said[:3].sum() - 1) < 0.1):  # they are shares of one
+        raise ValueError(f"its YCbCrCoefficients, {said[:3].tolist()}, are invalid")
+    red, green, blue = said[:3].tolist() if len(said) >= 3 else _BT601
     range_ = directory.array(_REFERENCE)
     black = range_[:6].tolist() if len(range_) >= 6 else list(_WHOLE_RANGE)
     wide = [max(1.0, black[1] - black[0]), max(1.0, black[3] - black[2]), max(1.0, black[5] - black[4])]
@@ -696,6 +698,9 @@ def _of_old_jpeg(data: bytes, directory: Directory, blocks: _Blocks, channels: i
     tags |= {_JPEG_TABLES: directory.array(_JPEG_TABLES).astype(np.uint8).tobytes()}
     if photometric == _YCBCR:
         tags |= {_SUBSAMPLING: directory.all(_SUBSAMPLING)}
+        reference = directory.array(_REFERENCE)
+        if len(reference) == 6 and (reference >= 0).all():  # libtiff takes whole numbers too, which these always are
+            tags |= {_REFERENCE: [round(value) for value in reference.tolist()]}
     pixels = _opened(data, directory, {tag: values for tag, values in tags.items() if len(values)})
     if pixels.shape != (height, width, channels):
         raise ValueError(f"it holds {pixels.shape[-1]} channels, not {channels}")

@@ -348,6 +348,11 @@ class TestYCbCr:
         assert decode.decode(self.data(pixels, self.BT709))[0, 0].tolist() == [0, 216, 0]
         assert decode.decode(self.data(pixels, None))[0, 0].tolist() == [0, 255, 0]
 
+    def test_coefficients_that_cannot_be_are_refused(self) -> None:
+        """As libtiff does: there is nothing to divide by."""
+        with pytest.raises(BrokenImageError, match="YCbCrCoefficients"):
+            decode.decode(self.data(np.full((2, 2, 3), 150, np.uint8), (0.2126, 0.0, 0.0722)))
+
     @pytest.mark.parametrize("deflate", [False, True], ids=["stored", "deflated"])
     @pytest.mark.parametrize("rows", [8, 37], ids=["strips", "one strip"])
     @pytest.mark.parametrize("shared", [(1, 1), (2, 1), (2, 2), (4, 4), (1, 2)], ids=lambda s: f"{s[0]}x{s[1]}")
