@@ -261,7 +261,7 @@ class TestLoading:
 
     def test_something_else_in_the_packs_place_is_never_overwritten(self, tmp_path, write_pack):
         (tmp_path / "base" / "custom_nodes" / FOLDER_NAME).mkdir(parents=True)
-        with pytest.raises(FileExistsError, match="no link"):
+        with pytest.raises(FileExistsError, match="is not a link"):
             EmbeddedHost(tmp_path / "base", write_pack(__init__=NODES))
 
     def test_a_pack_cannot_shadow_a_core_node(self, host):
