@@ -126,7 +126,8 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
     else:
         if os.name != "nt" and (drive or text.startswith("//")):
             rule = "starts with a drive letter" if drive else "is a network path"
-            raise PathError(shown, rule, f"Write it relative to ComfyUI's {kind} folder.")
+            start = "ComfyUI's output folder" if write else "the folder that is chosen in the node"
+            raise PathError(shown, rule, f"Write it relative to {start}.")
         check_names(text.partition(":")[2] if drive else text, shown)
         root, relative = _owner(text, [(root, os.path.realpath(root.path)) for root in roots.values()], shown, write)
     root.confirm_folder(root.path / relative, write=write, shown=shown)

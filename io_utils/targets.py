@@ -31,7 +31,7 @@ def indexed(prefix: str, digits: int, filetype: FileType, now: datetime, image: 
     if name in ("", "."):
         raise PathError(prefix, "does not name the sequence", "Write a name such as 'Sequence' or 'shots/take1'.")
     pattern = FramePattern.around(f"{folder}/{name}_", filetype.extension, digits)
-    return Sequence.locate(pattern, "output", write=True)
+    return Sequence.locate(pattern, "output", write=True, shown=prefix)
 
 
 def require_no_number(prefix: str, shown: str, example: str) -> None:
@@ -135,4 +135,4 @@ def batch_sequence(
         raise PathError(path_pattern, "does not name a file", "Write a pattern such as 'shot/frame_####.png'.")
     if not pattern.extension:
         pattern = FramePattern((*pattern.literals[:-1], pattern.literals[-1] + filetype.extension), pattern.padding)
-    return Sequence.locate(pattern, "output", write=True), filetype
+    return Sequence.locate(pattern, "output", write=True, shown=path_pattern), filetype

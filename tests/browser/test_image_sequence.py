@@ -164,7 +164,6 @@ class TestWhyAPromptIsRefused:
         assert name["name"] in said
         assert "Nothing" not in said
 
-
     def test_with_the_name_that_the_user_gave_the_input(self, node):
         stage = node("fr")
         stage.run("node.inputs[0].label = 'plate'")
