@@ -50,7 +50,10 @@ class OutsideError(PathError):
         fix = "A whole drive is never allowed: use a folder on it."
         if not _is_drive(Path(folder)):
             self.line = f"{mode} {os.path.normpath(folder)}"
-            fix = f"To let ComfyUI {verb} there, its operator adds this line to {self.file}:\n{printable(self.line)}"
+            fix = (
+                f"To let ComfyUI {verb} there, its operator makes this folder and file, if they are not there yet, and "
+                f"adds this line to {self.file}:\n{printable(self.line)}"
+            )
         super().__init__(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
 
 
