@@ -267,6 +267,14 @@ class TestNamesAsPeopleAndProgramsWriteThem:
 
         assert files(5) == [name]
 
+    @pytest.mark.parametrize(
+        ("pattern", "better"), [("frame_####*.png", "frame_*.png"), ("*_####.png", "*_*.png"), ("####?.png", "*?.png")]
+    )
+    def test_a_pattern_with_a_number_and_wildcards_is_refused(self, output: Path, pattern: str, better: str) -> None:
+        with pytest.raises(PatternError, match="has a frame number and wildcards") as caught:
+            Frames.locate("shot", pattern)
+        assert caught.value.suggestion == better
+
     def test_fileseq_agrees_on_what_is_negative(self, shot: Path) -> None:
         there(shot, "f.-005.png", "f.0004.png")
 
