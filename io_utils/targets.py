@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 
 import torch
@@ -42,7 +41,7 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
     """
     name = prefix.replace("\\", "/").rpartition("/")[2]
     extension = next((ending for ending in decode.EXTENSIONS if name.lower().endswith(ending)), "")
-    if extension and name[: -len(extension)].strip(". "):
+    if extension:
         better = _without_number(shown[: -len(extension)], example) if shown.lower().endswith(extension) else example
         rule = f"ends in {name[-len(extension) :]!r}"
         raise PathError(shown, rule, f"The frame number and the extension are added by themselves: write {better!r}.")
@@ -50,9 +49,11 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
         return
     typed, folder = shown, ""
     if os.path.isabs(prefix):  # the folder that it starts in may be called anything
-        with suppress(PathError):  # the caller's to tell
+        try:
             root, prefix = locate(prefix, "output", write=True)
-            typed, folder = prefix, "" if root.kind == "output" else f"{root.path.as_posix()}/"
+        except PathError:  # the caller's to tell
+            return
+        typed, folder = prefix, "" if root.kind == "output" else f"{root.path.as_posix()}/"
     if numbers := numbers_in(prefix):
         better = folder + _without_number(typed, example)
         rule = f"has a frame number in it, {numbers[0]!r}"

@@ -121,6 +121,8 @@ class TestIndexed:
             ("f.exr", "f"),
             ("f.v2.tiff", "f.v2"),
             ("f_####.png", "f"),
+            ("a/.png", "a"),
+            (".png", "Sequence"),
             ("%year%.png", "%year%"),
         ],
     )
