@@ -102,6 +102,18 @@ class Counted:
             return [Frame(self.single, number, batch[0])]
         return [Frame(self.variant(index), number, image) for index, image in enumerate(batch)]
 
+    @staticmethod
+    def require_own_files(frames: Iterable[Frame]) -> None:
+        """ValueError if two images have one file: a list of images that came with a single counter."""
+        seen = set()
+        for frame in frames:
+            if frame.path in seen:
+                raise ValueError(
+                    f"Two images are meant for frame {frame.number}, {str(frame.path)!r}: a list of images came with one "
+                    f"frame counter. Make it a batch."
+                )
+            seen.add(frame.path)
+
     def on_disk(self, number: int) -> list[Sequence]:
         """The sequences that hold frame `number` whole: every batch folder that counts, or the single one if none does.
 

@@ -88,7 +88,9 @@ class FileType(str, Enum):
         if self is not FileType.JPG:
             return encode_png(pixels, text if self.embeds_workflow else None, threads=threads)
         if max(pixels.shape[:2]) > _JPEG_LARGEST_SIDE:
-            raise ValueError(f"JPG pictures have at most {_JPEG_LARGEST_SIDE} pixels a side, not {pixels.shape[:2]}.")
+            raise ValueError(
+                f"JPG pictures have at most {_JPEG_LARGEST_SIDE} pixels per side, this one is {pixels.shape[1]} x {pixels.shape[0]}. Choose PNG or EXR."
+            )
         return _encode_jpeg(Image.fromarray(_without_alpha(pixels)), quality)
 
     def flattens(self, pixels: NDArray[Any]) -> bool:

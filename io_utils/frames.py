@@ -39,7 +39,7 @@ class AmbiguousFrameError(ValueError):
         self.frame, self.paths, self.suggestion = frame, paths, str(suggestion)
         files = " and ".join(repr(path.name) for path in paths)
         super().__init__(
-            f"frame {frame} is {files} in {str(paths[0].parent)!r}, but one frame is one file. Write a pattern that "
+            f"Frame {frame} is {files} in {str(paths[0].parent)!r}, but one frame is one file. Write a pattern that "
             f"only one of the sequences has, such as {self.suggestion!r}."
         )
 
@@ -68,7 +68,9 @@ class Frames:
             raise ValueError(f"The pattern {pattern!r} has a folder in it. Write the folder into directory_path.")
         names = FramePattern.parse(pattern)
         if names.has_number and re.search(r"[*?|]", pattern):
-            raise PatternError(pattern, "has a frame number and wildcards", "*".join(names.literals))
+            raise PatternError(
+                pattern, "has a frame number and wildcards", re.sub(r"\*+", "*", "*".join(names.literals))
+            )
         root, directory = locate(directory_path, kind, write=False)
         return cls(root, directory, tuple(pattern.split("|")), names)
 
@@ -189,7 +191,7 @@ def inventory(folder: Path) -> str:
         more = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
         said.append(f"In that folder are {', '.join(patterns)}{more}: write the pattern that you mean.")
     if negative:
-        said.append(f"Frame numbers start at 0, so {_some(negative, 'file')} is left out.")
+        said.append(_left_out(negative))
     if unread := [name for name in others if not _is_image(name)]:
         said.append(f"Not of a type that is read: {_some(unread, 'file')}. Types: {', '.join(EXTENSIONS)}.")
     if unnumbered := [name for name in others if _is_image(name)]:
@@ -206,6 +208,12 @@ def _pattern(before: str, after: str, digits: list[str]) -> FramePattern:
 def _some(names: list[str], what: str) -> str:
     """'1 file, 'a.gif'', or '3 files such as 'a.gif''."""
     return f"1 {what}, {names[0]!r}" if len(names) == 1 else f"{len(names)} {what}s such as {names[0]!r}"
+
+
+def _left_out(negative: list[str]) -> str:
+    if len(negative) == 1:
+        return f"{negative[0]!r} is left out: its number is negative."
+    return f"{_some(negative, 'file')} are left out: their numbers are negative."
 
 
 def _is_image(name: str) -> bool:

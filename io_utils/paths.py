@@ -50,7 +50,10 @@ class OutsideError(PathError):
         fix = "A whole drive is never allowed: use a folder on it."
         if not _is_drive(Path(folder)):
             self.line = f"{mode} {os.path.normpath(folder)}"
-            fix = f"To let ComfyUI {verb} there, its operator adds this line to {self.file}:\n{printable(self.line)}"
+            fix = (
+                f"To let ComfyUI {verb} there, its operator makes this folder and file, if they are not there yet, and "
+                f"adds this line to {self.file}:\n{printable(self.line)}"
+            )
         super().__init__(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
 
 
@@ -126,7 +129,8 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
     else:
         if os.name != "nt" and (drive or text.startswith("//")):
             rule = "starts with a drive letter" if drive else "is a network path"
-            raise PathError(shown, rule, f"Write it relative to ComfyUI's {kind} folder.")
+            start = "ComfyUI's output folder" if write else "the folder that is chosen in the node"
+            raise PathError(shown, rule, f"Write it relative to {start}.")
         check_names(text.partition(":")[2] if drive else text, shown)
         root, relative = _owner(text, [(root, os.path.realpath(root.path)) for root in roots.values()], shown, write)
     root.confirm_folder(root.path / relative, write=write, shown=shown)

@@ -207,7 +207,7 @@ def ranges(frames: Iterable[int]) -> str:
 
 
 def named(frames: Iterable[int]) -> str:
-    """'frame 7', or 'frames 1001-1003,1008'."""
+    """'frame 7', or 'frames 1001-1003,1008'. `named(...).capitalize()` begins a sentence."""
     text = ranges(frames)
     return f"frame {text}" if text.isdigit() else f"frames {text}"
 
@@ -265,6 +265,11 @@ def _with_one_number(text: str) -> str:
     if not numbers:
         folder, slash, file = _without_numbers(text).rpartition("/")
         stem, dot, extension = file.rpartition(".")
+        # 'p.1001' is a frame; the 2 of 'v2' and the 1 of 'take1' need not be.
+        if frame := re.search(
+            rf"(?:(?<![A-Za-z0-9])[0-9]{{1,{MAX_PADDING}}}|(?<![0-9])[0-9]{{3,{MAX_PADDING}}})$", stem
+        ):
+            return f"{folder}{slash}{stem[: frame.start()]}{'#' * len(frame[0])}{dot}{extension}"
         return f"{folder}{slash}{stem or file}_{{:06d}}{dot}{extension if dot else ''}"
     chosen = next((match for match in reversed(numbers) if _digits(match) is not None), numbers[-1])
     width = re.search(r"[1-9][0-9]?", chosen[0])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Sequence as Many
@@ -27,7 +28,7 @@ from .memory import free_bytes, gib
 from .opened import open_regular
 from .parallel import each, in_flight
 from .paths import allowed_roots, anywhere
-from .pattern import FramePattern, named, ranges
+from .pattern import FramePattern, PatternError, named, ranges
 from .pixels import dequantise
 from .sequence import Sequence
 from .wire import described
@@ -62,7 +63,7 @@ class FrameMissingError(FileNotFoundError):
     def __init__(self, frames: Many[int], available: Many[int], path: str, instead: str, fix: str) -> None:
         """`instead`: what to say if no frame is available. `fix`: what to do about it, without the final dot."""
         self.frames, self.available, self.path = list(frames), list(available), Path(path)
-        what = f"{named(frames)} {'is' if len(frames) == 1 else 'are'} missing: {path!r}"
+        what = f"{named(frames).capitalize()} {'is' if len(frames) == 1 else 'are'} missing: {path!r}"
         have = f"On disk are {ranges(available)}." if available else instead
         super().__init__(f"{what}. {have} {fix}.")
 
@@ -73,18 +74,21 @@ class FrameReadError(ValueError):
     def __init__(self, frame: int, path: Path, reason: str, remedy: str = "Render or copy it again.") -> None:
         """`remedy`: a sentence, or nothing if the reason says already what to do."""
         self.frame, self.path, self.reason = frame, path, reason
-        super().__init__(f"frame {frame} cannot be read: {str(path)!r}: {reason}. {remedy}".rstrip())
+        super().__init__(f"Frame {frame} cannot be read: {str(path)!r}: {reason}. {remedy}".rstrip())
 
 
 class FrameSizeError(ValueError):
     """Two frames of different size. Attributes: `frames`, `sizes`, two each; sizes are (width, height) in pixels."""
 
-    def __init__(self, frames: tuple[int, int], sizes: tuple[tuple[int, int], tuple[int, int]], path: Path) -> None:
+    def __init__(
+        self, frames: tuple[int, int], sizes: tuple[tuple[int, int], tuple[int, int]], path: Path, fix: str = ""
+    ) -> None:
+        """`fix`: what to do about it, in a sentence; without it, what helps in Load Image Sequence (Batch)."""
         self.frames, self.sizes, self.path = frames, sizes, path
         first, second = (f"frame {frame} is {width} x {height}" for frame, (width, height) in zip(frames, sizes))
+        fix = fix or f"Load them separately, or set on_size_mismatch to {OnSizeMismatch.RESIZE.value!r}."
         super().__init__(
-            f"{first}, but {second}: {str(path)!r}. All images of a batch have the same size. Load them separately, or "
-            f"set on_size_mismatch of Load Image Sequence (Batch) to {OnSizeMismatch.RESIZE.value!r}."
+            f"{first.capitalize()}, but {second}: {str(path)!r}. All images of a batch have the same size. {fix}"
         )
 
 
@@ -127,8 +131,12 @@ class Selection:
 def locate(path_pattern: str, kind: str) -> Sequence:
     """The sequence that a loader's `path_pattern` names. Raises PatternError, PathError, ValueError for its extension."""
     pattern = FramePattern.parse(path_pattern)
+    if "*" in path_pattern or "?" in path_pattern:
+        better = path_pattern if pattern.has_number else re.sub(r"[*?]+", "####", path_pattern, count=1)
+        reason = "has wildcards, which this node does not read: write #### for the number"
+        raise PatternError(path_pattern, reason, re.sub(r"[*?]+", "", better))
     require_readable(pattern, path_pattern)
-    return Sequence.locate(pattern, kind, write=False)
+    return Sequence.locate(pattern, kind, write=False, shown=path_pattern)
 
 
 def require_readable(pattern: FramePattern, text: str) -> None:
@@ -210,13 +218,19 @@ def select_animation(sequence: Any, batch_index: int) -> Selection:
     variants = min([variants, *map(len, paths.values())])
     if not 0 <= batch_index < variants:
         held = f"{variants} image{'s' if variants != 1 else ''} per frame"
-        fix = f"Set it to 0 to {variants - 1}" if variants > 1 else "Set it to 0" if variants else "Save it again"
+        fix = (
+            f"Set it to a number from 0 to {variants - 1}"
+            if variants > 1
+            else "Set it to 0"
+            if variants
+            else "Save it again"
+        )
         raise ValueError(f"batch_index is {batch_index}, but the sequence holds {held}. {fix}.")
     files = {number: paths[number][batch_index] for number in numbers}
     gone = [number for number, file in files.items() if not is_regular(file)]
     if gone:
         raise FileNotFoundError(
-            f"{named(gone)} of the sequence can no longer be found: {str(files[gone[0]])!r}. Save "
+            f"{named(gone).capitalize()} of the sequence can no longer be found: {str(files[gone[0]])!r}. Save "
             f"{'it' if len(gone) == 1 else 'them'} again."
         )
     return Selection(numbers, numbers, files)
@@ -325,7 +339,7 @@ def _missing(sequence: Sequence, frames: Many[int], available: Many[int], on_mis
     if available and on_missing is OnMissing.ERROR:
         fix += ", or set ignore_missing_images to 'true', 'hold previous' or 'black'"
     elif available and on_missing is OnMissing.HOLD_PREVIOUS and frames[0] < available[0]:
-        fix += "; before the first frame on disk there is none to hold"
+        fix += "; before the first frame on disk there is no frame to hold"
     path = str(sequence.file(frames[0]))
     instead = "" if available else f"No file there matches {str(sequence.pattern)!r}. {inventory(sequence.folder)}"
     return FrameMissingError(frames, available, path, instead, fix)
@@ -394,7 +408,7 @@ def _named_in_errors(number: int, path: Path) -> Iterator[None]:
     except (decode.BrokenImageError, IsADirectoryError) as error:
         raise FrameReadError(number, path, str(error)) from error
     except OSError as error:
-        raise OSError(error.errno, f"frame {number} cannot be read ({error.strerror or error})", str(path)) from error
+        raise OSError(error.errno, f"Frame {number} cannot be read ({error.strerror or error})", str(path)) from error
 
 
 def _load_into(

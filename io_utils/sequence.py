@@ -25,17 +25,18 @@ class Sequence:
     pattern: FramePattern
 
     @classmethod
-    def locate(cls, pattern: FramePattern, kind: str, *, write: bool) -> Sequence:
+    def locate(cls, pattern: FramePattern, kind: str, *, write: bool, shown: str | None = None) -> Sequence:
         """The sequence that `pattern` names, relative to ComfyUI's `kind` folder or absolute inside an allowed root.
 
-        Raises PathError where files must not be. The files need not exist.
+        Raises PathError, naming `shown`, what the user wrote, where files must not be. The files need not exist.
         """
+        shown = str(pattern) if shown is None else shown
         first, *others = (re.sub(r"[\\/](?:\.?[\\/])*", "/", literal) for literal in pattern.literals)
         start = first.rfind("/") + 1
         file = FramePattern((first[start:], *others), pattern.padding)
         # Absolute folders keep their two leading slashes or backslashes: that is what makes them UNC paths.
-        root, relative = locate(_head(pattern.literals[0]), kind, write=write, shown=str(pattern))
-        check_names(file.name(1), str(pattern))  # 1, as com1 and lpt1 are devices and com0 is none
+        root, relative = locate(_head(pattern.literals[0]), kind, write=write, shown=shown)
+        check_names(file.name(1), shown)  # 1, as com1 and lpt1 are devices and com0 is none
         return cls(root, file.within(relative))
 
     @classmethod

@@ -135,7 +135,8 @@ def load(single: Single, default: Any) -> tuple[torch.Tensor, torch.Tensor]:
     sizes = [(image.shape[2], image.shape[1]) for image, _ in loaded]
     for file, size in zip(single.files, sizes):
         if size != sizes[0]:
-            raise FrameSizeError((number, number), (sizes[0], size), file)
+            fix = "Render the frame again in one size, or write one of the batch folders into directory_path."
+            raise FrameSizeError((number, number), (sizes[0], size), file, fix)
     if len(loaded) == 1:
         return loaded[0]
     images, masks = zip(*loaded)
@@ -160,6 +161,6 @@ def _missing(frames: Frames, number: int, available: list[int], on_missing: OnMi
         fix += ", or set on_missing to 'hold previous', 'hold next' or 'black', or wire default_image"
     elif available:
         side = "before" if on_missing is OnMissingFrame.HOLD_PREVIOUS else "after"
-        fix += f"; {side} it there is none to hold"
+        fix += f"; there is no frame {side} it to hold"
     path = frames.folder / frames.names.name(number) if frames.names.has_number else frames
     return FrameMissingError([number], available, str(path), "" if available else frames.instead(), fix)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 
 import torch
@@ -31,7 +30,7 @@ def indexed(prefix: str, digits: int, filetype: FileType, now: datetime, image: 
     if name in ("", "."):
         raise PathError(prefix, "does not name the sequence", "Write a name such as 'Sequence' or 'shots/take1'.")
     pattern = FramePattern.around(f"{folder}/{name}_", filetype.extension, digits)
-    return Sequence.locate(pattern, "output", write=True)
+    return Sequence.locate(pattern, "output", write=True, shown=prefix)
 
 
 def require_no_number(prefix: str, shown: str, example: str) -> None:
@@ -42,7 +41,7 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
     """
     name = prefix.replace("\\", "/").rpartition("/")[2]
     extension = next((ending for ending in decode.EXTENSIONS if name.lower().endswith(ending)), "")
-    if extension and name[: -len(extension)].strip(". "):
+    if extension:
         better = _without_number(shown[: -len(extension)], example) if shown.lower().endswith(extension) else example
         rule = f"ends in {name[-len(extension) :]!r}"
         raise PathError(shown, rule, f"The frame number and the extension are added by themselves: write {better!r}.")
@@ -50,9 +49,11 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
         return
     typed, folder = shown, ""
     if os.path.isabs(prefix):  # the folder that it starts in may be called anything
-        with suppress(PathError):  # the caller's to tell
+        try:
             root, prefix = locate(prefix, "output", write=True)
-            typed, folder = prefix, "" if root.kind == "output" else f"{root.path.as_posix()}/"
+        except PathError:  # the caller's to tell
+            return
+        typed, folder = prefix, "" if root.kind == "output" else f"{root.path.as_posix()}/"
     if numbers := numbers_in(prefix):
         better = folder + _without_number(typed, example)
         rule = f"has a frame number in it, {numbers[0]!r}"
@@ -135,4 +136,4 @@ def batch_sequence(
         raise PathError(path_pattern, "does not name a file", "Write a pattern such as 'shot/frame_####.png'.")
     if not pattern.extension:
         pattern = FramePattern((*pattern.literals[:-1], pattern.literals[-1] + filetype.extension), pattern.padding)
-    return Sequence.locate(pattern, "output", write=True), filetype
+    return Sequence.locate(pattern, "output", write=True, shown=path_pattern), filetype

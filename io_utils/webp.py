@@ -37,7 +37,9 @@ def encode_webp(pixels: NDArray[np.uint8], text: Mapping[str, str], quality: int
     """
     height, width, channels = pixels.shape
     if max(height, width) > LARGEST_SIDE:
-        raise ValueError(f"WebP pictures have at most {LARGEST_SIDE} pixels a side, this one is {width} x {height}.")
+        raise ValueError(
+            f"WebP pictures have at most {LARGEST_SIDE} pixels per side, this one is {width} x {height}. Choose PNG or EXR."
+        )
     if channels < 3:
         pixels = pixels[..., [0, 0, 0, *range(1, channels)]]
     options = _LOSSLESS if quality is None else {"quality": quality, "method": 4}

@@ -38,7 +38,7 @@ class FrameExistsError(FileExistsError):
         self.frames, self.path = list(frames), path
         verb = "exists" if len(frames) == 1 else "exist"
         super().__init__(
-            f"{named(frames)} {verb} already: {str(path)!r}. Nothing was written over it. Move the old take away, "
+            f"{named(frames).capitalize()} {verb} already: {str(path)!r}. Nothing was written over it. Move the old take away, "
             f"start at another frame, or choose to skip or to overwrite."
         )
 
@@ -58,7 +58,7 @@ class FrameWriteError(OSError):
 
     def __init__(self, frame: int, path: Path, error: OSError) -> None:
         self.frame, self.path = frame, path
-        reason = f"frame {frame} could not be written ({error.strerror or error}); the frames before it are whole"
+        reason = f"Frame {frame} could not be written ({error.strerror or error}); the frames before it are whole"
         super().__init__(error.errno, reason, str(path))
 
 
@@ -186,7 +186,7 @@ def save_workflow(saved: Many[Saved], text: Mapping[str, str], on_existing: OnEx
         except FileExistsError:
             continue
         except OSError as error:
-            reason = f"the frames are whole, but their workflow could not be written ({error.strerror or error})"
+            reason = f"The frames are whole, but their workflow could not be written ({error.strerror or error})"
             raise OSError(error.errno, reason, str(path)) from error
         written.append(path)
     sync_folders({path.parent for path in written})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..io_utils import host, reader, report
-from ..io_utils.reader import OnSizeMismatch
+from ..io_utils.reader import FrameSizeError, OnSizeMismatch
 from ..io_utils.sequence import Sequence
 from .validation import whole
 
@@ -42,5 +42,9 @@ class ImageSequenceFromAnimation:
         fps = reader.frame_rate(sequence)
         selection = reader.select_animation(sequence, whole(batch_index, "batch_index"))
         loaded = list(zip(Sequence.of_files(selection.files), selection.files, strict=True))
-        images, _ = reader.load(selection, OnSizeMismatch.ERROR, loaded[0][0])
+        try:
+            images, _ = reader.load(selection, OnSizeMismatch.ERROR, loaded[0][0])
+        except FrameSizeError as error:
+            fix = "Render the frames of another take again, or save to another folder."
+            raise FrameSizeError(error.frames, error.sizes, error.path, fix) from None
         return {"ui": report.ui(loaded, fps=fps, message=selection.summary), "result": (images, fps)}

@@ -127,6 +127,7 @@ class ImageSequenceSaveCounted:
             if policy.saves(counter)
             for frame in files.frames(whole_frame(counter), images)
         ]
+        files.require_own_files(frames)
         kind = choice(filetype, "filetype", FileType)
         existing = choice(on_existing, "on_existing", OnExisting)
         context = saving.Context(prompt, extra_pnginfo, unique_id)

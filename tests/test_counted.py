@@ -151,7 +151,7 @@ class TestNeedsImage:
     def test_of_a_frame_on_disk_is_refused_under_error(self, output: Path) -> None:
         on_disk(output, *whole([3]))
 
-        with pytest.raises(FrameExistsError, match=r"frame 3 exists.*frame_00003\.png"):
+        with pytest.raises(FrameExistsError, match=r"Frame 3 exists.*frame_00003\.png"):
             files().needs_image([counter(3)], AtEnd.STOP, ERROR)
 
     def test_not_past_the_end_either_if_it_is_on_disk(self, output: Path) -> None:
@@ -238,7 +238,7 @@ class TestNeedsImage:
         if keep is not None:
             tear(file, keep)
 
-        with pytest.raises(FrameExistsError, match=r"frame 3 exists.*frame_00003\.png"):
+        with pytest.raises(FrameExistsError, match=r"Frame 3 exists.*frame_00003\.png"):
             files().needs_image([counter(3)], AtEnd.STOP, ERROR)
         assert files().needs_image([counter(4)], AtEnd.STOP, ERROR)
 

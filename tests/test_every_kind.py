@@ -133,7 +133,7 @@ class TestAFile:
         batch("true").shows([first, third], tolerance)
         batch("hold previous").shows([first, first, third, third], tolerance)
         batch("black").shows([first, black, third, black], tolerance)
-        with pytest.raises(FileNotFoundError, match="frame 1"):
+        with pytest.raises(FileNotFoundError, match="Frame 1"):
             frame("error")
         frame("hold previous").shows([first], tolerance)
         frame("hold next").shows([third], tolerance)

@@ -83,7 +83,7 @@ class TestByNumber:
         there(shot, "clean_0007.png", "matte_0007.png", "clean_0008.png")
 
         with pytest.raises(
-            AmbiguousFrameError, match=r"frame 7 is 'clean_0007\.png' and 'matte_0007\.png'.*clean_\{:04d\}\.png"
+            AmbiguousFrameError, match=r"Frame 7 is 'clean_0007\.png' and 'matte_0007\.png'.*clean_\{:04d\}\.png"
         ) as caught:
             files(7)
         assert caught.value.frame == 7
@@ -267,6 +267,14 @@ class TestNamesAsPeopleAndProgramsWriteThem:
 
         assert files(5) == [name]
 
+    @pytest.mark.parametrize(
+        ("pattern", "better"), [("frame_####*.png", "frame_*.png"), ("*_####.png", "*_*.png"), ("####?.png", "*?.png")]
+    )
+    def test_a_pattern_with_a_number_and_wildcards_is_refused(self, output: Path, pattern: str, better: str) -> None:
+        with pytest.raises(PatternError, match="has a frame number and wildcards") as caught:
+            Frames.locate("shot", pattern)
+        assert caught.value.suggestion == better
+
     def test_fileseq_agrees_on_what_is_negative(self, shot: Path) -> None:
         there(shot, "f.-005.png", "f.0004.png")
 
@@ -356,7 +364,8 @@ class TestInventory:
             pytest.param(["f_0001.avif", "f_0002.avif"], ["2 files such as 'f_0001.avif'", ".png, .jpg"], id="avif"),
             pytest.param(["f_0001.gif"], ["1 file, 'f_0001.gif'", "type"], id="gif"),
             pytest.param(["cover.png"], ["Without a frame number: 1 file, 'cover.png'"], id="no number"),
-            pytest.param(["f.-005.png"], ["start at 0", "'f.-005.png'"], id="a negative number"),
+            pytest.param(["f.-005.png"], ["'f.-005.png' is left out: its number is negative."], id="a negative number"),
+            pytest.param(["f.-5.png", "f.-6.png"], ["2 files such as 'f.-5.png' are left out"], id="negative numbers"),
             pytest.param(["a_1.png", "b_1.png", "c_1.png", "d_1.png"], ["and 1 more"], id="many"),
             pytest.param(["take1/f_1.png"], ["no files, but 1 folder, 'take1'"], id="in a folder below"),
             pytest.param([".hidden_1.png"], ["empty"], id="hidden"),

@@ -225,7 +225,7 @@ class TestABrokenFile:
     def test_is_an_error_that_names_it(self, pack: ModuleType, output: Path, extension: str, data: bytes) -> None:
         (output / f"f_01{extension}").write_bytes(data)
 
-        with pytest.raises(ValueError, match=rf"frame 1 cannot be read: .*f_01\{extension}"):
+        with pytest.raises(ValueError, match=rf"Frame 1 cannot be read: .*f_01\{extension}"):
             node(pack, "LoadBatch").load(
                 path_pattern=f"f_##{extension}", start_index=1, frame_count=1, ignore_missing_images="false"
             )
@@ -235,7 +235,7 @@ class TestABrokenFile:
         pattern, _ = save_by(pack, "SaveBatch", ramp(), kind)
         tear(output / "s" / f"s_00001{KINDS[kind][0]}", -20)
 
-        with pytest.raises(ValueError, match=r"frame 1 cannot be read: .*s_00001"):
+        with pytest.raises(ValueError, match=r"Frame 1 cannot be read: .*s_00001"):
             load(pack, pattern)
 
     @pytest.mark.parametrize("extension", [".png", ".exr", ".webp", ".tif"])

@@ -210,7 +210,7 @@ class TestSizes:
         on_disk(output, 0, 1)
         put(output / "f_02.png", width=9, height=5)
 
-        with pytest.raises(ValueError, match=r"frame 0 is 6 x 4.*frame 2 is 9 x 5.*f_02\.png.*resize to first"):
+        with pytest.raises(ValueError, match=r"Frame 0 is 6 x 4.*frame 2 is 9 x 5.*f_02\.png.*resize to first"):
             load(node)
 
     def test_that_differ_become_the_first_when_asked(self, node: Any, output: Path) -> None:
@@ -245,7 +245,7 @@ class TestBrokenFiles:
             Image.fromarray(noise(16, 16)).save(output / f"f_{number:02d}.png")
         spoil(output / "f_02.png")
 
-        with pytest.raises(ValueError, match=r"frame 2 .*f_02\.png"):
+        with pytest.raises(ValueError, match=r"Frame 2 .*f_02\.png"):
             load(node)
         assert ImageFile.LOAD_TRUNCATED_IMAGES is truncated
 
@@ -253,7 +253,7 @@ class TestBrokenFiles:
         on_disk(output, 0, 2)
         (output / "f_01.png").mkdir()
 
-        with pytest.raises(FileNotFoundError, match=r"frame 1 .*f_01\.png"):
+        with pytest.raises(FileNotFoundError, match=r"Frame 1 .*f_01\.png"):
             load(node)
 
 

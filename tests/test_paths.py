@@ -370,7 +370,7 @@ class TestAbsoluteFolders:
         text = f"{base.as_posix()}/elsewhere/{folder}"
         with pytest.raises(OutsideError) as caught:
             locate(text, "output", write=write)
-        shown, line = str(caught.value).split(" its operator adds this line to ")[1].split(":\n")
+        shown, line = str(caught.value).split(" adds this line to ")[1].split(":\n")
         Path(shown).parent.mkdir(parents=True)
         Path(shown).write_text(f"# ours\n{line}\n", encoding="utf-8")
         Path(text).mkdir(parents=True)

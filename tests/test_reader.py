@@ -140,7 +140,7 @@ class TestSelect:
     def test_count_0_is_no_frame_before_start(self, output: Path) -> None:
         on_disk(output, 1, 2)
 
-        with pytest.raises(FrameMissingError, match=r"frame 3 is missing.*On disk are 1-2"):
+        with pytest.raises(FrameMissingError, match=r"Frame 3 is missing.*On disk are 1-2"):
             selected(3, 0)
 
     @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ class TestMissingFrames:
         error = caught.value
         assert (error.frames, error.available) == ([5, 6, 8, 9, 11], [3, 4, 7, 10])
         assert error.path == output / "f_0005.png"
-        for fact in ("frames 5-6,8-9,11", "f_0005.png", "3-4,7,10", "ignore_missing_images", "start_index"):
+        for fact in ("Frames 5-6,8-9,11", "f_0005.png", "3-4,7,10", "ignore_missing_images", "start_index"):
             assert fact in str(error)
 
     def test_are_named_before_any_file_is_opened(self, output: Path) -> None:
@@ -253,7 +253,7 @@ class TestMissingFrames:
         assert selected(4, 3, HOLD_PREVIOUS, step=4).sources == (4, 7, 10)
 
     def test_before_the_first_frame_of_all_cannot_be_held(self) -> None:
-        with pytest.raises(FrameMissingError, match=r"frames 1-2,5-6 are missing.*On disk are 3-4,7,10"):
+        with pytest.raises(FrameMissingError, match=r"Frames 1-2,5-6 are missing.*On disk are 3-4,7,10"):
             selected(1, 7, HOLD_PREVIOUS)
 
     def test_are_black_when_asked_even_before_the_first(self) -> None:
@@ -264,7 +264,7 @@ class TestMissingFrames:
 
     @pytest.mark.parametrize("on_missing", list(OnMissing))
     def test_and_nothing_else_is_an_error_whatever_is_asked(self, on_missing: OnMissing) -> None:
-        with pytest.raises(FrameMissingError, match=r"frames 11-13 are missing"):
+        with pytest.raises(FrameMissingError, match=r"Frames 11-13 are missing"):
             selected(11, 3, on_missing)
 
     @pytest.mark.parametrize("on_missing", list(OnMissing))
@@ -503,7 +503,7 @@ class TestSizes:
         put(output / "f_0002.png", height=8, width=3)
         on_disk(output, 3)
 
-        with pytest.raises(FrameSizeError, match=r"frame 0 is 6 x 4, but frame 2 is 3 x 8.*resize to first") as caught:
+        with pytest.raises(FrameSizeError, match=r"Frame 0 is 6 x 4, but frame 2 is 3 x 8.*resize to first") as caught:
             loaded()
 
         assert (caught.value.frames, caught.value.sizes) == ((0, 2), ((6, 4), (3, 8)))
@@ -568,7 +568,7 @@ class TestSizes:
 
         stand_in(monkeypatch, "comfy.utils", ProgressBar=show)
 
-        with pytest.raises(FrameReadError, match=r"frame 1 .*f_0001\.png.*9 x 9 pixels, not 6 x 4"):
+        with pytest.raises(FrameReadError, match=r"Frame 1 .*f_0001\.png.*9 x 9 pixels, not 6 x 4"):
             loaded()
         assert replaced
 
@@ -646,7 +646,7 @@ class TestABrokenFile:
             Image.fromarray(noise(16, 16, seed=number)).save(output / f"f_{number:04d}.png")
         BREAK[how](output / "f_0003.png")
 
-        with pytest.raises(FrameReadError, match=r"frame 3 .*f_0003\.png.*\. Render or copy it again\.$") as caught:
+        with pytest.raises(FrameReadError, match=r"Frame 3 .*f_0003\.png.*\. Render or copy it again\.$") as caught:
             loaded()
 
         assert (caught.value.frame, caught.value.path) == (3, output / "f_0003.png")
@@ -711,7 +711,7 @@ class TestABrokenFile:
         selection = selected(0, 2)
         (output / "f_0001.png").unlink()
 
-        with pytest.raises(FileNotFoundError, match=r"frame 1 cannot be read .*f_0001\.png"):
+        with pytest.raises(FileNotFoundError, match=r"Frame 1 cannot be read .*f_0001\.png"):
             load(selection, OnSizeMismatch.ERROR)
 
 
@@ -970,7 +970,7 @@ class TestFingerprint:
         assert self.of(2, 2, 3, on_missing) == before
 
     def test_of_frames_that_are_missing_says_so(self, output: Path) -> None:
-        assert "frames 0-1 are missing" in self.of(0, 4, 1, "false")
+        assert "Frames 0-1 are missing" in self.of(0, 4, 1, "false")
 
     @pytest.mark.parametrize("on_missing", ["", "drop", "None"])
     def test_of_no_policy_is_no_exception(self, on_missing: str) -> None:
@@ -1030,7 +1030,9 @@ class TestSelectAnimation:
 
     @pytest.mark.parametrize("index", [-1, 3, 99])
     def test_of_a_batch_that_there_is_not_is_an_error(self, output: Path, index: int) -> None:
-        with pytest.raises(ValueError, match=rf"batch_index is {index}, .* 3 images per frame\. Set it to 0 to 2"):
+        with pytest.raises(
+            ValueError, match=rf"batch_index is {index}, .* 3 images per frame\. Set it to a number from 0 to 2"
+        ):
             select_animation(animation(output / "f_0000.png", batches=3), index)
 
     def test_names_all_frames_that_are_gone(self, output: Path) -> None:
@@ -1116,10 +1118,10 @@ def test_a_pipe_named_like_a_frame_is_missing_and_never_opened(output: Path, pat
         (output / name).parent.mkdir(exist_ok=True)
         os.mkfifo(output / name)
 
-    with pytest.raises(FrameMissingError, match="frame 1 is missing"):
+    with pytest.raises(FrameMissingError, match="Frame 1 is missing"):
         selected(1, 1, pattern=pattern)
-    assert "frame 1 is missing" in fingerprint(pattern, "output", 1, 1, 1, "false")
-    with pytest.raises(FileNotFoundError, match="frame 0 "):
+    assert "Frame 1 is missing" in fingerprint(pattern, "output", 1, 1, 1, "false")
+    with pytest.raises(FileNotFoundError, match="Frame 0 "):
         select_animation(animation(output / "f_0001.png"), 0)
 
 
@@ -1158,3 +1160,45 @@ class TestWhatIsNoAnimation:
 
         with pytest.raises(ValueError, match=r"holds 1 image per frame\. Set it to 0"):
             select_animation(sequence, 1)
+
+
+class TestWhatALoaderSuggests:
+    @pytest.mark.parametrize(
+        ("pattern", "better"),
+        [
+            ("*.png", "####.png"),
+            ("f_*.png", "f_####.png"),
+            ("f_????.png", "f_####.png"),
+            ("f_####*.png", "f_####.png"),
+        ],
+    )
+    def test_for_wildcards(self, output: Path, pattern: str, better: str) -> None:
+        with pytest.raises(PatternError, match="write #### for the number") as caught:
+            locate(pattern, "output")
+        assert caught.value.suggestion == better
+
+    @pytest.mark.parametrize(
+        ("pattern", "better"),
+        [
+            ("p.1001.png", "p.####.png"),
+            ("sub/shot010.png", "sub/shot###.png"),
+            ("f_7.png", "f_#.png"),
+            ("v2.png", "v2_{:06d}.png"),
+            ("plate.png", "plate_{:06d}.png"),
+        ],
+    )
+    def test_for_one_file_where_many_are_asked_for(self, output: Path, pattern: str, better: str) -> None:
+        with pytest.raises(PatternError) as caught:
+            locate(pattern, "output").pattern.require_number(2)
+        assert caught.value.suggestion == better
+
+    @pytest.mark.parametrize("pattern", ["../f_####.png", "a|b_%04d.png", "{{x}}/../f_##.png"])
+    def test_quotes_what_was_typed(self, output: Path, pattern: str) -> None:
+        with pytest.raises(PathError) as caught:
+            locate(pattern, "output")
+        assert repr(pattern) in str(caught.value)
+
+    @pytest.mark.skipif(os.name == "nt", reason="a drive is a folder there")
+    def test_for_a_drive_names_no_folder_that_was_not_chosen(self, output: Path) -> None:
+        with pytest.raises(PathError, match="relative to the folder that is chosen in the node"):
+            reader.check("C:/f_####.png")

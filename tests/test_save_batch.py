@@ -264,7 +264,7 @@ class TestFailures:
         failing = Fails(os.replace, lambda call, part, path: Path(path).name == "f_05.png")
         monkeypatch.setattr(os, "replace", failing)
 
-        with pytest.raises(OSError, match=r"frame 5 .*f_05\.png") as caught:
+        with pytest.raises(OSError, match=r"Frame 5 .*f_05\.png") as caught:
             save(node, shades(*range(100, 108)))
 
         assert failing.fired == 1

@@ -218,7 +218,7 @@ class TestFiles:
         assert on_disk(output) == {"shot/frame_00003.png": 3, "shot/frame_00004.png": 4}
 
     def test_of_many_images_with_one_counter_are_an_error(self, node: Any, output: Path) -> None:
-        with pytest.raises(ValueError, match=r"frame 3.*Save Image Sequence \(Batch\)"):
+        with pytest.raises(ValueError, match=r"frame 3.*came with one frame counter\. Make it a batch\."):
             save(node, [counter(3)], [shades(10), shades(20)])
         assert on_disk(output) == {}
 
@@ -389,14 +389,14 @@ class TestOnExisting:
         assert [found[f"batch_{n:04d}/frame_00004.png"] for n in range(3)] == [50, 11, 70]
 
     def test_error_stops_and_names_it(self, node: Any, output: Path) -> None:
-        with pytest.raises(FileExistsError, match=r"frame 3.*frame_00003\.png"):
+        with pytest.raises(FileExistsError, match=r"Frame 3.*frame_00003\.png"):
             save(node, counter(3), shades(50), on_existing="error")
         assert on_disk(output) == {"shot/frame_00003.png": 10}
 
     def test_error_stops_for_one_image_of_a_batch_and_writes_none_of_it(self, node: Any, output: Path) -> None:
         put(output / "shot" / "batch_0001" / "frame_00004.png", 11)
 
-        with pytest.raises(FileExistsError, match=r"frame 4 .*batch_0001"):
+        with pytest.raises(FileExistsError, match=r"Frame 4 .*batch_0001"):
             save(node, counter(4), shades(50, 60, 70), on_existing="error")
         assert sorted(on_disk(output / "shot")) == ["batch_0001/frame_00004.png", "frame_00003.png"]
 
@@ -640,7 +640,7 @@ class TestFailures:
         failing = Fails(os.fsync, lambda *_: True)
         monkeypatch.setattr(os, "fsync", failing)
 
-        with pytest.raises(OSError, match=r"frame 3 .*frame_00003\.png"):
+        with pytest.raises(OSError, match=r"Frame 3 .*frame_00003\.png"):
             save(node, counter(3), shades(50))
 
         assert failing.fired

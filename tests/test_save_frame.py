@@ -247,7 +247,7 @@ class TestOnExisting:
         assert on_disk(output) == {"shot/shot_00007.png": 50}
 
     def test_error_stops(self, node: Any, output: Path) -> None:
-        with pytest.raises(FileExistsError, match=r"frame 7.*shot_00007\.png"):
+        with pytest.raises(FileExistsError, match=r"Frame 7.*shot_00007\.png"):
             save(node, shades(50), on_existing="error")
         assert on_disk(output) == {"shot/shot_00007.png": 10}
 

@@ -121,6 +121,8 @@ class TestIndexed:
             ("f.exr", "f"),
             ("f.v2.tiff", "f.v2"),
             ("f_####.png", "f"),
+            ("a/.png", "a"),
+            (".png", "Sequence"),
             ("%year%.png", "%year%"),
         ],
     )
@@ -181,7 +183,7 @@ class TestIndexedNeedsImage:
     def test_refuses_a_frame_on_disk_before_it_is_rendered_under_error(self, output: Path) -> None:
         put(output / "s" / "s_00007.png")
 
-        with pytest.raises(FrameExistsError, match=r"frame 7 exists.*s_00007\.png"):
+        with pytest.raises(FrameExistsError, match=r"Frame 7 exists.*s_00007\.png"):
             needs_image("s", 7, OnExisting.ERROR)
         assert needs_image("s", 8, OnExisting.ERROR)
 

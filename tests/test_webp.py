@@ -71,8 +71,8 @@ class TestPixels:
         found = decode.decode(files[1]).astype(int)
         assert np.abs(found[..., 0] - ramp[..., 0]).mean() < 3
 
-    def test_of_more_a_side_than_webp_has_are_refused(self) -> None:
-        with pytest.raises(ValueError, match="16383 pixels a side, this one is 16384 x 1"):
+    def test_of_more_per_side_than_webp_has_are_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"16383 pixels per side, this one is 16384 x 1\. Choose PNG or EXR"):
             webp.encode_webp(np.zeros((1, 16384, 3), np.uint8), {}, None)
         assert webp.encode_webp(np.zeros((1, 16383, 3), np.uint8), {}, None)
 

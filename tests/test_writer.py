@@ -167,7 +167,7 @@ class TestAFrameThatIsOnDisk:
         assert on_disk(output) == {"f_0000.png": 100, "f_0001.png": 101, "f_0002.png": 20}
 
     def test_is_an_error_under_error_that_names_all_of_them(self, output: Path) -> None:
-        with pytest.raises(FrameExistsError, match=r"frames 1-2 .*f_0001\.png'.*skip.*overwrite") as caught:
+        with pytest.raises(FrameExistsError, match=r"Frames 1-2 .*f_0001\.png'.*skip.*overwrite") as caught:
             save(frames(100, 101, 102, 103), FileType.PNG, TEXT, ERROR)
 
         assert (caught.value.frames, caught.value.path) == ([1, 2], output / "f_0001.png")
@@ -314,7 +314,7 @@ class TestAFullDisk:
         monkeypatch.setattr(parallel, "in_flight", lambda: 1)
         failing = full_disk(3)
 
-        with pytest.raises(FrameWriteError, match=r"frame 3 .*No space left.*f_0003\.png") as caught:
+        with pytest.raises(FrameWriteError, match=r"Frame 3 .*No space left.*f_0003\.png") as caught:
             save(frames(*range(100, 110)), FileType.PNG, TEXT, OVERWRITE)
 
         assert failing.fired
@@ -395,7 +395,7 @@ class TestAFullDisk:
 def test_a_folder_that_is_a_file_is_an_error_that_names_frame_and_path(output: Path) -> None:
     (output / "shot").write_text("notes")
 
-    with pytest.raises(FrameWriteError, match=r"frame 7 .*Not a directory.*f_7\.png"):
+    with pytest.raises(FrameWriteError, match=r"Frame 7 .*Not a directory.*f_7\.png"):
         save(frames(1, start=7, pattern="shot/f_#.png"), FileType.PNG, TEXT, OVERWRITE)
 
 
@@ -606,7 +606,7 @@ class TestAFrameThatAnotherRunFinishesFirst:
         assert on_disk(output) == {"f_0000.png": 99}
 
     def test_is_an_error_under_error(self, output: Path) -> None:
-        with pytest.raises(FrameExistsError, match=r"frame 0 .*f_0000\.png"):
+        with pytest.raises(FrameExistsError, match=r"Frame 0 .*f_0000\.png"):
             save(frames(1), FileType.PNG, TEXT, ERROR)
         assert on_disk(output) == {"f_0000.png": 99}
 
@@ -747,7 +747,7 @@ class TestWorkflow:
     def test_that_cannot_be_written_is_an_error_that_names_it(self, output: Path) -> None:
         (output / "f_####.exr.workflow.json").mkdir()
 
-        with pytest.raises(OSError, match=r"frames are whole.*f_####\.exr\.workflow\.json"):
+        with pytest.raises(OSError, match=r"The frames are whole.*f_####\.exr\.workflow\.json"):
             self.save(1)
         assert is_saved(sequence("f_{:04d}.exr"), 0)
 
@@ -848,7 +848,7 @@ class TestAnOperatorsFolder:
         assert on_disk(share) == {"shot/take/f_0000.png": 1}
         shutil.rmtree(share)
 
-        with pytest.raises(FrameWriteError, match=r"frame 0 .*mnt/share' is not there.*mount it"):
+        with pytest.raises(FrameWriteError, match=r"Frame 0 .*mnt/share' is not there.*mount it"):
             save(items, FileType.PNG, TEXT, OVERWRITE)
         assert not share.exists()
 

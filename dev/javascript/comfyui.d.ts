@@ -3,6 +3,8 @@
 
 interface ComfyWidget {
   name: string;
+  /** What it is called instead, by the user or (1.27) by the frontend's translation. */
+  label?: string;
   value?: unknown;
   hidden?: boolean;
   /** Is the value stored in the workflow? `options.serialize`: is it sent in the prompt? */
@@ -22,6 +24,8 @@ interface ComfyNode {
   size: [number, number];
   graph: ComfyGraph | null;
   subgraph?: ComfyGraph;
+  /** `label` is what the user calls it, `localized_name` the frontend's translation. */
+  inputs?: { name: string; label?: string; localized_name?: string }[];
   widgets?: ComfyWidget[];
   hideOutputImages?: boolean;
   computeSize(): [number, number];

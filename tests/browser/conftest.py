@@ -93,6 +93,7 @@ class Graph {
 }
 
 export const app = {
+  labels: {}, // in the user's language, if the frontend has it
   rootGraph: new Graph(),
   get graph() { return this.rootGraph; },
   canvas: { get graph() { return app.rootGraph; } },
@@ -101,6 +102,9 @@ export const app = {
 
   // To be awaited before anything else: the extensions get ready.
   async start() {
+    const query = new URLSearchParams(location.search);
+    const served = await (await fetch("/api/i18n")).json();
+    if (!query.has("unsupported")) this.labels = served[query.get("language")]?.nodeDefs ?? {};
     await Promise.all(call("init"));
     await Promise.all(call("setup"));
   },
@@ -114,7 +118,11 @@ export const app = {
       widgets = [
         { name: "current_frame", value: 0, options: {} },
         { name: "control_after_generate", value: "randomize", options: {} },
+        { name: "on_existing", value: "overwrite", options: {} },
       ];
+      inputs = ["images", "filename_prefix"].map((name) => {
+        return { name, localized_name: app.labels[comfyClass]?.inputs[name]?.name ?? name };
+      });
       addDOMWidget(name, type, element, options) {
         const widget = { name, element, options };
         this.widgets.push(widget);
@@ -354,11 +362,11 @@ def stage(browser: Any, site: Site) -> Iterator[Stage]:
 
 @pytest.fixture
 def desk(browser: Any, site: Site) -> Iterator[Callable[..., Stage]]:
-    """Opens the editor in a language."""
+    """Opens the editor in a language, which the frontend supports or not."""
     with _page(browser, site) as stage:
 
-        def open_in(language: str = "en") -> Stage:
-            stage.page.goto(f"{site.url}/desk?language={language}")
+        def open_in(language: str = "en", supported: bool = True) -> Stage:
+            stage.page.goto(f"{site.url}/desk?language={language}{'' if supported else '&unsupported'}")
             stage.page.wait_for_function("window.ready")
             stage.run("app.start()")
             return stage

@@ -15,8 +15,8 @@ SAVER = "ImageSequenceSaveFrame"
 def node(desk, site):
     """Opens the editor with one saver, node 7, in it."""
 
-    def open_in(language="en"):
-        stage = desk(language)
+    def open_in(language="en", supported=True):
+        stage = desk(language, supported)
         stage.run("{ window.node = app.add(a, 7); app.render(node) }", SAVER)
         return stage
 
@@ -163,6 +163,29 @@ class TestWhyAPromptIsRefused:
         said = self.said(stage, required("images"))
         assert name["name"] in said
         assert "Nothing" not in said
+
+    def test_with_the_name_that_the_user_gave_the_input(self, node):
+        stage = node("fr")
+        stage.run("node.inputs[0].label = 'plate'")
+        assert "plate" in self.said(stage, required("images"))
+
+    def test_in_english_where_the_frontend_lacks_the_users_language(self, node):
+        stage = node("de", supported=False)
+        assert self.said(stage, required("images")) == "Nothing is connected to images, which is required."
+
+
+class TestOptions:
+    """What is shown for a value; what is saved and sent stays the value."""
+
+    def shown(self, stage):
+        return stage.run("node.widgets[2].options.getOptionLabel?.('skip') ?? 'skip'")
+
+    @pytest.mark.parametrize("language", ["de", "es", "fr", "ja", "ko", "zh"])
+    def test_are_in_the_language_of_the_labels(self, node, language):
+        assert self.shown(node(language)) == locales.load_words(language)["skip"]
+
+    def test_stay_english_where_the_frontend_lacks_the_users_language(self, node):
+        assert self.shown(node("de", supported=False)) == "skip"
 
 
 class TestWhenAnErrorGoes:

@@ -232,7 +232,7 @@ class TestRefusals:
     def test_missing_frames_are_all_named(self, comfyui):
         comfyui.run(make=costly(1, count=4), save=save_batch("gaps/{:04d}.png"))
         (comfyui.output / "gaps/0001.png").unlink()
-        with pytest.raises(PromptFailed, match=r"frames 1,4-5 are missing.*On disk are 0,2-3"):
+        with pytest.raises(PromptFailed, match=r"Frames 1,4-5 are missing.*On disk are 0,2-3"):
             comfyui.run(load=load_batch("gaps/{:04d}.png", 6), out=("PreviewImage", {"images": ["load", 0]}))
 
     def test_several_frames_without_a_number_are_refused_and_nothing_is_written(self, comfyui):

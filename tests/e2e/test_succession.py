@@ -162,7 +162,7 @@ def test_folders_that_the_earlier_packs_wrote_to_are_refused_with_the_line_that_
         comfyui.server.run(prompt)
     details = caught.value.node_errors["save"]["errors"][0]["details"]
     roots = comfyui.server.base / "user/__system/image_sequence_roots.txt"
-    assert details.endswith(f"its operator adds this line to {roots}:\nrw {tmp_path}/all")
+    assert details.endswith(f"adds this line to {roots}:\nrw {tmp_path}/all")
 
     roots.parent.mkdir(exist_ok=True)
     roots.write_text(details.splitlines()[-1])

@@ -23,7 +23,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { inputTexts, loadLocales, translate } from "./locale.js";
+import { labelOf, loadLocales, noteLanguage, translate } from "./locale.js";
 import { SequencePlayer } from "./sequence_player.js";
 
 // One frame a run: what they report is added to the frames of the runs before.
@@ -460,13 +460,12 @@ function showRefusals(nodeErrors) {
  * @param {(ComfyInputError | null)[]} errors
  */
 function refusalOf(node, errors) {
-  const labels = inputTexts(node.comfyClass);
   /** @type {Map<string, string[]>} what is wrong -> the inputs that the server blames for it */
   const lines = new Map();
   for (const error of errors) {
     const { type, message, details, extra_info: extra } = error ?? {};
     const input = extra?.input_name ?? "";
-    const label = labels[input]?.name ?? input;
+    const label = labelOf(node, input);
     if (type === "required_input_missing" && input) {
       lines.set(translate("Nothing is connected to %input%, which is required.", { input: label }), []);
     } else if (type === "custom_validation_failed" && details?.startsWith(`${input} - `)) {
@@ -534,6 +533,7 @@ app.registerExtension({
     nodeType.prototype.onDrawBackground = () => {};
     chain(nodeType.prototype, "onNodeCreated", (node) => {
       node.hideOutputImages = true;
+      noteLanguage(node);
       players.set(node, new NodePlayer(node, adds));
     });
     chain(nodeType.prototype, "onExecuted", (node, output) => players.get(node)?.show(output));

@@ -18,6 +18,9 @@ import { fill } from "./fill.js";
 let languages = {};
 /** @type {Promise<void> | undefined} */
 let loading;
+// The language that the labels of our nodes are drawn in. The setting may name another, that of the browser: a frontend
+// without it draws English, and so do we.
+let drawn = "";
 
 /** To be awaited by an extension before its nodes are made. Without an answer everything stays English. */
 export function loadLocales() {
@@ -25,6 +28,34 @@ export function loadLocales() {
     if (answer.ok) languages = await answer.json();
   });
   return loading;
+}
+
+/**
+ * To be called with each new node of the pack, before anything is said in it.
+ *
+ * @param {ComfyNode} node
+ */
+export function noteLanguage(node) {
+  const language = setting();
+  const inputs = languages[language]?.nodeDefs?.[node.comfyClass ?? ""]?.inputs ?? {};
+  const isDrawn = Object.entries(inputs).some(
+    ([name, { name: label }]) => label && label !== name && labelOf(node, name) === label,
+  );
+  if (isDrawn) drawn = language;
+  else if (drawn === language) drawn = "";
+}
+
+/**
+ * What the node shows as the name of its input: what the user called it, or the frontend's translation.
+ *
+ * @param {ComfyNode} node
+ * @param {string} name
+ * @returns {string}
+ */
+export function labelOf(node, name) {
+  const input = node.inputs?.find((candidate) => candidate.name === name);
+  const widget = node.widgets?.find((candidate) => candidate.name === name);
+  return widget?.label || input?.label || input?.localized_name || name;
 }
 
 /**
@@ -58,5 +89,10 @@ export function key(text) {
 
 /** @returns {Texts} */
 function texts() {
-  return languages[app.extensionManager.setting.get("Comfy.Locale")] ?? {};
+  const language = setting();
+  return (language === drawn && languages[language]) || {};
+}
+
+function setting() {
+  return app.extensionManager.setting.get("Comfy.Locale");
 }

@@ -6,7 +6,7 @@
 // the classic renderer, 1.58 in both; 1.27 shows values as they are).
 
 import { app } from "../../../scripts/app.js";
-import { inputTexts, key, loadLocales } from "./locale.js";
+import { inputTexts, key, loadLocales, noteLanguage } from "./locale.js";
 
 app.registerExtension({
   name: "ImageSequence.OptionLabels",
@@ -15,6 +15,7 @@ app.registerExtension({
 
   nodeCreated(node) {
     if (!node.comfyClass?.startsWith("ImageSequence")) return;
+    noteLanguage(node);
     const inputs = inputTexts(node.comfyClass);
     for (const widget of node.widgets ?? []) {
       const labels = inputs[widget.name]?.options;
