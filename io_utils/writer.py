@@ -16,7 +16,8 @@ import torch
 
 from . import host, report
 from .atomic import remove_parts, remove_torn, sync_folders, write_whole
-from .filetype import QUALITY, FileType, is_whole
+from .decode import State
+from .filetype import QUALITY, FileType, state
 from .parallel import each, worker_count
 from .paths import PathError
 from .pattern import named
@@ -53,6 +54,17 @@ class NotAFileError(FileExistsError):
         )
 
 
+class ForeignFileError(FileExistsError):
+    """A file that is not one of this pack's has the name of a frame. Attributes: `frame`, `path`."""
+
+    def __init__(self, frame: int, path: Path) -> None:
+        self.frame, self.path = frame, path
+        super().__init__(
+            f"Frame {frame} cannot be kept or saved: the file that has its name, {str(path)!r}, is not an image of a kind "
+            f"that this pack reads. Nothing was written over it. Move it away, or choose to overwrite."
+        )
+
+
 class FrameWriteError(OSError):
     """A frame that could not be written. `errno` as the system gave it; attributes `frame`, `path`."""
 
@@ -72,11 +84,15 @@ class OnExisting(str, Enum):
     a whole file                    replace it   keep it      refuse, touch none  keep it, write `-0` beside it
     torn: an unfinished or empty    replace it   replace it   refuse, touch none  replace it
     file, a link to nothing
+    a foreign file                  replace it   refuse       refuse, touch none  keep it, write `-0` beside it
     a directory, fifo, device ...   refuse       refuse       refuse, touch none  keep it, write `-0` beside it
     ==============================  ===========  ===========  ==================  =============================
 
-    `filetype.is_whole` decides what is whole. "error" counts a torn file as existing: users who choose it want nothing that
-    is there to be touched, and are told before the frame is rendered. Nothing but a regular file is ever opened.
+    `decode.state` decides what is whole, torn or foreign: a GIF or a text that somebody gave a frame's name is no
+    unfinished frame, and it is no frame that could be kept either. "error" counts a torn file as existing: users who choose
+    it want nothing that is there to be touched, and are told before the frame is rendered. A link to a file is what the
+    file is; it is replaced itself, never written through, and under "keep both" it stays. Nothing but a regular file is
+    ever opened.
     """
 
     OVERWRITE = "overwrite"
@@ -85,13 +101,18 @@ class OnExisting(str, Enum):
     KEEP_BOTH = "keep both"
 
     def wants(self, sequence: Sequence, frame: int) -> bool:
-        """Is `frame` to be written? FrameExistsError and NotAFileError where the table says "refuse"."""
+        """Is `frame` to be written? FrameExistsError, ForeignFileError, NotAFileError where the table says "refuse"."""
         if self is OnExisting.KEEP_BOTH:
             return True
         there = _is_there(sequence.file(frame), frame)
         if there and self is OnExisting.ERROR:
             raise FrameExistsError([frame], sequence.file(frame))
-        return not (there and self is OnExisting.SKIP and is_saved(sequence, frame))
+        if not (there and self is OnExisting.SKIP):
+            return True
+        found = _state(sequence, frame)
+        if found is State.FOREIGN:
+            raise ForeignFileError(frame, sequence.file(frame))
+        return found is not State.WHOLE
 
 
 @dataclass(frozen=True)
@@ -134,9 +155,10 @@ def save(
 
     Before the first frame is encoded: FrameExistsError or NotAFileError where `OnExisting` refuses what is there under
     ERROR, ValueError if two frames have one path, PathError if a file would leave the allowed folders. While writing:
-    NotAFileError under the other policies, FrameWriteError (disk full, no permission), ValueError for pixels that cannot be
-    saved; frames finished by then stay. On Cancel ComfyUI's exception passes through, every finished file whole. A frame
-    that is UNRENDERED must be on disk, and its policy SKIP, which alone leaves frames unrendered.
+    NotAFileError under the other policies, ForeignFileError under SKIP, FrameWriteError (disk full, no permission),
+    ValueError for pixels that cannot be saved; frames finished by then stay. On Cancel ComfyUI's exception passes through,
+    every finished file whole. A frame that is UNRENDERED must be on disk, and its policy SKIP, which alone leaves frames
+    unrendered.
     """
     _require_own_paths(frames)
     if on_existing is OnExisting.ERROR:
@@ -194,8 +216,8 @@ def save_workflow(saved: Many[Saved], text: Mapping[str, str], on_existing: OnEx
 
 
 def is_saved(sequence: Sequence, frame: int) -> bool:
-    """Is this frame on disk, whole? (See `filetype.is_whole`.) PathError for a link out of the allowed folders."""
-    return is_whole(sequence.root.confirm(sequence.file(frame), write=False))
+    """Is this frame on disk, whole? (See `decode.state`.) PathError for a link out of the allowed folders."""
+    return _state(sequence, frame) is State.WHOLE
 
 
 def summary(saved: Many[Saved]) -> str:
@@ -234,13 +256,13 @@ def _save_one(
         raise
     except ValueError as error:
         raise ValueError(f"Frame {frame.number} ({str(path)!r}) was not saved: {error}") from error
-    except NotAFileError:
+    except (NotAFileError, ForeignFileError):
         raise
     except OSError as error:
         raise FrameWriteError(frame.number, path, error) from error
     try:
         saved = _publish(frame, data, on_existing)
-    except NotAFileError:
+    except (NotAFileError, ForeignFileError):
         raise
     except FileExistsError:
         raise FrameExistsError([frame.number], path) from None
@@ -267,13 +289,14 @@ def _publish(frame: Frame, data: bytes, on_existing: OnExisting) -> Saved:
     if on_existing is not OnExisting.SKIP:
         _write(sequence, path, data, replace=on_existing is OnExisting.OVERWRITE)
         return Saved(sequence, number, written=True)
-    try:
-        _write(sequence, path, data, replace=_is_there(path, number) and not is_saved(sequence, number))
-    except FileExistsError:  # another run was faster
-        if is_saved(sequence, number):
-            return Saved(sequence, number, written=False)
-        _write(sequence, path, data, replace=True)
-    return Saved(sequence, number, written=True)
+    while on_existing.wants(sequence, number):
+        with contextlib.suppress(FileExistsError):  # another run was faster: look again at what there is now
+            if _is_there(path, number):
+                # Not replaced by the rename: between this look and that one, another run may finish the frame.
+                remove_torn(path, lambda: _state(sequence, number) is State.TORN, links=True)
+            _write(sequence, path, data, replace=False)
+            return Saved(sequence, number, written=True)
+    return Saved(sequence, number, written=False)
 
 
 def _publish_beside(sequence: Sequence, number: int, data: bytes) -> Saved:
@@ -284,7 +307,7 @@ def _publish_beside(sequence: Sequence, number: int, data: bytes) -> Saved:
         path = beside.file(number)
         with contextlib.suppress(FileExistsError):  # another run was faster, or something that is not a file is there
             if _is_there(path, number):
-                remove_torn(path, lambda: not is_whole(path))  # noqa: B023 called at once
+                remove_torn(path, lambda: state(path) is State.TORN)  # noqa: B023 called at once
             _write(beside, path, data, replace=False)
             return Saved(beside, number, written=True)
         take += 1
@@ -293,6 +316,11 @@ def _publish_beside(sequence: Sequence, number: int, data: bytes) -> Saved:
 def _write(sequence: Sequence, path: Path, data: bytes, *, replace: bool) -> None:
     """As `write_whole`. Of the roots, ComfyUI's own folder may be made, but not one that the operator listed."""
     write_whole(path, data, replace=replace, mount=None if sequence.root.kind else sequence.root.path)
+
+
+def _state(sequence: Sequence, frame: int) -> State | None:
+    """What the file of this frame is, None if there is none. PathError for a link out of the allowed folders."""
+    return state(sequence.root.confirm(sequence.file(frame), write=False))
 
 
 def _is_there(path: Path, frame: int) -> bool:
