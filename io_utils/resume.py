@@ -7,9 +7,10 @@ from enum import Enum
 from itertools import count
 from pathlib import Path
 
-from .batches import batch_folder
+from .batches import batch_folder, batch_folders, gaps
 from .filetype import is_whole
 from .frames import Frames, Indexing
+from .paths import PathError
 from .tokens import resolve_time
 
 
@@ -43,11 +44,14 @@ def next_frame(frames: Frames, indexing: Indexing, resume_at: ResumeAt) -> int:
     """The frame to render next, 0 for a folder that is empty or not there yet. Each folder is listed once.
 
     Among batch folders (`batch_0000`, ...) a frame counts once every one that counts has it (see batches.py): a batch
-    that was only half saved is rendered again. Raises MixedTakesError if single files beside them lead to another frame:
+    that was only half saved, or lacks a folder, is rendered again. Raises MixedTakesError if single files beside them lead to another frame:
     following either could overwrite the other take, or leave gaps in it.
     """
     single = _done(frames, frames.folder, indexing)
-    batches = [done for folder in frames.batches() if (done := _done(frames, folder, indexing)) is not None]
+    folders = batch_folders(frames.root, frames.folder)
+    begun = {index: done for index, folder in folders if (done := _done(frames, folder, indexing)) is not None}
+    # Of a folder that is gone, or empty, no frame is on disk.
+    batches = [*begun.values(), set()] if gaps(begun) else list(begun.values())
     by_single = _next(single or set(), resume_at)
     if not batches:
         return by_single
@@ -77,6 +81,14 @@ def _done(frames: Frames, folder: Path, indexing: Indexing) -> set[int] | None:
     if not numbered:
         return None
     # Only from the end: to look into every file of 10 000 takes 0.2 s, for every frame that is rendered.
-    while numbered and not is_whole(folder / numbered[-1][1]):
+    while numbered and not _is_frame(frames, folder / numbered[-1][1]):
         numbered.pop()
     return {number for number, _ in numbered}
+
+
+def _is_frame(frames: Frames, file: Path) -> bool:
+    """Is `file` a whole frame? One that is a link out of the allowed folders is not opened, and does not count."""
+    try:
+        return is_whole(frames.root.confirm(file, write=False))
+    except PathError:
+        return False
