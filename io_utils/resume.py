@@ -10,6 +10,7 @@ from pathlib import Path
 from .batches import batch_folder, batch_folders, gaps
 from .filetype import is_whole
 from .frames import Frames, Indexing
+from .listing import entry_names
 from .paths import PathError
 from .tokens import resolve_time
 
@@ -80,15 +81,18 @@ def _done(frames: Frames, folder: Path, indexing: Indexing) -> set[int] | None:
     numbered = frames.listed(folder, indexing)
     if not numbered:
         return None
+    links = set(entry_names(folder, lambda entry: entry.is_symlink()))
+    numbered = [(number, name) for number, name in numbered if name not in links or _is_inside(frames, folder / name)]
     # Only from the end: to look into every file of 10 000 takes 0.2 s, for every frame that is rendered.
-    while numbered and not _is_frame(frames, folder / numbered[-1][1]):
+    while numbered and not is_whole(folder / numbered[-1][1]):
         numbered.pop()
     return {number for number, _ in numbered}
 
 
-def _is_frame(frames: Frames, file: Path) -> bool:
-    """Is `file` a whole frame? One that is a link out of the allowed folders is not opened, and does not count."""
+def _is_inside(frames: Frames, link: Path) -> bool:
+    """Does a link lead to an allowed folder? One that leads out is not opened, and is no frame, as for the loaders."""
     try:
-        return is_whole(frames.root.confirm(file, write=False))
+        frames.root.confirm(link, write=False)
     except PathError:
         return False
+    return True

@@ -281,6 +281,8 @@ class TestAFrameThatIsALink:
         (shot / "f_00001.png").symlink_to(base / "elsewhere.png")
 
         assert following() == 1
+        touch(shot, "f_00002.png")
+        assert (following(), following(resume_at=FIRST_GAP)) == (3, 1)
 
     def test_to_a_frame_in_an_allowed_folder_counts(self, shot: Path) -> None:
         touch(shot, "f_00000.png", "shared/x.png")
