@@ -192,27 +192,40 @@ def save(
     return [saved for saved, _ in outcomes]
 
 
-def save_workflow(saved: Many[Saved], text: Mapping[str, str], on_existing: OnExisting) -> list[Path]:
-    """Write the workflow that made `saved` beside them, one file a sequence (`Sequence.workflow_file`); tell which.
+def save_workflow(saved: Many[Saved], text: Mapping[str, str], on_existing: OnExisting) -> tuple[list[Path], list[str]]:
+    """Write the workflow that made `saved` beside them, one file a sequence (`Sequence.workflow_file`).
+
+    Returns which were written, and warnings for people, which are logged too, about those that could not be: the frames are
+    whole by then, and a file beside them is no reason for the run to fail. Never raises PathError or OSError.
 
     That of `text` (see `metadata.text_entries`), or its prompt where there is none: both open when dropped into ComfyUI.
     OVERWRITE replaces the file of an earlier run, everything else keeps it, as the frames that it is of are kept. Nothing
-    is written for frames that were all kept, nor without `text`. PathError, OSError as for frames, which are whole by then.
+    is written for frames that were all kept, nor without `text`.
     """
     workflow = text.get("workflow", text.get("prompt"))
-    written = []
+    written, warnings = [], []
     for sequence in dict.fromkeys(item.sequence for item in saved if item.written and workflow is not None):
-        path = sequence.root.confirm(sequence.workflow_file, write=True)
+        path = sequence.workflow_file
         try:
+            sequence.root.confirm(path, write=True)
             _write(sequence, path, str(workflow).encode("ascii"), replace=on_existing is OnExisting.OVERWRITE)
+            sync_folders([path.parent])
         except FileExistsError:
-            continue
+            if not path.is_symlink() and not path.is_file():
+                warnings.append(_without_workflow(path, "something that is not a file has its name"))
+        except PathError as error:
+            warnings.append(_without_workflow(path, str(error)))
         except OSError as error:
-            reason = f"the frames are whole, but their workflow could not be written ({error.strerror or error})"
-            raise OSError(error.errno, reason, str(path)) from error
-        written.append(path)
-    sync_folders({path.parent for path in written})
-    return written
+            warnings.append(_without_workflow(path, error.strerror or str(error)))
+        else:
+            written.append(path)
+    for warning in warnings:
+        _log.warning("%s", warning)
+    return written, warnings
+
+
+def _without_workflow(path: Path, reason: str) -> str:
+    return f"The frames are whole, but their workflow could not be written to {str(path)!r}: {reason}."
 
 
 def is_saved(sequence: Sequence, frame: int) -> bool:
@@ -358,8 +371,10 @@ def _sweep(frames: Many[Frame]) -> None:
     """Remove what a killed run left unfinished of these sequences, with one listing a folder."""
     sequences: dict[Path, set[Sequence]] = {}
     for frame in frames:
-        if len(frames) > 1 or (frame.path.parent, frame.sequence) not in _swept:
-            sequences.setdefault(frame.path.parent, set()).add(frame.sequence)
+        # The workflow's folder is another one where each frame has a folder of its own.
+        for folder in {frame.path.parent, frame.sequence.folder}:
+            if len(frames) > 1 or (folder, frame.sequence) not in _swept:
+                sequences.setdefault(folder, set()).add(frame.sequence)
     for folder, of in sequences.items():
         for sequence in of:
             _swept.add((sequence.root.confirm(folder / "frame", write=True).parent, sequence))

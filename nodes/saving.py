@@ -103,9 +103,9 @@ def save(
     if filetype.embeds_workflow or workflow_file:
         text = text_entries(hidden(context.prompt), hidden(context.extra_pnginfo), filetype.keyword_fault)
     saved = writer.save(frames, filetype, text, on_existing, quality)
-    workflows = writer.save_workflow(saved, text, on_existing) if workflow_file else []
+    workflows, warnings = writer.save_workflow(saved, text, on_existing) if workflow_file else ([], [])
     _ledger.record_files(hidden(context.unique_id), [*(item.path for item in saved), *workflows])
-    return saved, "\n".join([writer.summary(saved), *(f"Workflow: {path.as_posix()}" for path in workflows)])
+    return saved, "\n".join([writer.summary(saved), *(f"Workflow: {path.as_posix()}" for path in workflows), *warnings])
 
 
 def ui(saved: list[Saved], message: str, fps: float | None = None) -> dict[str, list[Any]]:

@@ -800,7 +800,9 @@ WORKFLOW = {"prompt": '{"1": {}}', "workflow": '{"nodes": []}'}
 class TestWorkflow:
     def save(self, *shade: int, on_existing: OnExisting = OVERWRITE, text: dict[str, str] | None = None) -> list[Path]:
         saved = save(frames(*shade, pattern="f_{:04d}.exr"), FileType.EXR, {}, on_existing)
-        return save_workflow(saved, WORKFLOW if text is None else text, on_existing)
+        workflows, warnings = save_workflow(saved, WORKFLOW if text is None else text, on_existing)
+        assert warnings == []
+        return workflows
 
     def test_is_one_file_beside_the_frames(self, output: Path) -> None:
         assert self.save(1, 2, 3) == [output / "f_####.exr.workflow.json"]
@@ -859,12 +861,50 @@ class TestWorkflow:
 
         assert not debris.exists()
 
-    def test_that_cannot_be_written_is_an_error_that_names_it(self, output: Path) -> None:
-        (output / "f_####.exr.workflow.json").mkdir()
+    def test_that_a_killed_run_left_half_is_removed_where_each_frame_has_a_folder(self, output: Path) -> None:
+        items = frames(1, pattern="shot/####/beauty.exr")
+        debris = output / "shot" / f".{items[0].sequence.workflow_file.name}.0123456789ab.part"
+        debris.parent.mkdir()
+        debris.touch()
 
-        with pytest.raises(OSError, match=r"frames are whole.*f_####\.exr\.workflow\.json"):
-            self.save(1)
-        assert is_saved(sequence("f_{:04d}.exr"), 0)
+        save(items, FileType.EXR, {}, OVERWRITE)
+
+        assert not debris.exists()
+
+    @pytest.mark.parametrize("in_the_way", ["a directory", "no permission", "a full disk", "a folder that leads out"])
+    @pytest.mark.parametrize("on_existing", [OVERWRITE, SKIP])
+    @needs_links
+    def test_that_cannot_be_written_is_a_warning_and_no_error(
+        self,
+        output: Path,
+        base: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        in_the_way: str,
+        on_existing: OnExisting,
+    ) -> None:
+        items = frames(1, pattern="shot/f_{:04d}.exr")
+        saved = save(items, FileType.EXR, {}, on_existing)
+        path = output / "shot" / "f_####.exr.workflow.json"
+        if in_the_way == "a directory":
+            path.mkdir()
+        elif in_the_way == "a folder that leads out":
+            (output / "shot").rename(base / "elsewhere")
+            (output / "shot").symlink_to(base / "elsewhere", target_is_directory=True)
+        else:
+            number = errno.EACCES if in_the_way == "no permission" else errno.ENOSPC
+
+            def fail(*_: object, **__: object) -> None:
+                raise OSError(number, os.strerror(number))
+
+            monkeypatch.setattr(os, "fsync", fail)
+        workflows, warnings = save_workflow(saved, WORKFLOW, on_existing)
+
+        assert workflows == []
+        (warning,) = warnings
+        assert "The frames are whole" in warning
+        assert str(path) in warning
+        assert warning in caplog.text
 
     @needs_links
     def test_never_leaves_the_output_folder(self, output: Path, tmp_path: Path) -> None:
