@@ -11,7 +11,8 @@ from ..io_utils.filetype import QUALITY, FileType
 from ..io_utils.ledger import Ledger
 from ..io_utils.metadata import text_entries
 from ..io_utils.writer import Frame, OnExisting, Saved
-from .lists import hidden
+from .lists import hidden, one
+from .validation import flag, whole
 
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
 
@@ -40,6 +41,17 @@ ON_EXISTING_TOOLTIP = (
 )
 
 _ledger = Ledger()
+
+
+def encoding(quality: Any, workflow_file: Any) -> tuple[int, bool]:
+    """What the widgets ENCODING hold, of links too. ValueError, naming the input, for what they cannot hold.
+
+    Asked before anything is rendered, and again when it is saved.
+    """
+    return (
+        whole(one(quality, "quality"), "quality", least=1, most=100),
+        flag(one(workflow_file, "workflow_file"), "workflow_file"),
+    )
 
 
 @dataclass(frozen=True)
