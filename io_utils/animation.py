@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from numbers import Real
@@ -36,8 +37,12 @@ class AtEnd(str, Enum):
     KEEP = "keep going"
 
     def saves(self, counter: Any) -> bool:
-        """Is the frame of `counter` to be written? Raises EndOfAnimationError where the policy says so."""
+        """Is the frame of `counter` to be written? Raises EndOfAnimationError where the policy says so.
+
+        ValueError for a counter of which `current_frame`, `total_frames` or `frames_per_second` is not what it should be.
+        """
         frame, total = whole_frame(counter), total_frames(counter)
+        frames_per_second(counter)  # not used here, but refused before anything is rendered
         if frame >= total and self is AtEnd.RAISE:
             raise EndOfAnimationError(frame, total)
         return frame < total or self is AtEnd.KEEP
@@ -110,10 +115,23 @@ def total_frames(counter: Any) -> int:
     return int(total)
 
 
+def frames_per_second(counter: Any) -> float:
+    """The rate of any frame counter. ValueError for one that is not above 0 and finite, and for no frame counter."""
+    rate = float(_number(counter, "frames_per_second"))
+    if not (math.isfinite(rate) and rate > 0):
+        raise ValueError(
+            f"The frame counter has {rate:g} frames a second, but a rate is above 0. Set its frames_per_second."
+        )
+    return rate
+
+
 def _number(counter: Any, name: str) -> Any:
     value = getattr(counter, name, None)
     if isinstance(value, Real) and not isinstance(value, bool):
-        return value
+        with suppress(OverflowError):
+            float(value)
+            return value
+        raise ValueError(f"The frame counter's {name} is a number of hundreds of digits. Check how it is counted.")
     lacks = "is not a number" if hasattr(counter, name) else "is missing"
     fault = "" if counter is None else f", whose {name} {lacks}"
     raise ValueError(f"The input 'frame_counter' got {described(counter)}{fault}. Wire a frame counter to it.")

@@ -116,22 +116,26 @@ def remove_parts(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
     return removed
 
 
-def remove_torn(path: Path, is_torn: Callable[[], bool]) -> None:
+def remove_torn(path: Path, is_torn: Callable[[], bool], *, links: bool = False) -> None:
     """Remove the file at `path` if `is_torn()`, such that only one of several processes puts a new one there.
 
-    `path`: a regular file, or a link. A link to nothing is removed; one to a file stays, whatever the file.
+    `path`: a regular file, or a link. A link to nothing is removed. One to a file stays, whatever the file; with `links` it
+    is removed if the file is torn. The file that a link leads to is never removed.
 
     `is_torn` is called under a lock on the file, so that a whole file that another process has put there since stays, and so
     does the empty one by which it is just claiming the name.
     """
     with contextlib.suppress(FileNotFoundError):
-        if path.is_symlink():
-            if not path.exists():
-                path.unlink()
+        is_link = path.is_symlink()
+        if is_link and not path.exists():
+            path.unlink()
+            return
+        if is_link and not links:
             return
         with _opened_to_lock(path) as file:
             _hold(file)
-            if not (_is_at(file, path) and is_torn()):
+            is_at = path.is_symlink() if is_link else _is_at(file, path)
+            if not (is_at and is_torn()):
                 return
             if fcntl is not None:
                 path.unlink()

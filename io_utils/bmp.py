@@ -128,6 +128,12 @@ def _masks(start: bytes, size: int, compression: int, bits: int) -> tuple[tuple[
     return masks if any(masks) else _NO_MASKS, _FILE_HEADER + size + (4 * count if size == _INFO else 0)
 
 
+def is_header(start: bytes) -> bool:
+    """Can a file with these first bytes be BMP? The reserved fields are 0, and the header's size is one that there is."""
+    size = int.from_bytes(start[14:18], "little")
+    return len(start) >= 18 and start[6:10] == bytes(4) and (size == _CORE or 16 <= size <= _LARGEST)
+
+
 def is_whole(file: IO[bytes]) -> bool:
     """Is there every row? By the header and the file's length; run lengths are followed to the end of the bitmap."""
     length = file.seek(0, os.SEEK_END)

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from . import targets, tokens, wire
 from .animation import AnimationSequence, AtEnd, LogEntry, whole_frame
-from .batches import batch_folder, batch_folders
+from .batches import batch_folder, batch_folders, gaps
 from .filetype import FileType
-from .paths import Root, locate, normalise
-from .pattern import FramePattern, named
+from .paths import PathError, Root, locate, normalise
+from .pattern import FramePattern
 from .sequence import Sequence
 from .wire import UNRENDERED
 from .writer import Frame, OnExisting, Saved, is_saved
+
+_log = logging.getLogger(__name__)
+
+
+class OtherTakeError(ValueError):
+    """A frame that would be rendered again and again, as files of another take lack it.
+
+    Attributes: `frame`, `folder`, `done` and `lacking` (the places below `folder` that have the frame, and that do not).
+    """
+
+    def __init__(self, frame: int, folder: Path, done: Many[str], lacking: Many[str]) -> None:
+        self.frame, self.folder, self.done, self.lacking = frame, folder, list(done), list(lacking)
+        super().__init__(
+            f"The folder {str(folder)!r} has frames of two takes: frame {frame} is on disk in {', '.join(done)}, but not in "
+            f"{', '.join(lacking)}, so it would be rendered again and again. Move the take that you do not want to continue "
+            f"to another folder, or save under another prefix."
+        )
 
 
 @dataclass(frozen=True)
 class Counted:
     """The files `<directory>/<prefix>_<frame>.<ext>` of an animation, or those in its batch folders for batches of images.
 
-    Image i of a batch goes to `<directory>/batch_<i>/<prefix>_<frame>.<ext>`; batches.py says what
-    counts as on disk there. `file` is the pattern below these folders.
+    The batch folders are beside the frames, so that a loader or a counter that is given their folder finds them: image i of
+    a batch goes to `<directory>/batch_<i>/<prefix>_<frame>.<ext>`, and with a prefix `a/b` to `<directory>/a/batch_<i>/
+    b_<frame>.<ext>`. 0.1.0 wrote `<directory>/batch_<i>/a/b_<frame>.<ext>`; a take that was begun so is continued so.
+    batches.py says what counts as on disk there. `file` is the pattern below these folders.
     """
 
     root: Root
@@ -52,9 +73,13 @@ class Counted:
         targets.require_no_number(prefix, texts[1], "frame")
         root, directory = locate(directory_path, "output", write=True)
         pattern = FramePattern.around(f"{normalise(prefix)}_", filetype.extension, digits)
-        counted = cls(root, directory, pattern)
-        root.confirm(counted.single.file(0), write=True)
-        return counted
+        earlier = cls(root, directory, pattern)
+        root.confirm(earlier.single.file(0), write=True)
+        below, file = pattern.relative()
+        if not below:
+            return earlier
+        counted = cls(root, f"{directory}/{below}" if directory else below, file)
+        return earlier if not counted.begun() and earlier.begun() else counted
 
     @property
     def single(self) -> Sequence:
@@ -63,33 +88,50 @@ class Counted:
     def variant(self, index: int) -> Sequence:
         return Sequence(self.root, self.file.within(batch_folder(index)).within(self.directory))
 
-    def begun(self) -> list[Sequence]:
-        """The sequences of the batch folders that hold any frame of these files, in order."""
-        folders = batch_folders(self.root, self.root.path / self.directory)
-        return [sequence for index, _ in folders if (sequence := self.variant(index)).is_begun()]
+    def begun(self, *, strict: bool = True) -> dict[int, Sequence]:
+        """By index, the sequences of the batch folders that hold any frame of these files; see `batch_folders`."""
+        folders = batch_folders(self.root, self.root.path / self.directory, strict=strict)
+        return {index: sequence for index, _ in folders if (sequence := self.variant(index)).is_begun()}
 
     def needs_image(self, counters: Iterable[Any], at_end: AtEnd, on_existing: OnExisting) -> bool:
         """Is there a frame to render? Not past the end, nor where it is on disk and to be kept (SKIP).
 
-        Asked before anything is rendered. Raises EndOfAnimationError, FrameExistsError or NotAFileError where the policies
-        say so. It is not yet known how many images will come, so under ERROR a file of the frame in any batch folder, or
-        beside them, is refused.
+        Asked before anything is rendered. Raises EndOfAnimationError, FrameExistsError, ForeignFileError or NotAFileError
+        where the policies say so. It is not yet known how many images will come, so under ERROR a file of the frame in any
+        batch folder, or beside them, is refused. Under SKIP, OtherTakeError for a frame that is on disk as a single image
+        beside a batch that lacks it: nothing tells which of the two is to be continued.
         """
         frames = [whole_frame(counter) for counter in counters if at_end.saves(counter)]
         if on_existing is OnExisting.OVERWRITE or not frames:
-            sequences = [self.single]
-        elif on_existing is OnExisting.ERROR:
-            sequences = [self.single, *self.begun()]
-        else:
-            sequences = self.begun() or [self.single]
-        # No short cut: any of them can raise.
-        wanted = [on_existing.wants(sequence, frame) for frame in frames for sequence in sequences]
+            wanted = [on_existing.wants(self.single, frame) for frame in frames]
+            return any(wanted)  # no short cut, here and below: any of them can raise
+        begun = self.begun()
+        if on_existing is OnExisting.ERROR:
+            sequences = (self.single, *begun.values())
+            wanted = [on_existing.wants(sequence, frame) for frame in frames for sequence in sequences]
+            return any(wanted)
+        if missing := gaps(begun):
+            _log.warning(
+                "In %s the frames of %s are gone, so every frame is rendered again.", self.single.folder, missing
+            )
+        wanted = [self._lacks(frame, begun) for frame in frames]
         return any(wanted)
+
+    def _lacks(self, frame: int, begun: Mapping[int, Sequence]) -> bool:
+        """Does `frame` have to be rendered under SKIP? `begun`: as `begun()`."""
+        if not begun:
+            return OnExisting.SKIP.wants(self.single, frame)
+        lacking = [sequence for sequence in begun.values() if OnExisting.SKIP.wants(sequence, frame)]
+        if lacking and is_saved(self.single, frame):
+            raise OtherTakeError(frame, self.single.folder, [self.single.file(frame).name], list(map(_folder, lacking)))
+        return bool(lacking or gaps(begun))
 
     def frames(self, number: int, images: object) -> list[Frame]:
         """The frames that `images`, (N, H, W, C), are at `number`; if they are UNRENDERED, those that are on disk.
 
-        Raises ValueError for an empty batch, NoImageError for what is not a batch of images.
+        Raises ValueError for an empty batch, NoImageError for what is not a batch of images, OtherTakeError for a batch of
+        which every image is on disk already, while folders of a batch with more images lack the frame: skipping and
+        resuming would ask for it for ever.
         """
         if images is UNRENDERED:
             return [Frame(sequence, number) for sequence in self.on_disk(number) or [self.single]]
@@ -100,7 +142,13 @@ class Counted:
             )
         if len(batch) == 1:
             return [Frame(self.single, number, batch[0])]
-        return [Frame(self.variant(index), number, image) for index, image in enumerate(batch)]
+        frames = [Frame(self.variant(index), number, image) for index, image in enumerate(batch)]
+        ours = [frame.sequence for frame in frames]
+        higher = [sequence for index, sequence in self.begun(strict=False).items() if index >= len(batch)]
+        lacking = [sequence for sequence in higher if not _is_whole(sequence, number)]
+        if lacking and all(_is_whole(sequence, number) for sequence in ours):
+            raise OtherTakeError(number, self.single.folder, list(map(_folder, ours)), list(map(_folder, lacking)))
+        return frames
 
     @staticmethod
     def require_own_files(frames: Iterable[Frame]) -> None:
@@ -119,8 +167,9 @@ class Counted:
 
         Empty if it is missing in any of them: then the frame has to be rendered.
         """
-        sequences = self.begun() or [self.single]
-        return sequences if all(is_saved(sequence, number) for sequence in sequences) else []
+        begun = self.begun()
+        sequences = list(begun.values()) or [self.single]
+        return [] if gaps(begun) else sequences if all(is_saved(sequence, number) for sequence in sequences) else []
 
     def outcome(self, counters: Many[Any], saved: Many[Saved], summary: str) -> tuple[AnimationSequence, LogEntry]:
         """The result of a run at `counters`: the animation, finished if one of them is at its final frame, and a log.
@@ -139,25 +188,71 @@ class Counted:
             return AnimationSequence(counters[-1]), log
         frame, total = whole_frame(final[-1]), int(final[-1].total_frames)
         sequences = list(dict.fromkeys(item.sequence for item in saved if item.number == frame))
-        common = set(range(total)).intersection(*(sequence.frames() for sequence in sequences))
-        whole = [n for n in sorted(common) if all(is_saved(sequence, n) for sequence in sequences)]
-        missing = sorted(set(range(total)).difference(whole))
-        end = f"The animation lacks {named(missing)} of {total}." if missing else f"All frames are there: {total}."
+        common = set.intersection(*(_listed(sequence, total) for sequence in sequences))
+        whole = [n for n in sorted(common) if all(_is_whole(sequence, n) for sequence in sequences)]
+        missing = _missing(whole, total)
+        end = f"The animation lacks {missing} of {total}." if missing else f"All frames are there: {total}."
         files = {n: [str(sequence.file(n)) for sequence in sequences] for n in whole}
         return AnimationSequence(final[-1], files), log.add(end)
 
     def _other_takes(self, saved: Many[Saved]) -> str:
         """A line about batch folders of another take, which keep every frame of this one incomplete; "" if there are none."""
         ours = {item.sequence for item in saved}
-        if self.single in ours:
-            return ""
-        others = [sequence.file(0).parent.name for sequence in self.begun() if sequence not in ours]
+        begun = self.begun(strict=False)
+        others = ", ".join(_folder(sequence) for sequence in begun.values() if sequence not in ours)
         if not others:
             return ""
+        if self.single in ours:
+            return (
+                ""
+                if all(not item.written for item in saved)
+                else (
+                    f"This frame is a single image, but there are batches of images in {others} as well: if these are of "
+                    f"another take, move them away, or skipping and resuming will stop at them."
+                )
+            )
         return (
-            f"The batch has {len(ours)} images, but there are frames in {', '.join(others)} as well: if these are of "
+            f"The batch has {len(ours)} images, but there are frames in {others} as well: if these are of "
             f"another take, move them away, or skipping and resuming will wait for them."
         )
+
+
+def _folder(sequence: Sequence) -> str:
+    """The name of a variant's batch folder: the last such name in its path."""
+    return next(name for name in reversed(sequence.folder.parts) if name.startswith("batch_"))
+
+
+def _listed(sequence: Sequence, total: int) -> set[int]:
+    """The frames below `total` on disk. As the frames of this run are saved by now, a folder that fails has none."""
+    try:
+        return {number for number in sequence.frames() if number < total}
+    except OSError as error:
+        _log.warning("The frames of %s could not be listed: %s", sequence, error)
+        return set()
+
+
+def _is_whole(sequence: Sequence, frame: int) -> bool:
+    """As `is_saved`, for a look that must not cost a frame that is rendered: what cannot be read, or leads out, is not."""
+    try:
+        return is_saved(sequence, frame)
+    except (PathError, OSError) as error:
+        _log.warning("Frame %d of %s does not count: %s", frame, sequence, error)
+        return False
+
+
+def _missing(whole: Many[int], total: int) -> str:
+    """The frames of 0 .. total - 1 that are not in `whole`, which is in order: "frames 1-2,4"; "" for none.
+
+    By what is there, not by `total`, which may be millions.
+    """
+    runs = []
+    for before, after in zip([-1, *whole], [*whole, total], strict=True):
+        first, last = before + 1, after - 1
+        if first <= last:
+            runs.append(f"{first}" if first == last else f"{first}-{last}")
+    if not runs:
+        return ""
+    return f"frame {runs[0]}" if len(runs) == 1 and runs[0].isdigit() else f"frames {','.join(runs)}"
 
 
 def _is_final(counter: Any) -> bool:

@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import IO
 
 import av
@@ -150,20 +151,67 @@ def size(file: IO[bytes], at_most: int | None = None) -> tuple[int, int]:
         raise _not_read(start)
 
 
-def is_whole(file: IO[bytes]) -> bool:
+class State(Enum):
+    """What a file is: a whole image, one that is cut off, or something that this pack does not read."""
+
+    WHOLE = "whole"
+    TORN = "torn"
+    FOREIGN = "foreign"
+
+
+def state(file: IO[bytes]) -> State:
     """Does an image file hold its picture to the end? By the rule by which its decoder finds that end; see each module.
 
     What the file is decides, not how it is called, as in `decode`; bytes behind the end do not matter. Far cheaper than
-    decoding: damage between start and end is not looked for. A file that `decode` reads is whole. What is of no kind
-    that is read is not. OSError of the system if the file cannot be read.
+    decoding: damage between start and end is not looked for. A file that `decode` reads is WHOLE. TORN is what a crash
+    leaves behind: an empty file, one of zero bytes only, or the beginning of a kind of image that is read. Everything else
+    is FOREIGN, the work of somebody else, and not to be removed. OSError of the system if the file cannot be read.
     """
     file.seek(0)
     start = file.read(_KIND_BYTES)
     for matches, check in _WHOLE:
         if matches(start):
             file.seek(0)
-            return check(file)
-    return False
+            return State.WHOLE if check(file) else _unfinished(file, start)
+    return State.TORN if _is_beginning(start) or _is_zeros(file) else State.FOREIGN
+
+
+def is_whole(file: IO[bytes]) -> bool:
+    """Is the file's `state` WHOLE?"""
+    return state(file) is State.WHOLE
+
+
+def _unfinished(file: IO[bytes], start: bytes) -> State:
+    """TORN, or FOREIGN if the file is of a variety that is not read, or is a text that happens to begin with BM."""
+    if start.startswith(bmp.SIGNATURE) and not bmp.is_header(start):
+        return State.FOREIGN
+    if (
+        start.startswith(SIGNATURE) and start[12:16] == b"CgBI"
+    ):  # Apple's variety of PNG: https://iphonedev.wiki/CgBI_file_format
+        return State.FOREIGN
+    try:
+        size(file)
+    except UnreadKindError:
+        return State.FOREIGN
+    except BrokenImageError:
+        pass
+    return State.TORN
+
+
+def _is_beginning(start: bytes) -> bool:
+    """Is a file of these few bytes the beginning of one that this pack writes?"""
+    if any(signature.startswith(start) for signature in (SIGNATURE, jpeg.SIGNATURE, exr.MAGIC)):
+        return True
+    return len(start) < 12 and b"RIFF".startswith(start[:4]) and b"WEBP".startswith(start[8:])
+
+
+def _is_zeros(file: IO[bytes]) -> bool:
+    """Are all bytes 0? A power cut leaves such files on XFS and NTFS: the length is on disk, the data are not."""
+    file.seek(0)
+    while block := file.read(1 << 20):
+        if any(block):
+            return False
+    return True
 
 
 def _begins(*signatures: bytes) -> Callable[[bytes], bool]:

@@ -130,16 +130,21 @@ _BY_EXTENSION = {
 }
 
 
-def is_whole(path: Path) -> bool:
-    """Is there a whole image file at `path`? See `decode.is_whole`. Anything else of that name (a folder, a pipe) is none.
+def state(path: Path) -> decode.State | None:
+    """What the file at `path` is (see `decode.state`); None where there is none, or something else (a folder, a pipe).
 
     OSError of the system if there is a file that cannot be read.
     """
     try:
         with open_regular(path) as file:
-            return decode.is_whole(file)
+            return decode.state(file)
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return None
+
+
+def is_whole(path: Path) -> bool:
+    """Is there a whole image file at `path`? OSError of the system if there is a file that cannot be read."""
+    return state(path) is decode.State.WHOLE
 
 
 def _encode_jpeg(image: Image.Image, quality: int) -> bytes:

@@ -49,12 +49,13 @@ def text_entries(
     if prompt is not None:
         _add(entries, "prompt", prompt, left_out)
     for keyword, value in [] if extra_pnginfo is None else _items(extra_pnginfo, "extra_pnginfo", left_out):
-        fault = "is not text" if not isinstance(keyword, str) else None
-        fault = fault or keyword_fault(keyword, len(entries.keys() - {"prompt", keyword}))
-        if fault:
-            left_out.append(f"{_shown(keyword)} (the key {fault})")
+        text = _keyword(keyword)
+        if text is None:
+            left_out.append(f"{_shown(keyword)} (the key is not text)")
+        elif fault := keyword_fault(text, len(entries.keys() - {"prompt", text})):
+            left_out.append(f"{_shown(text)} (the key {fault})")
         else:
-            _add(entries, str(keyword), value, left_out)
+            _add(entries, text, value, left_out)
     if left_out:
         more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
         _log.warning(
@@ -63,6 +64,11 @@ def text_entries(
             more,
         )
     return entries
+
+
+def _keyword(key: Any) -> str | None:
+    """`key` if it is text, as plain text: the methods of a class of its own may do anything. None if it is not."""
+    return str.__str__(key) if issubclass(type(key), str) else None
 
 
 def _items(value: Any, name: str, left_out: list[str]) -> list[tuple[Any, Any]]:
@@ -159,11 +165,14 @@ class _Cleaner:
 
 def _shown(key: object) -> str:
     """A key in a form that can be searched for, short and on one line."""
-    if isinstance(key, str) and key.isprintable() and key.strip() == key and 1 <= len(key) <= 60 and "  " not in key:
+    if type(key) is str and key.isprintable() and key.strip() == key and 1 <= len(key) <= 60 and "  " not in key:
         return key
-    text = ascii(key) if isinstance(key, (str, bytes, int, float, tuple, type(None))) else f"<{type(key).__name__}>"
+    text = ascii(key) if type(key) in (str, bytes, int, float, tuple, type(None)) else f"<{type(key).__name__}>"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _without_cache_note(node: Any) -> Any:
-    return {key: value for key, value in node.items() if key != "is_changed"} if isinstance(node, Mapping) else node
+    try:
+        return {key: value for key, value in node.items() if key != "is_changed"} if isinstance(node, Mapping) else node
+    except Exception:  # a foreign mapping that fails: it is left out, and named, as a value that JSON does not know
+        return node

@@ -58,12 +58,26 @@ class OnSizeMismatch(str, Enum):
 
 
 class FrameMissingError(FileNotFoundError):
-    """Frames that are not on disk. Attributes: `frames` (missing), `available`, `path` (of the first one missing)."""
+    """Frames that are not on disk. Attributes: `frames` (missing), `available`, `path` (of the first one missing).
 
-    def __init__(self, frames: Many[int], available: Many[int], path: str, instead: str, fix: str) -> None:
+    `beyond`: the first of further ones, all missing and too many to list; None if `frames` are all of them.
+    """
+
+    def __init__(
+        self,
+        frames: Many[int],
+        available: Many[int],
+        path: str,
+        instead: str,
+        fix: str,
+        beyond: int | None = None,
+    ) -> None:
         """`instead`: what to say if no frame is available. `fix`: what to do about it, without the final dot."""
-        self.frames, self.available, self.path = list(frames), list(available), Path(path)
-        what = f"{named(frames).capitalize()} {'is' if len(frames) == 1 else 'are'} missing: {path!r}"
+        self.frames, self.available, self.path, self.beyond = list(frames), list(available), Path(path), beyond
+        listed = [named(frames)] if frames else []
+        if beyond is not None:
+            listed.append(f"all frames from {beyond} on")
+        what = f"{' and '.join(listed).capitalize()} {'is' if len(frames) == 1 and beyond is None else 'are'} missing: {path!r}"
         have = f"On disk are {ranges(available)}." if available else instead
         super().__init__(f"{what}. {have} {fix}.")
 
@@ -169,10 +183,19 @@ def select(sequence: Sequence, start: int, count: int, step: int, on_missing: On
     wanted = range(start, last + 1, step)
     length = max(0, (last - start) // step + 1)  # len() has a limit, 2^63, that file names do not have
     there = set(available)
+    beyond = None
+    if (
+        length > MAX_FRAMES
+    ):  # not to be counted through: of what lies behind the last frame on disk, the first is enough
+        end = available[-1] if available else start - 1
+        beyond = start + max(0, (end - start) // step + 1) * step
+        wanted = range(start, min(beyond, last + 1), step)
+        beyond = beyond if beyond <= last else None
     missing = tuple(islice((number for number in wanted if number not in there), MAX_FRAMES))
     found = [number for number in available if number in wanted]
-    if not found or (missing and on_missing is OnMissing.ERROR):
-        raise _missing(sequence, missing or (start,), available, on_missing)
+    if not found or ((missing or beyond is not None) and on_missing is OnMissing.ERROR):
+        nothing = (start,) if beyond is None else ()
+        raise _missing(sequence, missing or nothing, available, on_missing, beyond)
     if on_missing is OnMissing.DROP:
         return Selection(tuple(found), tuple(found), {number: sequence.file(number) for number in found}, missing)
     if length > MAX_FRAMES:
@@ -334,15 +357,18 @@ def black(number: int, path: Path) -> tuple[torch.Tensor, torch.Tensor]:
     )
 
 
-def _missing(sequence: Sequence, frames: Many[int], available: Many[int], on_missing: OnMissing) -> FrameMissingError:
+def _missing(
+    sequence: Sequence, frames: Many[int], available: Many[int], on_missing: OnMissing, beyond: int | None = None
+) -> FrameMissingError:
+    """`beyond`: the first of frames that are all missing and too many to list, after `frames`; None if there are none."""
     fix = "Check the folder, the pattern, start_index and frame_count, or render what is missing"
     if available and on_missing is OnMissing.ERROR:
         fix += ", or set ignore_missing_images to 'true', 'hold previous' or 'black'"
-    elif available and on_missing is OnMissing.HOLD_PREVIOUS and frames[0] < available[0]:
+    elif available and on_missing is OnMissing.HOLD_PREVIOUS and frames and frames[0] < available[0]:
         fix += "; before the first frame on disk there is no frame to hold"
-    path = str(sequence.file(frames[0]))
+    path = str(sequence.file([*frames[:1], beyond or 0][0]))
     instead = "" if available else f"No file there matches {str(sequence.pattern)!r}. {inventory(sequence.folder)}"
-    return FrameMissingError(frames, available, path, instead, fix)
+    return FrameMissingError(frames, available, path, instead, fix, beyond)
 
 
 def _require_memory(count: int, masks: int, decoding: int, size: tuple[int, int], dtype: torch.dtype) -> None:

@@ -7,9 +7,11 @@ from enum import Enum
 from itertools import count
 from pathlib import Path
 
-from .batches import batch_folder
+from .batches import batch_folder, batch_folders, gaps
 from .filetype import is_whole
 from .frames import Frames, Indexing
+from .listing import entry_names
+from .paths import PathError
 from .tokens import resolve_time
 
 
@@ -43,11 +45,14 @@ def next_frame(frames: Frames, indexing: Indexing, resume_at: ResumeAt) -> int:
     """The frame to render next, 0 for a folder that is empty or not there yet. Each folder is listed once.
 
     Among batch folders (`batch_0000`, ...) a frame counts once every one that counts has it (see batches.py): a batch
-    that was only half saved is rendered again. Raises MixedTakesError if single files beside them lead to another frame:
+    that was only half saved, or lacks a folder, is rendered again. Raises MixedTakesError if single files beside them lead to another frame:
     following either could overwrite the other take, or leave gaps in it.
     """
     single = _done(frames, frames.folder, indexing)
-    batches = [done for folder in frames.batches() if (done := _done(frames, folder, indexing)) is not None]
+    folders = batch_folders(frames.root, frames.folder)
+    begun = {index: done for index, folder in folders if (done := _done(frames, folder, indexing)) is not None}
+    # Of a folder that is gone, or empty, no frame is on disk.
+    batches = [*begun.values(), set()] if gaps(begun) else list(begun.values())
     by_single = _next(single or set(), resume_at)
     if not batches:
         return by_single
@@ -76,7 +81,18 @@ def _done(frames: Frames, folder: Path, indexing: Indexing) -> set[int] | None:
     numbered = frames.listed(folder, indexing)
     if not numbered:
         return None
+    links = set(entry_names(folder, lambda entry: entry.is_symlink()))
+    numbered = [(number, name) for number, name in numbered if name not in links or _is_inside(frames, folder / name)]
     # Only from the end: to look into every file of 10 000 takes 0.2 s, for every frame that is rendered.
     while numbered and not is_whole(folder / numbered[-1][1]):
         numbered.pop()
     return {number for number, _ in numbered}
+
+
+def _is_inside(frames: Frames, link: Path) -> bool:
+    """Does a link lead to an allowed folder? One that leads out is not opened, and is no frame, as for the loaders."""
+    try:
+        frames.root.confirm(link, write=False)
+    except PathError:
+        return False
+    return True

@@ -67,11 +67,15 @@ def _without_number(text: str, example: str) -> str:
 def indexed_frame(prefix: str, digits: int, filetype: FileType, now: datetime, number: int, images: object) -> Frame:
     """Frame `number`, made of `images`, (1, H, W, C) or UNRENDERED.
 
-    Raises ValueError for more than one image, NoImageError for anything but an image.
+    Raises ValueError for more than one image and for none, NoImageError for anything but an image.
     """
     if images is UNRENDERED:
         return Frame(indexed(prefix, digits, filetype, now), number)
     batch = wire.images(images, "images", number)
+    if not len(batch):
+        raise ValueError(
+            f"Frame {number}: the input 'images' got a batch without any image. Check the node that is wired to it."
+        )
     if len(batch) != 1:
         raise ValueError(
             f"Frame {number}: there is one frame number for a batch of {len(batch)} images. Save a batch with "
@@ -110,7 +114,8 @@ def common_size(texts: Iterable[str], images: Iterable[object]) -> tuple[int, in
 
     ValueError if the texts need it and the images differ.
     """
-    batches = [image for image in images if isinstance(image, torch.Tensor) and image.ndim == 4]
+    tensors = [image for image in images if isinstance(image, torch.Tensor) and not image.is_nested]
+    batches = [image for image in tensors if image.ndim == 4]
     sizes = list(dict.fromkeys((image.shape[2], image.shape[1]) for image in batches))
     if len(sizes) > 1 and tokens.needs_image(*texts):
         shown = " and ".join(f"{width} x {height}" for width, height in sizes[:2])

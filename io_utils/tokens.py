@@ -33,6 +33,11 @@ def needs_image(*texts: str) -> bool:
     return any(match["name"] in ("width", "height") for text in texts for match in _TOKEN.finditer(text))
 
 
+def needs_time(*texts: str) -> bool:
+    """Does one of `texts` hold a token that stands for the moment of the run?"""
+    return any(match["name"] not in ("width", "height") for text in texts for match in _TOKEN.finditer(text))
+
+
 def resolve(text: str, now: datetime, width: int, height: int) -> str:
     """`text` with its tokens filled in; `width` and `height` in pixels. A percent sign that begins no token is text.
 

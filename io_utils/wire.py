@@ -47,6 +47,9 @@ def images(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
         fact = f"a {type(value).__module__}.{type(value).__qualname__}, not an IMAGE"
         fix = f"{_CHECK} An IMAGE is a torch tensor (batch, height, width, channels), floating point from 0.0 to 1.0."
         raise NoImageError(name, where, fact, fix)
+    if value.is_nested:  # it has no shape
+        fact = "a nested tensor, whose images may differ in size"
+        raise NoImageError(name, where, fact, f"{_CHECK} It has to give one dense tensor.")
     shape = tuple(value.shape)
     if value.ndim == 3:
         fact = f"a tensor of shape {shape}, which is a MASK, or an image without its batch dimension"

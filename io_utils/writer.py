@@ -16,7 +16,8 @@ import torch
 
 from . import host, report
 from .atomic import remove_parts, remove_torn, sync_folders, write_whole
-from .filetype import QUALITY, FileType, is_whole
+from .decode import State
+from .filetype import QUALITY, FileType, state
 from .parallel import each, worker_count
 from .paths import PathError
 from .pattern import named
@@ -53,6 +54,17 @@ class NotAFileError(FileExistsError):
         )
 
 
+class ForeignFileError(FileExistsError):
+    """A file that is not one of this pack's has the name of a frame. Attributes: `frame`, `path`."""
+
+    def __init__(self, frame: int, path: Path) -> None:
+        self.frame, self.path = frame, path
+        super().__init__(
+            f"Frame {frame} cannot be kept or saved: the file that has its name, {str(path)!r}, is not an image of a kind "
+            f"that this pack reads. Nothing was written over it. Move it away, or choose to overwrite."
+        )
+
+
 class FrameWriteError(OSError):
     """A frame that could not be written. `errno` as the system gave it; attributes `frame`, `path`."""
 
@@ -72,11 +84,15 @@ class OnExisting(str, Enum):
     a whole file                    replace it   keep it      refuse, touch none  keep it, write `-0` beside it
     torn: an unfinished or empty    replace it   replace it   refuse, touch none  replace it
     file, a link to nothing
+    a foreign file                  replace it   refuse       refuse, touch none  keep it, write `-0` beside it
     a directory, fifo, device ...   refuse       refuse       refuse, touch none  keep it, write `-0` beside it
     ==============================  ===========  ===========  ==================  =============================
 
-    `filetype.is_whole` decides what is whole. "error" counts a torn file as existing: users who choose it want nothing that
-    is there to be touched, and are told before the frame is rendered. Nothing but a regular file is ever opened.
+    `decode.state` decides what is whole, torn or foreign: a GIF or a text that somebody gave a frame's name is no
+    unfinished frame, and it is no frame that could be kept either. "error" counts a torn file as existing: users who choose
+    it want nothing that is there to be touched, and are told before the frame is rendered. A link to a file is what the
+    file is; it is replaced itself, never written through, and under "keep both" it stays. Nothing but a regular file is
+    ever opened.
     """
 
     OVERWRITE = "overwrite"
@@ -85,13 +101,18 @@ class OnExisting(str, Enum):
     KEEP_BOTH = "keep both"
 
     def wants(self, sequence: Sequence, frame: int) -> bool:
-        """Is `frame` to be written? FrameExistsError and NotAFileError where the table says "refuse"."""
+        """Is `frame` to be written? FrameExistsError, ForeignFileError, NotAFileError where the table says "refuse"."""
         if self is OnExisting.KEEP_BOTH:
             return True
         there = _is_there(sequence.file(frame), frame)
         if there and self is OnExisting.ERROR:
             raise FrameExistsError([frame], sequence.file(frame))
-        return not (there and self is OnExisting.SKIP and is_saved(sequence, frame))
+        if not (there and self is OnExisting.SKIP):
+            return True
+        found = _state(sequence, frame)
+        if found is State.FOREIGN:
+            raise ForeignFileError(frame, sequence.file(frame))
+        return found is not State.WHOLE
 
 
 @dataclass(frozen=True)
@@ -134,9 +155,10 @@ def save(
 
     Before the first frame is encoded: FrameExistsError or NotAFileError where `OnExisting` refuses what is there under
     ERROR, ValueError if two frames have one path, PathError if a file would leave the allowed folders. While writing:
-    NotAFileError under the other policies, FrameWriteError (disk full, no permission), ValueError for pixels that cannot be
-    saved; frames finished by then stay. On Cancel ComfyUI's exception passes through, every finished file whole. A frame
-    that is UNRENDERED must be on disk, and its policy SKIP, which alone leaves frames unrendered.
+    NotAFileError under the other policies, ForeignFileError under SKIP, FrameWriteError (disk full, no permission),
+    ValueError for pixels that cannot be saved; frames finished by then stay. On Cancel ComfyUI's exception passes through,
+    every finished file whole. A frame that is UNRENDERED must be on disk, and its policy SKIP, which alone leaves frames
+    unrendered.
     """
     _require_own_paths(frames)
     if on_existing is OnExisting.ERROR:
@@ -170,32 +192,45 @@ def save(
     return [saved for saved, _ in outcomes]
 
 
-def save_workflow(saved: Many[Saved], text: Mapping[str, str], on_existing: OnExisting) -> list[Path]:
-    """Write the workflow that made `saved` beside them, one file a sequence (`Sequence.workflow_file`); tell which.
+def save_workflow(saved: Many[Saved], text: Mapping[str, str], on_existing: OnExisting) -> tuple[list[Path], list[str]]:
+    """Write the workflow that made `saved` beside them, one file a sequence (`Sequence.workflow_file`).
+
+    Returns which were written, and warnings for people, which are logged too, about those that could not be: the frames are
+    whole by then, and a file beside them is no reason for the run to fail. Never raises PathError or OSError.
 
     That of `text` (see `metadata.text_entries`), or its prompt where there is none: both open when dropped into ComfyUI.
     OVERWRITE replaces the file of an earlier run, everything else keeps it, as the frames that it is of are kept. Nothing
-    is written for frames that were all kept, nor without `text`. PathError, OSError as for frames, which are whole by then.
+    is written for frames that were all kept, nor without `text`.
     """
     workflow = text.get("workflow", text.get("prompt"))
-    written = []
+    written, warnings = [], []
     for sequence in dict.fromkeys(item.sequence for item in saved if item.written and workflow is not None):
-        path = sequence.root.confirm(sequence.workflow_file, write=True)
+        path = sequence.workflow_file
         try:
+            sequence.root.confirm(path, write=True)
             _write(sequence, path, str(workflow).encode("ascii"), replace=on_existing is OnExisting.OVERWRITE)
+            sync_folders([path.parent])
         except FileExistsError:
-            continue
+            if not path.is_symlink() and not path.is_file():
+                warnings.append(_without_workflow(path, "something that is not a file has its name"))
+        except PathError as error:
+            warnings.append(_without_workflow(path, str(error)))
         except OSError as error:
-            reason = f"The frames are whole, but their workflow could not be written ({error.strerror or error})"
-            raise OSError(error.errno, reason, str(path)) from error
-        written.append(path)
-    sync_folders({path.parent for path in written})
-    return written
+            warnings.append(_without_workflow(path, error.strerror or str(error)))
+        else:
+            written.append(path)
+    for warning in warnings:
+        _log.warning("%s", warning)
+    return written, warnings
+
+
+def _without_workflow(path: Path, reason: str) -> str:
+    return f"The frames are whole, but their workflow could not be written to {str(path)!r}: {reason}."
 
 
 def is_saved(sequence: Sequence, frame: int) -> bool:
-    """Is this frame on disk, whole? (See `filetype.is_whole`.) PathError for a link out of the allowed folders."""
-    return is_whole(sequence.root.confirm(sequence.file(frame), write=False))
+    """Is this frame on disk, whole? (See `decode.state`.) PathError for a link out of the allowed folders."""
+    return _state(sequence, frame) is State.WHOLE
 
 
 def summary(saved: Many[Saved]) -> str:
@@ -234,13 +269,13 @@ def _save_one(
         raise
     except ValueError as error:
         raise ValueError(f"Frame {frame.number} ({str(path)!r}) was not saved: {error}") from error
-    except NotAFileError:
+    except (NotAFileError, ForeignFileError):
         raise
     except OSError as error:
         raise FrameWriteError(frame.number, path, error) from error
     try:
         saved = _publish(frame, data, on_existing)
-    except NotAFileError:
+    except (NotAFileError, ForeignFileError):
         raise
     except FileExistsError:
         raise FrameExistsError([frame.number], path) from None
@@ -267,13 +302,14 @@ def _publish(frame: Frame, data: bytes, on_existing: OnExisting) -> Saved:
     if on_existing is not OnExisting.SKIP:
         _write(sequence, path, data, replace=on_existing is OnExisting.OVERWRITE)
         return Saved(sequence, number, written=True)
-    try:
-        _write(sequence, path, data, replace=_is_there(path, number) and not is_saved(sequence, number))
-    except FileExistsError:  # another run was faster
-        if is_saved(sequence, number):
-            return Saved(sequence, number, written=False)
-        _write(sequence, path, data, replace=True)
-    return Saved(sequence, number, written=True)
+    while on_existing.wants(sequence, number):
+        with contextlib.suppress(FileExistsError):  # another run was faster: look again at what there is now
+            if _is_there(path, number):
+                # Not replaced by the rename: between this look and that one, another run may finish the frame.
+                remove_torn(path, lambda: _state(sequence, number) is State.TORN, links=True)
+            _write(sequence, path, data, replace=False)
+            return Saved(sequence, number, written=True)
+    return Saved(sequence, number, written=False)
 
 
 def _publish_beside(sequence: Sequence, number: int, data: bytes) -> Saved:
@@ -284,7 +320,7 @@ def _publish_beside(sequence: Sequence, number: int, data: bytes) -> Saved:
         path = beside.file(number)
         with contextlib.suppress(FileExistsError):  # another run was faster, or something that is not a file is there
             if _is_there(path, number):
-                remove_torn(path, lambda: not is_whole(path))  # noqa: B023 called at once
+                remove_torn(path, lambda: state(path) is State.TORN)  # noqa: B023 called at once
             _write(beside, path, data, replace=False)
             return Saved(beside, number, written=True)
         take += 1
@@ -293,6 +329,11 @@ def _publish_beside(sequence: Sequence, number: int, data: bytes) -> Saved:
 def _write(sequence: Sequence, path: Path, data: bytes, *, replace: bool) -> None:
     """As `write_whole`. Of the roots, ComfyUI's own folder may be made, but not one that the operator listed."""
     write_whole(path, data, replace=replace, mount=None if sequence.root.kind else sequence.root.path)
+
+
+def _state(sequence: Sequence, frame: int) -> State | None:
+    """What the file of this frame is, None if there is none. PathError for a link out of the allowed folders."""
+    return state(sequence.root.confirm(sequence.file(frame), write=False))
 
 
 def _is_there(path: Path, frame: int) -> bool:
@@ -330,8 +371,10 @@ def _sweep(frames: Many[Frame]) -> None:
     """Remove what a killed run left unfinished of these sequences, with one listing a folder."""
     sequences: dict[Path, set[Sequence]] = {}
     for frame in frames:
-        if len(frames) > 1 or (frame.path.parent, frame.sequence) not in _swept:
-            sequences.setdefault(frame.path.parent, set()).add(frame.sequence)
+        # The workflow's folder is another one where each frame has a folder of its own.
+        for folder in {frame.path.parent, frame.sequence.folder}:
+            if len(frames) > 1 or (folder, frame.sequence) not in _swept:
+                sequences.setdefault(folder, set()).add(frame.sequence)
     for folder, of in sequences.items():
         for sequence in of:
             _swept.add((sequence.root.confirm(folder / "frame", write=True).parent, sequence))

@@ -43,7 +43,8 @@ def _fps(default: float) -> tuple[str, dict[str, Any]]:
 
 
 def _counter(frame: int, total: Any, fps: Any) -> FrameCounter:
-    return FrameCounter(frame, whole(total, "total_frames", least=1), number(fps, "frames_per_second", above=0))
+    total = whole(total, "total_frames", least=1, most=MAX_FRAMES)
+    return FrameCounter(frame, total, number(fps, "frames_per_second", above=0))
 
 
 class ImageSequenceFrameCounter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils.wire import UNRENDERED
+from ..io_utils.wire import UNRENDERED, described
 
 
 def listed(value: Any) -> list[Any]:
@@ -16,12 +16,27 @@ def one(value: Any, name: str = "a setting") -> Any:
     """The value of a setting, which holds for every image of the run. ValueError, naming it, for no value or several."""
     items = some(value, name)
     first, *others = items
-    if any(other != first for other in others):
+    different = [other for other in others if not _is_same(other, first)]
+    if different:
         raise ValueError(
             f"The input {name!r} got a list of {len(items)} different values for a setting that holds for all images: "
-            f"{first!r}, {others[0]!r}, ... Give it one value."
+            f"{_shown(first)}, {_shown(different[0])}, ... Give it one value."
         )
     return first
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Are two settings one? Arrays and tensors, which compare element by element, are none: whoever reads them says so."""
+    if one is other:
+        return True
+    try:
+        return bool(one == other)
+    except Exception:  # whatever a foreign class raises from its own comparison
+        return False
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:100] if isinstance(value, (str, int, float)) else described(value)
 
 
 def hidden(value: Any) -> Any:

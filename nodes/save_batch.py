@@ -11,6 +11,9 @@ from . import saving
 from .lists import listed, one
 from .validation import choice, text, verdict, whole
 
+# The frontend's numbers are exact up to here: Number.MAX_SAFE_INTEGER.
+_LARGEST = 2**53 - 1
+
 # The words of the earlier pack for the first two; a boolean would refuse its saved workflows.
 _OVERWRITE = {
     "false": OnExisting.KEEP_BOTH,
@@ -43,7 +46,7 @@ class ImageSequenceSaveBatch:
             "When a frame is on disk already. true: replace it in one step. false: keep it and write the new one beside "
             "it as <name>-0. skip: keep it and write nothing. error: stop before anything is written."
         )
-        start = {"default": 0, "min": 0, "max": 2**53 - 1, "tooltip": "Frame number of the first image."}
+        start = {"default": 0, "min": 0, "max": _LARGEST, "tooltip": "Frame number of the first image."}
         filetype = f"{saving.FILETYPE_TOOLTIP} An extension in the pattern decides between PNG, JPG, WebP and EXR."
         return {
             "required": {
@@ -77,15 +80,14 @@ class ImageSequenceSaveBatch:
         extra_pnginfo: Any = None,
         unique_id: Any = None,
     ) -> dict[str, Any]:
+        encoding = saving.encoding(quality, workflow_file)
         pattern = text(one(path_pattern, "path_pattern"), "path_pattern")
         now = saving.moments.end(unique_id, prompt)
         size = targets.common_size([pattern], listed(images))
         sequence, kind = targets.batch_sequence(pattern, choice(filetype, "filetype", FileType), now, size)
-        start = whole(one(start_index, "start_index"), "start_index")
+        start = whole(one(start_index, "start_index"), "start_index", most=_LARGEST)
         frames = targets.batch(sequence, start, listed(images))
         existing = choice(overwrite, "overwrite", _OVERWRITE)
         context = saving.Context(prompt, extra_pnginfo, unique_id)
-        saved, message = saving.save(
-            frames, kind, existing, context, one(quality, "quality"), one(workflow_file, "workflow_file")
-        )
+        saved, message = saving.save(frames, kind, existing, context, *encoding)
         return {"ui": saving.ui(saved, message)}

@@ -87,10 +87,13 @@ class ImageSequenceSaveCounted:
         filetype: Any,
         image: Any = None,
         on_existing: Any = OnExisting.OVERWRITE.value,
+        quality: Any = QUALITY,
+        workflow_file: Any = False,
         unique_id: Any = None,
         prompt: Any = None,
         **others: Any,
     ) -> list[str]:
+        saving.encoding(quality, workflow_file)
         texts = _texts(directory_path, prefix)
         policy = choice(at_end, "at_end", AtEnd)
         existing = choice(on_existing, "on_existing", OnExisting)
@@ -117,6 +120,7 @@ class ImageSequenceSaveCounted:
         extra_pnginfo: Any = None,
         unique_id: Any = None,
     ) -> dict[str, Any]:
+        encoding = saving.encoding(quality, workflow_file)
         texts = _texts(directory_path, prefix)
         policy, counters = choice(at_end, "at_end", AtEnd), some(frame_counter, "frame_counter")
         size = targets.common_size(texts, listed(image))
@@ -131,9 +135,7 @@ class ImageSequenceSaveCounted:
         kind = choice(filetype, "filetype", FileType)
         existing = choice(on_existing, "on_existing", OnExisting)
         context = saving.Context(prompt, extra_pnginfo, unique_id)
-        saved, summary = saving.save(
-            frames, kind, existing, context, one(quality, "quality"), one(workflow_file, "workflow_file")
-        )
+        saved, summary = saving.save(frames, kind, existing, context, *encoding)
         sequence, log_entry = files.outcome(counters, saved, summary)
         ui = saving.ui(saved, str(log_entry), float(counters[-1].frames_per_second))
         return {"ui": ui, "result": (sequence, log_entry)}

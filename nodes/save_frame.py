@@ -7,6 +7,7 @@ from typing import Any
 
 from ..io_utils import targets
 from ..io_utils.filetype import QUALITY, FileType
+from ..io_utils.pattern import MAX_PADDING
 from ..io_utils.writer import OnExisting
 from . import saving
 from .lists import lazy_images, one, rows
@@ -42,7 +43,7 @@ class ImageSequenceSaveFrame:
                 "current_frame": ("INT", counting),
             },
             "optional": {
-                "digits": ("INT", {"default": 5, "min": 0, "max": 32, "tooltip": saving.DIGITS_TOOLTIP}),
+                "digits": ("INT", {"default": 5, "min": 0, "max": MAX_PADDING, "tooltip": saving.DIGITS_TOOLTIP}),
                 "filetype": (saving.FILETYPES, {"tooltip": saving.FILETYPE_TOOLTIP}),
                 "on_existing": (saving.ON_EXISTING, {"tooltip": saving.ON_EXISTING_TOOLTIP}),
                 **saving.ENCODING,
@@ -68,12 +69,18 @@ class ImageSequenceSaveFrame:
         digits: Any = 5,
         filetype: Any = FileType.PNG_WITH_WORKFLOW.value,
         on_existing: Any = OnExisting.OVERWRITE.value,
+        quality: Any = QUALITY,
+        workflow_file: Any = False,
         prompt: Any = None,
         unique_id: Any = None,
         **others: Any,
     ) -> list[str]:
+        saving.encoding(quality, workflow_file)
         now, kind = saving.moments.begin(unique_id, prompt), choice(filetype, "filetype", FileType)
-        digits, existing = whole(one(digits, "digits"), "digits"), choice(on_existing, "on_existing", OnExisting)
+        digits, existing = (
+            whole(one(digits, "digits"), "digits", most=MAX_PADDING),
+            choice(on_existing, "on_existing", OnExisting),
+        )
         wanted = [
             targets.indexed_needs_image(
                 text(prefix, "filename_prefix"), digits, kind, now, whole(number, "current_frame"), existing
@@ -96,8 +103,12 @@ class ImageSequenceSaveFrame:
         extra_pnginfo: Any = None,
         unique_id: Any = None,
     ) -> dict[str, Any]:
+        encoding = saving.encoding(quality, workflow_file)
         now, kind = saving.moments.end(unique_id, prompt), choice(filetype, "filetype", FileType)
-        digits, existing = whole(one(digits, "digits"), "digits"), choice(on_existing, "on_existing", OnExisting)
+        digits, existing = (
+            whole(one(digits, "digits"), "digits", most=MAX_PADDING),
+            choice(on_existing, "on_existing", OnExisting),
+        )
         frames = [
             targets.indexed_frame(
                 text(prefix, "filename_prefix"), digits, kind, now, whole(number, "current_frame"), image
@@ -107,7 +118,5 @@ class ImageSequenceSaveFrame:
             )
         ]
         context = saving.Context(prompt, extra_pnginfo, unique_id)
-        saved, message = saving.save(
-            frames, kind, existing, context, one(quality, "quality"), one(workflow_file, "workflow_file")
-        )
+        saved, message = saving.save(frames, kind, existing, context, *encoding)
         return {"ui": saving.ui(saved, message)}

@@ -11,6 +11,8 @@ from enum import Enum
 from numbers import Real
 from typing import Any, TypeVar, overload
 
+import numpy as np
+
 from ..io_utils.paths import FOLDERS
 from ..io_utils.wire import described
 from .lists import listed, one
@@ -49,23 +51,38 @@ def text(value: Any, name: str) -> str:
     return value
 
 
-def whole(value: Any, name: str, least: int = 0) -> int:
-    """`value` as a whole number of `least` or more. ValueError naming the input if it is not."""
+def whole(value: Any, name: str, least: int = 0, most: int | None = None) -> int:
+    """`value` as a whole number from `least` to `most`. ValueError naming the input if it is not."""
     number_ = number(value, name)
     if number_ != int(number_):
         raise _unexpected(value, name, "a whole number")
-    if number_ < least:
-        raise ValueError(f"The input {name!r} got {int(number_)}. Set it to {least} or more.")
+    if number_ < least or (most is not None and number_ > most):
+        wanted = f"{least} or more" if most is None else f"a number from {least} to {most}"
+        raise ValueError(f"The input {name!r} got {_short(str(int(number_)))}. Set it to {wanted}.")
     return int(number_)
 
 
 def number(value: Any, name: str, above: float = -math.inf) -> Any:
     """`value` if it is a finite number above `above`. ValueError naming the input if not."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not _is_finite(value):
         raise _unexpected(value, name, "a number")
     if value <= above:
         raise ValueError(f"The input {name!r} got {value}. Set it to a number above {above:g}.")
     return value
+
+
+def flag(value: Any, name: str) -> bool:
+    """`value` as a boolean, which 0 and 1 stand for too. ValueError naming the input for anything else."""
+    if isinstance(value, np.bool_) or (isinstance(value, Real) and value in (0, 1)):
+        return bool(value)
+    raise _unexpected(value, name, "true or false")
+
+
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 @overload
@@ -93,5 +110,16 @@ def choice(value: Any, name: str, among: type[Enum] | Mapping[str, Any]) -> Any:
 def _unexpected(value: Any, name: str, wanted: str) -> ValueError:
     came = described(value)
     if isinstance(value, (str, int, float)):
-        came = repr(value) if len(repr(value)) <= 100 else f"{repr(value)[:100]}..."
+        came = _short(_plain(value))
     return ValueError(f"The input {name!r} got {came}, not {wanted}. Check the node that is wired to it.")
+
+
+def _plain(value: str | float) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no more than 4300 digits: sys.set_int_max_str_digits
+        return "a number of thousands of digits"
+
+
+def _short(shown: str) -> str:
+    return shown if len(shown) <= 100 else f"{shown[:100]}..."

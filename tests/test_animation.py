@@ -228,3 +228,26 @@ class TestLogEntry:
     @pytest.mark.parametrize("name", ["add", "merge", "get_filtered_entries", "_data"])
     def test_offers_what_the_dream_pack_s_nodes_ask_for(self, name: str) -> None:
         assert hasattr(LogEntry(), name)
+
+
+class TestAForeignCounter:
+    @pytest.mark.parametrize(
+        "rate", [None, "x", "24", float("nan"), float("inf"), 0, -5, True, 10**400], ids=lambda rate: repr(rate)[:9]
+    )
+    @pytest.mark.parametrize("at_end", list(AtEnd))
+    def test_without_a_usable_rate_is_refused_before_anything_is_rendered(self, at_end: AtEnd, rate: object) -> None:
+        foreign = SimpleNamespace(current_frame=0, total_frames=3, frames_per_second=rate)
+
+        with pytest.raises(ValueError, match="frames_per_second"):
+            at_end.saves(foreign)
+
+    def test_without_a_rate_is_refused_by_that_name(self) -> None:
+        with pytest.raises(ValueError, match=r"frame_counter.*frames_per_second is missing"):
+            AtEnd.STOP.saves(SimpleNamespace(current_frame=0, total_frames=3))
+
+    @pytest.mark.parametrize("name", ["current_frame", "total_frames"])
+    def test_with_a_number_beyond_all_floats_is_refused(self, name: str) -> None:
+        values = {"current_frame": 0, "total_frames": 3, "frames_per_second": 24, name: 10**400}
+
+        with pytest.raises(ValueError, match=name):
+            AtEnd.STOP.saves(SimpleNamespace(**values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,12 @@ import torch
 
 from io_utils.animation import AtEnd, EndOfAnimationError, FrameCounter, LogEntry
 from io_utils.batches import batch_folder
-from io_utils.counted import Counted
+from io_utils.counted import Counted, OtherTakeError
 from io_utils.filetype import FileType
+from io_utils.frames import Frames, Indexing
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
+from io_utils.resume import ResumeAt, next_frame
 from io_utils.wire import UNRENDERED
 from io_utils.writer import FrameExistsError, NotAFileError, OnExisting, Saved
 
@@ -187,11 +190,10 @@ class TestNeedsImage:
             pytest.param(
                 ["batch_0000/0", "batch_0000/1", "batch_0001/7"], True, id="the second has another frame only"
             ),
-            pytest.param(["batch_0000/1", "batch_0002/1"], False, id="a folder in between is not there"),
+            pytest.param(["batch_0000/1", "batch_0002/1"], True, id="a folder in between is not there"),
             pytest.param(["batch_0000/1", "batch_0002/7"], True, id="the one behind a gap lacks it"),
             pytest.param(["batch_0000/1", "batch_12345/7"], True, id="the one behind ten thousand lacks it"),
             pytest.param(["batch_0000/1", "batch_00001/7", "batch_1/7", "batch_x/7"], False, id="other folders"),
-            pytest.param(["./1", "batch_0000/7", "batch_0001/7"], True, id="a single file is not a batch"),
             pytest.param(["./7", "batch_0000/1", "batch_0001/1"], False, id="a single file of another frame"),
         ],
     )
@@ -298,11 +300,11 @@ class TestFrames:
         assert not frame.path.exists()
 
     def test_of_a_batch_that_was_not_rendered_are_not_the_single_file(self, output: Path) -> None:
-        on_disk(output, "frame_00001.png", "batch_0000/frame_00001.png", "batch_0002/frame_00001.png")
+        on_disk(output, "frame_00001.png", "batch_0000/frame_00001.png", "batch_0001/frame_00001.png")
 
         found = files().frames(1, UNRENDERED)
 
-        assert [frame.path.parent.name for frame in found] == ["batch_0000", "batch_0002"]
+        assert [frame.path.parent.name for frame in found] == ["batch_0000", "batch_0001"]
 
     def test_of_an_empty_batch_are_an_error(self, output: Path) -> None:
         """Not "past the end": nothing would be written, and the log would say that the animation is over."""
@@ -310,7 +312,125 @@ class TestFrames:
             files().frames(7, torch.zeros(0, 4, 6, 3))
 
 
+class TestAVariantWhoseFolderIsGone:
+    """batch_0001 was deleted between batch_0000 and batch_0002: its frames are missing."""
+
+    @pytest.fixture(autouse=True)
+    def _two_of_three(self, output: Path) -> None:
+        on_disk(output, *whole(range(3), "batch_0000/frame_"), *whole(range(3), "batch_0002/frame_"))
+
+    def test_has_its_frames_rendered_again(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
+        assert files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+        assert "batch_0001" in caplog.text
+
+    def test_is_missing_as_well_if_the_folder_is_there_and_empty(self, output: Path) -> None:
+        (output / "shot" / "batch_0001").mkdir()
+
+        assert files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+
+    def test_is_complete_once_the_frame_is_saved_again(self, output: Path) -> None:
+        on_disk(output, "batch_0001/frame_00001.png")
+
+        assert not files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+        assert files().needs_image([counter(2)], AtEnd.STOP, SKIP)
+
+
+class TestFramesOfTwoTakes:
+    def test_single_images_after_a_batch_stop_before_they_are_rendered_for_nothing(self, output: Path) -> None:
+        on_disk(output, "batch_0000/frame_00001.png", "batch_0001/frame_00001.png", "frame_00002.png")
+
+        with pytest.raises(
+            OtherTakeError, match=r"frame 2 .*frame_00002\.png, but not in batch_0000, batch_0001.*Move"
+        ) as caught:
+            files().needs_image([counter(2)], AtEnd.STOP, SKIP)
+
+        assert (caught.value.frame, caught.value.folder) == (2, output / "shot")
+        assert (caught.value.done, caught.value.lacking) == (["frame_00002.png"], ["batch_0000", "batch_0001"])
+        assert files().needs_image([counter(2)], AtEnd.STOP, OVERWRITE)
+
+    def test_single_images_after_a_batch_are_told_of_when_the_first_is_saved(self, output: Path) -> None:
+        on_disk(output, "batch_0000/frame_00001.png", "batch_0001/frame_00001.png", "frame_00002.png")
+
+        _, log = outcome(2, 5)
+
+        assert "batch_0000, batch_0001" in str(log)
+
+    def test_fewer_images_than_before_are_saved_once_and_stop_the_second_time(self, output: Path) -> None:
+        """Before, resuming and skipping rendered the same frame for ever."""
+        on_disk(output, *(f"batch_000{index}/frame_00000.png" for index in range(3)))
+        assert len(files().frames(1, shades(1, 2))) == 2
+        on_disk(output, *(f"batch_000{index}/frame_00001.png" for index in range(2)))
+
+        with pytest.raises(OtherTakeError, match=r"frame 1 .*batch_0000, batch_0001, but not in batch_0002") as caught:
+            files().frames(1, shades(1, 2))
+        assert (caught.value.done, caught.value.lacking) == (["batch_0000", "batch_0001"], ["batch_0002"])
+
+    def test_a_batch_that_was_saved_by_halves_is_saved_to_the_end(self, output: Path) -> None:
+        on_disk(output, *(f"batch_000{index}/frame_00000.png" for index in range(3)), "batch_0000/frame_00001.png")
+
+        assert len(files().frames(1, shades(1, 2, 3))) == 3
+
+    def test_a_frame_of_more_images_may_be_rendered_again_with_fewer(self, output: Path) -> None:
+        on_disk(output, *(f"batch_000{index}/frame_00000.png" for index in range(3)))
+
+        assert len(files().frames(0, shades(1, 2))) == 2
+
+    @needs_links
+    def test_a_folder_that_leads_out_does_not_cost_a_rendered_frame(self, output: Path, base: Path) -> None:
+        put(base / "elsewhere" / "frame_00000.png")
+        on_disk(output, "batch_0000/frame_00000.png", "batch_0001/frame_00000.png")
+        (output / "shot" / "batch_0002").symlink_to(base / "elsewhere", target_is_directory=True)
+
+        assert len(files().frames(0, shades(1, 2))) == 2
+        assert outcome(0, 1, variants=2)[0].keys_in_order == [0]
+
+
+class TestAPrefixWithAFolder:
+    def test_has_its_batch_folders_beside_its_frames(self, output: Path) -> None:
+        counted = files("shot", "a/b")
+
+        assert counted.single.file(7) == output / "shot" / "a" / "b_00007.png"
+        assert counted.variant(1).file(7) == output / "shot" / "a" / "batch_0001" / "b_00007.png"
+        assert next_frame(Frames.locate("shot/a", "*"), Indexing.NUMERIC, ResumeAt.AFTER_LAST) == 0
+        for index in range(2):
+            put(counted.variant(index).file(0))
+        assert next_frame(Frames.locate("shot/a", "*"), Indexing.NUMERIC, ResumeAt.AFTER_LAST) == 1
+
+    def test_goes_on_with_a_take_in_the_folders_of_0_1_0(self, output: Path) -> None:
+        on_disk(output, "batch_0000/a/b_00000.png", "batch_0001/a/b_00000.png")
+
+        counted = files("shot", "a/b")
+
+        assert not counted.needs_image([counter(0)], AtEnd.STOP, SKIP)
+        assert counted.variant(1).file(1) == output / "shot" / "batch_0001" / "a" / "b_00001.png"
+        on_disk(output, "a/batch_0000/b_00000.png")
+        assert files("shot", "a/b").variant(1).file(1) == output / "shot" / "a" / "batch_0001" / "b_00001.png"
+
+
 class TestOutcome:
+    def test_of_millions_of_frames_costs_what_is_on_disk(self, output: Path) -> None:
+        on_disk(output, *whole([0, 3]), "frame_5183999.png")
+
+        tracemalloc.start()
+        sequence, log = outcome(5_183_999, 5_184_000)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+        assert sequence.keys_in_order == [0, 3, 5_183_999]
+        assert str(log).splitlines()[-1] == "The animation lacks frames 1-2,4-5183998 of 5184000."
+        assert peak < 5_000_000  # it was 700 MB
+
+    @needs_links
+    def test_does_not_fail_for_a_frame_that_leads_out(self, output: Path, base: Path) -> None:
+        """The frames are saved by then: what is only looked at for the list must not cost the run its outputs."""
+        on_disk(output, *whole([0, 2]))
+        (output / "shot" / "frame_00001.png").symlink_to(put(base / "elsewhere.png"))
+
+        sequence, log = outcome(2, 3)
+
+        assert sequence.keys_in_order == [0, 2]
+        assert "lacks frame 1 of 3" in str(log)
+
     @pytest.mark.parametrize("frame", [0, 3])
     def test_before_the_final_frame_is_undefined(self, output: Path, frame: int) -> None:
         on_disk(output, *whole(range(5)))

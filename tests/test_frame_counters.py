@@ -43,6 +43,15 @@ class TestFrameCounter:
         assert [type(value) for value in outputs] == [int, int, bool, float]
         assert (counter.current_frame, counter.total_frames, counter.frames_per_second) == (frame, total, 25)
 
+    @pytest.mark.parametrize(
+        "total",
+        [24 * 3600 * 60 + 1, 10**40, 10**400, 0, -1],
+        ids=lambda total: f"{total:.0e}"[:6] if total < 10**50 else "huge",
+    )
+    def test_refuses_a_linked_total_that_the_widget_cannot_have(self, node: Any, total: int) -> None:
+        with pytest.raises(ValueError, match="input 'total_frames' got "):
+            node.count(0, total, 25)
+
     def test_offers_what_the_nodes_of_the_dream_pack_ask_for(self, node: Any) -> None:
         counter = node.count(10, 100, 25)[0]
 

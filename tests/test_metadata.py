@@ -278,3 +278,34 @@ class TestWhatAFileCannotHold:
 
         assert list(text_entries(None, extra, FileType.WEBP_LOSSLESS.keyword_fault)) == ["workflow"]
         assert list(text_entries(None, extra, FileType.PNG_WITH_WORKFLOW.keyword_fault)) == ["workflow:x", "workflow"]
+
+
+class _Loud(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+def test_a_keyword_of_a_class_that_cannot_be_shown_costs_nothing() -> None:
+    assert text_entries(None, {_Loud("note"): 1, "workflow": {}}) == {"note": "1", "workflow": "{}"}
+
+
+def test_a_keyword_that_fails_however_it_is_looked_at_costs_itself_only(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing:
+        @property  # type: ignore[misc]
+        def __class__(self) -> type:
+            raise RuntimeError("no")
+
+    assert text_entries(None, {Failing(): 1, "workflow": {}}) == {"workflow": "{}"}
+    assert "Failing" in caplog.text
+
+
+def test_a_node_of_the_prompt_that_fails_costs_itself_only() -> None:
+    class Failing(dict[str, object]):
+        def items(self) -> object:  # type: ignore[override]
+            raise RuntimeError("no")
+
+    assert text_entries({"1": Failing(a=1), "2": {"is_changed": 3}}, {"workflow": {}})["workflow"] == "{}"

@@ -187,6 +187,73 @@ def test_what_cannot_be_a_name_or_a_number_is_an_error_that_names_the_input(
     assert on_disk(output) == {}
 
 
+_NO_NUMBER = [-1, True, 10**40, 10**400, 2.5, float("nan"), "5", None, {}, b"5", torch.zeros(2), np.arange(3)]
+
+
+class TestANumberThatIsNone:
+    """Widgets are checked by ComfyUI; what a link brings is not."""
+
+    @pytest.mark.parametrize(
+        ("name", "wire"), [(FRAME, "quality"), (COUNTED, "quality"), (BATCH, "quality"), (FRAME, "digits")]
+    )
+    @pytest.mark.parametrize("value", [*_NO_NUMBER, 101], ids=lambda value: ascii(value)[:12])
+    def test_is_refused_with_the_name_of_its_input_before_anything_renders(
+        self, saver: Any, output: Path, name: str, wire: str, value: Any
+    ) -> None:
+        node = saver(name)
+        call = node.save if name == BATCH else node.check_lazy_status
+        more = {} if name == BATCH else {IMAGES[name]: UNRENDERED}
+
+        with pytest.raises(ValueError, match=rf"input \'{wire}\' got "):
+            call(**inputs(name, **more, **{wire: [value]}))
+        assert on_disk(output) == {}
+
+    @every_saver
+    def test_is_refused_for_quality_0_as_well(self, saver: Any, output: Path, name: str) -> None:
+        with pytest.raises(ValueError, match=r"input 'quality' got 0\. Set it to a number from 1 to 100"):
+            saver(name).save(**inputs(name, quality=[0]))
+
+    @every_saver
+    @pytest.mark.parametrize(
+        "value", [None, 2, -1, "true", "", {}, torch.zeros(2), 0.5], ids=lambda value: ascii(value)[:9]
+    )
+    def test_of_workflow_file_is_refused_unless_it_is_true_or_false(
+        self, saver: Any, output: Path, name: str, value: Any
+    ) -> None:
+        with pytest.raises(ValueError, match=r"input 'workflow_file' got .*true or false"):
+            saver(name).save(**inputs(name, workflow_file=[value]))
+        assert on_disk(output) == {}
+
+    @every_saver
+    @pytest.mark.parametrize("value", [True, False, 0, 1, np.True_], ids=repr)
+    def test_of_workflow_file_may_be_0_or_1(self, saver: Any, output: Path, name: str, value: Any) -> None:
+        saver(name).save(**inputs(name, workflow_file=[value]))
+
+    @every_saver
+    @pytest.mark.parametrize(
+        "values", [[torch.zeros(2), torch.ones(2)], [np.arange(3), np.arange(3)]], ids=["tensors", "arrays"]
+    )
+    def test_several_arrays_for_a_setting_are_refused_in_words(
+        self, saver: Any, output: Path, name: str, values: list[Any]
+    ) -> None:
+        with pytest.raises(ValueError, match=r"input 'quality' got a list of 2 different values.* a (Tensor|ndarray)"):
+            saver(name).save(**inputs(name, quality=values))
+
+
+def test_an_empty_batch_is_called_that(saver: Any, output: Path) -> None:
+    with pytest.raises(ValueError, match=r"Frame 7: the input 'images' got a batch without any image"):
+        saver(FRAME).save(**inputs(FRAME, images=[torch.zeros(0, 4, 6, 3)]))
+
+
+@every_saver
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_nested_tensor_is_refused_in_words(saver: Any, output: Path, name: str) -> None:
+    nested = torch.nested.nested_tensor([torch.zeros(4, 6, 3), torch.zeros(5, 6, 3)])
+
+    with pytest.raises(ValueError, match="got a nested tensor"):
+        saver(name).save(**inputs(name, **{IMAGES[name]: [nested]}))
+
+
 def _dangling(path: Path) -> None:
     path.symlink_to(path.parent / "nothing")
 
@@ -202,12 +269,16 @@ def _device(path: Path) -> None:
 NOTHING: dict[str, Callable[[Path], Any]] = {"missing": lambda path: None}
 WHOLE: dict[str, Callable[[Path], Any]] = {"whole": lambda path: put(path, 10)}
 TORN: dict[str, Callable[[Path], Any]] = {"torn": _torn, "empty": Path.touch, "a link to nothing": _dangling}
+FOREIGN: dict[str, Callable[[Path], Any]] = {
+    "a GIF": lambda path: path.write_bytes(b"GIF89a\1\0\1\0\0\0\0;"),
+    "a text": lambda path: path.write_text("my notes"),
+}
 ODD: dict[str, Callable[[Path], Any]] = {"a directory": Path.mkdir, "a fifo": os.mkfifo, "a device": _device}
 TABLE = {
-    "overwrite": {"missing": "written", "whole": "written", "torn": "written", "odd": "refused"},
-    "skip": {"missing": "written", "whole": "kept", "torn": "written", "odd": "refused"},
-    "error": {"missing": "written", "whole": "refused", "torn": "refused", "odd": "refused"},
-    "false": {"missing": "written", "whole": "beside", "torn": "written", "odd": "beside"},
+    "overwrite": {"missing": "written", "whole": "written", "torn": "written", "foreign": "written", "odd": "refused"},
+    "skip": {"missing": "written", "whole": "kept", "torn": "written", "foreign": "refused", "odd": "refused"},
+    "error": {"missing": "written", "whole": "refused", "torn": "refused", "foreign": "refused", "odd": "refused"},
+    "false": {"missing": "written", "whole": "beside", "torn": "written", "foreign": "beside", "odd": "beside"},
 }
 
 
@@ -220,7 +291,7 @@ POLICIES = {name: [word for word in TABLE if word != "false" or name == BATCH] f
     ("kind", "make"),
     [
         pytest.param(kind, make, id=what)
-        for kind, makers in (("missing", NOTHING), ("whole", WHOLE), ("torn", TORN), ("odd", ODD))
+        for kind, makers in (("missing", NOTHING), ("whole", WHOLE), ("torn", TORN), ("foreign", FOREIGN), ("odd", ODD))
         for what, make in makers.items()
     ],
 )

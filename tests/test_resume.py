@@ -186,10 +186,13 @@ class TestBatchFolders:
 
         assert following() == 2
 
-    def test_may_have_a_gap_between_them(self, shot: Path) -> None:
+    def test_with_a_gap_between_them_have_lost_the_frames_of_one(self, shot: Path) -> None:
         touch(shot, *(f"batch_000{index}/f_0000{n}.png" for index in (0, 2) for n in range(3)))
         touch(shot, "batch_x/f_00009.png", "batch_0000.old/f_00009.png")
-        assert following() == 3
+        assert following() == 0
+        assert following(resume_at=FIRST_GAP) == 0
+        touch(shot, "batch_0001/f_00000.png", "batch_0001/f_00001.png")
+        assert following() == 2
 
         (shot / "batch_0002" / "f_00002.png").unlink()
         assert following() == 2
@@ -268,3 +271,21 @@ def test_a_frame_at_the_end_that_a_killed_program_left_torn_is_rendered_again(
     torn.write_bytes(torn.read_bytes()[:left])
 
     assert following(resume_at=resume_at) == 1
+
+
+@needs_links
+class TestAFrameThatIsALink:
+    def test_out_of_the_allowed_folders_is_not_opened_and_does_not_count(self, shot: Path, base: Path) -> None:
+        touch(shot, "f_00000.png")
+        touch(base, "elsewhere.png")
+        (shot / "f_00001.png").symlink_to(base / "elsewhere.png")
+
+        assert following() == 1
+        touch(shot, "f_00002.png")
+        assert (following(), following(resume_at=FIRST_GAP)) == (3, 1)
+
+    def test_to_a_frame_in_an_allowed_folder_counts(self, shot: Path) -> None:
+        touch(shot, "f_00000.png", "shared/x.png")
+        (shot / "f_00001.png").symlink_to(shot / "shared" / "x.png")
+
+        assert following() == 2

@@ -506,6 +506,58 @@ class TestTheMoment:
             "2025-01-01/2025-01-01_00007.png": 90,
         }
 
+    def changed(self, node: Any, prefix: Any = PREFIX, node_id: str = "9") -> str:
+        return node.IS_CHANGED(
+            filename_prefix=[prefix],
+            current_frame=[7],
+            images=[None],
+            prompt=[{}],
+            extra_pnginfo=[None],
+            unique_id=[node_id],
+        )
+
+    def test_of_the_same_graph_a_moment_later_is_another_one(self, node: Any, output: Path, clock: Any) -> None:
+        """ComfyUI reports an unchanged saver from its cache, and nothing would be written."""
+        clock(self.EVE)
+        first = self.changed(node)
+        assert self.changed(node) == first
+        clock(self.DAY)
+        assert self.changed(node) != first
+
+    @pytest.mark.parametrize("prefix", ["shot", "%width%x%height%", None, "%seed%"])
+    def test_does_not_matter_to_texts_without_its_tokens(
+        self, node: Any, output: Path, clock: Any, prefix: str | None
+    ) -> None:
+        clock(self.EVE)
+        first = self.changed(node, prefix)
+        clock(self.DAY)
+        assert self.changed(node, prefix) == first
+
+    def test_does_not_matter_where_the_tokens_stay_the_same(self, node: Any, output: Path, clock: Any) -> None:
+        clock("2025-01-01T00:00:01")
+        first = self.changed(node)
+        clock("2025-01-01T23:00:01")
+        assert self.changed(node) == first
+
+    def test_of_the_run_is_that_of_the_cache_key(self, node: Any, output: Path, clock: Any) -> None:
+        prompt: dict[str, Any] = {}
+        clock(self.EVE)
+        self.changed(node)
+        clock(self.DAY)
+        assert self.run(node, prompt) == ["images"]
+        self.save(node, prompt, [shades(70)])
+
+        assert on_disk(output) == {"2024-12-31/2024-12-31_00007.png": 70}
+
+    def test_of_a_run_that_was_cached_is_not_that_of_the_next(self, node: Any, output: Path, clock: Any) -> None:
+        clock(self.EVE)
+        self.changed(node)
+        clock(self.DAY)
+        self.changed(node)
+        self.save(node, {}, [shades(70)])
+
+        assert on_disk(output) == {"2025-01-01/2025-01-01_00007.png": 70}
+
     def test_of_a_script_without_a_prompt_is_now(self, node: Any, output: Path, clock: Any) -> None:
         for time in (self.EVE, self.DAY):
             clock(time)

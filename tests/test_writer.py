@@ -25,7 +25,17 @@ from io_utils.filetype import FileType
 from io_utils.paths import PathError
 from io_utils.pattern import FramePattern
 from io_utils.sequence import Sequence
-from io_utils.writer import Frame, FrameExistsError, FrameWriteError, OnExisting, is_saved, save, save_workflow, summary
+from io_utils.writer import (
+    ForeignFileError,
+    Frame,
+    FrameExistsError,
+    FrameWriteError,
+    OnExisting,
+    is_saved,
+    save,
+    save_workflow,
+    summary,
+)
 
 from .disk import (
     Fails,
@@ -619,6 +629,111 @@ class TestAFrameThatAnotherRunFinishesFirst:
         assert on_disk(output) == {"f_0000.png": 1}
 
 
+class TestATornFrameThatAnotherRunFinishesFirst:
+    """It was torn when this run looked, and is whole when this run's own is about to get its name."""
+
+    @pytest.mark.parametrize("torn", ["empty", "its head only", "a link to nothing", "a link to a torn file"])
+    @pytest.mark.parametrize("on_existing", [SKIP, KEEP_BOTH])
+    @needs_links
+    def test_is_never_overwritten(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, torn: str, on_existing: OnExisting
+    ) -> None:
+        path, fsync = output / "f_0000.png", os.fsync
+        finished: list[int] = []
+        target = output / "elsewhere.png"
+        if torn == "empty":
+            path.touch()
+        elif torn == "its head only":
+            tear(put(path), 20)
+        else:
+            path.symlink_to(target)
+            if torn == "a link to a torn file":
+                tear(put(target), 20)
+
+        def finish_first(descriptor: int) -> None:
+            fsync(descriptor)
+            if not finished:
+                finished.append(1)
+                put(output / "new.png", 99)
+                os.replace(output / "new.png", path)
+
+        monkeypatch.setattr(os, "fsync", finish_first)
+        save(frames(1), FileType.PNG, TEXT, on_existing)
+
+        assert finished
+        assert on_disk(output)["f_0000.png"] == 99
+        assert ("f_0000-0.png" in on_disk(output)) == (on_existing is KEEP_BOTH)
+
+    @needs_links
+    def test_and_is_a_link_to_a_torn_file_is_replaced_and_the_file_stays(self, output: Path) -> None:
+        target = tear(put(output / "elsewhere.png"), 20)
+        (output / "f_0000.png").symlink_to(target)
+
+        assert written(frames(1), SKIP) == ["f_0000.png"]
+        assert not (output / "f_0000.png").is_symlink()
+        assert target.stat().st_size == 20
+
+
+FOREIGN = {
+    "a GIF": b"GIF89a\1\0\1\0\0\0\0;",
+    "AVIF": b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf",
+    "JPEG XL": b"\xff\x0a\xfa\x1f",
+    "JPEG XL in a container": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40),
+    "a text": b"my notes",
+    "a text that begins as BMP does": b"BM is what the client calls this shot",
+    "two letters": b"BM",
+    "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+    "a WAV file": b"RIFF\x24\0\0\0WAVEfmt " + bytes(30),
+    "JPEG-LS": bytes.fromhex("ffd8fff7000b080008000801011100") + bytes(20),
+    "PNG of Apple's variety": b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI\x50\0\x20\2" + bytes(30),
+}
+
+
+class TestAForeignFileWithAFramesName:
+    """An image of a kind that is not read, or no image at all, is nothing that a crash has left: somebody made it."""
+
+    @pytest.fixture(params=FOREIGN)
+    def foreign(self, request: pytest.FixtureRequest, output: Path) -> bytes:
+        (output / "f_0001.png").write_bytes(FOREIGN[request.param])
+        return FOREIGN[request.param]
+
+    def test_is_kept_by_skip_which_names_it_and_the_fix(self, output: Path, foreign: bytes) -> None:
+        with pytest.raises(ForeignFileError, match=r"Frame 1 .*f_0001\.png'.*Move it away") as caught:
+            save(frames(9, start=1), FileType.PNG, TEXT, SKIP)
+
+        assert (caught.value.frame, caught.value.path) == (1, output / "f_0001.png")
+        assert (output / "f_0001.png").read_bytes() == foreign
+
+    def test_is_named_by_skip_before_anything_is_rendered(self, output: Path, foreign: bytes) -> None:
+        with pytest.raises(ForeignFileError):
+            SKIP.wants(sequence(), 1)
+
+    def test_is_kept_by_keep_both_which_writes_beside_it(self, output: Path, foreign: bytes) -> None:
+        assert written(frames(9, start=1), KEEP_BOTH) == ["f_0001-0.png"]
+        assert (output / "f_0001.png").read_bytes() == foreign
+
+    def test_is_refused_by_error(self, output: Path, foreign: bytes) -> None:
+        with pytest.raises(FrameExistsError):
+            save(frames(9, start=1), FileType.PNG, TEXT, ERROR)
+        assert (output / "f_0001.png").read_bytes() == foreign
+
+    def test_is_replaced_by_overwrite(self, output: Path, foreign: bytes) -> None:
+        assert written(frames(9, start=1)) == ["f_0001.png"]
+        assert on_disk(output) == {"f_0001.png": 9}
+
+    def test_is_no_frame_on_disk(self, output: Path, foreign: bytes) -> None:
+        assert not is_saved(sequence(), 1)
+
+    @pytest.mark.parametrize("left", [b"", bytes(70), bytes(3_000_000), b"\x89P", b"\xff", b"RIFF\1\2", b"v/1"])
+    @pytest.mark.parametrize("on_existing", [SKIP, KEEP_BOTH])
+    def test_is_not_what_a_crash_leaves(self, output: Path, left: bytes, on_existing: OnExisting) -> None:
+        """A few bytes of a signature, or the zeros of a file whose length got to the disk and whose data did not."""
+        (output / "f_0001.png").write_bytes(left)
+
+        assert written(frames(9, start=1), on_existing) == ["f_0001.png"]
+        assert on_disk(output) == {"f_0001.png": 9}
+
+
 class TestIsSaved:
     @pytest.mark.parametrize("name", ["f_####.png", "f_####.jpg"])
     def test_a_whole_file_is(self, output: Path, name: str) -> None:
@@ -685,7 +800,9 @@ WORKFLOW = {"prompt": '{"1": {}}', "workflow": '{"nodes": []}'}
 class TestWorkflow:
     def save(self, *shade: int, on_existing: OnExisting = OVERWRITE, text: dict[str, str] | None = None) -> list[Path]:
         saved = save(frames(*shade, pattern="f_{:04d}.exr"), FileType.EXR, {}, on_existing)
-        return save_workflow(saved, WORKFLOW if text is None else text, on_existing)
+        workflows, warnings = save_workflow(saved, WORKFLOW if text is None else text, on_existing)
+        assert warnings == []
+        return workflows
 
     def test_is_one_file_beside_the_frames(self, output: Path) -> None:
         assert self.save(1, 2, 3) == [output / "f_####.exr.workflow.json"]
@@ -744,12 +861,50 @@ class TestWorkflow:
 
         assert not debris.exists()
 
-    def test_that_cannot_be_written_is_an_error_that_names_it(self, output: Path) -> None:
-        (output / "f_####.exr.workflow.json").mkdir()
+    def test_that_a_killed_run_left_half_is_removed_where_each_frame_has_a_folder(self, output: Path) -> None:
+        items = frames(1, pattern="shot/####/beauty.exr")
+        debris = output / "shot" / f".{items[0].sequence.workflow_file.name}.0123456789ab.part"
+        debris.parent.mkdir()
+        debris.touch()
 
-        with pytest.raises(OSError, match=r"The frames are whole.*f_####\.exr\.workflow\.json"):
-            self.save(1)
-        assert is_saved(sequence("f_{:04d}.exr"), 0)
+        save(items, FileType.EXR, {}, OVERWRITE)
+
+        assert not debris.exists()
+
+    @pytest.mark.parametrize("in_the_way", ["a directory", "no permission", "a full disk", "a folder that leads out"])
+    @pytest.mark.parametrize("on_existing", [OVERWRITE, SKIP])
+    @needs_links
+    def test_that_cannot_be_written_is_a_warning_and_no_error(
+        self,
+        output: Path,
+        base: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        in_the_way: str,
+        on_existing: OnExisting,
+    ) -> None:
+        items = frames(1, pattern="shot/f_{:04d}.exr")
+        saved = save(items, FileType.EXR, {}, on_existing)
+        path = output / "shot" / "f_####.exr.workflow.json"
+        if in_the_way == "a directory":
+            path.mkdir()
+        elif in_the_way == "a folder that leads out":
+            (output / "shot").rename(base / "elsewhere")
+            (output / "shot").symlink_to(base / "elsewhere", target_is_directory=True)
+        else:
+            number = errno.EACCES if in_the_way == "no permission" else errno.ENOSPC
+
+            def fail(*_: object, **__: object) -> None:
+                raise OSError(number, os.strerror(number))
+
+            monkeypatch.setattr(os, "fsync", fail)
+        workflows, warnings = save_workflow(saved, WORKFLOW, on_existing)
+
+        assert workflows == []
+        (warning,) = warnings
+        assert "The frames are whole" in warning
+        assert str(path) in warning
+        assert warning in caplog.text
 
     @needs_links
     def test_never_leaves_the_output_folder(self, output: Path, tmp_path: Path) -> None:
