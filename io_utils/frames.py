@@ -21,11 +21,16 @@ from .sequence import Sequence
 _NUMBER = re.compile(rf"(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([\W_]*)\.[^.]+$")
 
 
+# What the widgets of the frame numbers can hold: Number.MAX_SAFE_INTEGER of the frontend. Longer numbers in names are times,
+# serial numbers and the like.
+LARGEST = 2**53 - 1
+
+
 class Indexing(str, Enum):
     """How a file stands for a frame: by the number at the end of its name, or by its place in alphabetic order.
 
-    If no file has its number at the very end, punctuation may follow it, as in ComfyUI's own `ComfyUI_00001_.png`
-    or in `frame (1).png`. A number with a minus sign is not a frame: see `_is_negative`.
+    If no file of the same beginning has its number at the very end, punctuation may follow it, as in ComfyUI's own
+    `ComfyUI_00001_.png` or in `frame (1).png`. A number above LARGEST is not a frame. A number with a minus sign is not a frame: see `_is_negative`.
     """
 
     NUMERIC = "numeric"
@@ -140,8 +145,8 @@ class Frames:
         # With 10,000 names, picking these out takes 0.2 ms, and reading the number of each would take 8 ms.
         likely = [name for name in listed if str(number) in name] if indexing is Indexing.NUMERIC else listed
         found = [folder / name for found, name in self._numbered(likely, indexing) if found == number]
-        if found and len(likely) < len(listed) and not found[0].stem[-1:].isdigit():
-            # Only if no name in the whole folder ends in its number.
+        if len(likely) < len(listed) and any(not file.stem[-1:].isdigit() for file in found):
+            # Only if no name of the same beginning, in the whole folder, ends in its number.
             found = [folder / name for found, name in self._numbered(listed, indexing) if found == number]
         if len(found) > 1:
             raise AmbiguousFrameError(number, found, Sequence.of_file(found[0], number).pattern.relative()[1])
@@ -149,13 +154,21 @@ class Frames:
 
     def _numbered(self, names: list[str], indexing: Indexing) -> list[tuple[int, str]]:
         if self.names.has_number:
-            return sorted((number, name) for name in names if (number := self.names.number(name)) is not None)
+            numbered = ((self.names.number(name), name) for name in names)
+            return sorted((number, name) for number, name in numbered if number is not None and number <= LARGEST)
         matching = self._matching(names)
         if indexing is Indexing.ALPHABETIC:
             return list(enumerate(matching))
         found = [(match, name) for name in matching if (match := _NUMBER.search(name)) and not _is_negative(match)]
-        at_the_end = [(int(match[1]), name) for match, name in found if not match[2]]
-        return sorted(at_the_end or ((int(match[1]), name) for match, name in found))
+        found = [(match, name) for match, name in found if int(match[1]) <= LARGEST]
+        # One file that ends in its number hides those of its own beginning, and its copies: 'f_0007 (1).png'. It must not
+        # hide a sequence of another beginning.
+        ending = {beginning for match, name in found if not match[2] for beginning in (_before(match), _stem(match))}
+        return sorted(
+            (int(match[1]), name)
+            for match, name in found
+            if not match[2] or not ending & {_before(match), _copied(match)}
+        )
 
     def _matching(self, names: list[str]) -> list[str]:
         """The images among `names` that the wildcards match, in alphabetic order."""
@@ -166,6 +179,20 @@ class Frames:
         return re.compile("|".join(translate(glob) for glob in self.globs)).match
 
 
+def _before(number: re.Match[str]) -> str:
+    """What stands before the number of a name."""
+    return number.string[: number.start(1)]
+
+
+def _stem(number: re.Match[str]) -> str:
+    return number.string[: number.end(1)]
+
+
+def _copied(number: re.Match[str]) -> str:
+    """The stem of which a name would be a copy: 'f_0007' of 'f_0007 (1).png'."""
+    return re.sub(r"[\W_]+$", "", _before(number))
+
+
 def inventory(folder: Path) -> str:
     """What is in `folder`, in a sentence or two for a user who looks for frames: sequences as patterns that would match."""
     shown = [name for name in regular_files(folder) if not name.startswith(".")]
@@ -174,29 +201,40 @@ def inventory(folder: Path) -> str:
         if not folder.is_dir():
             return f"There is no folder {str(folder)!r}."
         return "It has no files, but " + _some(inside, "folder") + "." if inside else "The folder is empty."
-    sequences: dict[tuple[str, str], list[str]] = {}
-    negative, others = [], []
-    for name in sorted(shown):
-        number = re.fullmatch(rf"(.*?)(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([^0-9]*)", name, re.DOTALL)
-        if number is None or not _is_image(name):
-            others.append(name)
-        elif _is_negative(number, 2):
-            negative.append(name)
-        else:
-            sequences.setdefault((number[1], number[3]), []).append(number[2])
+    sequences, negative, large, others = _sorted_out(shown)
     said = []
     if sequences:
         largest = sorted(sequences.items(), key=lambda item: -len(item[1]))
         patterns = [f"{str(_pattern(*ends, digits))!r} ({named(map(int, digits))})" for ends, digits in largest[:3]]
         more = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
         said.append(f"In that folder are {', '.join(patterns)}{more}: write the pattern that you mean.")
-    if negative:
-        said.append(_left_out(negative))
+    for left_out, reason in ((negative, "negative"), (large, f"above {LARGEST}")):
+        if left_out:
+            said.append(_left_out(left_out, reason))
     if unread := [name for name in others if not _is_image(name)]:
         said.append(f"Not of a type that is read: {_some(unread, 'file')}. Types: {', '.join(EXTENSIONS)}.")
     if unnumbered := [name for name in others if _is_image(name)]:
         said.append(f"Without a frame number: {_some(unnumbered, 'file')}.")
     return " ".join(said)
+
+
+def _sorted_out(
+    names: list[str],
+) -> tuple[dict[tuple[str, str], list[str]], list[str], list[str], list[str]]:
+    """Frames, as the digits in the names by what is before and behind them; negative and too large numbers; all others."""
+    sequences: dict[tuple[str, str], list[str]] = {}
+    negative, large, others = [], [], []
+    for name in sorted(names):
+        number = re.fullmatch(rf"(.*?)(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([^0-9]*)", name, re.DOTALL)
+        if number is None or not _is_image(name):
+            others.append(name)
+        elif _is_negative(number, 2):
+            negative.append(name)
+        elif int(number[2]) > LARGEST:
+            large.append(name)
+        else:
+            sequences.setdefault((number[1], number[3]), []).append(number[2])
+    return sequences, negative, large, others
 
 
 def _pattern(before: str, after: str, digits: list[str]) -> FramePattern:
@@ -210,10 +248,11 @@ def _some(names: list[str], what: str) -> str:
     return f"1 {what}, {names[0]!r}" if len(names) == 1 else f"{len(names)} {what}s such as {names[0]!r}"
 
 
-def _left_out(negative: list[str]) -> str:
-    if len(negative) == 1:
-        return f"{negative[0]!r} is left out: its number is negative."
-    return f"{_some(negative, 'file')} are left out: their numbers are negative."
+def _left_out(names: list[str], reason: str) -> str:
+    """`reason`: what their numbers are, such as "negative"."""
+    if len(names) == 1:
+        return f"{names[0]!r} is left out: its number is {reason}."
+    return f"{_some(names, 'file')} are left out: their numbers are {reason}."
 
 
 def _is_image(name: str) -> bool:
@@ -223,12 +262,12 @@ def _is_image(name: str) -> bool:
 def _is_negative(number: re.Match[str], group: int = 1) -> bool:
     """Is the number in a file name negative?
 
-    A '-' is a sign at the beginning of the name or after a '.', '_', space or another sign, as in `f.-005.png`, and a
+    A '-', a minus sign or an en dash is a sign at the beginning of the name or after a '.', '_', space or another sign, as in `f.-005.png`, and a
     separator after a letter, a digit or a closing bracket, as in `shot-005.png`. fileseq
     (https://github.com/justinfx/fileseq) takes '.-005' for a negative frame as well, and the rest for no frame at all.
     """
     before = number.string[: number.start(group)]
-    if not before.endswith(("-", "\u2212")):
+    if not before.endswith(("-", "\u2212", "\u2013")):
         return False
     # Half a surrogate pair is a byte of a name that is not UTF-8, most likely an accented letter.
-    return not re.search(r"[^\W_\ud800-\udfff][-\u2212]$|[\ud800-\udfff)\]}][-\u2212]$", before)
+    return not re.search(r"[^\W_\ud800-\udfff][-\u2212\u2013]$|[\ud800-\udfff)\]}][-\u2212\u2013]$", before)

@@ -134,9 +134,12 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
         check_names(text.partition(":")[2] if drive else text, shown)
         root, relative = _owner(text, [(root, os.path.realpath(root.path)) for root in roots.values()], shown, write)
     root.confirm_folder(root.path / relative, write=write, shown=shown)
-    if not root.kind and not root.path.is_dir():
-        rule = f"lies in {str(root.path)!r}, which {str(roots_file())!r} lists, but which is not there"
-        raise PathError(shown, rule, "Mount it if it is a share or another disk, or make it: this pack never does.")
+    # By where the folder really is: a link in the output folder may lead to a share that is not mounted.
+    real = os.path.realpath(root.path / relative)
+    for listed in roots.values():
+        if not listed.kind and _inside(real, os.path.realpath(listed.path)) and not listed.path.is_dir():
+            rule = f"lies in {str(listed.path)!r}, which {str(roots_file())!r} lists, but which is not there"
+            raise PathError(shown, rule, "Mount it if it is a share or another disk, or make it: this pack never does.")
     return root, relative
 
 

@@ -505,6 +505,19 @@ class TestOperatorsFile:
             locate(f"{share}{below}", "output", write=write)
         assert not (base / "mnt").exists()
 
+    @needs_links
+    def test_with_a_folder_that_is_not_there_is_an_error_by_a_link_too(self, base: Path) -> None:
+        """output/shots leads to a share that is not mounted: not "no folder", and nothing is made in its place."""
+        share = base / "mnt" / "share"
+        operators_file(base, f"rw {share}")
+        (base / "output").mkdir(exist_ok=True)
+        (base / "output" / "shots").symlink_to(share, target_is_directory=True)
+
+        for folder in ("shots", "shots/take1"):
+            with pytest.raises(PathError, match=r"mnt/share.*is not there.*[Mm]ount"):
+                locate(folder, "output", write=True)
+        assert not (base / "mnt").exists()
+
     def test_with_a_folder_that_is_not_there_does_not_keep_the_others_from_being_used(self, base: Path) -> None:
         operators_file(base, f"rw {base / 'mnt' / 'share'}\nrw {base / 'renders'}")
         (base / "renders").mkdir()
