@@ -919,6 +919,49 @@ class TestPackings:
         assert capfd.readouterr() == ("", "")
 
 
+def old_jpeg(tags: dict[int, Any] | None = None) -> tuple[bytes, np.ndarray]:
+    """A TIFF of old-style JPEG (section 22), a whole JPEG file inside, and the picture of that file as Pillow sees it."""
+    stream = io.BytesIO()
+    Image.fromarray(sample_files.smooth(40, 56)).save(stream, "JPEG", quality=90, subsampling=2)
+    inside, start = stream.getvalue(), 8
+    entries = {256: [56], 257: [40], 258: [8] * 3, 259: [6], 262: [YCBCR], 277: [3], 278: [40], 273: [start]}
+    entries |= {279: [len(inside)], 512: [1], 513: [start], 514: [len(inside)], 530: [2, 2]} | (tags or {})
+    one = written(np.zeros((1, 1, 3), np.uint8), YCBCR)
+    with Image.open(io.BytesIO(inside)) as picture:
+        return tiff._with_directory(one[:8] + inside, entries, big_endian=False), np.asarray(picture)
+
+
+class TestOldJpeg:
+    def test_is_shown_as_the_jpeg_file_inside(self) -> None:
+        data, picture = old_jpeg()
+
+        np.testing.assert_allclose(decode.decode(data).astype(int), picture, atol=8)  # chroma is spread in another way
+
+    def test_is_stretched_from_its_range_of_black_and_white(self) -> None:
+        """Section 20: black is at 16 and white at 235, as in video."""
+        plain, _ = old_jpeg()
+        video, _ = old_jpeg({532: [16, 235, 128, 240, 128, 240]})
+
+        brightest = decode.decode(plain).max()
+
+        assert decode.decode(video).max() > brightest or brightest == 255
+        assert decode.decode(video).min() <= decode.decode(plain).min()
+        assert not np.array_equal(decode.decode(video), decode.decode(plain))
+
+    def test_is_whole_only_with_all_of_the_file_inside(self) -> None:
+        data, _ = old_jpeg()
+        beyond, _ = old_jpeg({513: [len(data) - 20], 273: [len(data) - 20]})
+
+        assert decode.is_whole(io.BytesIO(data))
+        assert not decode.is_whole(io.BytesIO(beyond))
+
+    def test_of_other_channels_is_told_as_what_it_is(self) -> None:
+        data, _ = old_jpeg({258: [8, 8], 277: [2], 262: [GREY]})
+
+        with pytest.raises(BrokenImageError, match=r"JPEG with 2 channels is not read"):
+            decode.decode(data)
+
+
 class TestJpegInside:
     @pytest.mark.parametrize("tile", [None, (32, 32)])
     @pytest.mark.parametrize("space", ["YCBCR", "RGB", "MINISBLACK"])
