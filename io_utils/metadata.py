@@ -167,7 +167,7 @@ def _shown(key: object) -> str:
     """A key in a form that can be searched for, short and on one line."""
     if type(key) is str and key.isprintable() and key.strip() == key and 1 <= len(key) <= 60 and "  " not in key:
         return key
-    text = ascii(key) if type(key) in (str, bytes, int, float, tuple, type(None)) else f"<{type(key).__name__}>"
+    text = ascii(key) if type(key) in (str, bytes, int, float, type(None)) else f"<{type(key).__name__}>"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
