@@ -117,7 +117,7 @@ class Moments:
             self._prompt, self._begun = hidden(prompt), {}
         node_id = hidden(unique_id)
         if node_id not in self._begun:
-            self._begun[node_id] = self._noted.pop(node_id, None) or _now()
+            self._begun[node_id] = self._noted.pop(node_id) if node_id in self._noted else _now()
         return self._begun[node_id]
 
     def end(self, unique_id: Any, prompt: Any) -> datetime:

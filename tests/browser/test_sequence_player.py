@@ -343,16 +343,18 @@ class TestErrorsOfOthers:
 
     def test_by_who_is_told_of_the_layout(self, stage, site):
         site.make("a", range(20))
+        stage.expected = {"no room"}
         stage.run("make({ onLayout() { throw new Error('no room') } })")
-        stage.show("a", 0, 19)
+        with stage.page.expect_event("pageerror"):
+            stage.show("a", 0, 19)
         stage.sees(0)
         stage.slider.fill("15")
         stage.sees(15)
         assert set(stage.complaints) == {"no room"}
-        stage.complaints.clear()
 
     def test_by_a_picture_that_cannot_be_drawn(self, stage, site):
         site.make("a", range(20))
+        stage.expected = {"no canvas"}
         stage.run("""(() => {
             const { drawImage } = CanvasRenderingContext2D.prototype;
             CanvasRenderingContext2D.prototype.drawImage = function (...given) {
@@ -360,10 +362,10 @@ class TestErrorsOfOthers:
                 throw new Error("no canvas");
             };
         })()""")
-        stage.show("a", 0, 19)
+        with stage.page.expect_event("pageerror"):
+            stage.show("a", 0, 19)
         stage.page.wait_for_function("loading === 0 && player.cachedBytes > 0")
         assert stage.complaints == ["no canvas"]
-        stage.complaints.clear()
         stage.slider.fill("15")
         stage.sees(15)
         stage.slider.fill("0")
