@@ -7,8 +7,7 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,7 +37,17 @@ from io_utils.reader import (
     select_animation,
 )
 
-from .disk import InterruptProcessingException, cancel_at, needs_links, noise, put, stand_in, tear, two_workers
+from .disk import (
+    InterruptProcessingException,
+    cancel_at,
+    needs_links,
+    noise,
+    put,
+    stand_in,
+    tear,
+    two_workers,
+    work_guard,
+)
 
 ERROR, DROP, HOLD_PREVIOUS, BLACK = OnMissing.ERROR, OnMissing.DROP, OnMissing.HOLD_PREVIOUS, OnMissing.BLACK
 
@@ -75,25 +84,6 @@ def pages_taken(address: int, size: int) -> int:
         file.seek(first * 8)
         entries = np.frombuffer(file.read((end - first) * 8), np.uint64)
     return int((entries >> np.uint64(62) != 0).sum())  # present, or swapped out
-
-
-@contextmanager
-def work_guard(lines: int) -> Iterator[None]:
-    """Ends what runs more than `lines` lines of Python: work is counted, not seconds, whatever else the machine does."""
-    left = lines
-
-    def count(*_: object) -> Callable[..., Any]:
-        nonlocal left
-        left -= 1
-        assert left > 0, "it works through every number that was asked for"
-        return count
-
-    before = sys.gettrace()
-    sys.settrace(count)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
 
 
 class TestLocate:

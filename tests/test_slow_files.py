@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import io
 import struct
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import suppress
 
 import pytest
 
 from io_utils import bmp, decode, jpeg, png_decode, webp
 from io_utils.decode import BrokenImageError
 
+from .disk import work_guard
 from .sample_files import PALETTE, bmp_of, png_chunk
 
 PARTS = 4000
@@ -38,24 +36,6 @@ FILES = {
 }
 
 
-@contextmanager
-def work_guard(lines: int) -> Iterator[None]:
-    left = lines
-
-    def count(*_: object) -> Callable[..., Any]:
-        nonlocal left
-        left -= 1
-        assert left > 0, "it goes on through all of the file"
-        return count
-
-    before = sys.gettrace()
-    sys.settrace(count)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-
-
 @pytest.mark.parametrize("name", FILES)
 def test_are_refused_long_before_their_end(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(png_decode, "_MOST_CHUNKS", 100)
@@ -66,7 +46,7 @@ def test_are_refused_long_before_their_end(name: str, monkeypatch: pytest.Monkey
 
     with pytest.raises(BrokenImageError, match="more than 100"):
         decode.decode(FILES[name])
-    with work_guard(PARTS * 6):
+    with work_guard(PARTS * 6, "it goes on through all of the file"):
         with pytest.raises(BrokenImageError):
             decode.decode(FILES[name])
         assert not decode.is_whole(io.BytesIO(FILES[name]))

@@ -116,7 +116,7 @@ def test_a_prompt_of_the_dream_pack_runs_with_class_type_alone_changed(comfyui):
     fallback = run(5, default_image=["default", 0])["show"]["images"][0]
     with Image.open(comfyui.server.base / "temp" / fallback["filename"]) as image:
         assert image.size == (5, 4)
-    with pytest.raises(PromptFailed, match=r"frame 5 is missing.*On disk are 4"):
+    with pytest.raises(PromptFailed, match=r"Frame 5 is missing.*On disk are 4"):
         run(5)
 
 
@@ -170,7 +170,7 @@ def test_held_frames_and_two_prefixes_on_a_server(comfyui, plate):
     }
     assert held == {"hold previous": ["plate.0002.png"], "hold next": ["plate.0004.png"], "black": [""]}
     plate(4, pattern="matte.{:04d}.png")
-    with pytest.raises(PromptFailed, match=r"frame 4 is 'matte\.0004\.png' and 'plate\.0004\.png'"):
+    with pytest.raises(PromptFailed, match=r"Frame 4 is 'matte\.0004\.png' and 'plate\.0004\.png'"):
         comfyui.run(load=load_frame(plate.name, frame_number=4), name=("PreviewAny", {"source": ["load", 2]}))
 
 
