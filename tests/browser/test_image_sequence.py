@@ -288,16 +288,17 @@ class TestWhatIsSaid:
     def test_is_in_the_users_language(self, node, site, language):
         """Problems and states; the server's own lines are English."""
         words = locales.load_words(language)
-        site.make("a", [40])
+        site.make("a", [400])
         stage = node(language)
-        stage.run("node.onExecuted(a)", report(3, last=40, missing=[4]))
+        stage.run("node.onExecuted(a)", report(3, last=400, missing=[4]))
         stage.page.locator(".seqplayer-view[aria-busy=false]").wait_for()
-        here = words["Frame %frame%, %name%"].replace("%frame%", "40").replace("%name%", "f_0040.png")
+        here = words["Frame %frame%, %name%"].replace("%frame%", "400").replace("%name%", "f_0400.png")
         assert stage.view.get_attribute("aria-label") == stage.slider.get_attribute("aria-valuetext") == here
         stage.slider.fill("4")
         stage.says(words["Frame %frame% is not on disk."].replace("%frame%", "4"))
+        stage.page.wait_for_load_state("networkidle")  # else what it looks ahead for is cut off, and waited for
         stage.page.context.set_offline(True)
-        stage.slider.fill("20")
+        stage.slider.fill("200")  # further than it looks ahead
         stage.says(words["The server does not answer."])
         stage.page.context.set_offline(False)
         live = json.loads(report(41)["image_sequence"][0])
