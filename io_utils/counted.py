@@ -15,7 +15,7 @@ from .animation import AnimationSequence, AtEnd, LogEntry, whole_frame
 from .batches import batch_folder, batch_folders, gaps
 from .filetype import FileType
 from .paths import PathError, Root, locate, normalise
-from .pattern import FramePattern
+from .pattern import FramePattern, with_noun
 from .sequence import Sequence
 from .wire import UNRENDERED
 from .writer import Frame, OnExisting, Saved, is_saved
@@ -169,7 +169,8 @@ class Counted:
         """
         begun = self.begun()
         sequences = list(begun.values()) or [self.single]
-        return [] if gaps(begun) else sequences if all(is_saved(sequence, number) for sequence in sequences) else []
+        is_complete = not gaps(begun) and all(is_saved(sequence, number) for sequence in sequences)
+        return sequences if is_complete else []
 
     def outcome(self, counters: Many[Any], saved: Many[Saved], summary: str) -> tuple[AnimationSequence, LogEntry]:
         """The result of a run at `counters`: the animation, finished if one of them is at its final frame, and a log.
@@ -203,13 +204,11 @@ class Counted:
         if not others:
             return ""
         if self.single in ours:
+            if not any(item.written for item in saved):
+                return ""
             return (
-                ""
-                if all(not item.written for item in saved)
-                else (
-                    f"This frame is a single image, but there are batches of images in {others} as well: if these are of "
-                    f"another take, move them away, or skipping and resuming will stop at them."
-                )
+                f"This frame is a single image, but there are batches of images in {others} as well: if these are of "
+                f"another take, move them away, or skipping and resuming will stop at them."
             )
         return (
             f"The batch has {len(ours)} images, but there are frames in {others} as well: if these are of "
@@ -250,9 +249,7 @@ def _missing(whole: Many[int], total: int) -> str:
         first, last = before + 1, after - 1
         if first <= last:
             runs.append(f"{first}" if first == last else f"{first}-{last}")
-    if not runs:
-        return ""
-    return f"frame {runs[0]}" if len(runs) == 1 and runs[0].isdigit() else f"frames {','.join(runs)}"
+    return with_noun(",".join(runs)) if runs else ""
 
 
 def _is_final(counter: Any) -> bool:

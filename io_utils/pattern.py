@@ -208,7 +208,11 @@ def ranges(frames: Iterable[int]) -> str:
 
 def named(frames: Iterable[int]) -> str:
     """'frame 7', or 'frames 1001-1003,1008'. `named(...).capitalize()` begins a sentence."""
-    text = ranges(frames)
+    return with_noun(ranges(frames))
+
+
+def with_noun(text: str) -> str:
+    """`text`, frame numbers as `ranges` writes them, with 'frame' or 'frames' before it."""
     return f"frame {text}" if text.isdigit() else f"frames {text}"
 
 
