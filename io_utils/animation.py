@@ -11,41 +11,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import Enum
 from numbers import Real
 from typing import Any
 
+from .errors import EndOfAnimationError
+from .policies import AtEnd
+from .request import limited
 from .wire import described
 
-
-class EndOfAnimationError(ValueError):
-    """The frame counter is past its last frame and at_end is "raise error". Attributes: `frame`, `total_frames`."""
-
-    def __init__(self, frame: int, total_frames: int) -> None:
-        self.frame, self.total_frames = frame, total_frames
-        super().__init__(
-            f"Frame {frame} is past the end: the animation has {total_frames} frames, 0 to {total_frames - 1}. Nothing "
-            f"was written. Raise total_frames, or set at_end to {AtEnd.STOP.value!r} or {AtEnd.KEEP.value!r}."
-        )
-
-
-class AtEnd(str, Enum):
-    """What a saver does once `current_frame >= total_frames`."""
-
-    STOP = "stop output"
-    RAISE = "raise error"
-    KEEP = "keep going"
-
-    def saves(self, counter: Any) -> bool:
-        """Is the frame of `counter` to be written? Raises EndOfAnimationError where the policy says so.
-
-        ValueError for a counter of which `current_frame`, `total_frames` or `frames_per_second` is not what it should be.
-        """
-        frame, total = whole_frame(counter), total_frames(counter)
-        frames_per_second(counter)  # not used here, but refused before anything is rendered
-        if frame >= total and self is AtEnd.RAISE:
-            raise EndOfAnimationError(frame, total)
-        return frame < total or self is AtEnd.KEEP
+# Sixty hours at 24 frames a second: the earlier pack's limit.
+MAX_FRAMES = 24 * 3600 * 60
 
 
 @dataclass(frozen=True)
@@ -87,6 +62,30 @@ class FrameCounter:
     def progress(self) -> float:
         """0.0 at the first frame, 1.0 at the final one and past it (0.0 at the first even if it is the final one)."""
         return min(max(self.current_frame / max(1, self.total_frames - 1), 0.0), 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountRequest:
+    """What the widgets of Frame Counter ask for."""
+
+    frame_index: int = limited(0, least=0)
+    total_frames: int = limited(100, least=1, most=MAX_FRAMES)
+    frames_per_second: float = limited(25.0, above=0)
+
+    def choose(self) -> FrameCounter:
+        return FrameCounter(self.frame_index, self.total_frames, self.frames_per_second)
+
+
+def saves(counter: Any, at_end: AtEnd) -> bool:
+    """Is the frame of `counter` to be written? EndOfAnimationError for one past the end where the policy says so.
+
+    ValueError for a counter of which `current_frame`, `total_frames` or `frames_per_second` is not what it should be.
+    """
+    frame, total = whole_frame(counter), total_frames(counter)
+    frames_per_second(counter)  # not used here, but refused before anything is rendered
+    if frame >= total and at_end is AtEnd.RAISE:
+        raise EndOfAnimationError(frame, total)
+    return frame < total or at_end is AtEnd.KEEP
 
 
 def whole_frame(counter: Any) -> int:

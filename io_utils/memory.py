@@ -28,10 +28,6 @@ def free_bytes() -> int | None:
     return min(left if available is None else [available + swap, *left], default=None)
 
 
-def gib(count: int) -> str:
-    return f"{count / 2**30:,.1f} GiB"
-
-
 def _of_system() -> tuple[int | None, int]:
     """(memory, swap space) that are free."""
     if psutil is not None:

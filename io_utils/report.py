@@ -7,7 +7,9 @@ from collections.abc import Container, Iterable
 from collections.abc import Sequence as Many
 from typing import Any
 
+from . import host
 from .listing import printable
+from .run import Run
 from .sequence import Sequence
 
 # Sent while a run goes on, with `progress`.
@@ -50,6 +52,28 @@ def ui(
         described = [common]
     images = [_image(sequence, frame) for sequence, frame in frames if sequence.root.kind]
     return {"images": images, "image_sequence": [json.dumps(description) for description in described]}
+
+
+def loaded(
+    frames: Iterable[tuple[Sequence, int]],
+    summary: str,
+    *,
+    numbers: Container[int] | None = None,
+    step: int = 1,
+    missing: Iterable[int] = (),
+) -> dict[str, list[Any]]:
+    """The `ui` dict of a loader, which shows its summary as text, too."""
+    return ui(frames, numbers=numbers, step=step, missing=missing, message=summary) | {"text": [summary]}
+
+
+def comfyui_run() -> Run:
+    """A Run in ComfyUI: its progress bar, its Cancel, its float type, and the browser that queued the prompt."""
+
+    def tell(done: Many[tuple[Sequence, int]], numbers: Many[int], step: int) -> None:
+        if done[-1][0].is_printable:
+            host.notify(PROGRESS_EVENT, progress(done, numbers, step=step))
+
+    return Run(host.progress_bar, host.raise_if_cancelled, tell, host.float_dtype())
 
 
 def progress(done: Many[tuple[Sequence, int]], numbers: Iterable[int], *, step: int = 1) -> dict[str, Any]:

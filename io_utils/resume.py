@@ -1,82 +1,73 @@
-"""Where to go on: the next frame of a sequence that is partly on disk."""
+"""Frame Counter (Resume from Directory): the next frame of a sequence that is partly on disk."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from enum import Enum
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from .batches import batch_folder, batch_folders, gaps
+from .animation import MAX_FRAMES, FrameCounter
+from .errors import MixedTakesError
 from .filetype import is_whole
-from .frames import Frames, Indexing
+from .frame_folder import FrameFolder
 from .listing import entry_names
 from .paths import PathError
-from .tokens import resolve_time
+from .policies import Indexing, ResumeAt
+from .request import limited
+from .selection import fingerprint
+from .tokens import moment, resolve_time
+from .variants import Variants
 
 
-class ResumeAt(str, Enum):
-    AFTER_LAST = "after last"
-    FIRST_GAP = "first gap"
+@dataclass(frozen=True, kw_only=True)
+class ResumeRequest:
+    """The frame to render next, by what is in a folder, and the counter that stands at it."""
+
+    directory_path: str = ""
+    pattern: str = "*"
+    indexing: Indexing = Indexing.NUMERIC
+    total_frames: int = limited(100, least=1, most=MAX_FRAMES)
+    frames_per_second: float = limited(30.0, above=0)
+    resume_at: ResumeAt = ResumeAt.AFTER_LAST
+
+    def frames(self) -> FrameFolder:
+        """The frames that the texts name, tokens of the date filled in. Raises TokenError, and as FrameFolder.parse."""
+        now = moment()
+        return FrameFolder.parse(*(resolve_time(text, now) for text in (self.directory_path, self.pattern)))
+
+    def choose(self) -> FrameCounter:
+        """A counter at the next frame, 0 for a folder that is empty or not there yet. Each folder is listed once.
+
+        Among batch folders (`batch_0000`, ...) a frame counts once every one that counts has it (see variants.py): a batch
+        that was only half saved, or lacks a folder, is rendered again. Raises as `frames`; MixedTakesError if single files
+        beside them lead to another frame: following either could overwrite the other take, or leave gaps in it.
+        """
+        return FrameCounter(self.next_frame(), self.total_frames, self.frames_per_second)
+
+    def next_frame(self) -> int:
+        """The number that `choose` counts to. Raises as `choose`."""
+        frames = self.frames()
+        single = _done(frames, frames.folder, self.indexing)
+        by_single = self._next(single or set())
+        variants = Variants.find(frames.root, frames.folder, lambda _, folder: _done(frames, folder, self.indexing))
+        if not variants:
+            return by_single
+        by_batch = self._next(variants.complete())
+        if single is not None and by_single != by_batch:
+            raise MixedTakesError(frames.folder, by_single, by_batch)
+        return by_batch
+
+    def fingerprint(self) -> str:
+        """For a cache key: the next frame, or why there is none. Never raises."""
+        return fingerprint(lambda: str(self.next_frame()))
+
+    def _next(self, done: set[int]) -> int:
+        if self.resume_at is ResumeAt.FIRST_GAP:
+            return next(number for number in count() if number not in done)
+        return max(done, default=-1) + 1
 
 
-class MixedTakesError(ValueError):
-    """A folder has frames both as single files and in batch folders, and the two lead to different next frames.
-
-    Attributes: `folder`, `single` and `batch` (the next frame by each).
-    """
-
-    def __init__(self, folder: Path, single: int, batch: int) -> None:
-        self.folder, self.single, self.batch = folder, single, batch
-        super().__init__(
-            f"The folder {str(folder)!r} has frames of two takes: by the single files the next one is frame {single}, by "
-            f"the batch folders ({batch_folder(0)}, ...) it is frame {batch}. Move the take that you do not want to continue to "
-            f"another folder, or choose a pattern that only the other one matches."
-        )
-
-
-def locate(directory_path: str, pattern: str) -> Frames:
-    """The frames that the counter's widgets name, tokens of the date filled in. Raises TokenError, and as Frames.locate."""
-    now = datetime.now().astimezone()
-    return Frames.locate(*(resolve_time(text, now) for text in (directory_path, pattern)))
-
-
-def next_frame(frames: Frames, indexing: Indexing, resume_at: ResumeAt) -> int:
-    """The frame to render next, 0 for a folder that is empty or not there yet. Each folder is listed once.
-
-    Among batch folders (`batch_0000`, ...) a frame counts once every one that counts has it (see batches.py): a batch
-    that was only half saved, or lacks a folder, is rendered again. Raises MixedTakesError if single files beside them lead to another frame:
-    following either could overwrite the other take, or leave gaps in it.
-    """
-    single = _done(frames, frames.folder, indexing)
-    folders = batch_folders(frames.root, frames.folder)
-    begun = {index: done for index, folder in folders if (done := _done(frames, folder, indexing)) is not None}
-    # Of a folder that is gone, or empty, no frame is on disk.
-    batches = [*begun.values(), set()] if gaps(begun) else list(begun.values())
-    by_single = _next(single or set(), resume_at)
-    if not batches:
-        return by_single
-    by_batch = _next(set.intersection(*batches), resume_at)
-    if single is not None and by_single != by_batch:
-        raise MixedTakesError(frames.folder, by_single, by_batch)
-    return by_batch
-
-
-def _next(done: set[int], resume_at: ResumeAt) -> int:
-    if resume_at is ResumeAt.FIRST_GAP:
-        return next(number for number in count() if number not in done)
-    return max(done, default=-1) + 1
-
-
-def fingerprint(directory_path: str, pattern: str, indexing: str, resume_at: str) -> str:
-    """For a cache key: the next frame, or why there is none. Never raises."""
-    try:
-        return str(next_frame(locate(directory_path, pattern), Indexing(indexing), ResumeAt(resume_at)))
-    except (ValueError, TypeError, OSError) as error:
-        return str(error)
-
-
-def _done(frames: Frames, folder: Path, indexing: Indexing) -> set[int] | None:
+def _done(frames: FrameFolder, folder: Path, indexing: Indexing) -> set[int] | None:
     """The frames in one folder, without those at the end that a killed program left torn; None if it has none at all."""
     numbered = frames.listed(folder, indexing)
     if not numbered:
@@ -89,7 +80,7 @@ def _done(frames: Frames, folder: Path, indexing: Indexing) -> set[int] | None:
     return {number for number, _ in numbered}
 
 
-def _is_inside(frames: Frames, link: Path) -> bool:
+def _is_inside(frames: FrameFolder, link: Path) -> bool:
     """Does a link lead to an allowed folder? One that leads out is not opened, and is no frame, as for the loaders."""
     try:
         frames.root.confirm(link, write=False)

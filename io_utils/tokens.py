@@ -28,6 +28,11 @@ class TokenError(ValueError):
         super().__init__(f"The token {token!r} {reason}. {fix}")
 
 
+def moment() -> datetime:
+    """Now, in the local time zone: what tokens of the date stand for in a run that begins."""
+    return datetime.now().astimezone()
+
+
 def needs_image(*texts: str) -> bool:
     """Does one of `texts` hold a token that takes the rendered image to fill in?"""
     return any(match["name"] in ("width", "height") for text in texts for match in _TOKEN.finditer(text))

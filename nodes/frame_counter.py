@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from ..io_utils import resume
-from ..io_utils.animation import FrameCounter
-from ..io_utils.frames import Indexing
-from ..io_utils.ledger import Ledger, Unchanged
-from ..io_utils.resume import ResumeAt
-from .saving import COUNTING_TOOLTIP
-from .validation import choice, number, text, verdict, whole
+from ..io_utils.animation import CountRequest, FrameCounter
+from ..io_utils.cache_watch import CacheWatch, Unchanged
+from ..io_utils.resume import ResumeRequest
+from . import _loader
+from ._inputs import read, verdict, widget
+from ._saver import COUNTING_TOOLTIP
 
-# Sixty hours at 24 frames a second: the earlier pack's limit.
-MAX_FRAMES = 24 * 3600 * 60
 # Where a widget sets none, the frontend stops at 2048.
 _NO_LIMIT = 2**31 - 1
 
@@ -27,24 +23,16 @@ _OUTPUT_TOOLTIPS = (
     "True on the last frame.",
     "0.0 on the first frame, 1.0 on the last of several.",
 )
-_TOTAL = ("INT", {"default": 100, "min": 1, "max": MAX_FRAMES, "tooltip": "How many frames the animation has."})
+_TOTAL_TOOLTIP = "How many frames the animation has."
+_RATE_TOOLTIP = "Frames per second of the animation."
+# A step of 0.001, as the frontend shows as many digits; 24000/1001 is not rounded to them.
+_RATE: dict[str, Any] = {"min": 0.001, "max": float(_NO_LIMIT), "step": 0.001, "round": False}
 
-_ledger = Ledger()
+_watch = CacheWatch()
 
 
 def _outputs(counter: FrameCounter) -> tuple[FrameCounter, int, int, bool, float]:
     return counter, int(counter.current_frame), counter.total_frames, counter.is_final_frame, counter.progress
-
-
-def _fps(default: float) -> tuple[str, dict[str, Any]]:
-    # A step of 0.001, as the frontend shows as many digits; 24000/1001 is not rounded to them.
-    limits = {"min": 0.001, "max": float(_NO_LIMIT), "step": 0.001, "round": False}
-    return ("FLOAT", {"default": default, **limits, "tooltip": "Frames per second of the animation."})
-
-
-def _counter(frame: int, total: Any, fps: Any) -> FrameCounter:
-    total = whole(total, "total_frames", least=1, most=MAX_FRAMES)
-    return FrameCounter(frame, total, number(fps, "frames_per_second", above=0))
 
 
 class ImageSequenceFrameCounter:
@@ -59,19 +47,17 @@ class ImageSequenceFrameCounter:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         frame = f"The frame to render, from 0. {COUNTING_TOOLTIP}"
-        counting = {
-            "default": 0,
-            "min": 0,
-            "max": _NO_LIMIT,
-            "control_after_generate": True,
-            "tooltip": frame,
-        }
+        counting = {"max": _NO_LIMIT, "control_after_generate": True}
         return {
-            "required": {"frame_index": ("INT", counting), "total_frames": _TOTAL, "frames_per_second": _fps(25.0)},
+            "required": {
+                "frame_index": widget(CountRequest, "frame_index", frame, **counting),
+                "total_frames": widget(CountRequest, "total_frames", _TOTAL_TOOLTIP),
+                "frames_per_second": widget(CountRequest, "frames_per_second", _RATE_TOOLTIP, **_RATE),
+            },
         }
 
-    def count(self, frame_index: int, total_frames: int, frames_per_second: float) -> tuple[Any, ...]:
-        return _outputs(_counter(whole(frame_index, "frame_index"), total_frames, frames_per_second))
+    def count(self, **inputs: Any) -> tuple[Any, ...]:
+        return _outputs(read(CountRequest, inputs).choose())
 
 
 class ImageSequenceFrameCounterFromDirectory:
@@ -92,52 +78,28 @@ class ImageSequenceFrameCounterFromDirectory:
         resume_at = "after last: one past the highest frame there is. first gap: the first frame that is not there."
         return {
             "required": {
-                "directory_path": ("STRING", {"default": "", "tooltip": directory}),
-                "pattern": ("STRING", {"default": "*", "tooltip": pattern}),
-                "indexing": ([indexing.value for indexing in Indexing], {"tooltip": how}),
-                "total_frames": _TOTAL,
-                "frames_per_second": _fps(30.0),
+                "directory_path": widget(ResumeRequest, "directory_path", directory),
+                "pattern": widget(ResumeRequest, "pattern", pattern),
+                "indexing": widget(ResumeRequest, "indexing", how),
+                "total_frames": widget(ResumeRequest, "total_frames", _TOTAL_TOOLTIP),
+                "frames_per_second": widget(ResumeRequest, "frames_per_second", _RATE_TOOLTIP, **_RATE),
             },
-            "optional": {"resume_at": ([place.value for place in ResumeAt], {"tooltip": resume_at})},
+            "optional": {"resume_at": widget(ResumeRequest, "resume_at", resume_at)},
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
 
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
         # Not the pattern too: ComfyUI would blame both for what one has. It is checked before anything is counted.
-        return verdict(lambda path: resume.locate(path, "*"), directory_path)
+        return verdict(lambda path: ResumeRequest(directory_path=path).frames(), directory_path)
 
     @classmethod
-    def IS_CHANGED(
-        cls,
-        directory_path: Any = None,
-        pattern: Any = None,
-        indexing: Any = None,
-        total_frames: Any = None,
-        frames_per_second: Any = None,
-        resume_at: Any = ResumeAt.AFTER_LAST.value,
-        unique_id: Any = None,
-    ) -> str:
-        settings = (directory_path, pattern, indexing, resume_at)
-        if None in settings:  # linked: compare with what the last run found
-            return _ledger.generation(unique_id, settings)
-        return resume.fingerprint(*settings)
+    def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
+        return _loader.mark(_watch, unique_id, ResumeRequest, inputs)
 
-    def count(
-        self,
-        directory_path: str,
-        pattern: str,
-        indexing: str,
-        total_frames: int,
-        frames_per_second: float,
-        resume_at: str = ResumeAt.AFTER_LAST.value,
-        unique_id: Any = None,
-    ) -> tuple[Any, ...]:
-        frames = resume.locate(text(directory_path, "directory_path"), text(pattern, "pattern"))
-        frame = resume.next_frame(
-            frames, choice(indexing, "indexing", Indexing), choice(resume_at, "resume_at", ResumeAt)
-        )
+    def count(self, unique_id: Any = None, **inputs: Any) -> tuple[Any, ...]:
+        request = read(ResumeRequest, inputs)
+        counter = request.choose()
         # What this run counted to: a second look would see what another machine has saved meanwhile.
-        look = partial(resume.fingerprint, directory_path, pattern, indexing, resume_at)
-        _ledger.record(unique_id, Unchanged(look, str(frame)))
-        return _outputs(_counter(frame, total_frames, frames_per_second))
+        _watch.record(unique_id, Unchanged(request.fingerprint, str(counter.current_frame)))
+        return _outputs(counter)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils import host, reader, report
-from ..io_utils.reader import FrameSizeError, OnSizeMismatch
+from ..io_utils import host, report
+from ..io_utils.choose_animation import choose_animation, frame_rate, is_finished
+from ..io_utils.errors import FrameSizeError
+from ..io_utils.read import read_frames
 from ..io_utils.sequence import Sequence
-from .validation import whole
+from ._inputs import whole
 
 
 class ImageSequenceFromAnimation:
@@ -37,13 +39,13 @@ class ImageSequenceFromAnimation:
         }
 
     def load(self, sequence: Any, batch_index: int = 0) -> dict[str, Any]:
-        if not reader.is_finished(sequence):
+        if not is_finished(sequence):
             return {"result": (host.silent_block(), host.silent_block())}
-        fps = reader.frame_rate(sequence)
-        selection = reader.select_animation(sequence, whole(batch_index, "batch_index"))
+        fps = frame_rate(sequence)
+        selection = choose_animation(sequence, whole(batch_index, "batch_index", least=0))
         loaded = list(zip(Sequence.of_files(selection.files), selection.files, strict=True))
         try:
-            images, _ = reader.load(selection, OnSizeMismatch.ERROR, loaded[0][0])
+            images, _ = read_frames(selection, run=report.comfyui_run(), shown=loaded[0][0])
         except FrameSizeError as error:
             fix = "Render the frames of another take again, or save to another folder."
             raise FrameSizeError(error.frames, error.sizes, error.path, fix) from None

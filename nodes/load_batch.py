@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils import reader, report
-from ..io_utils.ledger import Ledger, Unchanged
-from ..io_utils.paths import FOLDERS
+from ..io_utils import report
+from ..io_utils.cache_watch import CacheWatch, Unchanged
+from ..io_utils.choose_batch import BatchRequest, check_pattern
 from ..io_utils.pattern import ranges
-from ..io_utils.reader import OnMissing, OnSizeMismatch
-from .validation import FOLDER, choice, text, verdict, whole
+from ..io_utils.read import read_frames
+from . import _loader
+from ._inputs import read, verdict, widget
 
-_ledger = Ledger()
+_watch = CacheWatch()
 
 
 class ImageSequenceLoadBatch:
@@ -44,70 +45,42 @@ class ImageSequenceLoadBatch:
         mismatch = (
             "When frames differ in size. error: stop, naming both. resize to first: scale to the first frame's size."
         )
-        large = 2**53 - 1
+        large = {"max": 2**53 - 1}
+        folder = "The ComfyUI folder that path_pattern starts in."
         return {
             "required": {
-                "path_pattern": ("STRING", {"default": "./frame{:06d}.png", "tooltip": pattern}),
-                "start_index": ("INT", {"default": 0, "min": 0, "max": large, "tooltip": "The first frame to load."}),
-                "frame_count": ("INT", {"default": 16, "min": 0, "max": large, "tooltip": count}),
-                "ignore_missing_images": ([policy.value for policy in OnMissing], {"tooltip": missing}),
+                "path_pattern": widget(BatchRequest, "path_pattern", pattern),
+                "start_index": widget(BatchRequest, "start_index", "The first frame to load.", **large),
+                "frame_count": widget(BatchRequest, "frame_count", count, **large),
+                "ignore_missing_images": widget(BatchRequest, "ignore_missing_images", missing),
             },
             "optional": {
-                "folder": (list(FOLDERS), {"tooltip": "The ComfyUI folder that path_pattern starts in."}),
-                "step": ("INT", {"default": 1, "min": 1, "max": large, "tooltip": "Load every step-th frame."}),
-                "on_size_mismatch": ([policy.value for policy in OnSizeMismatch], {"tooltip": mismatch}),
+                "folder": widget(BatchRequest, "folder", folder),
+                "step": widget(BatchRequest, "step", "Load every step-th frame.", **large),
+                "on_size_mismatch": widget(BatchRequest, "on_size_mismatch", mismatch),
             },
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
 
     @classmethod
     def VALIDATE_INPUTS(cls, path_pattern: Any = None) -> bool | str:
-        return verdict(reader.check, path_pattern)
+        return verdict(check_pattern, path_pattern)
 
     @classmethod
-    def IS_CHANGED(
-        cls,
-        path_pattern: Any = None,
-        start_index: Any = 0,
-        frame_count: Any = 16,
-        ignore_missing_images: Any = None,
-        folder: Any = "output",
-        step: Any = 1,
-        on_size_mismatch: Any = None,
-        unique_id: Any = None,
-    ) -> str:
-        settings = (path_pattern, folder, start_index, frame_count, step, ignore_missing_images)
-        if None in settings:  # linked: compare with what the last run read
-            return _ledger.generation(unique_id, settings)
-        return reader.fingerprint(*settings)
+    def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
+        return _loader.mark(_watch, unique_id, BatchRequest, inputs)
 
-    def load(
-        self,
-        path_pattern: str,
-        start_index: int,
-        frame_count: int,
-        ignore_missing_images: str,
-        folder: str = "output",
-        step: int = 1,
-        on_size_mismatch: str = OnSizeMismatch.ERROR.value,
-        unique_id: Any = None,
-    ) -> dict[str, Any]:
-        path_pattern, folder = text(path_pattern, "path_pattern"), choice(folder, "folder", FOLDER)
-        start_index, frame_count = whole(start_index, "start_index"), whole(frame_count, "frame_count")
-        step, on_missing = (
-            whole(step, "step", least=1),
-            choice(ignore_missing_images, "ignore_missing_images", OnMissing),
-        )
-        on_mismatch = choice(on_size_mismatch, "on_size_mismatch", OnSizeMismatch)
-        sequence = reader.locate(path_pattern, folder)
-        selection = reader.select(sequence, start_index, frame_count, step, on_missing)
-        settings = (path_pattern, folder, start_index, frame_count, step, ignore_missing_images)
+    def load(self, unique_id: Any = None, **inputs: Any) -> dict[str, Any]:
+        request = read(BatchRequest, inputs)
+        sequence, selection = request.sequence(), request.choose()
         # Before they are read: what changes meanwhile is read again by the next run.
-        _ledger.record(unique_id, Unchanged(lambda: reader.fingerprint(*settings), selection.fingerprint))
-        images, mask = reader.load(selection, on_mismatch, sequence, step)
-        loaded = [(sequence, number) for number in selection.files]
-        # With hold previous, frames that were not asked for are loaded too: they only stand in for others.
-        asked = set(selection.numbers)
-        ui = report.ui(loaded, numbers=asked, step=step, missing=selection.missing, message=selection.summary)
-        ui["text"] = [selection.summary]
+        _watch.record(unique_id, Unchanged(request.fingerprint, selection.fingerprint))
+        images, mask = read_frames(selection, request.on_size_mismatch, report.comfyui_run(), shown=sequence)
+        ui = report.loaded(
+            [(sequence, number) for number in selection.files],
+            selection.summary,
+            numbers=set(selection.numbers),
+            step=selection.step,
+            missing=selection.missing,
+        )
         return {"ui": ui, "result": (images, mask, len(images), ranges(selection.files))}

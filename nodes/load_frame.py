@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils import report, single
+from ..io_utils import report
 from ..io_utils.animation import whole_frame
-from ..io_utils.frames import Frames, Indexing
-from ..io_utils.ledger import Ledger, Unchanged
-from ..io_utils.paths import FOLDERS
-from ..io_utils.single import OnMissingFrame
-from .saving import COUNTING_TOOLTIP
-from .validation import ABSENT, FOLDER, choice, text, verdict, whole
+from ..io_utils.cache_watch import CacheWatch, Unchanged
+from ..io_utils.choose_frame import FrameRequest, check_directory
+from . import _loader
+from ._inputs import ABSENT, read, verdict, widget
+from ._saver import COUNTING_TOOLTIP
 
-_ledger = Ledger()
+_watch = CacheWatch()
 
 
 class ImageSequenceLoadFrame:
@@ -51,25 +50,20 @@ class ImageSequenceLoadFrame:
             "When the frame is not on disk and no default_image is wired. error: stop, and say which frames there are. "
             "hold previous, hold next: load the nearest frame before or after it. black: a black image."
         )
-        counting = {
-            "default": 0,
-            "min": 0,
-            "max": 2**53 - 1,
-            "control_after_generate": True,
-            "tooltip": number,
-        }
+        counting = {"max": 2**53 - 1, "control_after_generate": True}
+        folder = "The ComfyUI folder that directory_path starts in."
         return {
             "required": {
-                "directory_path": ("STRING", {"default": "", "tooltip": directory}),
-                "pattern": ("STRING", {"default": "*", "tooltip": pattern}),
-                "indexing": ([indexing.value for indexing in Indexing], {"tooltip": how}),
+                "directory_path": widget(FrameRequest, "directory_path", directory),
+                "pattern": widget(FrameRequest, "pattern", pattern),
+                "indexing": widget(FrameRequest, "indexing", how),
             },
             "optional": {
                 "frame_counter": ("FRAME_COUNTER", {"tooltip": counter}),
                 "default_image": ("IMAGE", {"lazy": True, "tooltip": default}),
-                "frame_number": ("INT", counting),
-                "on_missing": ([policy.value for policy in OnMissingFrame], {"tooltip": missing}),
-                "folder": (list(FOLDERS), {"tooltip": "The ComfyUI folder that directory_path starts in."}),
+                "frame_number": widget(FrameRequest, "frame_number", number, **counting),
+                "on_missing": widget(FrameRequest, "on_missing", missing),
+                "folder": widget(FrameRequest, "folder", folder),
             },
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
@@ -77,84 +71,28 @@ class ImageSequenceLoadFrame:
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
         # Not the pattern too: ComfyUI would blame both for what one has. It is checked before anything is read.
-        return verdict(single.check, directory_path)
+        return verdict(check_directory, directory_path)
 
     @classmethod
-    def IS_CHANGED(
-        cls,
-        directory_path: Any = None,
-        pattern: Any = None,
-        indexing: Any = None,
-        frame_counter: Any = ABSENT,
-        default_image: Any = ABSENT,
-        frame_number: Any = 0,
-        on_missing: Any = OnMissingFrame.ERROR.value,
-        folder: Any = "output",
-        unique_id: Any = None,
-    ) -> str:
-        number = frame_number if frame_counter is ABSENT else None
-        policy = on_missing if default_image is ABSENT else ""
-        settings = (directory_path, pattern, folder, number, indexing, policy)
-        if number is None or None in settings:  # linked: compare with what the last runs read
-            return _ledger.generation(unique_id, settings)
-        return single.fingerprint(directory_path, pattern, folder, number, indexing, policy)
+    def IS_CHANGED(cls, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> str:
+        return _loader.mark(_watch, unique_id, FrameRequest, inputs, has_default=default_image is not ABSENT)
 
-    def check_lazy_status(
-        self,
-        directory_path: str,
-        pattern: str,
-        indexing: str,
-        frame_counter: Any = ABSENT,
-        default_image: Any = ABSENT,
-        frame_number: int = 0,
-        on_missing: str = OnMissingFrame.ERROR.value,
-        folder: str = "output",
-        unique_id: Any = None,
-    ) -> list[str]:
-        if default_image is ABSENT:
-            return []
-        frames = _frames(directory_path, pattern, folder)
-        number = _number(frame_counter, frame_number)
-        chosen = single.choose(frames, number, choice(indexing, "indexing", Indexing), None)
-        return ["default_image"] if chosen.is_default else []
+    def check_lazy_status(self, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> list[str]:
+        is_needed = default_image is not ABSENT and _request(inputs, has_default=True).choose().is_default
+        return ["default_image"] if is_needed else []
 
-    def load(
-        self,
-        directory_path: str,
-        pattern: str,
-        indexing: str,
-        frame_counter: Any = ABSENT,
-        default_image: Any = ABSENT,
-        frame_number: int = 0,
-        on_missing: str = OnMissingFrame.ERROR.value,
-        folder: str = "output",
-        unique_id: Any = None,
-    ) -> dict[str, Any]:
-        number = _number(frame_counter, frame_number)
-        policy = choice(on_missing, "on_missing", OnMissingFrame) if default_image is ABSENT else None
-        chosen = single.choose(
-            _frames(directory_path, pattern, folder), number, choice(indexing, "indexing", Indexing), policy
-        )
-        missing_as = policy.value if policy else ""
+    def load(self, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> dict[str, Any]:
+        request = _request(inputs, has_default=default_image is not ABSENT)
+        chosen = request.choose()
         # Before it is read: what changes meanwhile is read again by the next run.
-        unchanged = Unchanged(
-            lambda: single.fingerprint(directory_path, pattern, folder, number, indexing, missing_as),
-            chosen.fingerprint,
-        )
-        _ledger.record_read(unique_id, unchanged, chosen.files)
-        image, mask = single.load(chosen, default_image)
-        missing = [] if chosen.source == number else [number]
-        ui = report.ui(chosen.shown, missing=missing, message=chosen.summary)
-        ui["text"] = [chosen.summary]
+        _watch.record_read(unique_id, Unchanged(request.fingerprint, chosen.fingerprint), chosen.files)
+        image, mask = chosen.read(default_image, report.comfyui_run())
+        ui = report.loaded(chosen.shown, chosen.summary, missing=chosen.missing)
         return {"ui": ui, "result": (image, mask, chosen.file_name)}
 
 
-def _frames(directory_path: Any, pattern: Any, folder: Any) -> Frames:
-    return single.locate(
-        text(directory_path, "directory_path"), text(pattern, "pattern"), choice(folder, "folder", FOLDER)
-    )
-
-
-def _number(frame_counter: Any, frame_number: Any) -> int:
-    """The frame of the counter, or of the widget where no counter is wired."""
-    return whole(frame_number, "frame_number") if frame_counter is ABSENT else whole_frame(frame_counter)
+def _request(inputs: dict[str, Any], *, has_default: bool) -> FrameRequest:
+    """The counter's frame takes the place of the widget's, where one is wired."""
+    counter = inputs.pop("frame_counter", ABSENT)
+    counted = {} if counter is ABSENT else {"frame_number": whole_frame(counter)}
+    return read(FrameRequest, inputs | counted, has_default=has_default)

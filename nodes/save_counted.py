@@ -1,19 +1,12 @@
-"""Save Image Sequence (Frame Counter): the frame that a frame counter stands at, until the animation ends."""
+"""Save Image Sequence (Frame Counter): the frame at which a frame counter stands, until the animation ends."""
 
 from __future__ import annotations
 
-import sys
-from datetime import datetime
 from typing import Any
 
-from ..io_utils import targets, tokens
-from ..io_utils.animation import AtEnd, whole_frame
-from ..io_utils.counted import Counted
-from ..io_utils.filetype import QUALITY, FileType
-from ..io_utils.writer import OnExisting
-from . import saving
-from .lists import lazy_images, listed, one, rows, some
-from .validation import choice, text, verdict, whole
+from ..io_utils.plan_counted import CountedRequest
+from . import _saver
+from ._inputs import lazy_images, listed, read_lists, rows, some, verdict, widget
 
 
 class ImageSequenceSaveCounted:
@@ -55,99 +48,40 @@ class ImageSequenceSaveCounted:
             "required": {
                 "frame_counter": ("FRAME_COUNTER", {"tooltip": "Which frame this is, of how many."}),
                 "image": ("IMAGE", {"lazy": True, "tooltip": "The image of this frame, or a batch of variants of it."}),
-                "directory_path": ("STRING", {"default": "", "tooltip": directory}),
-                "prefix": ("STRING", {"default": "frame", "tooltip": prefix}),
-                "digits": ("INT", {"default": 5, "tooltip": saving.DIGITS_TOOLTIP}),
-                "at_end": ([policy.value for policy in AtEnd], {"tooltip": at_end}),
-                "filetype": (saving.FILETYPES, {"tooltip": saving.FILETYPE_TOOLTIP}),
+                "directory_path": widget(CountedRequest, "directory_path", directory),
+                "prefix": widget(CountedRequest, "prefix", prefix),
+                "digits": widget(CountedRequest, "digits", _saver.DIGITS_TOOLTIP),
+                "at_end": widget(CountedRequest, "at_end", at_end),
+                "filetype": widget(CountedRequest, "filetype", _saver.FILETYPE_TOOLTIP),
             },
             "optional": {
-                "on_existing": (saving.ON_EXISTING, {"tooltip": saving.ON_EXISTING_TOOLTIP}),
-                **saving.ENCODING,
+                "on_existing": widget(CountedRequest, "on_existing", _saver.ON_EXISTING_TOOLTIP),
+                **_saver.encoding(CountedRequest),
             },
-            "hidden": saving.HIDDEN,
+            "hidden": _saver.HIDDEN,
         }
 
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
         # Not the prefix too: ComfyUI would blame both for what one has. It is checked before anything is rendered.
-        return verdict(lambda path: Counted.locate(path, "frame", 0, FileType.PNG), directory_path)
+        return verdict(lambda path: CountedRequest(directory_path=path).files, directory_path)
 
     @classmethod
-    def IS_CHANGED(cls, unique_id: Any = None, prompt: Any = None, extra_pnginfo: Any = None, **settings: Any) -> str:
-        return saving.generation(unique_id, settings)
+    def IS_CHANGED(cls, **inputs: Any) -> str:
+        return _saver.generation(inputs)
 
-    def check_lazy_status(
-        self,
-        frame_counter: Any,
-        directory_path: Any,
-        prefix: Any,
-        digits: Any,
-        at_end: Any,
-        filetype: Any,
-        image: Any = None,
-        on_existing: Any = OnExisting.OVERWRITE.value,
-        quality: Any = QUALITY,
-        workflow_file: Any = False,
-        unique_id: Any = None,
-        prompt: Any = None,
-        **others: Any,
-    ) -> list[str]:
-        saving.encoding(quality, workflow_file)
-        texts = _texts(directory_path, prefix)
-        policy = choice(at_end, "at_end", AtEnd)
-        existing = choice(on_existing, "on_existing", OnExisting)
-        counters = some(frame_counter, "frame_counter")
-        files = _files(texts, digits, filetype, saving.moments.begin(unique_id, prompt))
-        if tokens.needs_image(*texts):
-            # Where the frame goes is known once it is rendered; past the end nothing is.
-            return ["image"] if any(policy.saves(counter) for counter in counters) else []
-        return ["image"] if files.needs_image(counters, policy, existing) else []
+    def check_lazy_status(self, frame_counter: Any, image: Any = None, **inputs: Any) -> list[str]:
+        told = _saver.Hidden.taken_from(inputs)
+        now = _saver.moments.begin(told.unique_id, told.prompt)
+        request = read_lists(CountedRequest, inputs, now=now)
+        return ["image"] if request.needs_image(some(frame_counter, "frame_counter")) else []
 
-    def save(
-        self,
-        frame_counter: Any,
-        image: Any,
-        directory_path: Any,
-        prefix: Any,
-        digits: Any,
-        at_end: Any,
-        filetype: Any,
-        on_existing: Any = OnExisting.OVERWRITE.value,
-        quality: Any = QUALITY,
-        workflow_file: Any = False,
-        prompt: Any = None,
-        extra_pnginfo: Any = None,
-        unique_id: Any = None,
-    ) -> dict[str, Any]:
-        encoding = saving.encoding(quality, workflow_file)
-        texts = _texts(directory_path, prefix)
-        policy, counters = choice(at_end, "at_end", AtEnd), some(frame_counter, "frame_counter")
-        size = targets.common_size(texts, listed(image))
-        files = _files(texts, digits, filetype, saving.moments.end(unique_id, prompt), size)
-        frames = [
-            frame
-            for counter, images in rows(frame_counter=counters, image=lazy_images(image))
-            if policy.saves(counter)
-            for frame in files.frames(whole_frame(counter), images)
-        ]
-        files.require_own_files(frames)
-        kind = choice(filetype, "filetype", FileType)
-        existing = choice(on_existing, "on_existing", OnExisting)
-        context = saving.Context(prompt, extra_pnginfo, unique_id)
-        saved, summary = saving.save(frames, kind, existing, context, *encoding)
-        sequence, log_entry = files.outcome(counters, saved, summary)
-        ui = saving.ui(saved, str(log_entry), float(counters[-1].frames_per_second))
+    def save(self, frame_counter: Any, image: Any, **inputs: Any) -> dict[str, Any]:
+        told = _saver.Hidden.taken_from(inputs)
+        now, counters = _saver.moments.end(told.unique_id, told.prompt), some(frame_counter, "frame_counter")
+        request = read_lists(CountedRequest, inputs, now=now).for_images(listed(image))
+        frames = request.frames(rows(frame_counter=counters, image=lazy_images(image)))
+        outcome = _saver.save(frames, request, told)
+        sequence, log_entry = request.files.outcome(counters, outcome.saved, outcome.message)
+        ui = outcome.ui(str(log_entry), float(counters[-1].frames_per_second))
         return {"ui": ui, "result": (sequence, log_entry)}
-
-
-def _texts(directory_path: Any, prefix: Any) -> tuple[str, str]:
-    return text(one(directory_path, "directory_path"), "directory_path"), text(one(prefix, "prefix"), "prefix")
-
-
-def _files(
-    texts: tuple[str, str], digits: Any, filetype: Any, now: datetime, size: tuple[int, int] = (0, 0)
-) -> Counted:
-    # The earlier pack's digits had no limits: what is below 0 pads as 0 does.
-    padding = whole(one(digits, "digits"), "digits", least=-sys.maxsize)
-    return Counted.locate(*texts, padding, choice(filetype, "filetype", FileType), now, size)

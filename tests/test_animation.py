@@ -11,13 +11,14 @@ import pytest
 
 from io_utils.animation import (
     AnimationSequence,
-    AtEnd,
-    EndOfAnimationError,
     FrameCounter,
     LogEntry,
+    saves,
     total_frames,
     whole_frame,
 )
+from io_utils.errors import EndOfAnimationError
+from io_utils.policies import AtEnd
 
 
 def theirs(frame: float, total: int = 100, fps: float = 25.0) -> Any:
@@ -131,18 +132,18 @@ class TestAtEnd:
     @pytest.mark.parametrize("policy", list(AtEnd))
     @pytest.mark.parametrize("frame", [0, 3, 4], ids=["first", "last but one", "last"])
     def test_every_policy_saves_up_to_the_last_frame(self, policy: AtEnd, frame: int) -> None:
-        assert policy.saves(FrameCounter(frame, 5, 25))
-        assert policy.saves(theirs(frame, 5))
+        assert saves(FrameCounter(frame, 5, 25), policy)
+        assert saves(theirs(frame, 5), policy)
 
-    @pytest.mark.parametrize(("policy", "saves"), [(AtEnd.STOP, False), (AtEnd.KEEP, True)])
+    @pytest.mark.parametrize(("policy", "is_saved"), [(AtEnd.STOP, False), (AtEnd.KEEP, True)])
     @pytest.mark.parametrize("frame", [5, 9], ids=["one past", "five past"])
-    def test_past_the_end_one_stops_and_one_goes_on(self, policy: AtEnd, saves: bool, frame: int) -> None:
-        assert policy.saves(FrameCounter(frame, 5, 25)) is saves
+    def test_past_the_end_one_stops_and_one_goes_on(self, policy: AtEnd, is_saved: bool, frame: int) -> None:
+        assert saves(FrameCounter(frame, 5, 25), policy) is is_saved
 
     @pytest.mark.parametrize("frame", [5, 9], ids=["one past", "five past"])
     def test_past_the_end_one_raises_and_names_frame_total_and_the_others(self, frame: int) -> None:
         with pytest.raises(EndOfAnimationError) as caught:
-            AtEnd.RAISE.saves(theirs(frame, 5))
+            saves(theirs(frame, 5), AtEnd.RAISE)
 
         assert (caught.value.frame, caught.value.total_frames) == (frame, 5)
         for word in (f"Frame {frame} ", "5 frames", "0 to 4", "total_frames", "'stop output'", "'keep going'"):
@@ -151,7 +152,7 @@ class TestAtEnd:
     @pytest.mark.parametrize("policy", list(AtEnd))
     def test_no_policy_saves_between_two_frames(self, policy: AtEnd) -> None:
         with pytest.raises(ValueError, match="between two frames"):
-            policy.saves(theirs(5.5, 5))
+            saves(theirs(5.5, 5), policy)
 
 
 class TestAnimationSequence:
@@ -239,15 +240,15 @@ class TestAForeignCounter:
         foreign = SimpleNamespace(current_frame=0, total_frames=3, frames_per_second=rate)
 
         with pytest.raises(ValueError, match="frames_per_second"):
-            at_end.saves(foreign)
+            saves(foreign, at_end)
 
     def test_without_a_rate_is_refused_by_that_name(self) -> None:
         with pytest.raises(ValueError, match=r"frame_counter.*frames_per_second is missing"):
-            AtEnd.STOP.saves(SimpleNamespace(current_frame=0, total_frames=3))
+            saves(SimpleNamespace(current_frame=0, total_frames=3), AtEnd.STOP)
 
     @pytest.mark.parametrize("name", ["current_frame", "total_frames"])
     def test_with_a_number_beyond_all_floats_is_refused(self, name: str) -> None:
         values = {"current_frame": 0, "total_frames": 3, "frames_per_second": 24, name: 10**400}
 
         with pytest.raises(ValueError, match=name):
-            AtEnd.STOP.saves(SimpleNamespace(**values))
+            saves(SimpleNamespace(**values), AtEnd.STOP)

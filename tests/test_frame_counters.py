@@ -37,7 +37,7 @@ class TestFrameCounter:
     def test_says_which_frame_of_how_many_this_is(
         self, node: Any, frame: int, total: int, is_final: bool, progress: float
     ) -> None:
-        counter, *outputs = node.count(frame, total, 25)
+        counter, *outputs = node.count(frame_index=frame, total_frames=total, frames_per_second=25)
 
         assert outputs == [frame, total, is_final, pytest.approx(progress)]
         assert [type(value) for value in outputs] == [int, int, bool, float]
@@ -50,10 +50,10 @@ class TestFrameCounter:
     )
     def test_refuses_a_linked_total_that_the_widget_cannot_have(self, node: Any, total: int) -> None:
         with pytest.raises(ValueError, match="input 'total_frames' got "):
-            node.count(0, total, 25)
+            node.count(frame_index=0, total_frames=total, frames_per_second=25)
 
     def test_offers_what_the_nodes_of_the_dream_pack_ask_for(self, node: Any) -> None:
-        counter = node.count(10, 100, 25)[0]
+        counter = node.count(frame_index=10, total_frames=100, frames_per_second=25)[0]
 
         assert (counter.is_first_frame, counter.is_final_frame, counter.is_after_last_frame) == (False, False, False)
         assert counter.current_time_in_seconds == pytest.approx(0.4)
@@ -69,9 +69,15 @@ class TestFrameCounter:
     def test_counts_frames_for_the_saver(self, node: Any, pack: ModuleType, shot: Path) -> None:
         saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
         for frame in range(3):
-            result = saver.save(node.count(frame, 3, 12)[0], shades(frame), "shot", "frame", 5, "stop output", "png")[
-                "result"
-            ]
+            result = saver.save(
+                node.count(frame_index=frame, total_frames=3, frames_per_second=12)[0],
+                shades(frame),
+                directory_path="shot",
+                prefix="frame",
+                digits=5,
+                at_end="stop output",
+                filetype="png",
+            )["result"]
             assert result[0].is_defined is (frame == 2)
 
 
@@ -150,9 +156,15 @@ class TestFromDirectory:
         keys, defined = [], []
         for _ in range(5):
             keys.append(self.key(node, total_frames=3))
-            result = saver.save(self.count(node, total=3)[0], shades(1), "shot", "frame", 5, "stop output", "png")[
-                "result"
-            ]
+            result = saver.save(
+                self.count(node, total=3)[0],
+                shades(1),
+                directory_path="shot",
+                prefix="frame",
+                digits=5,
+                at_end="stop output",
+                filetype="png",
+            )["result"]
             defined.append(result[0].is_defined)
 
         assert keys == ["0", "1", "2", "3", "3"]
@@ -238,15 +250,15 @@ class TestFromDirectory:
         put(shot / "f_00004.png")
         inputs = {"directory_path": None, "unique_id": "race"}
         before = self.key(node, **inputs)
-        resume = sys.modules[f"{pack.__name__}.io_utils.resume"]
-        counted, next_frame = [], resume.next_frame
+        request = sys.modules[f"{pack.__name__}.io_utils.resume"].ResumeRequest
+        counted, next_frame = [], request.next_frame
 
-        def and_another_machine_saves(*asked: Any) -> int:
-            counted.append(next_frame(*asked))
+        def and_another_machine_saves(asked: Any) -> int:
+            counted.append(next_frame(asked))
             put(shot / "f_00005.png")
             return counted[-1]
 
-        monkeypatch.setattr(resume, "next_frame", and_another_machine_saves)
+        monkeypatch.setattr(request, "next_frame", and_another_machine_saves)
 
         assert self.count(node, unique_id="race")[1] == 5
         assert counted == [5], "one look: each lists a folder"
@@ -257,7 +269,15 @@ class TestFromDirectory:
         for frame in range(2):
             counter = self.count(node, directory_path="shot/%year%", pattern="f%year%_*")[0]
             assert counter.current_frame == frame
-            saver.save(counter, shades(1), "shot/%year%", "f%year%", 5, "stop output", "png")
+            saver.save(
+                counter,
+                shades(1),
+                directory_path="shot/%year%",
+                prefix="f%year%",
+                digits=5,
+                at_end="stop output",
+                filetype="png",
+            )
 
         (folder,) = shot.iterdir()
         assert folder.name.isdigit()
@@ -283,18 +303,22 @@ class TestFramesPerSecond:
     @pytest.mark.parametrize("fps", [23.976, 24000 / 1001, 25, 0.5])
     def test_is_kept_as_it_is(self, pack: ModuleType, shot: Path, fps: float) -> None:
         counters = [
-            pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounter"]().count(0, 10, fps)[0],
-            pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]().count("shot", "*", "numeric", 10, fps)[
-                0
-            ],
+            pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounter"]().count(
+                frame_index=0, total_frames=10, frames_per_second=fps
+            )[0],
+            pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]().count(
+                directory_path="shot", pattern="*", indexing="numeric", total_frames=10, frames_per_second=fps
+            )[0],
         ]
 
         assert [counter.frames_per_second for counter in counters] == [fps, fps]
 
     def test_reaches_the_video(self, pack: ModuleType, shot: Path) -> None:
         nodes = pack.NODE_CLASS_MAPPINGS
-        counter = nodes["ImageSequenceFrameCounter"]().count(0, 1, 23.976)[0]
-        sequence = nodes["ImageSequenceSaveCounted"]().save(counter, shades(1), "shot", "f", 5, "stop output", "png")
+        counter = nodes["ImageSequenceFrameCounter"]().count(frame_index=0, total_frames=1, frames_per_second=23.976)[0]
+        sequence = nodes["ImageSequenceSaveCounted"]().save(
+            counter, shades(1), directory_path="shot", prefix="f", digits=5, at_end="stop output", filetype="png"
+        )
 
         assert nodes["ImageSequenceFromAnimation"]().load(sequence["result"][0])["result"][1] == 23.976
 

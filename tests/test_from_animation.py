@@ -86,7 +86,9 @@ class TestBeforeTheFinalFrame:
         stand_in(monkeypatch, "comfy_execution.graph_utils", ExecutionBlocker=self.ExecutionBlocker)
         saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
         counter = SimpleNamespace(current_frame=0, total_frames=2, frames_per_second=12)
-        sequence, _ = saver.save(counter, shades(1), "shot", "f", 5, "stop output", "png")["result"]
+        sequence, _ = saver.save(
+            counter, shades(1), directory_path="shot", prefix="f", digits=5, at_end="stop output", filetype="png"
+        )["result"]
 
         assert node.load(sequence=sequence)["result"][0].message is None
 
@@ -157,7 +159,15 @@ class TestAFinishedAnimation:
         saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
         for frame in range(3):
             counter = SimpleNamespace(current_frame=frame, total_frames=3, frames_per_second=12)
-            result = saver.save(counter, shades(frame, 50 + frame), "shot", "f", 5, "stop output", "png")["result"]
+            result = saver.save(
+                counter,
+                shades(frame, 50 + frame),
+                directory_path="shot",
+                prefix="f",
+                digits=5,
+                at_end="stop output",
+                filetype="png",
+            )["result"]
 
         _, images, fps = load(node, result[0], batch_index=1)
 

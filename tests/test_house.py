@@ -38,7 +38,10 @@ IDS = {
 SAVERS = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceSaveBatch"]
 
 COMFYUI = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
-ABOVE_THE_NOUNS = {"writer", "reader", "single", "targets", "counted", "resume"}
+ABOVE_THE_NOUNS = {
+    *("existing", "plan", "plan_batch", "plan_counted", "plan_indexed", "write"),
+    *("choose_animation", "choose_batch", "choose_frame", "read", "resume", "selection"),
+}
 NOUNS = sorted({file.stem for file in PACK.glob("io_utils/*.py")} - ABOVE_THE_NOUNS)
 
 

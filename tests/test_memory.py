@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from io_utils import memory
-from io_utils.memory import free_bytes, gib
+from io_utils.errors import gib
+from io_utils.memory import free_bytes
 
 MIB = 2**20
 

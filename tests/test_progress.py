@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
-from io_utils import reader, writer
+from io_utils.choose_batch import BatchRequest
 from io_utils.filetype import FileType
 from io_utils.pattern import FramePattern
-from io_utils.reader import OnMissing, OnSizeMismatch
+from io_utils.plan import Frame, SaveRequest
+from io_utils.policies import OnExisting
+from io_utils.read import read_frames
+from io_utils.report import comfyui_run
 from io_utils.sequence import Sequence
-from io_utils.writer import Frame, OnExisting
+from io_utils.write import write_frames
 
 from .disk import InterruptProcessingException, put, shade, shades, stand_in, two_workers
 
@@ -55,12 +58,12 @@ class Browser:
 
 @pytest.fixture
 def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
-    monkeypatch.setattr("io_utils.parallel.in_flight", lambda: 1)
+    monkeypatch.setattr("io_utils.run.in_flight", lambda: 1)
     return Browser(monkeypatch)
 
 
 def save(*frames: Frame, on_existing: OnExisting = OnExisting.OVERWRITE) -> None:
-    writer.save(frames, FileType.PNG, {}, on_existing)
+    write_frames(frames, SaveRequest(filetype=FileType.PNG, on_existing=on_existing), {}, comfyui_run())
 
 
 def frames(pattern: str, start: int, *values: int) -> list[Frame]:
@@ -119,21 +122,20 @@ class TestLoading:
     def test_tells_the_frame_and_the_range_in_its_steps(self, output: Path, browser: Browser) -> None:
         for number in range(9):
             put(output / f"a/f_{number}.png", number)
-        frames = sequence("a/f_{}.png")
-        selection = reader.select(frames, 0, 0, 2, OnMissing.ERROR)
+        request = BatchRequest(path_pattern="a/f_{}.png", frame_count=0, step=2)
 
-        reader.load(selection, OnSizeMismatch.ERROR, frames, 2)
+        read_frames(request.choose(), run=comfyui_run(), shown=request.sequence())
 
         assert browser.texts[-1] == "frame 6 (0-8), 4 of 5"
         assert browser.heard[-1]["sequence"]["missing"] == []
         assert browser.heard[-1]["sequence"]["step"] == 2
 
     def test_the_nodes_do(self, output: Path, browser: Browser, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(f"{pack.__name__}.io_utils.parallel.in_flight", lambda: 1)
+        monkeypatch.setattr(f"{pack.__name__}.io_utils.run.in_flight", lambda: 1)
         for number in range(3):
             put(output / f"f_{number}.png", number)
         node = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]()
 
-        node.load("f_{}.png", 0, 0, "false")
+        node.load(path_pattern="f_{}.png", frame_count=0)
 
         assert browser.texts == ["frame 0 (0-2), 1 of 3", "frame 1 (0-2), 2 of 3"]

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,23 +19,17 @@ import torch
 from PIL import Image, ImageFile, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from io_utils import reader
+from io_utils import choose_batch, host, read
+from io_utils.choose_animation import choose_animation
+from io_utils.choose_batch import BatchRequest, check_pattern
+from io_utils.errors import BatchTooLargeError, FrameMissingError, FrameReadError, FrameSizeError
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
-from io_utils.reader import (
-    BatchTooLargeError,
-    FrameMissingError,
-    FrameReadError,
-    FrameSizeError,
-    OnMissing,
-    OnSizeMismatch,
-    Selection,
-    fingerprint,
-    load,
-    locate,
-    select,
-    select_animation,
-)
+from io_utils.policies import OnMissing, OnSizeMismatch
+from io_utils.read import black_frame
+from io_utils.report import comfyui_run
+from io_utils.selection import Selection
+from io_utils.sequence import Sequence
 
 from .disk import (
     InterruptProcessingException,
@@ -58,10 +52,31 @@ def on_disk(output: Path, *numbers: int, pattern: str = "f_{:04d}.png") -> None:
         put(output / pattern.format(number), number)
 
 
+def request(
+    pattern: str, start: int = 0, count: int = 0, on_missing: OnMissing = ERROR, step: int = 1, kind: str = "output"
+) -> BatchRequest:
+    return BatchRequest(
+        path_pattern=pattern,
+        start_index=start,
+        frame_count=count,
+        ignore_missing_images=on_missing,
+        step=step,
+        folder=kind,
+    )
+
+
+def locate(pattern: str, kind: str) -> Sequence:
+    return request(pattern, kind=kind).sequence()
+
+
 def selected(
     start: int, count: int, on_missing: OnMissing = ERROR, step: int = 1, pattern: str = "f_####.png"
 ) -> Selection:
-    return select(locate(pattern, "output"), start, count, step, on_missing)
+    return request(pattern, start, count, on_missing, step).choose()
+
+
+def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.Tensor, torch.Tensor]:
+    return read.read_frames(selection, on_size_mismatch, comfyui_run())
 
 
 def loaded(pattern: str = "f_####.png", start: int = 0, count: int = 0, on_missing: OnMissing = ERROR) -> torch.Tensor:
@@ -286,7 +301,7 @@ class TestMissingFrames:
     def test_are_not_looked_for_one_by_one_up_to_the_widget_s_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """POST /prompt is not authenticated: a number must not cost memory and minutes. 2 ** 53 - 1 is the widget's."""
         most = 2**53 - 1
-        monkeypatch.setattr(reader, "MAX_FRAMES", 1000)
+        monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
         with work_guard(200_000):
             with pytest.raises(FrameMissingError, match=r"Frames 5-6,8-9 and all frames from 11 on are missing"):
                 selected(3, most)
@@ -308,7 +323,7 @@ class TestMissingFrames:
         else:
             with pytest.raises(ValueError, match=rf"3 to {'9' * digits}.*more than the 1000000.*start_index"):
                 selected(3, 0, on_missing)
-        fingerprint("f_####.png", "output", 3, 0, 1, on_missing.value)
+        request("f_####.png", 3, 0, on_missing).fingerprint()
         assert selected(3, 2, on_missing).numbers == (3, 4)
 
     @pytest.mark.parametrize("start", [2**63, 10**32 - 1, 10**32, 10**200])
@@ -317,14 +332,14 @@ class TestMissingFrames:
     def test_of_numbers_beyond_64_bits_are_missing(
         self, monkeypatch: pytest.MonkeyPatch, start: int, on_missing: OnMissing, count: int
     ) -> None:
-        monkeypatch.setattr(reader, "MAX_FRAMES", 1000)
+        monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
         with work_guard(200_000), pytest.raises((FrameMissingError, ValueError)):
             selected(start, count, on_missing)
 
     def test_between_two_files_far_apart_are_not_looked_for_one_by_one(
         self, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(reader, "MAX_FRAMES", 1000)
+        monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
         put(output / "f_9007199254740991.png", 99)
 
         with work_guard(200_000):
@@ -716,7 +731,7 @@ class TestMemory:
     @staticmethod
     def leave(monkeypatch: pytest.MonkeyPatch, free: int | None) -> None:
         two_workers(monkeypatch)
-        monkeypatch.setattr(reader, "free_bytes", lambda: free)
+        monkeypatch.setattr(read, "free_bytes", lambda: free)
 
     def test_that_cannot_hold_the_batch_is_an_error_that_says_how_much_and_how_many(
         self, monkeypatch: pytest.MonkeyPatch
@@ -798,7 +813,7 @@ class TestMemory:
 
     def test_is_half_as_much_where_comfyui_wants_halves(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.leave(monkeypatch, 18 * 1024)
-        monkeypatch.setattr(reader.host, "float_dtype", lambda: torch.float16)
+        monkeypatch.setattr(host, "float_dtype", lambda: torch.float16)
 
         assert loaded().shape[0] == 8
 
@@ -848,22 +863,22 @@ def test_cancel_is_noticed_while_headers_are_read(
     output: Path, monkeypatch: pytest.MonkeyPatch, broken: str | None
 ) -> None:
     """On a network folder the headers of 5,000 files take minutes. Counted in files, as time is not ours to tell."""
-    monkeypatch.setattr("io_utils.parallel.in_flight", lambda: 1)
+    monkeypatch.setattr("io_utils.run.in_flight", lambda: 1)
     on_disk(output, *range(30))
     if broken:
         (output / broken).write_bytes(b"")
-    read: list[str] = []
+    headers: list[str] = []
     decoded: list[Any] = []
-    size = reader.decode.size
-    monkeypatch.setattr(reader.decode, "size", lambda file: (read.append(file.name), size(file))[1])
-    monkeypatch.setattr(reader.decode, "decode", decoded.append)
+    size = read.decode.size
+    monkeypatch.setattr(read.decode, "size", lambda file: (headers.append(file.name), size(file))[1])
+    monkeypatch.setattr(read.decode, "decode", decoded.append)
     asked = cancel_at(3, monkeypatch)
 
     with pytest.raises(InterruptProcessingException):
         loaded()
 
     assert asked[-1] == 3
-    assert len(read) <= 3 * 8, "eight at a time"
+    assert len(headers) <= 3 * 8, "eight at a time"
     assert decoded == []
 
 
@@ -897,7 +912,7 @@ class TestFingerprint:
         pattern: str = "f_####.png",
         kind: str = "output",
     ) -> str:
-        return fingerprint(pattern, kind, start, count, step, on_missing)
+        return request(pattern, start, count, OnMissing(on_missing), step, kind).fingerprint()
 
     @pytest.fixture(autouse=True)
     def _frames(self, output: Path) -> None:
@@ -963,8 +978,9 @@ class TestFingerprint:
         assert "Frames 0-1 are missing" in self.of(0, 4, 1, "false")
 
     @pytest.mark.parametrize("on_missing", ["", "drop", "None"])
-    def test_of_no_policy_is_no_exception(self, on_missing: str) -> None:
-        assert isinstance(self.of(on_missing=on_missing), str)
+    def test_of_no_policy_is_no_exception(self, pack: ModuleType, on_missing: str) -> None:
+        node = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]
+        assert isinstance(node.IS_CHANGED(path_pattern="f_####.png", ignore_missing_images=on_missing), str)
 
     def test_of_one_file_changes_with_it(self, output: Path) -> None:
         missing = self.of(pattern="still.png")
@@ -1004,7 +1020,7 @@ class TestSelectAnimation:
         sequence = animation(*(output / f"f_{n:04d}.png" for n in range(3)))
         sequence.frames = dict(reversed(sequence.frames.items()))
 
-        selection = select_animation(sequence, 0)
+        selection = choose_animation(sequence, 0)
 
         assert selection.numbers == (0, 1, 2)
         assert shades_of(load(selection, OnSizeMismatch.ERROR)[0]) == [0, 1, 2]
@@ -1014,7 +1030,7 @@ class TestSelectAnimation:
             put(output / f"v{batch}_f_{n:04d}.png", 100 * batch + n)
         sequence = animation(*(output / f"f_{n:04d}.png" for n in range(2)), batches=3)
 
-        shades = [shades_of(load(select_animation(sequence, b), OnSizeMismatch.ERROR)[0]) for b in range(3)]
+        shades = [shades_of(load(choose_animation(sequence, b), OnSizeMismatch.ERROR)[0]) for b in range(3)]
 
         assert shades == [[0, 1], [100, 101], [200, 201]]
 
@@ -1023,54 +1039,54 @@ class TestSelectAnimation:
         with pytest.raises(
             ValueError, match=rf"batch_index is {index}, .* 3 images per frame\. Set it to a number from 0 to 2"
         ):
-            select_animation(animation(output / "f_0000.png", batches=3), index)
+            choose_animation(animation(output / "f_0000.png", batches=3), index)
 
     def test_names_all_frames_that_are_gone(self, output: Path) -> None:
         on_disk(output, 0, 3)
         sequence = animation(*(output / f"f_{n:04d}.png" for n in range(5)))
 
         with pytest.raises(FileNotFoundError, match=r"1-2,4.*f_0001\.png"):
-            select_animation(sequence, 0)
+            choose_animation(sequence, 0)
 
     def test_outside_the_allowed_folders_is_refused(self, output: Path, base: Path) -> None:
         elsewhere = put(base / "elsewhere" / "f_0000.png")
 
         with pytest.raises(PathError, match="outside"):
-            load(select_animation(animation(elsewhere), 0), OnSizeMismatch.ERROR)
+            load(choose_animation(animation(elsewhere), 0), OnSizeMismatch.ERROR)
 
 
 def test_head_of_a_file_is_all_that_its_size_takes(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """500 frames of 50 MB are looked at before the first is decoded: that must not read 25 GB twice."""
     Image.fromarray(noise(1024, 1024)).save(output / "f_0000.png", compress_level=0)
     put(output / "f_0001.png")
-    read: list[int] = []
+    sizes: list[int] = []
 
     class Counting(io.FileIO):
         def read(self, size: int | None = -1) -> bytes:  # type: ignore[override, unused-ignore]
             data = super().read(-1 if size is None else size)
-            read.append(len(data))
+            sizes.append(len(data))
             return data
 
         def readall(self) -> bytes:
             data = super().readall()
-            read.append(len(data))
+            sizes.append(len(data))
             return data
 
         def readinto(self, buffer: Any) -> int:
             count = super().readinto(buffer) or 0
-            read.append(count)
+            sizes.append(count)
             return count
 
     def opened(path: Path) -> Any:
         raw = Counting(path)
         return io.BufferedReader(raw)
 
-    monkeypatch.setattr(reader, "open_regular", opened)
+    monkeypatch.setattr(read, "open_regular", opened)
 
     with pytest.raises(FrameSizeError):
         loaded()
-    assert read
-    assert sum(read) < 1 << 20
+    assert sizes
+    assert sum(sizes) < 1 << 20
 
 
 NOT_UTF_8 = os.fsdecode(b"caf\xe9_0001.png")  # é in Latin-1
@@ -1110,15 +1126,15 @@ def test_a_pipe_named_like_a_frame_is_missing_and_never_opened(output: Path, pat
 
     with pytest.raises(FrameMissingError, match="Frame 1 is missing"):
         selected(1, 1, pattern=pattern)
-    assert "Frame 1 is missing" in fingerprint(pattern, "output", 1, 1, 1, "false")
+    assert "Frame 1 is missing" in request(pattern, 1, 1).fingerprint()
     with pytest.raises(FileNotFoundError, match="Frame 0 "):
-        select_animation(animation(output / "f_0001.png"), 0)
+        choose_animation(animation(output / "f_0001.png"), 0)
 
 
 def test_black_needs_only_the_header_of_a_frame(output: Path) -> None:
     tear(put(output / "f_0000.png", width=9, height=5), -20)
 
-    image, mask = reader.black(0, output / "f_0000.png")
+    image, mask = black_frame(0, output / "f_0000.png", torch.float32)
     assert (image.shape, mask.shape) == ((1, 5, 9, 3), (1, 5, 9))
 
 
@@ -1143,13 +1159,13 @@ class TestWhatIsNoAnimation:
     )
     def test_is_an_error_that_says_what_to_wire(self, output: Path, sequence: Any) -> None:
         with pytest.raises(ValueError, match=r"not a finished animation sequence.*Save Image Sequence"):
-            select_animation(sequence, 0)
+            choose_animation(sequence, 0)
 
     def test_with_fewer_images_than_it_says_is_refused(self, output: Path) -> None:
         sequence = SimpleNamespace(keys_in_order=[0, 1], num_batches=2, frames={0: ["a", "b"], 1: ["a"]})
 
         with pytest.raises(ValueError, match=r"holds 1 image per frame\. Set it to 0"):
-            select_animation(sequence, 1)
+            choose_animation(sequence, 1)
 
 
 class TestWhatALoaderSuggests:
@@ -1191,4 +1207,4 @@ class TestWhatALoaderSuggests:
     @pytest.mark.skipif(os.name == "nt", reason="a drive is a folder there")
     def test_for_a_drive_names_no_folder_that_was_not_chosen(self, output: Path) -> None:
         with pytest.raises(PathError, match="relative to the folder that is chosen in the node"):
-            reader.check("C:/f_####.png")
+            check_pattern("C:/f_####.png")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PIL import Image
 
-from io_utils.frames import Frames, Indexing
+from io_utils.errors import MixedTakesError
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
-from io_utils.resume import MixedTakesError, ResumeAt, fingerprint, next_frame
+from io_utils.policies import Indexing, ResumeAt
+from io_utils.resume import ResumeRequest
 
 from .disk import needs_links
 
@@ -36,7 +38,8 @@ def touch(folder: Path, *names: str) -> None:
 def following(
     pattern: str = "*", indexing: Indexing = NUMERIC, resume_at: ResumeAt = AFTER_LAST, directory: str = "shot"
 ) -> int:
-    return next_frame(Frames.locate(directory, pattern), indexing, resume_at)
+    request = ResumeRequest(directory_path=directory, pattern=pattern, indexing=indexing, resume_at=resume_at)
+    return request.next_frame()
 
 
 class TestNext:
@@ -239,7 +242,7 @@ class TestFingerprint:
     def test_is_the_next_frame(self, shot: Path, indexing: Indexing, expected: str) -> None:
         touch(shot, "f_00007.png")
 
-        assert fingerprint("shot", "*", indexing.value, "after last") == expected
+        assert ResumeRequest(directory_path="shot", indexing=indexing).fingerprint() == expected
 
     @pytest.mark.parametrize(
         ("directory", "pattern", "indexing", "resume_at"),
@@ -253,9 +256,10 @@ class TestFingerprint:
         ],
     )
     def test_of_what_cannot_be_counted_says_why(
-        self, shot: Path, directory: str, pattern: str, indexing: str, resume_at: str
+        self, shot: Path, pack: ModuleType, directory: str, pattern: str, indexing: str, resume_at: str
     ) -> None:
-        found = fingerprint(directory, pattern, indexing, resume_at)
+        node = pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]
+        found = node.IS_CHANGED(directory_path=directory, pattern=pattern, indexing=indexing, resume_at=resume_at)
 
         assert isinstance(found, str)
         assert not found.isdigit()

@@ -413,7 +413,9 @@ def test_what_is_saved_is_loaded_as_the_nearest_of_256_levels(
     images = torch.from_numpy(((levels.astype(np.float64) + offset) / 255).astype(np.float32))
     save(pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveBatch"](), images, start_index=3)
 
-    loaded = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]().load("f_##.png", 3, len(images), "false")
+    loaded = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]().load(
+        path_pattern="f_##.png", start_index=3, frame_count=len(images)
+    )
 
     batch, mask, count, _ = loaded["result"]
     exact = levels.astype(np.float32) / np.float32(255)
@@ -436,7 +438,7 @@ def test_several_patterns_for_one_run_are_an_error_and_nothing_is_written(node: 
 class TestTokens:
     @staticmethod
     def save(node: Any, pattern: str, *images: torch.Tensor, start: int = 0) -> None:
-        node.save([*images], [pattern], [start], ["true"], ["png"])
+        node.save([*images], path_pattern=[pattern], start_index=[start], overwrite=["true"], filetype=["png"])
 
     def test_are_filled_in(self, node: Any, output: Path) -> None:
         self.save(node, "%year%/w%width%_%04d.png", shades(10, 20))

@@ -433,10 +433,13 @@ class TestTheMoment:
     """%date% and %second% are one moment from the first question to the save, however long the render between takes."""
 
     @pytest.fixture
-    def clock(self, monkeypatch: pytest.MonkeyPatch, pack: ModuleType) -> Callable[[str], None]:
+    def clock(self, monkeypatch: pytest.MonkeyPatch, pack: ModuleType) -> Callable[[str], object]:
         """Sets the time that the savers see."""
-        saving = sys.modules[f"{pack.__name__}.nodes.saving"]
-        return lambda time: monkeypatch.setattr(saving, "_now", lambda: datetime.fromisoformat(f"{time}+00:00"))
+        names = [f"{pack.__name__}.io_utils.{name}" for name in ("tokens", "moments")]
+        return lambda time: [
+            monkeypatch.setattr(sys.modules[name], "moment", lambda: datetime.fromisoformat(f"{time}+00:00"))
+            for name in names
+        ]
 
     EVE, DAY = "2024-12-31T23:59:59", "2025-01-01T00:00:01"
     PREFIX = "%date:yyyy-MM-dd%"

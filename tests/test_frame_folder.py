@@ -14,9 +14,12 @@ from typing import Any
 import fileseq
 import pytest
 
-from io_utils.frames import AmbiguousFrameError, Frames, Indexing, inventory
+from io_utils.errors import AmbiguousFrameError
+from io_utils.frame_folder import FrameFolder
+from io_utils.inventory import inventory
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
+from io_utils.policies import Indexing
 
 from .disk import needs_links, put
 
@@ -29,7 +32,7 @@ def there(folder: Path, *names: str) -> None:
 
 
 def files(number: int, pattern: str = "*", indexing: Indexing = NUMERIC, directory: str = "shot") -> list[str]:
-    frames = Frames.locate(directory, pattern)
+    frames = FrameFolder.parse(directory, pattern)
     return [file.relative_to(frames.folder).as_posix() for file in frames.files(number, indexing)]
 
 
@@ -123,12 +126,12 @@ class TestNumbers:
     def test_are_all_frames_in_order(self, shot: Path) -> None:
         there(shot, "f_2.png", "f_10.png", "f_1.png", "g_2.png", "cover.png")
 
-        assert Frames.locate("shot", "*").numbers(NUMERIC) == [1, 2, 10]
-        assert Frames.locate("shot", "g_#.png").numbers(NUMERIC) == [2]
-        assert Frames.locate("shot", "*").numbers(ALPHABETIC) == [0, 1, 2, 3, 4]
+        assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [1, 2, 10]
+        assert FrameFolder.parse("shot", "g_#.png").numbers(NUMERIC) == [2]
+        assert FrameFolder.parse("shot", "*").numbers(ALPHABETIC) == [0, 1, 2, 3, 4]
 
     def test_of_a_folder_that_is_not_there_are_none(self, output: Path) -> None:
-        assert Frames.locate("gone", "*").numbers(NUMERIC) == []
+        assert FrameFolder.parse("gone", "*").numbers(NUMERIC) == []
         assert files(0, directory="gone") == []
 
 
@@ -146,7 +149,7 @@ class TestABatch:
     @pytest.mark.parametrize("pattern", ["*", "f_#.png"])
     def test_that_lacks_a_variant_is_missing(self, pattern: str) -> None:
         assert files(4, pattern) == []
-        assert Frames.locate("shot", pattern).numbers(NUMERIC) == [3]
+        assert FrameFolder.parse("shot", pattern).numbers(NUMERIC) == [3]
 
     @pytest.mark.parametrize("pattern", ["*", "f_#.png"])
     def test_may_lack_a_folder_in_between(self, shot: Path, pattern: str) -> None:
@@ -161,7 +164,7 @@ class TestABatch:
         (shot / "batch_0004").mkdir()
 
         assert files(3, pattern) == ["batch_0000/f_3.png", "batch_0001/f_3.png"]
-        assert Frames.locate("shot", pattern).numbers(NUMERIC) == [3]
+        assert FrameFolder.parse("shot", pattern).numbers(NUMERIC) == [3]
 
     def test_is_not_looked_at_where_the_folder_itself_has_the_frame(self, shot: Path) -> None:
         there(shot, "f_3.png")
@@ -170,7 +173,7 @@ class TestABatch:
 
     def test_tells_its_sequences(self, shot: Path) -> None:
         for pattern in ("*", "f_#.png"):
-            frames = Frames.locate("shot", pattern)
+            frames = FrameFolder.parse("shot", pattern)
             for file in frames.files(3, NUMERIC):
                 assert frames.sequence(file, 3).file(3) == file
 
@@ -193,7 +196,7 @@ class TestWhereFilesMayBe:
     def test_is_the_folder_asked_for(self, base: Path, kind: str) -> None:
         there(base / kind, "f_1.png")
 
-        assert Frames.locate("", "*", kind).files(1, NUMERIC) == [base / kind / "f_1.png"]
+        assert FrameFolder.parse("", "*", kind).files(1, NUMERIC) == [base / kind / "f_1.png"]
 
 
 def test_a_frame_pattern_lists_no_folder_for_a_frame_that_is_there(shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +239,7 @@ class TestNamesAsPeopleAndProgramsWriteThem:
         there(shot, name, "cover.png")
 
         assert files(7) == [name]
-        assert Frames.locate("shot", "*").numbers(NUMERIC) == [7]
+        assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [7]
 
     def test_a_number_at_the_very_end_wins(self, shot: Path) -> None:
         """A browser calls the second download of f_0007.png 'f_0007 (1).png'."""
@@ -244,12 +247,12 @@ class TestNamesAsPeopleAndProgramsWriteThem:
 
         assert files(7) == ["f_0007.png"]
         assert files(1) == files(8) == files(9) == []
-        assert Frames.locate("shot", "*").numbers(NUMERIC) == [7]
+        assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [7]
 
     def test_a_number_at_the_very_end_hides_no_sequence_of_another_beginning(self, shot: Path) -> None:
         there(shot, "cover_1.png", *(f"ComfyUI_{n:05d}_.png" for n in (7, 8, 9)))
 
-        assert Frames.locate("shot", "*").numbers(NUMERIC) == [1, 7, 8, 9]
+        assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [1, 7, 8, 9]
         assert files(8) == ["ComfyUI_00008_.png"]
         assert files(1) == ["cover_1.png"]
 
@@ -257,7 +260,7 @@ class TestNamesAsPeopleAndProgramsWriteThem:
     def test_no_number_counts_with_letters_behind_it(self, shot: Path, name: str) -> None:
         there(shot, name)
 
-        assert Frames.locate("shot", "*").numbers(NUMERIC) == []
+        assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == []
 
     @pytest.mark.parametrize(
         "name",
@@ -276,7 +279,7 @@ class TestNamesAsPeopleAndProgramsWriteThem:
         there(shot, name, "f.0004.png")
 
         assert files(5) == []
-        assert Frames.locate("shot", "*").numbers(NUMERIC) == [4]
+        assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [4]
 
     @pytest.mark.parametrize("name", ["shot-005.png", "v2-5.png", "shot (a)-5.png", "[a]-005.png", "é-005.png"])
     def test_a_minus_behind_a_letter_digit_or_bracket_only_separates(self, shot: Path, name: str) -> None:
@@ -289,7 +292,7 @@ class TestNamesAsPeopleAndProgramsWriteThem:
     )
     def test_a_pattern_with_a_number_and_wildcards_is_refused(self, output: Path, pattern: str, better: str) -> None:
         with pytest.raises(PatternError, match="has a frame number and wildcards") as caught:
-            Frames.locate("shot", pattern)
+            FrameFolder.parse("shot", pattern)
         assert caught.value.suggestion == better
 
     def test_fileseq_agrees_on_what_is_negative(self, shot: Path) -> None:
@@ -298,13 +301,13 @@ class TestNamesAsPeopleAndProgramsWriteThem:
         (found,) = fileseq.findSequencesOnDisk(str(shot))
         judge = sorted(found.frameSet() or ())
         assert judge == [-5, 4]
-        assert Frames.locate("shot", "*").numbers(NUMERIC) == [frame for frame in judge if frame >= 0]
+        assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [frame for frame in judge if frame >= 0]
 
     @pytest.mark.parametrize("digits", [20, 32, 33, 200])
     def test_a_number_that_no_widget_can_hold_is_no_frame(self, shot: Path, digits: int) -> None:
         there(shot, "f_0007.png", f"f_{'9' * digits}.png")
 
-        assert Frames.locate("shot", "*").numbers(NUMERIC) == [7]
+        assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [7]
         if digits <= 32:
             assert f"' is left out: its number is above {2**53 - 1}." in inventory(shot)
 
@@ -314,7 +317,7 @@ class TestNamesAsPeopleAndProgramsWriteThem:
         there(shot, NOT_UTF_8, "café_0002.png")
 
         assert files(1, pattern) == [NOT_UTF_8]
-        assert Frames.locate("shot", pattern).numbers(NUMERIC) == [1, 2]
+        assert FrameFolder.parse("shot", pattern).numbers(NUMERIC) == [1, 2]
 
 
 class TestWhatIsNoRegularFile:
@@ -327,7 +330,7 @@ class TestWhatIsNoRegularFile:
         (shot / "f_0005.png").symlink_to("gone.png")
 
         for pattern in ("*", "f_####.png"):
-            frames = Frames.locate("shot", pattern)
+            frames = FrameFolder.parse("shot", pattern)
             assert frames.numbers(NUMERIC) == [1]
             assert [len(frames.files(number, NUMERIC)) for number in range(1, 6)] == [1, 0, 0, 0, 0]
 
@@ -355,7 +358,7 @@ class TestWhatIsNoRegularFile:
 
         monkeypatch.setattr(os, "scandir", entries)
 
-        assert Frames.locate("shot", "*").numbers(NUMERIC) == [1]
+        assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [1]
         assert "f_0002.png" in asked
 
     @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
@@ -365,7 +368,7 @@ class TestWhatIsNoRegularFile:
         (shot / "f_0003.png").symlink_to("/dev/zero")
 
         for pattern in ("*", "f_####.png"):
-            frames = Frames.locate("shot", pattern)
+            frames = FrameFolder.parse("shot", pattern)
             assert frames.numbers(NUMERIC) == [1]
             assert frames.files(2, NUMERIC) == frames.files(3, NUMERIC) == []
 
@@ -405,15 +408,15 @@ class TestInventory:
         told = re.findall(r"'(f_.*?)'", inventory(shot))
 
         assert told == ["f_{:04d}_beauty.png"]
-        assert Frames.locate("shot", told[0]).numbers(NUMERIC) == [1, 2]
+        assert FrameFolder.parse("shot", told[0]).numbers(NUMERIC) == [1, 2]
 
     def test_wildcards_that_match_are_not_said_to_match_nothing(self, shot: Path) -> None:
         there(shot, "f_0001_beauty.png")
 
-        assert "No image there matches" not in Frames.locate("shot", "*").instead()
-        assert "No image there matches" in Frames.locate("shot", "g*").instead()
+        assert "No image there matches" not in FrameFolder.parse("shot", "*").instead()
+        assert "No image there matches" in FrameFolder.parse("shot", "g*").instead()
 
     def test_for_names_without_numbers_indexing_by_place_is_named(self, shot: Path) -> None:
         there(shot, "ant.png", "bee.png")
 
-        assert "set indexing to 'alphabetic order'" in Frames.locate("shot", "*").instead()
+        assert "set indexing to 'alphabetic order'" in FrameFolder.parse("shot", "*").instead()

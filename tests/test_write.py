@@ -19,23 +19,18 @@ import pytest
 import torch
 from PIL import Image
 
-from io_utils import parallel
+from io_utils import run
 from io_utils.decode import decode
+from io_utils.errors import ForeignFileError, FrameExistsError, FrameWriteError
+from io_utils.existing import is_saved, wants
 from io_utils.filetype import FileType
 from io_utils.paths import PathError
 from io_utils.pattern import FramePattern
+from io_utils.plan import Frame, Saved, SaveRequest
+from io_utils.policies import OnExisting
+from io_utils.report import comfyui_run
 from io_utils.sequence import Sequence
-from io_utils.writer import (
-    ForeignFileError,
-    Frame,
-    FrameExistsError,
-    FrameWriteError,
-    OnExisting,
-    is_saved,
-    save,
-    save_workflow,
-    summary,
-)
+from io_utils.write import summary, write_frames, write_workflow
 
 from .disk import (
     Fails,
@@ -62,6 +57,13 @@ def sequence(pattern: str = "f_{:04d}.png") -> Sequence:
 
 def frames(*values: int, start: int = 0, pattern: str = "f_{:04d}.png") -> list[Frame]:
     return [Frame(sequence(pattern), number, image) for number, image in enumerate(shades(*values), start)]
+
+
+def save(
+    items: list[Frame], filetype: FileType, text: dict[str, str], on_existing: OnExisting, quality: int = 95
+) -> list[Saved]:
+    request = SaveRequest(filetype=filetype, on_existing=on_existing, quality=quality)
+    return write_frames(items, request, text, comfyui_run())
 
 
 def written(items: list[Frame], on_existing: OnExisting = OVERWRITE, filetype: FileType = FileType.PNG) -> list[str]:
@@ -321,7 +323,7 @@ class TestAFullDisk:
     def test_leaves_earlier_frames_whole_later_ones_absent_and_no_part_files(
         self, output: Path, full_disk: Callable[[int], Fails], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(parallel, "in_flight", lambda: 1)
+        monkeypatch.setattr(run, "in_flight", lambda: 1)
         failing = full_disk(3)
 
         with pytest.raises(FrameWriteError, match=r"Frame 3 .*No space left.*f_0003\.png") as caught:
@@ -706,7 +708,7 @@ class TestAForeignFileWithAFramesName:
 
     def test_is_named_by_skip_before_anything_is_rendered(self, output: Path, foreign: bytes) -> None:
         with pytest.raises(ForeignFileError):
-            SKIP.wants(sequence(), 1)
+            wants(SKIP, sequence(), 1)
 
     def test_is_kept_by_keep_both_which_writes_beside_it(self, output: Path, foreign: bytes) -> None:
         assert written(frames(9, start=1), KEEP_BOTH) == ["f_0001-0.png"]
@@ -800,7 +802,7 @@ WORKFLOW = {"prompt": '{"1": {}}', "workflow": '{"nodes": []}'}
 class TestWorkflow:
     def save(self, *shade: int, on_existing: OnExisting = OVERWRITE, text: dict[str, str] | None = None) -> list[Path]:
         saved = save(frames(*shade, pattern="f_{:04d}.exr"), FileType.EXR, {}, on_existing)
-        workflows, warnings = save_workflow(saved, WORKFLOW if text is None else text, on_existing)
+        workflows, warnings = write_workflow(saved, WORKFLOW if text is None else text, on_existing)
         assert warnings == []
         return workflows
 
@@ -832,7 +834,7 @@ class TestWorkflow:
     def test_is_no_reason_to_refuse_the_next_frame(self, output: Path) -> None:
         for number in (0, 1):
             saved = save(frames(9, start=number, pattern="f_{:04d}.exr"), FileType.EXR, {}, ERROR)
-            save_workflow(saved, {"workflow": f'{{"n": {number}}}'}, ERROR)
+            write_workflow(saved, {"workflow": f'{{"n": {number}}}'}, ERROR)
 
         assert (output / "f_####.exr.workflow.json").read_text() == '{"n": 0}'
 
@@ -898,7 +900,7 @@ class TestWorkflow:
                 raise OSError(number, os.strerror(number))
 
             monkeypatch.setattr(os, "fsync", fail)
-        workflows, warnings = save_workflow(saved, WORKFLOW, on_existing)
+        workflows, warnings = write_workflow(saved, WORKFLOW, on_existing)
 
         assert workflows == []
         (warning,) = warnings
@@ -959,7 +961,7 @@ class TestTheFolder:
     def test_is_flushed_for_the_frames_that_were_finished_when_one_failed(
         self, output: Path, flushed: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(parallel, "in_flight", lambda: 1)
+        monkeypatch.setattr(run, "in_flight", lambda: 1)
         items = [*frames(1, 2), Frame(sequence(), 2, torch.zeros(4, 6, 5))]
 
         with pytest.raises(ValueError, match="Frame 2"):

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from io_utils import host, targets
+from io_utils import host
+from io_utils.errors import FrameExistsError
 from io_utils.filetype import FileType, FileTypeError
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
+from io_utils.plan_batch import BatchSaveRequest
+from io_utils.plan_indexed import IndexedRequest
+from io_utils.policies import OnExisting
+from io_utils.sequence import Sequence
 from io_utils.wire import UNRENDERED
-from io_utils.writer import FrameExistsError, OnExisting
 
 from .disk import put, shades, tear
 
@@ -21,9 +26,15 @@ NOW = datetime(2024, 3, 5, 7, 8, 9, tzinfo=timezone.utc)
 PNG, WITH_WORKFLOW, JPG = FileType.PNG, FileType.PNG_WITH_WORKFLOW, FileType.JPG
 
 
+def indexed(prefix: str, number: int = 7, digits: int = 5, filetype: FileType = PNG, **more: Any) -> IndexedRequest:
+    return IndexedRequest(
+        filename_prefix=prefix, current_frame=number, digits=digits, filetype=filetype, now=NOW, **more
+    )
+
+
 def frame_7(prefix: str, digits: int = 5, filetype: FileType = PNG, image: torch.Tensor | None = None) -> str:
     """The path of frame 7 below the output folder."""
-    path = targets.indexed(prefix, digits, filetype, NOW, image).file(7)
+    path = indexed(prefix, 7, digits, filetype).sequence(image).file(7)
     return path.relative_to(Path.cwd() / "output").as_posix()
 
 
@@ -145,9 +156,9 @@ class TestIndexed:
         folder = base / "take #2"
         monkeypatch.setattr(host, "folder", lambda kind: folder if kind == "output" else base / kind)
 
-        assert targets.indexed(f"{folder}/a", 5, PNG, NOW).file(7) == folder / "a" / "a_00007.png"
+        assert indexed(f"{folder}/a").sequence().file(7) == folder / "a" / "a_00007.png"
         with pytest.raises(PathError, match="write 'a'"):
-            targets.indexed(f"{folder}/a_##", 5, PNG, NOW)
+            indexed(f"{folder}/a_##").sequence()
 
     def test_takes_an_absolute_prefix_inside_the_output_folder(self, output: Path) -> None:
         assert frame_7(f"{output}/a/b") == "a/b/b_00007.png"
@@ -155,22 +166,22 @@ class TestIndexed:
 
 class TestIndexedFrame:
     def test_is_the_one_image_under_its_number(self, output: Path) -> None:
-        frame = targets.indexed_frame("s", 5, PNG, NOW, 7, shades(10))
+        frame = indexed("s").frame(shades(10))
 
         assert (frame.number, frame.path) == (7, output / "s" / "s_00007.png")
         assert torch.equal(frame.image, shades(10)[0])  # type: ignore[arg-type]
 
     def test_may_have_been_left_unrendered(self, output: Path) -> None:
-        assert targets.indexed_frame("s", 5, PNG, NOW, 7, UNRENDERED).image is UNRENDERED
+        assert indexed("s").frame(UNRENDERED).image is UNRENDERED
 
     @pytest.mark.parametrize("count", [2, 3])
     def test_of_a_batch_is_an_error_that_names_the_node_for_batches(self, output: Path, count: int) -> None:
         with pytest.raises(ValueError, match=rf"7.*{count} images.*Save Image Sequence \(Batch\)"):
-            targets.indexed_frame("s", 5, PNG, NOW, 7, shades(*range(count)))
+            indexed("s").frame(shades(*range(count)))
 
 
 def needs_image(prefix: str, number: int, on_existing: OnExisting = OnExisting.SKIP) -> bool:
-    return targets.indexed_needs_image(prefix, 5, PNG, NOW, number, on_existing)
+    return indexed(prefix, number, on_existing=on_existing).needs_image()
 
 
 class TestIndexedNeedsImage:
@@ -199,30 +210,33 @@ class TestIndexedNeedsImage:
         assert needs_image(f"s_{token}", 7)
 
 
+def batch(pattern: str, start: int = 0, filetype: FileType = PNG) -> BatchSaveRequest:
+    return BatchSaveRequest(path_pattern=pattern, start_index=start, filetype=filetype)
+
+
+def batch_sequence(text: str, filetype: FileType) -> tuple[Sequence, FileType]:
+    request = batch(text, filetype=filetype).for_images([])
+    return request.sequence(), request.filetype
+
+
 class TestBatch:
     def test_counts_on_from_the_start(self, output: Path) -> None:
-        sequence, _ = targets.batch_sequence("f_##.png", PNG)
-
-        frames = targets.batch(sequence, 8, [shades(10, 20), shades(30), shades(40, 50)])
+        frames = batch("f_##.png", 8).frames([shades(10, 20), shades(30), shades(40, 50)])
 
         assert [frame.number for frame in frames] == [8, 9, 10, 11, 12]
         assert [int(frame.image.max() * 255) for frame in frames] == [10, 20, 30, 40, 50]  # type: ignore[union-attr]
 
     def test_of_one_needs_no_number(self, output: Path) -> None:
-        sequence, _ = targets.batch_sequence("still.png", PNG)
-
-        assert [frame.path for frame in targets.batch(sequence, 8, [shades(10)])] == [output / "still.png"]
+        assert [frame.path for frame in batch("still.png", 8).frames([shades(10)])] == [output / "still.png"]
 
     @pytest.mark.parametrize("batches", [[shades(1, 2)], [shades(1), shades(2)]], ids=["a batch", "a list"])
     def test_of_several_needs_a_number(self, output: Path, batches: list[torch.Tensor]) -> None:
-        sequence, _ = targets.batch_sequence("still.png", PNG)
-
         with pytest.raises(PatternError, match=r"2 frames.*still_\{:06d\}\.png"):
-            targets.batch(sequence, 0, batches)
+            batch("still.png").frames(batches)
 
     def test_of_no_images_is_an_error(self, output: Path) -> None:
         with pytest.raises(ValueError, match=r"no image to save to .*f_\{:01d\}\.png"):
-            targets.batch(targets.batch_sequence("f_#.png", PNG)[0], 0, [torch.zeros(0, 4, 6, 3)])
+            batch("f_#.png").frames([torch.zeros(0, 4, 6, 3)])
 
 
 class TestBatchSequence:
@@ -244,27 +258,27 @@ class TestBatchSequence:
     def test_is_named_by_the_pattern(
         self, output: Path, text: str, filetype: FileType, file: str, kind: FileType
     ) -> None:
-        sequence, found = targets.batch_sequence(text, filetype)
+        sequence, found = batch_sequence(text, filetype)
 
         assert (sequence.file(7), found) == (output / file, kind)
 
     @pytest.mark.parametrize("text", ["f_####.dpx", "f_####.tif", "f_####.part"])
     def test_of_another_type_is_an_error_that_names_those_there_are(self, output: Path, text: str) -> None:
         with pytest.raises(FileTypeError, match=r"\.png.*\.jpg"):
-            targets.batch_sequence(text, PNG)
+            batch_sequence(text, PNG)
 
     @pytest.mark.parametrize("text", ["", ".png", "a/", "a/.png", "/", "./", "shot####/", "f_####.exr/", "a/####/.png"])
     def test_of_no_name_is_an_error(self, output: Path, text: str) -> None:
         with pytest.raises((PathError, PatternError), match="Write"):
-            targets.batch_sequence(text, PNG)
+            batch_sequence(text, PNG)
 
     @pytest.mark.parametrize("text", ["####", "a/####.png", "#.jpg"])
     def test_of_nothing_but_a_number_is_fine(self, output: Path, text: str) -> None:
-        targets.batch_sequence(text, PNG)
+        batch_sequence(text, PNG)
 
     @pytest.mark.parametrize(
         "text", ["../f_##.png", "/etc/f_##.png", "a/../../f_##.png", "##/../../f.png", "C:\\f##.png"]
     )
     def test_elsewhere_is_refused(self, output: Path, text: str) -> None:
         with pytest.raises(PathError):
-            targets.batch_sequence(text, PNG)
+            batch_sequence(text, PNG)

@@ -1,4 +1,4 @@
-"""Ledger: ComfyUI's cache is believed until what a node left on disk is gone, and then asked again once."""
+"""CacheWatch: ComfyUI's cache is believed until what a node left on disk is gone, and then asked again once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from io_utils.ledger import MAX_ENTRIES, FilesRead, FilesThere, Ledger, Unchanged
+from io_utils.cache_watch import MAX_ENTRIES, CacheWatch, FilesRead, FilesThere, Unchanged
 
 NODE, SETTINGS = "7", "prefix a"
 
@@ -52,23 +52,23 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path / "shots")
 
 
-def generations(ledger: Ledger, times: int = 3, node: str = NODE, settings: object = SETTINGS) -> list[str]:
+def generations(ledger: CacheWatch, times: int = 3, node: str = NODE, settings: object = SETTINGS) -> list[str]:
     return [ledger.generation(node, settings) for _ in range(times)]
 
 
 class TestGeneration:
     def test_stays_while_nothing_was_recorded(self) -> None:
-        assert len(set(generations(Ledger()))) == 1
+        assert len(set(generations(CacheWatch()))) == 1
 
     def test_is_the_same_before_and_after_the_first_run(self, folder: Folder) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         before = ledger.generation(NODE, SETTINGS)
         ledger.record_files(NODE, folder.write("f_0.png"))
 
         assert generations(ledger) == [before] * 3
 
     def test_goes_up_exactly_once_for_each_loss(self, folder: Folder) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         seen = []
         for _ in range(3):
             seen += generations(ledger)
@@ -80,7 +80,7 @@ class TestGeneration:
         assert len(set(seen)) == 3
 
     def test_goes_up_once_however_many_files_are_lost(self, folder: Folder) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         before = ledger.generation(NODE, SETTINGS)
         ledger.record_files(NODE, folder.write("f_0.png", "f_1.png", "f_2.png"))
         folder.delete("f_0.png", "f_2.png")
@@ -91,11 +91,11 @@ class TestGeneration:
         assert after[0] != before
 
     def test_is_text_as_a_cache_key_must_be(self) -> None:
-        assert isinstance(Ledger().generation(NODE, SETTINGS), str)
+        assert isinstance(CacheWatch().generation(NODE, SETTINGS), str)
 
     def test_of_other_settings_does_not_change(self, folder: Folder) -> None:
         """Each frame number of a widget is a setting of its own; ComfyUI may hold all of them in its cache."""
-        ledger = Ledger()
+        ledger = CacheWatch()
         before = {}
         for frame in range(3):
             before[frame] = ledger.generation(NODE, frame)
@@ -107,7 +107,7 @@ class TestGeneration:
         assert [frame for frame in range(3) if after[frame] != before[frame]] == [1]
 
     def test_of_other_nodes_does_not_change_when_all_are_asked_before_any_runs(self, folder: Folder) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         before = {node: ledger.generation(node, SETTINGS) for node in ("1", "2", "1:5")}
         for node in before:
             ledger.record_files(node, folder.write(f"node{node.replace(':', '_')}.png"))
@@ -118,7 +118,7 @@ class TestGeneration:
         assert [node for node in before if after[node] != before[node]] == ["2"]
 
     def test_notices_the_loss_of_any_run_whose_linked_frame_number_it_cannot_see(self, folder: Folder) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         settings = ("prefix a", None)
         for frame in range(5):
             before = ledger.generation(NODE, settings)
@@ -132,7 +132,7 @@ class TestGeneration:
 
     def test_notices_a_loss_between_its_question_and_the_next_record(self, folder: Folder) -> None:
         """Renders take minutes; the frames of earlier runs may be tidied away meanwhile."""
-        ledger = Ledger()
+        ledger = CacheWatch()
         ledger.generation(NODE, SETTINGS)
         ledger.record_files(NODE, folder.write("f_0.png"))
         before = ledger.generation(NODE, SETTINGS)
@@ -142,7 +142,7 @@ class TestGeneration:
         assert ledger.generation(NODE, SETTINGS) != before
 
     def test_forgets_what_was_lost(self, folder: Folder) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         ledger.generation(NODE, SETTINGS)
         ledger.record_files(NODE, folder.write("f_0.png"))
         folder.delete("f_0.png")
@@ -152,7 +152,7 @@ class TestGeneration:
         assert generations(ledger) == [lost] * 3
 
     def test_replaces_one_watch_by_the_next(self) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         before = ledger.generation(NODE, SETTINGS)
         ledger.record(NODE, Lost(lost=True))
         ledger.record(NODE, Lost())
@@ -160,7 +160,7 @@ class TestGeneration:
         assert generations(ledger) == [before] * 3
 
     def test_takes_files_after_another_kind_of_watch(self, folder: Folder) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         before = ledger.generation(NODE, SETTINGS)
         ledger.record(NODE, Lost())
         ledger.record_files(NODE, folder.write("f_0.png"))
@@ -171,7 +171,7 @@ class TestGeneration:
         assert ledger.generation(NODE, SETTINGS) != before
 
     def test_of_a_run_that_was_never_asked_about_still_counts(self, folder: Folder) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         ledger.record_files(NODE, folder.write("f_0.png"))
 
         assert ledger.generation(NODE, SETTINGS)
@@ -179,7 +179,7 @@ class TestGeneration:
 
 class TestEviction:
     def test_the_entry_longest_unused_goes_first(self) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         watches = {n: Lost() for n in range(MAX_ENTRIES + 1)}
         before = {}
         for n, watch in watches.items():
@@ -197,7 +197,7 @@ class TestEviction:
         class Settings:
             pass
 
-        ledger = Ledger()
+        ledger = CacheWatch()
         watch, settings = Lost(), Settings()
         gone = [weakref.ref(watch), weakref.ref(settings)]
         ledger.generation("first", settings)
@@ -275,7 +275,7 @@ class TestUnchanged:
 
     def test_makes_a_ledger_count_once(self) -> None:
         fingerprint = "a"
-        ledger = Ledger()
+        ledger = CacheWatch()
         before = ledger.generation(NODE, SETTINGS)
         ledger.record(NODE, Unchanged(lambda: fingerprint))
         assert ledger.generation(NODE, SETTINGS) == before
@@ -292,7 +292,7 @@ class TestAFolderWhoseTimeOfChangeStandsStill:
     """exFAT counts in steps of 2 s; s3fs and goofys do not change it at all."""
 
     def test_has_a_deleted_file_noticed(self, tmp_path: Path, files: int) -> None:
-        ledger, paths = Ledger(), [tmp_path / f"f_{frame}.png" for frame in range(files)]
+        ledger, paths = CacheWatch(), [tmp_path / f"f_{frame}.png" for frame in range(files)]
         for path in paths:
             path.touch()
         before = ledger.generation(NODE, SETTINGS)
@@ -310,7 +310,7 @@ class TestAFolderWhoseTimeOfChangeStandsStill:
     def test_has_a_file_noticed_that_was_deleted_while_the_next_frame_was_rendered(
         self, tmp_path: Path, files: int
     ) -> None:
-        ledger, paths = Ledger(), [tmp_path / f"f_{frame}.png" for frame in range(files + 1)]
+        ledger, paths = CacheWatch(), [tmp_path / f"f_{frame}.png" for frame in range(files + 1)]
         for path in paths:
             path.touch()
         before = ledger.generation(NODE, SETTINGS)
@@ -345,7 +345,7 @@ class TestFilesRead:
     @pytest.mark.parametrize("frame", range(4))
     @pytest.mark.parametrize("change", [lambda file: os.utime(file, (1, 1)), Path.unlink, lambda f: f.write_bytes(b"")])
     def test_are_lost_once_when_any_of_them_changes(self, files: list[Path], frame: int, change: object) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         before = generations(ledger)
         for file in files:
             ledger.record_read(NODE, Lost(), [file])
@@ -358,7 +358,7 @@ class TestFilesRead:
         assert after[0] != before[0]
 
     def test_are_lost_when_the_last_run_is(self, files: list[Path]) -> None:
-        ledger = Ledger()
+        ledger = CacheWatch()
         last = Lost()
         ledger.record_read(NODE, Lost(lost=True), files[:1])
         ledger.record_read(NODE, last, files[1:2])
@@ -373,7 +373,7 @@ class TestFilesRead:
         self, files: list[Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(FilesRead, "MAX_FILES", 3)
-        ledger = Ledger()
+        ledger = CacheWatch()
         ledger.generation(NODE, SETTINGS)
         for file in files:
             ledger.record_read(NODE, Lost(), [file])

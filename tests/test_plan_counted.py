@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 import torch
 
-from io_utils.animation import AtEnd, EndOfAnimationError, FrameCounter, LogEntry
-from io_utils.batches import batch_folder
-from io_utils.counted import Counted, OtherTakeError
+from io_utils.animation import FrameCounter, LogEntry
+from io_utils.errors import EndOfAnimationError, FrameExistsError, NotAFileError, OtherTakeError
 from io_utils.filetype import FileType
-from io_utils.frames import Frames, Indexing
 from io_utils.paths import PathError
 from io_utils.pattern import PatternError
-from io_utils.resume import ResumeAt, next_frame
+from io_utils.plan import Saved
+from io_utils.plan_counted import CountedFiles, CountedRequest
+from io_utils.policies import AtEnd, OnExisting
+from io_utils.resume import ResumeRequest
+from io_utils.variants import batch_folder
 from io_utils.wire import UNRENDERED
-from io_utils.writer import FrameExistsError, NotAFileError, OnExisting, Saved
 
 from .disk import needs_links, put, shades, tear
 
@@ -28,8 +29,14 @@ OVERWRITE, SKIP, ERROR = OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR
 
 def files(
     directory: str = "shot", prefix: str = "frame", digits: int = 5, filetype: FileType = FileType.PNG
-) -> Counted:
-    return Counted.locate(directory, prefix, digits, filetype)
+) -> CountedFiles:
+    request = CountedRequest(directory_path=directory, prefix=prefix, digits=digits, filetype=filetype)
+    return request.files
+
+
+def needs_image(counters: list[Any], at_end: AtEnd, on_existing: OnExisting, prefix: str = "frame") -> bool:
+    request = CountedRequest(directory_path="shot", prefix=prefix, at_end=at_end, on_existing=on_existing)
+    return request.needs_image(counters)
 
 
 def counter(frame: float, total: int = 5) -> FrameCounter:
@@ -132,15 +139,15 @@ class TestNeedsImage:
     def test_for_a_frame_that_is_not_on_disk(
         self, output: Path, frame: int, at_end: AtEnd, existing: OnExisting
     ) -> None:
-        assert files().needs_image([counter(frame)], at_end, existing)
+        assert needs_image([counter(frame)], at_end, existing)
 
     @pytest.mark.parametrize("frame", [5, 9])
     @pytest.mark.parametrize("existing", [OVERWRITE, SKIP, ERROR])
     def test_past_the_end_only_to_keep_going(self, output: Path, frame: int, existing: OnExisting) -> None:
-        assert not files().needs_image([counter(frame)], AtEnd.STOP, existing)
-        assert files().needs_image([counter(frame)], AtEnd.KEEP, existing)
+        assert not needs_image([counter(frame)], AtEnd.STOP, existing)
+        assert needs_image([counter(frame)], AtEnd.KEEP, existing)
         with pytest.raises(EndOfAnimationError, match=rf"Frame {frame} .*5 frames.*stop output.*keep going"):
-            files().needs_image([counter(frame)], AtEnd.RAISE, existing)
+            needs_image([counter(frame)], AtEnd.RAISE, existing)
 
     @pytest.mark.parametrize(("existing", "needed"), [(OVERWRITE, True), (SKIP, False)])
     @pytest.mark.parametrize("at_end", list(AtEnd))
@@ -149,35 +156,35 @@ class TestNeedsImage:
     ) -> None:
         on_disk(output, *whole([3]))
 
-        assert files().needs_image([counter(3)], at_end, existing) is needed
+        assert needs_image([counter(3)], at_end, existing) is needed
 
     def test_of_a_frame_on_disk_is_refused_under_error(self, output: Path) -> None:
         on_disk(output, *whole([3]))
 
         with pytest.raises(FrameExistsError, match=r"Frame 3 exists.*frame_00003\.png"):
-            files().needs_image([counter(3)], AtEnd.STOP, ERROR)
+            needs_image([counter(3)], AtEnd.STOP, ERROR)
 
     def test_not_past_the_end_either_if_it_is_on_disk(self, output: Path) -> None:
         on_disk(output, *whole([7]))
 
-        assert not files().needs_image([counter(7)], AtEnd.KEEP, SKIP)
+        assert not needs_image([counter(7)], AtEnd.KEEP, SKIP)
 
     @pytest.mark.parametrize("keep", [0, 20, -1])
     def test_for_a_torn_frame(self, output: Path, keep: int) -> None:
         tear(put(output / "shot" / "frame_00003.png"), keep)
 
-        assert files().needs_image([counter(3)], AtEnd.STOP, SKIP)
+        assert needs_image([counter(3)], AtEnd.STOP, SKIP)
 
     def test_for_a_frame_of_another_prefix_type_or_padding(self, output: Path) -> None:
         on_disk(output, "other_00003.png", "frame_00003.jpg", "frame_0003.png", "sub/frame_00003.png")
 
-        assert files().needs_image([counter(3)], AtEnd.STOP, SKIP)
+        assert needs_image([counter(3)], AtEnd.STOP, SKIP)
 
     def test_if_any_of_several_counters_needs_one(self, output: Path) -> None:
         on_disk(output, *whole([0, 1, 3]))
 
-        assert files().needs_image([counter(n) for n in range(4)], AtEnd.STOP, SKIP)
-        assert not files().needs_image([counter(n) for n in (0, 1, 3, 5, 6)], AtEnd.STOP, SKIP)
+        assert needs_image([counter(n) for n in range(4)], AtEnd.STOP, SKIP)
+        assert not needs_image([counter(n) for n in (0, 1, 3, 5, 6)], AtEnd.STOP, SKIP)
 
     @pytest.mark.parametrize(
         ("there", "needed"),
@@ -204,7 +211,7 @@ class TestNeedsImage:
             folder, number = place.split("/")
             on_disk(output, f"{folder}/frame_{int(number):05d}.png")
 
-        assert files().needs_image([counter(1)], AtEnd.STOP, SKIP) is needed
+        assert needs_image([counter(1)], AtEnd.STOP, SKIP) is needed
 
     @pytest.mark.parametrize("left", ["an empty folder", "another prefix", "another type", "a part file", "a file"])
     def test_of_a_batch_does_not_count_folders_without_any_frame_of_it(self, output: Path, left: str) -> None:
@@ -221,7 +228,7 @@ class TestNeedsImage:
         elif left == "a part file":
             (third / ".frame_00007.png.0123456789ab.part").touch()
 
-        assert not files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+        assert not needs_image([counter(1)], AtEnd.STOP, SKIP)
 
     @needs_links
     def test_of_a_batch_refuses_a_folder_that_leads_out(self, output: Path, base: Path) -> None:
@@ -230,7 +237,7 @@ class TestNeedsImage:
         (output / "shot" / "batch_0001").symlink_to(base / "elsewhere", target_is_directory=True)
 
         with pytest.raises(PathError, match="batch_0001"):
-            files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+            needs_image([counter(1)], AtEnd.STOP, SKIP)
 
     @pytest.mark.parametrize("place", ["frame_00003.png", "batch_0000/frame_00003.png", "batch_0004/frame_00003.png"])
     @pytest.mark.parametrize("keep", [None, 20, 0], ids=["whole", "torn", "empty"])
@@ -241,32 +248,32 @@ class TestNeedsImage:
             tear(file, keep)
 
         with pytest.raises(FrameExistsError, match=r"Frame 3 exists.*frame_00003\.png"):
-            files().needs_image([counter(3)], AtEnd.STOP, ERROR)
-        assert files().needs_image([counter(4)], AtEnd.STOP, ERROR)
+            needs_image([counter(3)], AtEnd.STOP, ERROR)
+        assert needs_image([counter(4)], AtEnd.STOP, ERROR)
 
     @pytest.mark.parametrize("existing", [OVERWRITE, SKIP, ERROR])
     def test_of_a_frame_whose_name_a_folder_has_is_refused(self, output: Path, existing: OnExisting) -> None:
         (output / "shot" / "frame_00003.png").mkdir(parents=True)
 
         with pytest.raises(NotAFileError, match=r"Frame 3 .*a directory.*frame_00003\.png"):
-            files().needs_image([counter(3)], AtEnd.STOP, existing)
+            needs_image([counter(3)], AtEnd.STOP, existing)
 
     def test_of_a_batch_with_a_torn_file_is_needed(self, output: Path) -> None:
         for folder in ("batch_0000", "batch_0001"):
             on_disk(output, *whole([0, 1], f"{folder}/frame_"))
         tear(output / "shot" / "batch_0001" / "frame_00001.png")
 
-        assert files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+        assert needs_image([counter(1)], AtEnd.STOP, SKIP)
 
     @pytest.mark.parametrize("frame", [2.5, float("nan"), float("inf"), -1])
     def test_of_no_frame_number_is_an_error_before_anything_is_rendered(self, output: Path, frame: float) -> None:
         with pytest.raises(ValueError, match="frame counter stands at"):
-            files().needs_image([counter(frame)], AtEnd.STOP, OVERWRITE)
+            needs_image([counter(frame)], AtEnd.STOP, OVERWRITE)
 
     def test_of_any_counter_with_the_three_attributes(self, output: Path) -> None:
         foreign = SimpleNamespace(current_frame=3.0, total_frames=5, frames_per_second=12)
 
-        assert files().needs_image([foreign], AtEnd.STOP, SKIP)
+        assert needs_image([foreign], AtEnd.STOP, SKIP)
 
 
 class TestFrames:
@@ -320,19 +327,19 @@ class TestAVariantWhoseFolderIsGone:
         on_disk(output, *whole(range(3), "batch_0000/frame_"), *whole(range(3), "batch_0002/frame_"))
 
     def test_has_its_frames_rendered_again(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
-        assert files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+        assert needs_image([counter(1)], AtEnd.STOP, SKIP)
         assert "batch_0001" in caplog.text
 
     def test_is_missing_as_well_if_the_folder_is_there_and_empty(self, output: Path) -> None:
         (output / "shot" / "batch_0001").mkdir()
 
-        assert files().needs_image([counter(1)], AtEnd.STOP, SKIP)
+        assert needs_image([counter(1)], AtEnd.STOP, SKIP)
 
     def test_is_complete_once_the_frame_is_saved_again(self, output: Path) -> None:
         on_disk(output, "batch_0001/frame_00001.png")
 
-        assert not files().needs_image([counter(1)], AtEnd.STOP, SKIP)
-        assert files().needs_image([counter(2)], AtEnd.STOP, SKIP)
+        assert not needs_image([counter(1)], AtEnd.STOP, SKIP)
+        assert needs_image([counter(2)], AtEnd.STOP, SKIP)
 
 
 class TestFramesOfTwoTakes:
@@ -342,11 +349,11 @@ class TestFramesOfTwoTakes:
         with pytest.raises(
             OtherTakeError, match=r"frame 2 .*frame_00002\.png, but not in batch_0000, batch_0001.*Move"
         ) as caught:
-            files().needs_image([counter(2)], AtEnd.STOP, SKIP)
+            needs_image([counter(2)], AtEnd.STOP, SKIP)
 
         assert (caught.value.frame, caught.value.folder) == (2, output / "shot")
         assert (caught.value.done, caught.value.lacking) == (["frame_00002.png"], ["batch_0000", "batch_0001"])
-        assert files().needs_image([counter(2)], AtEnd.STOP, OVERWRITE)
+        assert needs_image([counter(2)], AtEnd.STOP, OVERWRITE)
 
     def test_single_images_after_a_batch_are_told_of_when_the_first_is_saved(self, output: Path) -> None:
         on_disk(output, "batch_0000/frame_00001.png", "batch_0001/frame_00001.png", "frame_00002.png")
@@ -391,17 +398,17 @@ class TestAPrefixWithAFolder:
 
         assert counted.single.file(7) == output / "shot" / "a" / "b_00007.png"
         assert counted.variant(1).file(7) == output / "shot" / "a" / "batch_0001" / "b_00007.png"
-        assert next_frame(Frames.locate("shot/a", "*"), Indexing.NUMERIC, ResumeAt.AFTER_LAST) == 0
+        assert ResumeRequest(directory_path="shot/a").next_frame() == 0
         for index in range(2):
             put(counted.variant(index).file(0))
-        assert next_frame(Frames.locate("shot/a", "*"), Indexing.NUMERIC, ResumeAt.AFTER_LAST) == 1
+        assert ResumeRequest(directory_path="shot/a").next_frame() == 1
 
     def test_goes_on_with_a_take_in_the_folders_of_0_1_0(self, output: Path) -> None:
         on_disk(output, "batch_0000/a/b_00000.png", "batch_0001/a/b_00000.png")
 
         counted = files("shot", "a/b")
 
-        assert not counted.needs_image([counter(0)], AtEnd.STOP, SKIP)
+        assert not needs_image([counter(0)], AtEnd.STOP, SKIP, "a/b")
         assert counted.variant(1).file(1) == output / "shot" / "batch_0001" / "a" / "b_00001.png"
         on_disk(output, "a/batch_0000/b_00000.png")
         assert files("shot", "a/b").variant(1).file(1) == output / "shot" / "a" / "batch_0001" / "b_00001.png"

@@ -1,4 +1,4 @@
-"""Ledger: what a node last left on disk, so that ComfyUI's cache is not believed once that is gone.
+"""CacheWatch: what a node last left on disk, so that ComfyUI's cache is not believed once that is gone.
 
 ComfyUI runs an unchanged save node once and then reports it from its cache, whether or not the files still exist.
 What IS_CHANGED returns is part of the cache key; a fingerprint of the files would differ before and after the first
@@ -29,7 +29,7 @@ class _Entry:
     watch: Watch | None = None
 
 
-class Ledger:
+class CacheWatch:
     """Per key (a node and its settings): what to watch on disk after its runs, and how often that was lost."""
 
     def __init__(self) -> None:

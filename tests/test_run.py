@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from io_utils.parallel import each, in_flight, worker_count
+from io_utils.report import comfyui_run
+from io_utils.run import in_flight, worker_count
+
+
+def each(*args: Any, **options: Any) -> list[Any]:
+    return comfyui_run().each(*args, **options)
+
 
 # An event that is never set is a bug of the test: it fails then, instead of hanging.
 PATIENCE = 300  # seconds: only what never happens is waited for that long
@@ -279,7 +285,7 @@ class TestTell:
     """What a browser is told while it goes on."""
 
     def test_is_what_is_done_by_then_the_latest_last(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("io_utils.parallel.in_flight", lambda: 1)
+        monkeypatch.setattr("io_utils.run.in_flight", lambda: 1)
         clock, told = Clock(monkeypatch), []
 
         def work(item: int) -> int:

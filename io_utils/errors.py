@@ -1,0 +1,185 @@
+"""Everything that this pack raises on purpose: one tree below ImageSequenceError.
+
+Each class is also the built-in exception that callers expect: ValueError for what the user asked for, FileNotFoundError for a
+missing file, FileExistsError for an existing one, OSError for a disk. Facts are attributes; the message is made of them and
+says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .pattern import named, ranges
+from .policies import AtEnd, OnSizeMismatch
+
+
+class ImageSequenceError(Exception):
+    """The base of all errors of this pack."""
+
+
+# --- saving -------------------------------------------------------------------------------------------------------
+
+
+class FrameExistsError(ImageSequenceError, FileExistsError):
+    """Frames that are on disk already, while existing frames are not to be touched. Attributes: `frames`, `path` (of the first)."""
+
+    def __init__(self, frames: Sequence[int], path: Path) -> None:
+        self.frames, self.path = list(frames), path
+        verb = "exists" if len(frames) == 1 else "exist"
+        super().__init__(
+            f"{named(frames).capitalize()} {verb} already: {str(path)!r}. Nothing was written over it. Move the old take away, "
+            f"start at another frame, or choose to skip or to overwrite."
+        )
+
+
+class NotAFileError(ImageSequenceError, FileExistsError):
+    """Something that is not a file has the name of a frame. Attributes: `frame`, `path`, `kind` ("a directory")."""
+
+    def __init__(self, frame: int, path: Path, kind: str) -> None:
+        self.frame, self.path, self.kind = frame, path, kind
+        super().__init__(
+            f"Frame {frame} cannot be saved: {kind} has its name, {str(path)!r}. Move it away, or save under another name."
+        )
+
+
+class ForeignFileError(ImageSequenceError, FileExistsError):
+    """A file that is not one of this pack's has the name of a frame. Attributes: `frame`, `path`."""
+
+    def __init__(self, frame: int, path: Path) -> None:
+        self.frame, self.path = frame, path
+        super().__init__(
+            f"Frame {frame} cannot be kept or saved: the file that has its name, {str(path)!r}, is not an image of a kind "
+            f"that this pack reads. Nothing was written over it. Move it away, or choose to overwrite."
+        )
+
+
+class FrameWriteError(ImageSequenceError, OSError):
+    """A frame that could not be written. `errno` as the system gave it; attributes `frame`, `path`."""
+
+    def __init__(self, frame: int, path: Path, error: OSError) -> None:
+        self.frame, self.path = frame, path
+        reason = f"Frame {frame} could not be written ({error.strerror or error}); the frames before it are whole"
+        super().__init__(error.errno, reason, str(path))
+
+
+class OtherTakeError(ImageSequenceError, ValueError):
+    """A frame that would be rendered again and again, because files of another take lack it.
+
+    Attributes: `frame`, `folder`, `done` and `lacking` (the places below `folder` that have the frame, and that do not).
+    """
+
+    def __init__(self, frame: int, folder: Path, done: Sequence[str], lacking: Sequence[str]) -> None:
+        self.frame, self.folder, self.done, self.lacking = frame, folder, list(done), list(lacking)
+        super().__init__(
+            f"The folder {str(folder)!r} has frames of two takes: frame {frame} is on disk in {', '.join(done)}, but not in "
+            f"{', '.join(lacking)}, so it would be rendered again and again. Move the take that you do not want to continue "
+            f"to another folder, or save under another prefix."
+        )
+
+
+class EndOfAnimationError(ImageSequenceError, ValueError):
+    """The frame counter is past its last frame and at_end is "raise error". Attributes: `frame`, `total_frames`."""
+
+    def __init__(self, frame: int, total_frames: int) -> None:
+        self.frame, self.total_frames = frame, total_frames
+        super().__init__(
+            f"Frame {frame} is past the end: the animation has {total_frames} frames, 0 to {total_frames - 1}. Nothing "
+            f"was written. Raise total_frames, or set at_end to {AtEnd.STOP.value!r} or {AtEnd.KEEP.value!r}."
+        )
+
+
+# --- loading and resuming -----------------------------------------------------------------------------------------
+
+
+class FrameMissingError(ImageSequenceError, FileNotFoundError):
+    """Frames that are not on disk. Attributes: `frames` (missing), `available`, `path` (of the first one missing).
+
+    `beyond`: the first of further ones, all missing and too many to list; None if `frames` are all of them.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[int],
+        available: Sequence[int],
+        path: str,
+        instead: str,
+        fix: str,
+        beyond: int | None = None,
+    ) -> None:
+        """`instead`: what to say if no frame is available. `fix`: what to do about it, without the full stop."""
+        self.frames, self.available, self.path, self.beyond = list(frames), list(available), Path(path), beyond
+        listed = [named(frames)] if frames else []
+        if beyond is not None:
+            listed.append(f"all frames from {beyond} on")
+        what = f"{' and '.join(listed).capitalize()} {'is' if len(frames) == 1 and beyond is None else 'are'} missing: {path!r}"
+        have = f"On disk are {ranges(available)}." if available else instead
+        super().__init__(f"{what}. {have} {fix}.")
+
+
+class FrameReadError(ImageSequenceError, ValueError):
+    """A file that is not a whole image, or of a kind that is not read. Attributes: `frame`, `path`, `reason`."""
+
+    def __init__(self, frame: int, path: Path, reason: str, remedy: str = "Render or copy it again.") -> None:
+        """`remedy`: a sentence, or nothing if the reason says already what to do."""
+        self.frame, self.path, self.reason = frame, path, reason
+        super().__init__(f"Frame {frame} cannot be read: {str(path)!r}: {reason}. {remedy}".rstrip())
+
+
+class FrameSizeError(ImageSequenceError, ValueError):
+    """Two frames of different size. Attributes: `frames`, `sizes`, two each; sizes are (width, height) in pixels."""
+
+    def __init__(
+        self, frames: tuple[int, int], sizes: tuple[tuple[int, int], tuple[int, int]], path: Path, fix: str = ""
+    ) -> None:
+        """`fix`: what to do about it, in a sentence; without it, what helps in Load Image Sequence (Batch)."""
+        self.frames, self.sizes, self.path = frames, sizes, path
+        first, second = (f"frame {frame} is {width} x {height}" for frame, (width, height) in zip(frames, sizes))
+        fix = fix or f"Load them separately, or set on_size_mismatch to {OnSizeMismatch.RESIZE.value!r}."
+        super().__init__(
+            f"{first.capitalize()}, but {second}: {str(path)!r}. All images of a batch have the same size. {fix}"
+        )
+
+
+class BatchTooLargeError(ImageSequenceError, ValueError):
+    """A batch that memory cannot hold. Attributes: `needed`, `free` (bytes), `fitting` (how many frames would fit)."""
+
+    def __init__(self, count: int, size: tuple[int, int], needed: int, free: int, fitting: int) -> None:
+        self.needed, self.free, self.fitting = needed, free, fitting
+        super().__init__(
+            f"A batch of {count} at {size[0]} x {size[1]} needs {gib(needed)} of memory, but {gib(free)} are free: "
+            f"{fitting} would fit. Load fewer at a time, by frame_count or step, or one per run with Load Image Sequence "
+            f"(Frame)."
+        )
+
+
+class AmbiguousFrameError(ImageSequenceError, ValueError):
+    """Several files have the number of one frame. Attributes: `frame`, `paths`, `suggestion` (a pattern for the first)."""
+
+    def __init__(self, frame: int, paths: Sequence[Path], suggestion: str) -> None:
+        self.frame, self.paths, self.suggestion = frame, list(paths), suggestion
+        files = " and ".join(repr(path.name) for path in paths)
+        super().__init__(
+            f"Frame {frame} is {files} in {str(paths[0].parent)!r}, but one frame is one file. Write a pattern that "
+            f"only one of the sequences has, such as {self.suggestion!r}."
+        )
+
+
+class MixedTakesError(ImageSequenceError, ValueError):
+    """A folder has frames both as single files and in batch folders, and the two lead to different next frames.
+
+    Attributes: `folder`, `single` and `batch` (the next frame by each).
+    """
+
+    def __init__(self, folder: Path, single: int, batch: int) -> None:
+        self.folder, self.single, self.batch = folder, single, batch
+        super().__init__(
+            f"The folder {str(folder)!r} has frames of two takes: by the single files the next one is frame {single}, by "
+            f"the batch folders (batch_0000, ...) it is frame {batch}. Move the take that you do not want to continue to "
+            f"another folder, or choose a pattern that only the other one matches."
+        )
+
+
+def gib(count: int) -> str:
+    """A number of bytes as people read it: "1.5 GiB"."""
+    return f"{count / 2**30:,.1f} GiB"

@@ -1,0 +1,105 @@
+"""What the three savers share: their widgets, their cache key and the last step of a run."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from ..io_utils import report, tokens
+from ..io_utils.cache_watch import CacheWatch
+from ..io_utils.metadata import text_entries
+from ..io_utils.moments import Moments
+from ..io_utils.plan import Frame, Saved, SaveRequest
+from ..io_utils.write import summary, write_frames, write_workflow
+from ._inputs import hidden, listed, widget
+
+HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
+
+FILETYPE_TOOLTIP = (
+    "The kind of file. PNG is lossless, with 8 or 16 bits per channel; EXR holds floating point, also values outside 0 to 1 "
+    "(exr: 32 bits, exr 16-bit: half); WebP is smaller. With the embedded workflow, dropping a frame into ComfyUI opens "
+    "the graph that made it. JPG is small and lossy; it and EXR do not hold the workflow: see workflow_file."
+)
+QUALITY_TOOLTIP = "For JPG and lossy WebP, 1 to 100: higher is better and larger. The other kinds of file lose nothing."
+WORKFLOW_FILE_TOOLTIP = (
+    "Also write the workflow beside the frames, as <file name with # for the number>.workflow.json, one for the sequence: "
+    "dropped into ComfyUI, it opens the graph. For JPG and EXR, which do not hold it."
+)
+COUNTING_TOOLTIP = (
+    "Counts up with every run, unless control after generate (the +1 button in Nodes 2.0) says otherwise."
+)
+DIGITS_TOOLTIP = "Least number of digits of the frame number; shorter numbers are padded with zeros, longer ones kept."
+ON_EXISTING_TOOLTIP = (
+    "When the frame is on disk already. overwrite: replace it in one step. skip: keep it, and do not even run the "
+    "graph in front of this node; queueing a whole range again renders only what is missing. error: stop, before that "
+    "graph runs."
+)
+
+_watch = CacheWatch()
+moments = Moments()
+
+
+def encoding(request: type[SaveRequest]) -> dict[str, Any]:
+    """The widgets of every saver that follow its own."""
+    return {
+        "quality": widget(request, "quality", QUALITY_TOOLTIP),
+        "workflow_file": widget(request, "workflow_file", WORKFLOW_FILE_TOOLTIP),
+    }
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What ComfyUI tells a saver besides its inputs, whatever it is; None where it tells nothing."""
+
+    prompt: Any
+    extra_pnginfo: Any
+    unique_id: Any
+
+    @classmethod
+    def taken_from(cls, inputs: dict[str, Any]) -> Hidden:
+        """Those among `inputs`, which lose them."""
+        return cls(**{name: hidden(inputs.pop(name, None)) for name in HIDDEN})
+
+
+def generation(inputs: dict[str, Any]) -> str:
+    """For IS_CHANGED: changes once after a file that this node left on disk has vanished.
+
+    And with what tokens of the time stand for: a folder called %second% is another one a second later, and the same graph
+    is to write there. `inputs` are as ComfyUI hands them over, with None for what is linked.
+    """
+    node_id = Hidden.taken_from(inputs).unique_id
+    texts = [item for value in inputs.values() for item in listed(value) if isinstance(item, str)]
+    if not tokens.needs_time(*texts):
+        moments.forget(node_id)
+        return _watch.generation(node_id, repr(sorted(inputs.items())))
+    now = moments.note(node_id)
+    filled = []
+    for text in texts:
+        with suppress(ValueError):  # an unknown token: the run says so
+            filled.append(tokens.resolve(text, now, 0, 0))
+    return f"{_watch.generation(node_id, repr((sorted(inputs.items()), filled)))} {filled}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a saver did; `message` is that for people."""
+
+    saved: list[Saved]
+    message: str
+
+    def ui(self, message: str | None = None, fps: float | None = None) -> dict[str, list[Any]]:
+        shown = [(item.sequence, item.number) for item in self.saved]
+        return report.ui(shown, fps=fps, message=self.message if message is None else message)
+
+
+def save(frames: list[Frame], request: SaveRequest, told: Hidden) -> Outcome:
+    """Save the frames, and remember their files for `generation`."""
+    text = {}
+    if request.filetype.embeds_workflow or request.workflow_file:
+        text = text_entries(told.prompt, told.extra_pnginfo, request.filetype.keyword_fault)
+    saved = write_frames(frames, request, text, report.comfyui_run())
+    workflows, warnings = write_workflow(saved, text, request.on_existing) if request.workflow_file else ([], [])
+    _watch.record_files(told.unique_id, [*(item.path for item in saved), *workflows])
+    lines = [summary(saved), *(f"Workflow: {path.as_posix()}" for path in workflows), *warnings]
+    return Outcome(saved, "\n".join(lines))
