@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 
 from .batches import batch_folders, in_every
-from .decode import EXTENSIONS
 from .listing import entry_names, is_regular, regular_files
 from .paths import Root, locate
 from .pattern import MAX_PADDING, FramePattern, PatternError, named
+from .registry import EXTENSIONS
 from .sequence import Sequence
 
 # The last number of a name, and what is between it and the extension: no letters or digits.

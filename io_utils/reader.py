@@ -1,6 +1,6 @@
 """Many files -> one tensor: parallel, bounded, cancellable, with progress; nothing invented, nothing dropped unasked.
 
-Which library decodes which kind of file, and why, is one table, at `decode.decode`.
+Which library decodes which kind of file, and why, is one table, at `registry.decode`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import decode, host, report
+from . import host, registry, report
+from .base import BrokenImageError, Pixels, UnreadKindError
 from .frames import inventory
 from .listing import is_regular
 from .memory import free_bytes, gib
@@ -155,10 +156,10 @@ def locate(path_pattern: str, kind: str) -> Sequence:
 
 def require_readable(pattern: FramePattern, text: str) -> None:
     """ValueError if `text`, parsed as `pattern`, has an extension that is not supported."""
-    if pattern.extension.lower() not in decode.EXTENSIONS:
+    if pattern.extension.lower() not in registry.EXTENSIONS:
         raise ValueError(
             f"The pattern {text!r} does not end in an image type that can be read. Write one of "
-            f"{', '.join(decode.EXTENSIONS)}."
+            f"{', '.join(registry.EXTENSIONS)}."
         )
 
 
@@ -398,7 +399,8 @@ class _Header:
 
 def _header(number: int, path: Path) -> _Header:
     with _named_in_errors(number, path), open_regular(path) as file:
-        return _Header(decode.size(file), decode.may_have_alpha(file))
+        header = registry.read_header(file)
+        return _Header(header.extent, header.may_have_alpha)
 
 
 def _common_size(
@@ -429,9 +431,9 @@ def _named_in_errors(number: int, path: Path) -> Iterator[None]:
     """FrameReadError for what is not a whole image; errors of the system stay what they are, and name the frame."""
     try:
         yield
-    except decode.UnreadKindError as error:
+    except UnreadKindError as error:
         raise FrameReadError(number, path, str(error), remedy="") from error
-    except (decode.BrokenImageError, IsADirectoryError) as error:
+    except (BrokenImageError, IsADirectoryError) as error:
         raise FrameReadError(number, path, str(error)) from error
     except OSError as error:
         raise OSError(error.errno, f"Frame {number} cannot be read ({error.strerror or error})", str(path)) from error
@@ -441,7 +443,7 @@ def _load_into(
     number: int, path: Path, image: torch.Tensor, mask: torch.Tensor, on_size_mismatch: OnSizeMismatch
 ) -> None:
     with _named_in_errors(number, path), open_regular(path) as file:
-        pixels = decode.decode(file.read())
+        pixels = registry.decode(file.read())
     if pixels.shape[:2] == tuple(image.shape[:2]):
         dequantise(pixels, image, mask)
     elif on_size_mismatch is OnSizeMismatch.RESIZE:
@@ -453,7 +455,7 @@ def _load_into(
         )
 
 
-def _resize_into(pixels: decode.Pixels, image: torch.Tensor, mask: torch.Tensor) -> None:
+def _resize_into(pixels: Pixels, image: torch.Tensor, mask: torch.Tensor) -> None:
     """Bicubic with antialiasing, colour and mask alike, clipped to 0..1; colour of floating-point files is not."""
     full_image, full_mask = torch.empty((*pixels.shape[:2], 3)), torch.zeros(pixels.shape[:2])
     dequantise(pixels, full_image, full_mask)

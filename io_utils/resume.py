@@ -8,9 +8,9 @@ from itertools import count
 from pathlib import Path
 
 from .batches import batch_folder, batch_folders, gaps
-from .filetype import is_whole
 from .frames import Frames, Indexing
 from .listing import entry_names
+from .opened import is_whole
 from .paths import PathError
 from .tokens import resolve_time
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import torch
 
-from . import decode, tokens, wire
+from . import registry, tokens, wire
 from .filetype import FileType
 from .paths import PathError, locate
 from .pattern import FramePattern, numbers_in, without_numbers_in
@@ -40,7 +40,7 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
     `example` is what to write if nothing else is left.
     """
     name = prefix.replace("\\", "/").rpartition("/")[2]
-    extension = next((ending for ending in decode.EXTENSIONS if name.lower().endswith(ending)), "")
+    extension = next((ending for ending in registry.EXTENSIONS if name.lower().endswith(ending)), "")
     if extension:
         better = _without_number(shown[: -len(extension)], example) if shown.lower().endswith(extension) else example
         rule = f"ends in {name[-len(extension) :]!r}"

@@ -16,12 +16,12 @@ import torch
 
 from . import host, report
 from .atomic import remove_parts, remove_torn, sync_folders, write_whole
-from .decode import State
-from .filetype import QUALITY, FileType, state
+from .base import State
+from .filetype import QUALITY, FileType
+from .opened import state_of
 from .parallel import each, worker_count
 from .paths import PathError
 from .pattern import named
-from .pixels import quantise
 from .sequence import Sequence
 from .wire import UNRENDERED, Unrendered
 
@@ -88,7 +88,7 @@ class OnExisting(str, Enum):
     a directory, fifo, device ...   refuse       refuse       refuse, touch none  keep it, write `-0` beside it
     ==============================  ===========  ===========  ==================  =============================
 
-    `decode.state` decides what is whole, torn or foreign: a GIF or a text that somebody gave a frame's name is no
+    `registry.state` decides what is whole, torn or foreign: a GIF or a text that somebody gave a frame's name is no
     unfinished frame, and it is no frame that could be kept either. "error" counts a torn file as existing: users who choose
     it want nothing that is there to be touched, and are told before the frame is rendered. A link to a file is what the
     file is; it is replaced itself, never written through, and under "keep both" it stays. Nothing but a regular file is
@@ -229,7 +229,7 @@ def _without_workflow(path: Path, reason: str) -> str:
 
 
 def is_saved(sequence: Sequence, frame: int) -> bool:
-    """Is this frame on disk, whole? (See `decode.state`.) PathError for a link out of the allowed folders."""
+    """Is this frame on disk, whole? (See `registry.state`.) PathError for a link out of the allowed folders."""
     return _state(sequence, frame) is State.WHOLE
 
 
@@ -263,8 +263,7 @@ def _save_one(
         # For ERROR, `save` has looked already; a file that appears meanwhile is noticed when this one gets its name.
         if on_existing is not OnExisting.ERROR and not on_existing.wants(frame.sequence, frame.number):
             return kept, 0
-        pixels, nan_count = quantise(frame.image, filetype.dtype)
-        data = filetype.encode_frame(pixels, text, threads, quality)
+        encoded = filetype.encode_frame(frame.image, text, quality=quality, threads=threads)
     except PathError:
         raise
     except ValueError as error:
@@ -274,14 +273,14 @@ def _save_one(
     except OSError as error:
         raise FrameWriteError(frame.number, path, error) from error
     try:
-        saved = _publish(frame, data, on_existing)
+        saved = _publish(frame, encoded.data, on_existing)
     except (NotAFileError, ForeignFileError):
         raise
     except FileExistsError:
         raise FrameExistsError([frame.number], path) from None
     except OSError as error:
         raise FrameWriteError(frame.number, path, error) from error
-    return replace(saved, flattened=saved.written and filetype.flattens(pixels)), nan_count
+    return replace(saved, flattened=saved.written and encoded.flattened), encoded.nan_count
 
 
 def _require_kept(frame: Frame, on_existing: OnExisting) -> None:
@@ -320,7 +319,7 @@ def _publish_beside(sequence: Sequence, number: int, data: bytes) -> Saved:
         path = beside.file(number)
         with contextlib.suppress(FileExistsError):  # another run was faster, or something that is not a file is there
             if _is_there(path, number):
-                remove_torn(path, lambda: state(path) is State.TORN)  # noqa: B023 called at once
+                remove_torn(path, lambda: state_of(path) is State.TORN)  # noqa: B023 called at once
             _write(beside, path, data, replace=False)
             return Saved(beside, number, written=True)
         take += 1
@@ -333,7 +332,7 @@ def _write(sequence: Sequence, path: Path, data: bytes, *, replace: bool) -> Non
 
 def _state(sequence: Sequence, frame: int) -> State | None:
     """What the file of this frame is, None if there is none. PathError for a link out of the allowed folders."""
-    return state(sequence.root.confirm(sequence.file(frame), write=False))
+    return state_of(sequence.root.confirm(sequence.file(frame), write=False))
 
 
 def _is_there(path: Path, frame: int) -> bool:

@@ -854,9 +854,9 @@ def test_cancel_is_noticed_while_headers_are_read(
         (output / broken).write_bytes(b"")
     read: list[str] = []
     decoded: list[Any] = []
-    size = reader.decode.size
-    monkeypatch.setattr(reader.decode, "size", lambda file: (read.append(file.name), size(file))[1])
-    monkeypatch.setattr(reader.decode, "decode", decoded.append)
+    read_header = reader.registry.read_header
+    monkeypatch.setattr(reader.registry, "read_header", lambda file: (read.append(file.name), read_header(file))[1])
+    monkeypatch.setattr(reader.registry, "decode", decoded.append)
     asked = cancel_at(3, monkeypatch)
 
     with pytest.raises(InterruptProcessingException):
