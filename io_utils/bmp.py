@@ -128,20 +128,6 @@ def _masks(start: bytes, size: int, compression: int, bits: int) -> tuple[tuple[
     return masks if any(masks) else _NO_MASKS, _FILE_HEADER + size + (4 * count if size == _INFO else 0)
 
 
-def is_whole(file: IO[bytes]) -> bool:
-    """Is there every row? By the header and the file's length; run lengths are followed to the end of the bitmap."""
-    length = file.seek(0, os.SEEK_END)
-    try:
-        header = BmpHeader.read(file)
-        header.require_room(length)
-        if header.is_packed:
-            file.seek(0)
-            _followed(header, file.read(), None)
-    except ValueError:
-        return False
-    return True
-
-
 def decode_bmp(data: bytes, header: BmpHeader) -> NDArray[np.uint8]:
     """(H, W, C) uint8, C = 1 (a palette of greys), 3 or 4 (bit fields with alpha, unassociated). ValueError if damaged.
 
@@ -277,7 +263,17 @@ class _Bmp(Format[BmpHeader]):
         return decode_bmp(data, header.parsed)
 
     def is_whole(self, file: IO[bytes]) -> bool:
-        return is_whole(file)
+        """Is there every row? By the header and the file's length; run lengths are followed to the end of the bitmap."""
+        length = file.seek(0, os.SEEK_END)
+        try:
+            header = BmpHeader.read(file)
+            header.require_room(length)
+            if header.is_packed:
+                file.seek(0)
+                _followed(header, file.read(), None)
+        except ValueError:
+            return False
+        return True
 
 
 BMP = _Bmp()

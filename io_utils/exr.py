@@ -192,35 +192,6 @@ def _associated(pixels: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([colour, alpha], axis=-1).astype(pixels.dtype)
 
 
-def is_whole(file: IO[bytes]) -> bool:
-    """Is every block that the file's table names where it should be, and inside the file? What is in them is not read.
-
-    By 8 to 20 bytes of each block: 68 blocks in a ZIP frame of 1080 rows. Of deep files, and of those of several parts,
-    which are not read here, only a torn header tells that they are not whole.
-    """
-    size = file.seek(0, os.SEEK_END)
-    try:
-        header = ExrHeader.read(file)
-    except ValueError:
-        return False
-    if header.unread or header.compression not in _BLOCK_ROWS:
-        return True
-    if min(header.data_size) < 1 or header.table + 8 * header.block_count > size:
-        return False
-    file.seek(header.table)
-    offsets = np.frombuffer(file.read(8 * header.block_count), "<u8")
-    form = "<iI" if header.tile is None else "<4iI"
-    length_of_head = struct.calcsize(form)
-    for offset, (place, _, _, unpacked) in zip(map(int, offsets), header.blocks()):
-        if not header.table < offset <= size - length_of_head:
-            return False
-        file.seek(offset)
-        *found, length = struct.unpack(form, file.read(length_of_head))
-        if tuple(found) != place or not 0 < length <= unpacked or offset + length_of_head + length > size:
-            return False
-    return True
-
-
 def _attributes(file: IO[bytes]) -> tuple[dict[str, int], dict[str, bytes], int | None, int]:
     """Of the attributes that are read: where they are and their values; where the name "type" is; the header's end."""
     size = file.seek(0, os.SEEK_END)
@@ -431,7 +402,32 @@ class _Exr(Format[ExrHeader]):
         return decode_exr(data, header.parsed)
 
     def is_whole(self, file: IO[bytes]) -> bool:
-        return is_whole(file)
+        """Is every block that the file's table names where it should be, and inside the file? What is in them is not read.
+
+        By 8 to 20 bytes of each block: 68 blocks in a ZIP frame of 1080 rows. Of deep files, and of those of several parts,
+        which are not read here, only a torn header tells that they are not whole.
+        """
+        size = file.seek(0, os.SEEK_END)
+        try:
+            header = ExrHeader.read(file)
+        except ValueError:
+            return False
+        if header.unread or header.compression not in _BLOCK_ROWS:
+            return True
+        if min(header.data_size) < 1 or header.table + 8 * header.block_count > size:
+            return False
+        file.seek(header.table)
+        offsets = np.frombuffer(file.read(8 * header.block_count), "<u8")
+        form = "<iI" if header.tile is None else "<4iI"
+        length_of_head = struct.calcsize(form)
+        for offset, (place, _, _, unpacked) in zip(map(int, offsets), header.blocks()):
+            if not header.table < offset <= size - length_of_head:
+                return False
+            file.seek(offset)
+            *found, length = struct.unpack(form, file.read(length_of_head))
+            if tuple(found) != place or not 0 < length <= unpacked or offset + length_of_head + length > size:
+                return False
+        return True
 
     def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
         return encode_exr(pixels)

@@ -107,7 +107,8 @@ class FileType(str, Enum):
         return EncodedFrame(data, nan_count, flattened)
 
 
-_BY_EXTENSION: dict[str, FileType] = {}
-for _filetype in FileType:
-    for _extension in _filetype.image_format.extensions:
-        _BY_EXTENSION.setdefault(_extension, _filetype)
+_BY_EXTENSION = {
+    extension: next(first for first in FileType if first.image_format is filetype.image_format)
+    for filetype in FileType
+    for extension in filetype.image_format.extensions
+}

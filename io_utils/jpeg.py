@@ -108,20 +108,6 @@ class _Frame:
         return orientation.of_exif_or_xmp(self.exif, self.xmp)
 
 
-def is_whole(file: IO[bytes]) -> bool:
-    """Do all markers from the first to the end of the image stand where they should, with every scan in between?
-
-    All of the file is read, for where a scan ends only its data tell: 1 ms a megabyte. What follows the end of the
-    image does not matter: cameras, phones and MPO files put more there.
-    """
-    file.seek(0)
-    try:
-        _parsed(file.read())
-    except ValueError:
-        return False
-    return True
-
-
 def decode_jpeg(data: bytes, at_least: int | None = None) -> NDArray[np.uint8]:
     """(H, W, C) uint8, C = 1 or 3, not turned. ValueError for a file that is damaged or not read.
 
@@ -496,7 +482,17 @@ class _Jpeg(Format[None]):
         return decode_jpeg(data, at_least)
 
     def is_whole(self, file: IO[bytes]) -> bool:
-        return is_whole(file)
+        """Do all markers from the first to the end of the image stand where they should, with every scan in between?
+
+        All of the file is read, for where a scan ends only its data tell: 1 ms a megabyte. What follows the end of the
+        image does not matter: cameras, phones and MPO files put more there.
+        """
+        file.seek(0)
+        try:
+            _parsed(file.read())
+        except ValueError:
+            return False
+        return True
 
     def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
         if quality is None:

@@ -367,15 +367,6 @@ def _old_jpeg(directory: Directory, offsets: NDArray[Any], lengths: NDArray[Any]
     return np.append(offsets, stream[0]), np.append(lengths, stream[1])
 
 
-def is_whole(file: IO[bytes]) -> bool:
-    """Do all the strips or tiles that the file's directory names lie inside it? Nothing is decoded."""
-    try:
-        _Blocks.of(Directory(file))
-    except ValueError:
-        return False
-    return True
-
-
 def decode_tiff(data: bytes, directory: Directory) -> NDArray[Any]:
     """(H, W, C), C in 1..4, uint8, uint16 or float32, not turned; alpha is unassociated. ValueError for damaged files.
 
@@ -772,7 +763,12 @@ class _Tiff(Format[Directory]):
         return decode_tiff(data, header.parsed)
 
     def is_whole(self, file: IO[bytes]) -> bool:
-        return is_whole(file)
+        """Do all the strips or tiles that the file's directory names lie inside it? Nothing is decoded."""
+        try:
+            _Blocks.of(Directory(file))
+        except ValueError:
+            return False
+        return True
 
 
 TIFF = _Tiff()

@@ -98,15 +98,6 @@ class Container:
         )
 
 
-def is_whole(file: IO[bytes]) -> bool:
-    """Is every chunk there, up to the end that the RIFF header gives? WebP has no checksums."""
-    try:
-        Container.read(file)
-    except ValueError:
-        return False
-    return True
-
-
 def decode_webp(data: bytes, container: Container) -> NDArray[np.uint8]:
     """(H, W, C) uint8, C = 3 or 4, not turned; of an animation its first frame. ValueError, OSError if it is damaged.
 
@@ -201,7 +192,12 @@ class _WebP(Format[Container]):
         return decode_webp(data, header.parsed)
 
     def is_whole(self, file: IO[bytes]) -> bool:
-        return is_whole(file)
+        """Is every chunk there, up to the end that the RIFF header gives? WebP has no checksums."""
+        try:
+            Container.read(file)
+        except ValueError:
+            return False
+        return True
 
     def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
         return encode_webp(pixels, text, quality)

@@ -358,9 +358,9 @@ class TestRead:
         data = made_by_openexr(planes, ZIP, tmp_path, **manifest)
 
         np.testing.assert_array_equal(registry.decode(data), unassociated(planes, "RGB"))
-        assert exr.is_whole(io.BytesIO(data))
+        assert exr.EXR.is_whole(io.BytesIO(data))
         assert registry.read_header(io.BytesIO(data)).extent == (13, 20)
-        assert not exr.is_whole(io.BytesIO(data[:length]))
+        assert not exr.EXR.is_whole(io.BytesIO(data[:length]))
 
     @pytest.mark.parametrize("said", [b"deeptile", b"deepscanline", b"tiledimage", b"nonsense"])
     @pytest.mark.parametrize("compression", [NONE, ZIP])
@@ -541,8 +541,8 @@ class TestIsWhole:
     def test_tells_a_file_that_is_there_to_its_end(self, compression: int) -> None:
         data = written(planes_of("RGB"), compression)
 
-        assert exr.is_whole(io.BytesIO(data))
-        assert not [cut for cut in range(len(data)) if exr.is_whole(io.BytesIO(data[:cut]))]
+        assert exr.EXR.is_whole(io.BytesIO(data))
+        assert not [cut for cut in range(len(data)) if exr.EXR.is_whole(io.BytesIO(data[:cut]))]
 
     @pytest.mark.parametrize("compression", ["ZIP", "PIZ", "DWAA", "DWAB"])
     def test_tells_the_end_of_files_that_are_not_read_too(self, tmp_path: Path, compression: str) -> None:
@@ -552,8 +552,8 @@ class TestIsWhole:
             file.write(str(tmp_path / "f.exr"))
         data = (tmp_path / "f.exr").read_bytes()
 
-        assert exr.is_whole(io.BytesIO(data + b"more"))
-        assert not [cut for cut in range(len(data)) if exr.is_whole(io.BytesIO(data[:cut]))]
+        assert exr.EXR.is_whole(io.BytesIO(data + b"more"))
+        assert not [cut for cut in range(len(data)) if exr.EXR.is_whole(io.BytesIO(data[:cut]))]
 
     def test_is_no_to_a_file_whose_rest_was_only_reserved(self) -> None:
         """A copy that was killed leaves zeros where it had made room: every block is looked for, up to the last one."""
@@ -561,15 +561,15 @@ class TestIsWhole:
         header = exr.ExrHeader.read(io.BytesIO(data))
         (last,) = struct.unpack_from("<Q", data, header.table + 8 * (header.block_count - 1))
 
-        assert not [cut for cut in range(len(data) // 2, last) if exr.is_whole(io.BytesIO(reserved(data, cut)))]
+        assert not [cut for cut in range(len(data) // 2, last) if exr.EXR.is_whole(io.BytesIO(reserved(data, cut)))]
 
     def test_is_no_to_a_table_that_was_never_filled(self) -> None:
-        assert exr.is_whole(io.BytesIO(WHOLE))
-        assert not exr.is_whole(io.BytesIO(WHOLE[:TABLE] + bytes(24) + WHOLE[TABLE + 24 :]))
+        assert exr.EXR.is_whole(io.BytesIO(WHOLE))
+        assert not exr.EXR.is_whole(io.BytesIO(WHOLE[:TABLE] + bytes(24) + WHOLE[TABLE + 24 :]))
 
     @pytest.mark.parametrize("data", [b"", b"v/1\x01", bytes(1000), b"This is not an image."])
     def test_is_no_to_what_is_no_exr_file(self, data: bytes) -> None:
-        assert not exr.is_whole(io.BytesIO(data))
+        assert not exr.EXR.is_whole(io.BytesIO(data))
 
     @pytest.mark.parametrize(
         "data",
@@ -581,11 +581,11 @@ class TestIsWhole:
     )
     def test_is_yes_to_files_of_other_programs_that_are_not_read_here(self, data: bytes) -> None:
         """Otherwise "skip" would write over them, and the resume counter would begin again."""
-        assert exr.is_whole(io.BytesIO(data))
-        assert not exr.is_whole(io.BytesIO(data[:100]))
+        assert exr.EXR.is_whole(io.BytesIO(data))
+        assert not exr.EXR.is_whole(io.BytesIO(data[:100]))
 
     def test_is_no_to_an_empty_window(self) -> None:
-        assert not exr.is_whole(io.BytesIO(written(planes_of("RGB"), data=(0, 0, -1, -1))))
+        assert not exr.EXR.is_whole(io.BytesIO(written(planes_of("RGB"), data=(0, 0, -1, -1))))
 
 
 class TestSize:

@@ -147,11 +147,6 @@ class TestEncodeFrame:
             else:
                 assert low == high, filetype
 
-    @pytest.mark.parametrize(("filetype", "side"), [(FileType.JPG, 65501), (FileType.WEBP_LOSSLESS, 16384)])
-    def test_a_picture_too_large_for_the_format_is_refused(self, filetype: FileType, side: int) -> None:
-        with pytest.raises(ValueError, match="at most"):
-            encoded(filetype, np.zeros((1, side, 3), np.uint8))
-
     def test_only_jpg_flattens_and_only_what_is_transparent(self) -> None:
         clear = np.zeros((2, 2, 4), np.uint8)
         opaque = np.full((2, 2, 4), 255, np.uint8)

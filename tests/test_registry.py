@@ -291,11 +291,7 @@ class TestOrientation:
             np.testing.assert_array_equal(registry.decode(data), expected)
 
 
-class TestSize:
-    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
-    def test_is_width_and_height(self, kind: str) -> None:
-        assert registry.read_header(io.BytesIO(file_of(picture(), kind))).extent == (WIDTH, HEIGHT)
-
+class TestTheHeader:
     @pytest.mark.parametrize("data", [b"", b"This is not an image.", b"\x89PNG\r\n\x1a\n", bytes(1000)])
     def test_of_no_image_is_an_error(self, data: bytes) -> None:
         with pytest.raises(BrokenImageError):

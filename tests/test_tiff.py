@@ -597,7 +597,7 @@ class TestKindsThatAreNotRead:
         with pytest.raises(BrokenImageError, match=named):
             registry.read_header(io.BytesIO(data))
         assert capfd.readouterr().err == ""
-        assert tiff.is_whole(io.BytesIO(data))
+        assert tiff.TIFF.is_whole(io.BytesIO(data))
 
 
 class TestIsWhole:
@@ -614,9 +614,9 @@ class TestIsWhole:
             try:
                 registry.decode(cut)
             except BrokenImageError:
-                assert not tiff.is_whole(io.BytesIO(cut)), length
+                assert not tiff.TIFF.is_whole(io.BytesIO(cut)), length
             else:
-                assert tiff.is_whole(io.BytesIO(cut)), length
+                assert tiff.TIFF.is_whole(io.BytesIO(cut)), length
 
     @pytest.mark.parametrize("compression", ["jpeg", "lzw", "group4", "packbits"])
     def test_is_so_for_files_whose_directory_comes_first_too(self, compression: str, tmp_path: Path) -> None:
@@ -626,18 +626,18 @@ class TestIsWhole:
         image.save(buffer, "TIFF", compression=compression)
         data = buffer.getvalue()
         for length in range(0, len(data) + 1, 7):
-            whole = tiff.is_whole(io.BytesIO(data[:length]))
+            whole = tiff.TIFF.is_whole(io.BytesIO(data[:length]))
             try:
                 registry.decode(data[:length])
             except BrokenImageError:
                 assert not whole, length
             else:
                 assert whole, length
-        assert tiff.is_whole(io.BytesIO(data + b"more"))
+        assert tiff.TIFF.is_whole(io.BytesIO(data + b"more"))
 
     @pytest.mark.parametrize("data", [b"", b"II*\0", b"II*\0\x08\0\0\0", bytes(1000), b"This is no image."])
     def test_is_no_to_what_is_no_tiff(self, data: bytes) -> None:
-        assert not tiff.is_whole(io.BytesIO(data))
+        assert not tiff.TIFF.is_whole(io.BytesIO(data))
 
 
 class TestLarge:
@@ -662,7 +662,7 @@ class TestLarge:
 
         tracemalloc.start()
         try:
-            assert not tiff.is_whole(io.BytesIO(data))
+            assert not tiff.TIFF.is_whole(io.BytesIO(data))
             with pytest.raises(BrokenImageError, match="100,000,000 strips or tiles"):
                 registry.decode(data)
             _, most = tracemalloc.get_traced_memory()
