@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 from io_utils import base, registry
 from io_utils.base import BrokenImageError, Extent, Format
 from io_utils.filetype import FileType
+from io_utils.orientation import upright
 from io_utils.registry import FORMATS
 
 from . import hosted, kinds, sample_files
@@ -78,6 +79,21 @@ def by_openimageio(data: bytes, tmp_path: Path) -> Extent:
     file = OpenImageIO.ImageInput.open(str(path))
     assert file is not None
     return Extent(file.spec().width, file.spec().height)
+
+
+class TestExtent:
+    def test_is_width_and_height_and_reads_as_in_messages(self) -> None:
+        extent = Extent(640, 360)
+
+        assert extent == (640, 360)
+        assert extent.pixel_count == 230_400
+        assert f"{extent}" == str(extent) == "640 x 360"
+
+    @pytest.mark.parametrize("orientation", range(10))
+    def test_is_turned_as_pixels_are(self, orientation: int) -> None:
+        stored = np.zeros((2, 3, 1))
+
+        assert Extent(3, 2).turned(orientation) == upright(stored, orientation).shape[1::-1]
 
 
 class TestTheList:
@@ -469,7 +485,11 @@ class TestAKindOfFileThatIsAdded:
         assert hosted.run(saved, "FrameCounterFromDirectory", **inputs).outputs[1] == [2]
 
     def test_is_shown_by_the_preview(self, saved: ModuleType) -> None:
-        preview = sys.modules[f"{saved.__name__}.io_utils.preview"]
+        (preview,) = [
+            module
+            for name, module in sys.modules.items()
+            if name.startswith(f"{saved.__name__}.") and name.endswith(".preview")
+        ]
         query = {"type": "output", "subfolder": "s", "filename": "f_0001.pnm"}
 
         answered = preview.answer(query, ())
