@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import chart, corpus, end_to_end
 from benchmarks.engines import BASE, Engine, Pixels, by_pillow, check, engines, pillow, versions
 from benchmarks.measure import Report, cpu_seconds, geometric_mean, machine, parsed_size, times
-from io_utils import decode, png
+from io_utils import png, registry
 
 ALL = "all"
 TITLES = {
@@ -136,7 +136,7 @@ def _decoding_table(report: Report, pictures: dict[tuple[str, int], Pixels], qui
     """Do our files take longer to decode than Pillow's of the same pictures? By our reader and by Pillow, CPU time."""
     runs = 1 if quick else 5
     readers: dict[str, Callable[[bytes], object]] = {
-        "this pack's reader": decode.decode,
+        "this pack's reader": registry.decode,
         "Pillow": by_pillow,
     }
     rows = []

@@ -16,9 +16,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .unread import NotReadError
+from .base import Extent, Format, Header, Pixels, UnreadKindError
 
-SIGNATURE = b"BM"
+_SIGNATURE = b"BM"
 
 _FILE_HEADER = 14
 _CORE, _INFO, _V3, _LARGEST = 12, 40, 56, 124  # sizes of the headers that follow it
@@ -40,7 +40,7 @@ _NO_MASKS = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)  # bit fields without a bit: as
 
 
 @dataclass(frozen=True)
-class Header:
+class BmpHeader:
     """Both headers, and where what follows them is. `palette`: (offset, colours, bytes a colour)."""
 
     width: int
@@ -53,11 +53,11 @@ class Header:
     offset: int
 
     @classmethod
-    def read(cls, file: IO[bytes]) -> Header:
+    def read(cls, file: IO[bytes]) -> BmpHeader:
         """Of the file's start. ValueError if it is not a BMP file, or of a kind that is not read."""
         file.seek(0)
         start = file.read(_FILE_HEADER + _LARGEST)
-        if not start.startswith(SIGNATURE) or len(start) < _FILE_HEADER + _CORE:
+        if not start.startswith(_SIGNATURE) or len(start) < _FILE_HEADER + _CORE:
             raise ValueError("it ends inside its header")
         offset, size = struct.unpack_from("<II", start, 10)
         if size != _CORE and not 16 <= size <= _LARGEST:
@@ -72,7 +72,7 @@ class Header:
             width, height, _, bits, compression, _, _, _, used = struct.unpack_from("<iiHHIIiiI", fields, 4)
         if bits not in _BITS.get(compression, ()) or (compression > _RLE4 and size not in _WINDOWS):
             what = f"{_NAMES.get(compression, f'compression {compression}')} and {bits} bits a pixel"
-            raise NotReadError(f"it is a BMP file with {what}, which is not read")
+            raise UnreadKindError(f"it is a BMP file with {what}, which is not read")
         if width < 1 or not height:
             raise ValueError(f"it says that it has {width} x {abs(height)} pixels")
         masks, behind = _masks(start, size, compression, bits)
@@ -128,27 +128,7 @@ def _masks(start: bytes, size: int, compression: int, bits: int) -> tuple[tuple[
     return masks if any(masks) else _NO_MASKS, _FILE_HEADER + size + (4 * count if size == _INFO else 0)
 
 
-def is_header(start: bytes) -> bool:
-    """Can a file with these first bytes be BMP? The reserved fields are 0, and the header's size is one that there is."""
-    size = int.from_bytes(start[14:18], "little")
-    return len(start) >= 18 and start[6:10] == bytes(4) and (size == _CORE or 16 <= size <= _LARGEST)
-
-
-def is_whole(file: IO[bytes]) -> bool:
-    """Is there every row? By the header and the file's length; run lengths are followed to the end of the bitmap."""
-    length = file.seek(0, os.SEEK_END)
-    try:
-        header = Header.read(file)
-        header.require_room(length)
-        if header.is_packed:
-            file.seek(0)
-            _followed(header, file.read(), None)
-    except ValueError:
-        return False
-    return True
-
-
-def decode_bmp(data: bytes, header: Header) -> NDArray[np.uint8]:
+def decode_bmp(data: bytes, header: BmpHeader) -> NDArray[np.uint8]:
     """(H, W, C) uint8, C = 1 (a palette of greys), 3 or 4 (bit fields with alpha, unassociated). ValueError if damaged.
 
     A field of n bits becomes 255 * value // (2^n - 1), as Pillow has it. Pixels that run lengths pass over have colour 0,
@@ -173,7 +153,7 @@ def decode_bmp(data: bytes, header: Header) -> NDArray[np.uint8]:
     return _fields(header, np.ascontiguousarray(rows).view(f"<u{header.bits // 8}"))
 
 
-def _fields(header: Header, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+def _fields(header: BmpHeader, pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """The channels that the masks cut out of each pixel.
 
     Without alpha if that is 0 everywhere: programs that know none leave its bits empty, and nobody saves a picture of
@@ -191,7 +171,7 @@ def _fields(header: Header, pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return np.stack(channels if channels[-1].any() else channels[:3], axis=-1)
 
 
-def _looked_up(header: Header, data: bytes, indices: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _looked_up(header: BmpHeader, data: bytes, indices: NDArray[np.uint8]) -> NDArray[np.uint8]:
     start, count, entry = header.palette
     stored = np.frombuffer(data[start : start + count * entry], np.uint8)
     colours = np.zeros((256, 3), np.uint8)
@@ -202,7 +182,7 @@ def _looked_up(header: Header, data: bytes, indices: NDArray[np.uint8]) -> NDArr
     return pixels
 
 
-def _followed(header: Header, data: bytes, indices: NDArray[np.uint8] | None) -> None:
+def _followed(header: BmpHeader, data: bytes, indices: NDArray[np.uint8] | None) -> None:
     """Follow the run lengths, and write what they say into `indices`, (H, W), first row first.
 
     ValueError if a run leaves its row or the picture, or if the data end before the marker does that ends the bitmap.
@@ -261,3 +241,39 @@ def _codes(data: bytes, position: int, nibbles: bool) -> Iterator[tuple[int, int
         if value == _END_OF_BITMAP:
             return
     raise ValueError(f"it has more than {_MOST_CODES:,} run lengths; convert it to PNG")
+
+
+class _Bmp(Format[BmpHeader]):
+    name = "BMP"
+    extensions = (".bmp",)
+    signatures = (_SIGNATURE,)
+    media_type = "image/bmp"
+    largest_side = 2**31 - 1  # signed integers of 32 bits: BITMAPINFOHEADER
+
+    def is_foreign(self, start: bytes) -> bool:
+        """Texts begin with BM as well. In a BMP file the reserved fields are 0, and the header's size is a known one."""
+        size = int.from_bytes(start[14:18], "little")
+        return len(start) < 18 or start[6:10] != bytes(4) or not (size == _CORE or 16 <= size <= _LARGEST)
+
+    def read_header(self, file: IO[bytes]) -> Header[BmpHeader]:
+        header = BmpHeader.read(file)
+        return Header((Extent(header.width, header.height),), header, may_have_alpha=bool(header.masks[3]))
+
+    def decode(self, data: bytes, header: Header[BmpHeader], at_least: int | None = None) -> Pixels:
+        return decode_bmp(data, header.parsed)
+
+    def is_whole(self, file: IO[bytes]) -> bool:
+        """Is there every row? By the header and the file's length; run lengths are followed to the end of the bitmap."""
+        length = file.seek(0, os.SEEK_END)
+        try:
+            header = BmpHeader.read(file)
+            header.require_room(length)
+            if header.is_packed:
+                file.seek(0)
+                _followed(header, file.read(), None)
+        except ValueError:
+            return False
+        return True
+
+
+BMP = _Bmp()

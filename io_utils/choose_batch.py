@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from .decode import EXTENSIONS
 from .errors import FrameMissingError
 from .inventory import inventory
 from .listing import is_regular
 from .paths import FOLDERS, anywhere
 from .pattern import FramePattern, PatternError
 from .policies import OnMissing, OnSizeMismatch
+from .registry import EXTENSIONS
 from .request import limited
 from .selection import Selection, fingerprint
 from .sequence import Sequence as FileSequence

@@ -11,7 +11,7 @@ a foreign file                  replace it   refuse       refuse, touch none  ke
 a directory, fifo, device ...   refuse       refuse       refuse, touch none  keep it, write `-0` beside it
 ==============================  ===========  ===========  ==================  =============================
 
-`decode.state` decides what is whole, torn or foreign: a GIF or a text that somebody gave a frame's name is not an unfinished
+`registry.state` decides what is whole, torn or foreign: a GIF or a text that somebody gave a frame's name is not an unfinished
 frame, and not a frame to keep either. "error" counts a torn file as existing: users who choose it want nothing touched, and
 hear of it before the frame is rendered. A link to a file counts as that file; it is replaced itself, never written through,
 and under "keep both" it stays. Only regular files are ever opened.
@@ -26,9 +26,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from .atomic import remove_torn, write_whole
-from .decode import State
+from .base import State
 from .errors import ForeignFileError, FrameExistsError, NotAFileError
-from .filetype import state
+from .opened import state_of
 from .plan import Frame, Saved
 from .policies import OnExisting
 from .sequence import Sequence
@@ -64,7 +64,7 @@ def refuse_existing(frames: Iterable[Frame]) -> None:
 
 
 def is_saved(sequence: Sequence, frame: int) -> bool:
-    """Is this frame on disk, whole? (See `decode.state`.) PathError for a link out of the allowed folders."""
+    """Is this frame on disk, whole? (See `registry.state`.) PathError for a link out of the allowed folders."""
     return _state(sequence, frame) is State.WHOLE
 
 
@@ -105,7 +105,7 @@ def _publish_beside(sequence: Sequence, number: int, data: bytes) -> Saved:
         path = beside.file(number)
         with contextlib.suppress(FileExistsError):  # another run was faster, or something that is not a file is there
             if _is_there(path, number):
-                remove_torn(path, lambda: state(path) is State.TORN)  # noqa: B023 called at once
+                remove_torn(path, lambda: state_of(path) is State.TORN)  # noqa: B023 called at once
             write_into(beside, path, data, replace=False)
             return Saved(beside, number, written=True)
         take += 1
@@ -113,7 +113,7 @@ def _publish_beside(sequence: Sequence, number: int, data: bytes) -> Saved:
 
 def _state(sequence: Sequence, frame: int) -> State | None:
     """What the file of this frame is, None if there is none. PathError for a link out of the allowed folders."""
-    return state(sequence.root.confirm(sequence.file(frame), write=False))
+    return state_of(sequence.root.confirm(sequence.file(frame), write=False))
 
 
 def _is_there(path: Path, frame: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import IO, Any
@@ -17,11 +17,11 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from .base import Extent, Format, Header, Pixels, UnreadKindError
 from .inflate import inflated
 from .pixels import unassociated
-from .unread import NotReadError
 
-MAGIC = b"v/1\x01"
+_MAGIC = b"v/1\x01"
 _REMEDY = "save it as one plain picture: version 2, one part, one level"
 _TILED, _UNREAD = 0x200, {0x800: "deep data", 0x1000: "several parts"}
 # Attributes may be of any length (a Cryptomatte manifest has several MB), but only these are read. The limits keep a
@@ -43,7 +43,7 @@ _UNWRITTEN = 0xFF  # of every byte of a sample: not a number, in half and in flo
 
 
 @dataclass(frozen=True)
-class Header:
+class ExrHeader:
     """What a single-part EXR file says of itself. Windows: (x first, y first, x last, y last), both ends included."""
 
     channels: dict[str, tuple[int, int, int]]  # name -> sample type, sampling in x, in y
@@ -57,15 +57,15 @@ class Header:
     unread: str  # what it has that is not read here; with it, the table is not to be believed
 
     @classmethod
-    def read(cls, file: IO[bytes]) -> Header:
+    def read(cls, file: IO[bytes]) -> ExrHeader:
         """ValueError if it is not the header of a file that can be read here."""
         file.seek(0)
         start = file.read(8)
-        if start[:4] != MAGIC or len(start) < 8:
+        if start[:4] != _MAGIC or len(start) < 8:
             raise ValueError("it is no EXR file")
         (version,) = struct.unpack_from("<I", start, 4)
         if version & 0xFF != 2:
-            raise NotReadError(f"EXR files of version {version & 0xFF} are not read", _REMEDY)
+            raise UnreadKindError(f"EXR files of version {version & 0xFF} are not read", _REMEDY)
         places, attributes, type_at, table = _attributes(file)
         try:
             number = attributes["compression"][0]
@@ -84,37 +84,34 @@ class Header:
             raise ValueError(f"its header is damaged: {error}") from error
 
     @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the picture: its display window, whatever part of it the data cover."""
+    def size(self) -> Extent:
+        """Of the picture: its display window, whatever part of it the data cover."""
         return _extent(self.display_window)
 
     @property
-    def data_size(self) -> tuple[int, int]:
-        """(width, height) of the data window."""
+    def data_size(self) -> Extent:
+        """Of the data window."""
         return _extent(self.data_window)
 
     def require_readable(self) -> None:
         """ValueError unless it holds grey or RGB, with or without alpha, in a compression that FFmpeg knows."""
         if self.unread:
-            raise NotReadError(f"EXR files with {self.unread} are not read", _REMEDY)
+            raise UnreadKindError(f"EXR files with {self.unread} are not read", _REMEDY)
         used = self.used
         if not used:
-            raise NotReadError(
+            raise UnreadKindError(
                 f"it has no channels R, G, B or Y, but {', '.join(self.channels) or 'none'}",
                 "save its colour as R, G and B",
             )
         kinds = {self.channels[name][0] for name in used}
         if kinds not in ({_HALF}, {_FLOAT}) or any(channel[1:] != (1, 1) for channel in self.channels.values()):
-            raise NotReadError(
+            raise UnreadKindError(
                 "its channels are not all half or all float, or not of one size", "save all as half or all as float"
             )
         if self.compression not in _BLOCK_ROWS or self.compression in _NOT_DECODED:
-            raise NotReadError(
+            raise UnreadKindError(
                 f"its compression, {self.compression}, is not read", "save it with ZIP or PIZ compression"
             )
-        for window in (self.data_window, self.display_window):
-            if min(_extent(window)) < 1:
-                raise ValueError(f"its window {window} is empty")
 
     @property
     def used(self) -> list[str]:
@@ -153,15 +150,13 @@ class Header:
 
 
 def encode_exr(pixels: NDArray[Any]) -> bytes:
-    """The bytes of an EXR file, ZIP-compressed. `pixels`: (H, W, C) float32 or float16, C in 1..4, alpha unassociated.
+    """The bytes of an EXR file, ZIP-compressed. `pixels`: (H, W, C) float32 or float16, C = 1, 3 or 4, alpha unassociated.
 
-    Grey becomes Y, grey with alpha RGBA. The file holds colour multiplied by alpha, as the format requires
+    Grey becomes Y. The file holds colour multiplied by alpha, as the format requires
     (https://openexr.com/en/latest/TechnicalIntroduction.html#premultiplied-vs-un-premultiplied-color-channels); colour
     is lost where alpha is 0. Without alpha the values are exactly those of `pixels`.
     """
     height, width, channels = pixels.shape
-    if channels == 2:
-        pixels, channels = pixels[..., [0, 0, 0, 1]], 4
     if channels == 4:
         pixels = _associated(pixels)
     name, order = {1: ("grayf32le", [0]), 3: ("gbrpf32le", [1, 2, 0]), 4: ("gbrapf32le", [1, 2, 0, 3])}[channels]
@@ -176,13 +171,12 @@ def encode_exr(pixels: NDArray[Any]) -> bytes:
     return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))
 
 
-def decode_exr(file: bytes, header: Header) -> NDArray[np.float32]:
+def decode_exr(file: bytes, header: ExrHeader) -> NDArray[np.float32]:
     """(H, W, C) float32, C in 1..4, the display window; black and transparent where the file has no data.
 
     Alpha is unassociated: colour is divided by it, and is as stored where alpha is 0 (light without cover, such as a
-    glow) or not finite. `header` is that of `file`. ValueError for a file that is not whole or whose kind is not read.
+    glow) or not finite. `header`: of `file`, and readable. ValueError for a file that is not whole.
     """
-    header.require_readable()
     data = bytearray(file)
     _check_blocks(header, data)
     _make_plain(header, data)
@@ -196,35 +190,6 @@ def _associated(pixels: NDArray[Any]) -> NDArray[Any]:
     with np.errstate(all="ignore"):  # infinities, and the smallest numbers
         colour = np.where(alpha == 0, np.float32(0), colour * alpha)
         return np.concatenate([colour, alpha], axis=-1).astype(pixels.dtype)
-
-
-def is_whole(file: IO[bytes]) -> bool:
-    """Is every block that the file's table names where it should be, and inside the file? What is in them is not read.
-
-    By 8 to 20 bytes of each block: 68 blocks in a ZIP frame of 1080 rows. Of deep files, and of those of several parts,
-    which are not read here, only a torn header tells that they are not whole.
-    """
-    size = file.seek(0, os.SEEK_END)
-    try:
-        header = Header.read(file)
-    except ValueError:
-        return False
-    if header.unread or header.compression not in _BLOCK_ROWS:
-        return True
-    if min(header.data_size) < 1 or header.table + 8 * header.block_count > size:
-        return False
-    file.seek(header.table)
-    offsets = np.frombuffer(file.read(8 * header.block_count), "<u8")
-    form = "<iI" if header.tile is None else "<4iI"
-    length_of_head = struct.calcsize(form)
-    for offset, (place, _, _, unpacked) in zip(map(int, offsets), header.blocks()):
-        if not header.table < offset <= size - length_of_head:
-            return False
-        file.seek(offset)
-        *found, length = struct.unpack(form, file.read(length_of_head))
-        if tuple(found) != place or not 0 < length <= unpacked or offset + length_of_head + length > size:
-            return False
-    return True
 
 
 def _attributes(file: IO[bytes]) -> tuple[dict[str, int], dict[str, bytes], int | None, int]:
@@ -274,22 +239,22 @@ def _channels(data: bytes) -> dict[str, tuple[int, int, int]]:
 def _tile(data: bytes) -> tuple[int, int]:
     across, down, levels = struct.unpack("<IIB", data)
     if levels & 0xF or not across or not down:
-        raise NotReadError("EXR files with several levels of detail are not read", _REMEDY)
+        raise UnreadKindError("EXR files with several levels of detail are not read", _REMEDY)
     return across, down
 
 
-def _extent(window: tuple[int, int, int, int]) -> tuple[int, int]:
-    return window[2] - window[0] + 1, window[3] - window[1] + 1
+def _extent(window: tuple[int, int, int, int]) -> Extent:
+    return Extent(window[2] - window[0] + 1, window[3] - window[1] + 1)
 
 
-def _offsets(header: Header, data: bytearray) -> list[int]:
+def _offsets(header: ExrHeader, data: bytearray) -> list[int]:
     end = header.table + 8 * header.block_count
     if end > len(data):
         raise ValueError("it ends before its blocks")
     return [int(offset) for offset in np.frombuffer(data[header.table : end], "<u8")]
 
 
-def _block(header: Header, data: bytearray, offset: int) -> tuple[tuple[int, ...], memoryview]:
+def _block(header: ExrHeader, data: bytearray, offset: int) -> tuple[tuple[int, ...], memoryview]:
     """The place that a block says it has, and its contents."""
     form = "<iI" if header.tile is None else "<4iI"
     start = offset + struct.calcsize(form)
@@ -301,7 +266,7 @@ def _block(header: Header, data: bytearray, offset: int) -> tuple[tuple[int, ...
     return tuple(place), memoryview(data)[start : start + length]
 
 
-def _check_blocks(header: Header, data: bytearray) -> None:
+def _check_blocks(header: ExrHeader, data: bytearray) -> None:
     for offset, (place, _, _, unpacked) in zip(_offsets(header, data), header.blocks()):
         found, contents = _block(header, data, offset)
         if found != place:
@@ -328,7 +293,7 @@ def _run_lengths(contents: memoryview) -> int:
     return total if position == len(contents) else -1
 
 
-def _make_plain(header: Header, data: bytearray) -> None:
+def _make_plain(header: ExrHeader, data: bytearray) -> None:
     """Remove from the header what FFmpeg 8 stumbles over and OpenEXR does not.
 
     Both windows are made to begin at 0 and to be as large as the data: of others FFmpeg shows the wrong part. In a file of one part the
@@ -344,7 +309,7 @@ def _make_plain(header: Header, data: bytearray) -> None:
             struct.pack_into("<i", data, offset, block[0][0] - header.data_window[1])
 
 
-def _decoded(header: Header, data: bytes) -> NDArray[np.float32]:
+def _decoded(header: ExrHeader, data: bytes) -> NDArray[np.float32]:
     """(H, W, C) float32, the data window. ValueError if FFmpeg could not decode one of the blocks."""
     decoder = av.CodecContext.create("exr", "r")
     decoder.thread_count = 1  # frames are decoded side by side already
@@ -370,7 +335,7 @@ def _decoded(header: Header, data: bytes) -> NDArray[np.float32]:
     return pixels
 
 
-def _frame(decoder: av.VideoCodecContext, packet: av.Packet[Any], header: Header) -> av.VideoFrame:
+def _frame(decoder: av.VideoCodecContext, packet: av.Packet[Any], header: ExrHeader) -> av.VideoFrame:
     try:
         frames = decoder.decode(packet)
     except av.error.FFmpegError as error:
@@ -380,11 +345,11 @@ def _frame(decoder: av.VideoCodecContext, packet: av.Packet[Any], header: Header
     return frames[0]
 
 
-def _black_blocks(header: Header, pixels: NDArray[np.float32]) -> list[tuple[tuple[int, ...], slice, slice]]:
+def _black_blocks(header: ExrHeader, pixels: NDArray[np.float32]) -> list[tuple[tuple[int, ...], slice, slice]]:
     return [(place, rows, cols) for place, rows, cols, _ in header.blocks() if not (pixels[rows, cols] != 0).any()]
 
 
-def _in_display(header: Header, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def _in_display(header: ExrHeader, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """What of the data window's pixels lies in the display window, and zeros around it."""
     if header.data_window == header.display_window:
         return pixels
@@ -416,3 +381,56 @@ def _values(frame: av.VideoFrame) -> NDArray[np.float32]:
     green, blue, red, *alpha = (row[:, : frame.width] for row in rows)
     with np.errstate(invalid="ignore"):
         return np.stack([red, green, blue, *alpha], axis=-1, dtype=np.float32)
+
+
+class _Exr(Format[ExrHeader]):
+    name = "EXR"
+    extensions = (".exr",)
+    signatures = (_MAGIC,)
+    depths = (np.float16, np.float32)
+    channels = (1, 3, 4)
+    # FFmpeg's: (width + 128) * (height + 128) < 2^28 (av_image_check_size2 in libavutil/imgutils.c), for a height of 1. Of
+    # the format itself, a window's corners are 32-bit integers.
+    largest_side = 2_080_767
+
+    def read_header(self, file: IO[bytes]) -> Header[ExrHeader]:
+        header = ExrHeader.read(file)
+        header.require_readable()
+        return Header((header.size, header.data_size), header, may_have_alpha="A" in header.used)
+
+    def decode(self, data: bytes, header: Header[ExrHeader], at_least: int | None = None) -> Pixels:
+        return decode_exr(data, header.parsed)
+
+    def is_whole(self, file: IO[bytes]) -> bool:
+        """Is every block that the file's table names where it should be, and inside the file? What is in them is not read.
+
+        By 8 to 20 bytes of each block: 68 blocks in a ZIP frame of 1080 rows. Of deep files, and of those of several parts,
+        which are not read here, only a torn header tells that they are not whole.
+        """
+        size = file.seek(0, os.SEEK_END)
+        try:
+            header = ExrHeader.read(file)
+        except ValueError:
+            return False
+        if header.unread or header.compression not in _BLOCK_ROWS:
+            return True
+        if min(header.data_size) < 1 or header.table + 8 * header.block_count > size:
+            return False
+        file.seek(header.table)
+        offsets = np.frombuffer(file.read(8 * header.block_count), "<u8")
+        form = "<iI" if header.tile is None else "<4iI"
+        length_of_head = struct.calcsize(form)
+        for offset, (place, _, _, unpacked) in zip(map(int, offsets), header.blocks()):
+            if not header.table < offset <= size - length_of_head:
+                return False
+            file.seek(offset)
+            *found, length = struct.unpack(form, file.read(length_of_head))
+            if tuple(found) != place or not 0 < length <= unpacked or offset + length_of_head + length > size:
+                return False
+        return True
+
+    def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+        return encode_exr(pixels)
+
+
+EXR = _Exr()

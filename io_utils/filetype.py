@@ -1,24 +1,22 @@
-"""FileType: the kinds of image file that the savers write, and what a whole one looks like on disk."""
+"""FileType: what the savers write, and the one way from a picture to the bytes of a file."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from enum import Enum
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+import torch
 
-from . import decode, exr, webp
-from .opened import open_regular
-from .png import encode_png, keyword_fault
+from .base import Format
+from .exr import EXR as _EXR
+from .jpeg import JPEG as _JPEG
+from .pixels import on_black, quantise
+from .png_format import PNG as _PNG
+from .webp import WEBP as _WEBP
 
-_JPEG_LARGEST_SIDE = 65500  # of libjpeg; the format has 16 bits
-
-# What the Dream pack writes, with optimized Huffman tables and 4:2:0 as it does: files no larger.
+# What the Dream pack writes.
 QUALITY = 95
 
 
@@ -30,139 +28,87 @@ class FileTypeError(ValueError):
         super().__init__(f"Frames cannot be saved as {extension!r} files. Write one of {', '.join(self.extensions)}.")
 
 
-class FileType(str, Enum):
-    """A value of the savers' `filetype` widget."""
+class EncodedFrame(NamedTuple):
+    """The bytes of one file, how many values were NaN and became 0, and whether transparency was lost (put on black)."""
 
-    PNG_WITH_WORKFLOW = "png with embedded workflow"
-    PNG = "png"
-    JPG = "jpg"
-    PNG16_WITH_WORKFLOW = "png 16-bit with embedded workflow"
-    PNG16 = "png 16-bit"
-    WEBP_LOSSLESS = "webp lossless with embedded workflow"
-    WEBP_LOSSY = "webp lossy with embedded workflow"
-    EXR = "exr"
-    EXR_HALF = "exr 16-bit"
+    data: bytes
+    nan_count: int
+    flattened: bool
+
+
+class FileType(str, Enum):
+    """A value of the savers' `filetype` widget: (kind of file, samples, whether the workflow is embedded, is it lossy).
+
+    Of the members of one kind, the first is what its extension asks for.
+    """
+
+    PNG_WITH_WORKFLOW = "png with embedded workflow", _PNG, np.uint8, True, False
+    PNG = "png", _PNG, np.uint8, False, False
+    JPG = "jpg", _JPEG, np.uint8, False, True
+    PNG16_WITH_WORKFLOW = "png 16-bit with embedded workflow", _PNG, np.uint16, True, False
+    PNG16 = "png 16-bit", _PNG, np.uint16, False, False
+    WEBP_LOSSLESS = "webp lossless with embedded workflow", _WEBP, np.uint8, True, False
+    WEBP_LOSSY = "webp lossy with embedded workflow", _WEBP, np.uint8, True, True
+    EXR = "exr", _EXR, np.float32, False, False
+    EXR_HALF = "exr 16-bit", _EXR, np.float16, False, False
+
+    image_format: Format[Any]
+    dtype: type[np.generic]  # of the file's samples
+    embeds_workflow: bool
+    is_lossy: bool
+
+    def __new__(  # noqa: PYI034 typing.Self needs Python 3.11
+        cls, label: str, image_format: Format[Any], dtype: type[np.generic], embeds_workflow: bool, is_lossy: bool
+    ) -> FileType:
+        member = str.__new__(cls, label)
+        member._value_ = label
+        member.image_format, member.dtype = image_format, dtype
+        member.embeds_workflow, member.is_lossy = embeds_workflow, is_lossy
+        return member
 
     @property
     def extension(self) -> str:
-        return _EXTENSION.get(self, ".png")
-
-    @property
-    def embeds_workflow(self) -> bool:
-        return self in _EMBEDDING
+        return self.image_format.extensions[0]
 
     def keyword_fault(self, keyword: str, earlier: int) -> str | None:
-        """Why a file of this type cannot hold text under `keyword`, after `earlier` others; None if it can."""
-        if not self.embeds_workflow:
-            return None
-        return webp.keyword_fault(keyword, earlier) if self.extension == ".webp" else keyword_fault(keyword)
+        """Why a file of this type cannot hold text under `keyword`, after `earlier` others; None if it can.
 
-    @property
-    def dtype(self) -> type[np.generic]:
-        """Of the pixels that `encode_frame` takes: what one sample of the file is."""
-        return _DTYPE.get(self, np.uint8)
+        None also where the text is not embedded at all.
+        """
+        return self.image_format.keyword_fault(keyword, earlier) if self.embeds_workflow else None
 
     def for_extension(self, extension: str) -> FileType:
         """The type that a file name's `extension` (".png", any case) asks for; this one where it leaves the choice.
 
-        '' leaves it all to this type; an extension of this type what else it says (bits, workflow, loss). Otherwise the
-        workflow is embedded where it can be, and nothing is lost but by ".jpg". FileTypeError for an unknown one.
+        '' leaves everything to this type; an extension of this type's kind leaves the rest of it (bits, workflow, loss).
+        Otherwise the workflow is embedded where it can be, and only ".jpg" loses anything. FileTypeError for an unknown one.
         """
         named = _BY_EXTENSION.get(extension.lower())
         if extension and named is None:
             raise FileTypeError(extension)
-        return self if named is None or named.extension == self.extension else named
+        return self if named is None or named.image_format is self.image_format else named
 
     def encode_frame(
-        self, pixels: NDArray[Any], text: Mapping[str, str], threads: int, quality: int = QUALITY
-    ) -> bytes:
-        """The bytes of one file. `pixels`: (H, W, C) of `dtype`, C in 1..4; `text`: the entries to embed, if it does.
+        self, image: torch.Tensor, text: Mapping[str, str], *, quality: int = QUALITY, threads: int = 1
+    ) -> EncodedFrame:
+        """One file. `image`: (H, W, C), C in 1..4, floating point, 0.0 .. 1.0 (EXR: any value); see `quantise`.
 
-        `quality`: 1..100, of the two that lose something. JPEG has no alpha: pixels with alpha are composited on black,
-        as every viewer shows a transparent frame. ValueError for a picture too large for the format.
+        `text`: the entries to embed, if this type does. `quality`: 1..100, of the types that are lossy. A picture with
+        alpha is composited on black where files hold none, as every viewer shows a transparent frame. `threads`: how many
+        may work on this file. ValueError for a picture that is too large for the format, or is none.
         """
-        if self.extension == ".exr":
-            return exr.encode_exr(pixels)
-        if self.extension == ".webp":
-            return webp.encode_webp(pixels, text, quality if self is FileType.WEBP_LOSSY else None)
-        if self is not FileType.JPG:
-            return encode_png(pixels, text if self.embeds_workflow else None, threads=threads)
-        if max(pixels.shape[:2]) > _JPEG_LARGEST_SIDE:
-            raise ValueError(
-                f"JPG pictures have at most {_JPEG_LARGEST_SIDE} pixels per side, this one is {pixels.shape[1]} x {pixels.shape[0]}. Choose PNG or EXR."
-            )
-        return _encode_jpeg(Image.fromarray(_without_alpha(pixels)), quality)
-
-    def flattens(self, pixels: NDArray[Any]) -> bool:
-        """Has this picture transparency that the file cannot hold?"""
-        return (
-            self is FileType.JPG
-            and pixels.shape[-1] in (2, 4)
-            and bool((pixels[..., -1] < np.iinfo(np.uint8).max).any())
+        pixels, nan_count = quantise(image, self.dtype)
+        flattened = False
+        if pixels.shape[-1] in (2, 4) and not self.image_format.holds_alpha:
+            pixels, flattened = on_black(pixels)
+        data = self.image_format.encode(
+            pixels, text if self.embeds_workflow else None, quality if self.is_lossy else None, threads
         )
+        return EncodedFrame(data, nan_count, flattened)
 
 
-_EMBEDDING = {
-    FileType.PNG_WITH_WORKFLOW,
-    FileType.PNG16_WITH_WORKFLOW,
-    FileType.WEBP_LOSSLESS,
-    FileType.WEBP_LOSSY,
-}
-_EXTENSION = {
-    FileType.JPG: ".jpg",
-    FileType.WEBP_LOSSLESS: ".webp",
-    FileType.WEBP_LOSSY: ".webp",
-    FileType.EXR: ".exr",
-    FileType.EXR_HALF: ".exr",
-}
-_DTYPE: dict[FileType, type[np.generic]] = {
-    FileType.PNG16_WITH_WORKFLOW: np.uint16,
-    FileType.PNG16: np.uint16,
-    FileType.EXR: np.float32,
-    FileType.EXR_HALF: np.float16,
-}
 _BY_EXTENSION = {
-    ".png": FileType.PNG_WITH_WORKFLOW,
-    ".jpg": FileType.JPG,
-    ".jpeg": FileType.JPG,
-    ".webp": FileType.WEBP_LOSSLESS,
-    ".exr": FileType.EXR,
+    extension: next(first for first in FileType if first.image_format is filetype.image_format)
+    for filetype in FileType
+    for extension in filetype.image_format.extensions
 }
-
-
-def state(path: Path) -> decode.State | None:
-    """What the file at `path` is (see `decode.state`); None where there is none, or something else (a folder, a pipe).
-
-    OSError of the system if there is a file that cannot be read.
-    """
-    try:
-        with open_regular(path) as file:
-            return decode.state(file)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def is_whole(path: Path) -> bool:
-    """Is there a whole image file at `path`? OSError of the system if there is a file that cannot be read."""
-    return state(path) is decode.State.WHOLE
-
-
-def _encode_jpeg(image: Image.Image, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    try:
-        image.save(buffer, "JPEG", quality=quality, optimize=True)
-    except OSError:
-        # For optimized tables libjpeg needs its whole buffer at once: Pillow gives it one byte per pixel below quality 95, and
-        # two from there on. Colour noise needs more. Plain tables need a small buffer only, and noise gains nothing by
-        # optimized ones.
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
-
-
-def _without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    channels = pixels.shape[-1]
-    colour = pixels if channels in (1, 3) else pixels[..., :-1]
-    if colour is not pixels:
-        colour = ((colour.astype(np.uint16) * pixels[..., -1:] + 127) // 255).astype(np.uint8)
-    return colour[..., 0] if channels < 3 else colour

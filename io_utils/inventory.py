@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .decode import EXTENSIONS
 from .listing import entry_names, regular_files
 from .numbered_names import LARGEST, is_image, is_negative
 from .pattern import MAX_PADDING, FramePattern, named
+from .registry import EXTENSIONS
 
 
 def inventory(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""JPEG files -> pixels: what the file says is read here, the pixels are libjpeg's, and FFmpeg says whether they are damaged.
+"""JPEG files. Read: what the file says is read here, the pixels are libjpeg's, and FFmpeg says whether they are damaged.
 
 Sections and tables are those of ITU-T T.81 (1992). libjpeg, in Pillow, fills up what it cannot decode and only warns, and
 Pillow drops its warnings; so a file is checked here first, as far as its markers tell, and FFmpeg decodes the rest of it a
@@ -15,8 +15,9 @@ from __future__ import annotations
 import io
 import re
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 import av
 import numpy as np
@@ -24,9 +25,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from . import orientation
-from .unread import NotReadError
+from .base import Extent, Format, Header, Pixels, UnreadKindError
 
-SIGNATURE = b"\xff\xd8\xff"  # SOI, and the start of any other marker: table B.1
+_SIGNATURE = b"\xff\xd8\xff"  # SOI, and the start of any other marker: table B.1
 
 _SOI, _EOI, _SOS, _DQT, _DHT, _DAC, _DRI, _DNL, _COM, _TEM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xCC, 0xDD, 0xDC, 0xFE, 0x01
 _APP0, _APP1, _APP14, _APP15, _RST0, _RST7 = 0xE0, 0xE1, 0xEE, 0xEF, 0xD0, 0xD7
@@ -107,28 +108,8 @@ class _Frame:
         return orientation.of_exif_or_xmp(self.exif, self.xmp)
 
 
-def read_size(file: IO[bytes]) -> tuple[int, int, int]:
-    """(width, height, orientation) by the headers alone; width and height as stored. ValueError if they are broken."""
-    frame = _headers(file)
-    return frame.width, frame.height, frame.orientation
-
-
-def is_whole(file: IO[bytes]) -> bool:
-    """Do all markers from the first to the end of the image stand where they should, with every scan in between?
-
-    All of the file is read, for where a scan ends only its data tell: 1 ms a megabyte. What follows the end of the
-    image does not matter: cameras, phones and MPO files put more there.
-    """
-    file.seek(0)
-    try:
-        _parsed(file.read())
-    except ValueError:
-        return False
-    return True
-
-
-def decode_jpeg(data: bytes, at_least: int | None = None) -> tuple[NDArray[np.uint8], int]:
-    """((H, W, C) uint8, C = 1 or 3; its orientation, not applied). ValueError for a file that is damaged or not read.
+def decode_jpeg(data: bytes, at_least: int | None = None) -> NDArray[np.uint8]:
+    """(H, W, C) uint8, C = 1 or 3, not turned. ValueError for a file that is damaged or not read.
 
     With `at_least` it may be smaller by 2, 4 or 8, its longest side no shorter than that.
     """
@@ -141,7 +122,25 @@ def decode_jpeg(data: bytes, at_least: int | None = None) -> tuple[NDArray[np.ui
     image = Image.frombytes(mode, size, cleaned, "jpeg", raw_mode, "", scale, 0)
     _require_undamaged(frame, cleaned)
     pixels = np.asarray(image.convert("RGB") if mode == "CMYK" else image)
-    return pixels.reshape(*pixels.shape[:2], -1), frame.orientation
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+def encode_jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+    """The bytes of a JPEG file. `pixels`: (H, W, C) uint8, C = 1 or 3; `quality`: 1 to 100.
+
+    With optimized Huffman tables and 4:2:0, as the Dream pack writes them: files are no larger than its own.
+    """
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, "JPEG", quality=quality, optimize=True)
+    except OSError:
+        # For optimized tables libjpeg needs its whole buffer at once: Pillow gives it one byte per pixel below quality 95, and
+        # two from there on. Colour noise needs more. Plain tables need a small buffer only, and noise gains nothing by
+        # optimized ones.
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
 
 
 def decode_block(stream: bytes, tables: bytes, is_ycbcr: bool, size: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -287,7 +286,7 @@ def _huffman_codes(segments: list[bytes]) -> dict[tuple[int, int, int], str]:
 def _headers(file: IO[bytes]) -> _Frame:
     """All up to the header of the first scan, where `file` is left."""
     file.seek(0)
-    if file.read(2) != SIGNATURE[:2]:
+    if file.read(2) != _SIGNATURE[:2]:
         raise ValueError("it does not begin as a JPEG file")
     frame = _Frame()
     for _ in range(_MOST_SEGMENTS):
@@ -337,7 +336,7 @@ def _take(frame: _Frame, marker: int, contents: bytes) -> None:
             raise ValueError("it has two frame headers")
         _take_frame(frame, marker, contents)
     elif marker in _OTHER_FRAMES:
-        raise NotReadError(f"it is a {_OTHER_FRAMES[marker]} JPEG file, which is not read")
+        raise UnreadKindError(f"it is a {_OTHER_FRAMES[marker]} JPEG file, which is not read")
     elif marker == _DRI:
         if len(contents) != 2:
             raise ValueError(f"its restart interval has {len(contents)} bytes, not 2")
@@ -371,9 +370,9 @@ def _take_frame(frame: _Frame, marker: int, contents: bytes) -> None:
     frame.marker = marker
     frame.precision, frame.height, frame.width, count = struct.unpack_from(">BHHB", contents)
     if frame.precision != 8:
-        raise NotReadError(f"it is a JPEG file of {frame.precision} bits a sample, which is not read")
+        raise UnreadKindError(f"it is a JPEG file of {frame.precision} bits a sample, which is not read")
     if count not in _MODES:
-        raise NotReadError(f"it is a JPEG file of {count} channels, which is not read")
+        raise UnreadKindError(f"it is a JPEG file of {count} channels, which is not read")
     if not frame.width or not frame.height:
         raise ValueError(f"it says that it has {frame.width} x {frame.height} pixels")
     for number, factors, _ in struct.iter_unpack(">BBB", contents[6:]):
@@ -464,3 +463,41 @@ def _require_all_coefficients(frame: _Frame) -> None:
             raise ValueError("its last scans are missing: the picture would be blurred")
         if None in component.bits:
             raise ValueError("a scan is missing: a channel or the details of one")
+
+
+class _Jpeg(Format[None]):
+    name = "JPG"
+    extensions = (".jpg", ".jpeg")
+    signatures = (_SIGNATURE,)
+    media_type = "image/jpeg"
+    depths = (np.uint8,)
+    channels = (1, 3)
+    largest_side = 65500  # JPEG_MAX_DIMENSION of libjpeg (jmorecfg.h); the format itself has 16 bits (B.2.2)
+
+    def read_header(self, file: IO[bytes]) -> Header[None]:
+        frame = _headers(file)
+        return Header((Extent(frame.width, frame.height),), None, may_have_alpha=False, orientation=frame.orientation)
+
+    def decode(self, data: bytes, header: Header[None], at_least: int | None = None) -> Pixels:
+        return decode_jpeg(data, at_least)
+
+    def is_whole(self, file: IO[bytes]) -> bool:
+        """Do all markers from the first to the end of the image stand where they should, with every scan in between?
+
+        All of the file is read, for where a scan ends only its data tell: 1 ms a megabyte. What follows the end of the
+        image does not matter: cameras, phones and MPO files put more there.
+        """
+        file.seek(0)
+        try:
+            _parsed(file.read())
+        except ValueError:
+            return False
+        return True
+
+    def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+        if quality is None:
+            raise ValueError("JPG files always lose something: they need a quality.")
+        return encode_jpeg(pixels, quality)
+
+
+JPEG = _Jpeg()

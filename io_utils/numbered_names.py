@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .decode import EXTENSIONS
+from .registry import EXTENSIONS
 
 # The widgets of the frame numbers hold no more: Number.MAX_SAFE_INTEGER of the frontend. Longer numbers in names are times,
 # serial numbers and the like.

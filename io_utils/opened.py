@@ -1,4 +1,4 @@
-"""Opening a file without ever waiting for one: a pipe or a device may bear a frame's name."""
+"""Opening a file without ever waiting for one: a pipe or a device may bear a frame's name. And what such a file is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
+
+from . import registry
+from .base import State
 
 # Without O_NONBLOCK, opening a pipe waits until somebody writes to it. Windows has neither flag nor such pipes.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -27,3 +30,20 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise FileNotFoundError(errno.ENOENT, "not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def state_of(path: Path) -> State | None:
+    """What the file at `path` is (see `registry.state`); None where there is none, or something else (a folder, a pipe).
+
+    OSError of the system if there is a file that cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            return registry.state(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def is_whole(path: Path) -> bool:
+    """Is there a whole image file at `path`? OSError of the system if there is a file that cannot be read."""
+    return state_of(path) is State.WHOLE

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 import struct
+from typing import Any
+
+from numpy.typing import NDArray
 
 UPRIGHT = 1
 
@@ -16,6 +19,25 @@ _PREFIX = b"Exif\0\0"  # in JPEG; PNG and WebP have none, though some programs w
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
 # XMP, part 2, section 2.9: an attribute or an element.
 _XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
+
+
+def is_sideways(orientation: int) -> bool:
+    """Does an upright picture have the width of the stored one as its height? From 5 on it is turned by 90 degrees."""
+    return 5 <= orientation <= 8
+
+
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """A view of (H, W, C) pixels as they are to be shown; as they are if `orientation` is not one of 2 to 8."""
+    turns = {
+        2: lambda: pixels[:, ::-1],
+        3: lambda: pixels[::-1, ::-1],
+        4: lambda: pixels[::-1],
+        5: lambda: pixels.swapaxes(0, 1),
+        6: lambda: pixels.swapaxes(0, 1)[:, ::-1],
+        7: lambda: pixels.swapaxes(0, 1)[::-1, ::-1],
+        8: lambda: pixels.swapaxes(0, 1)[::-1],
+    }
+    return turns[orientation]() if orientation in turns else pixels
 
 
 def of_exif(exif: bytes | None) -> int:

@@ -44,6 +44,18 @@ def quantise(image: torch.Tensor, dtype: DTypeLike = np.uint8) -> tuple[NDArray[
     return scaled.astype(dtype), nan_count
 
 
+def on_black(pixels: NDArray[Any]) -> tuple[NDArray[Any], bool]:
+    """Composite unsigned integers with alpha, (H, W, 2 or 4), on black: (H, W, 1 or 3) of the same dtype, rounded.
+
+    And whether transparency was lost: is there a pixel that is not opaque?
+    """
+    maximum = int(np.iinfo(pixels.dtype).max)
+    wide = np.min_scalar_type(maximum * (maximum + 1))
+    alpha = pixels[..., -1:]
+    colour = (pixels[..., :-1].astype(wide) * alpha + maximum // 2) // maximum
+    return colour.astype(pixels.dtype), bool((alpha < maximum).any())
+
+
 def dequantise(pixels: NDArray[Any], image: torch.Tensor, mask: torch.Tensor) -> None:
     """Write one file's pixels into its place in a batch: colour / maximum into `image`, 1 - alpha into `mask`.
 

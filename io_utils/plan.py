@@ -10,14 +10,19 @@ from pathlib import Path
 
 import torch
 
-from . import decode, tokens
+from . import tokens
+from .base import Extent
 from .filetype import QUALITY, FileType
 from .paths import PathError, locate
 from .pattern import numbers_in, without_numbers_in
 from .policies import OnExisting
+from .registry import EXTENSIONS
 from .request import known, limited
 from .sequence import Sequence
 from .wire import UNRENDERED, Unrendered
+
+# The extent of images that are not rendered yet.
+NO_EXTENT = Extent(0, 0)
 
 # What the savers of single frames offer: keeping both would leave two files for one number.
 _OFFERED = {policy.value: policy for policy in (OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR)}
@@ -32,10 +37,10 @@ class SaveRequest:
     """
 
     filetype: FileType = FileType.PNG_WITH_WORKFLOW
-    on_existing: OnExisting = limited(OnExisting.OVERWRITE, words=_OFFERED)  # noqa: RUF009 a field
+    on_existing: OnExisting = limited(OnExisting.OVERWRITE, words=_OFFERED)
     quality: int = limited(QUALITY, least=1, most=100)
     workflow_file: bool = False
-    now: datetime = known(tokens.moment)  # noqa: RUF009 a field
+    now: datetime = known(tokens.moment)
 
 
 @dataclass(frozen=True)
@@ -65,21 +70,21 @@ class Saved:
         return self.sequence.file(self.number)
 
 
-def common_size(texts: Iterable[str], images: Iterable[object]) -> tuple[int, int]:
-    """(width, height) for the tokens in `texts`, of `images`, (N, H, W, C) each; (0, 0) if there are none.
+def common_size(texts: Iterable[str], images: Iterable[object]) -> Extent:
+    """The extent for the tokens in `texts`, of `images`, (N, H, W, C) each; 0 x 0 if there are none.
 
     ValueError if the texts need it and the images differ.
     """
     tensors = [image for image in images if isinstance(image, torch.Tensor) and not image.is_nested]
     batches = [image for image in tensors if image.ndim == 4]
-    sizes = list(dict.fromkeys((image.shape[2], image.shape[1]) for image in batches))
+    sizes = list(dict.fromkeys(Extent(image.shape[2], image.shape[1]) for image in batches))
     if len(sizes) > 1 and tokens.needs_image(*texts):
-        shown = " and ".join(f"{width} x {height}" for width, height in sizes[:2])
+        shown = " and ".join(map(str, sizes[:2]))
         raise ValueError(
             f"The images are {shown}, so %width% and %height% stand for several numbers. Write the numbers themselves, "
             f"or save images of each size on their own."
         )
-    return sizes[0] if sizes else (0, 0)
+    return sizes[0] if sizes else NO_EXTENT
 
 
 def require_own_paths(frames: Iterable[Frame], fault: str) -> None:
@@ -98,7 +103,7 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
     `example` is what to write if nothing else is left.
     """
     name = prefix.replace("\\", "/").rpartition("/")[2]
-    extension = next((ending for ending in decode.EXTENSIONS if name.lower().endswith(ending)), "")
+    extension = next((ending for ending in EXTENSIONS if name.lower().endswith(ending)), "")
     if extension:
         better = _without_number(shown[: -len(extension)], example) if shown.lower().endswith(extension) else example
         rule = f"ends in {name[-len(extension) :]!r}"

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from . import tokens, wire
+from .base import Extent
 from .paths import PathError
 from .pattern import FramePattern
-from .plan import Frame, SaveRequest, common_size
+from .plan import NO_EXTENT, Frame, SaveRequest, common_size
 from .policies import OnExisting
 from .request import known, limited
 from .sequence import Sequence
@@ -29,12 +30,12 @@ _OVERWRITE = {
 
 @dataclass(frozen=True, kw_only=True)
 class BatchSaveRequest(SaveRequest):
-    """Image i of a batch goes to `path_pattern` at `start_index` + i. `size`: (width, height) of the images."""
+    """Image i of a batch goes to `path_pattern` at `start_index` + i. `size`: the extent of the images."""
 
     path_pattern: str = "./frame{:06d}.png"
     start_index: int = limited(0, least=0, most=LARGEST_INDEX)
-    on_existing: OnExisting = limited(OnExisting.OVERWRITE, words=_OVERWRITE, name="overwrite")  # noqa: RUF009 a field
-    size: tuple[int, int] = known(lambda: (0, 0))
+    on_existing: OnExisting = limited(OnExisting.OVERWRITE, words=_OVERWRITE, name="overwrite")
+    size: Extent = known(lambda: NO_EXTENT)
 
     def for_images(self, images: Iterable[object]) -> BatchSaveRequest:
         """The same with the size of the images, and the file type that the pattern's extension asks for.

@@ -10,12 +10,13 @@ from typing import Any
 
 from . import tokens, wire
 from .animation import AnimationSequence, LogEntry, saves, whole_frame
+from .base import Extent
 from .errors import OtherTakeError
 from .existing import is_saved, wants
 from .filetype import FileType
 from .paths import PathError, Root, locate, normalise
 from .pattern import FramePattern, with_noun
-from .plan import Frame, Saved, SaveRequest, common_size, require_no_number, require_own_paths
+from .plan import NO_EXTENT, Frame, Saved, SaveRequest, common_size, require_no_number, require_own_paths
 from .policies import AtEnd, OnExisting
 from .request import known, limited
 from .sequence import Sequence as FileSequence
@@ -29,7 +30,7 @@ _log = logging.getLogger(__name__)
 class CountedRequest(SaveRequest):
     """The files `<directory_path>/<prefix>_<frame>.<ext>` of the frames that frame counters stand at.
 
-    `size`: (width, height) of the images, for the tokens in the texts; (0, 0) before they are rendered.
+    `size`: the extent of the images, for the tokens in the texts; 0 x 0 before they are rendered.
     """
 
     directory_path: str = ""
@@ -37,7 +38,7 @@ class CountedRequest(SaveRequest):
     # The earlier pack set no limits: a number below 0 pads as 0 does.
     digits: int = limited(5)
     at_end: AtEnd = AtEnd.STOP
-    size: tuple[int, int] = known(lambda: (0, 0))
+    size: Extent = known(lambda: NO_EXTENT)
 
     @property
     def texts(self) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from .filters import Bytes2D, Strip, filtered
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # section 5.2
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> colour type: grey, grey + alpha, RGB, RGBA (11.2.1)
-_LARGEST_SIDE = 2**31 - 1  # 11.2.1, 7.1
+LARGEST_SIDE = 2**31 - 1  # 11.2.1, 7.1
 
 # 7 strips in a megapixel of RGB, 48 in a 4K frame. With 1 MiB a photograph above a page of text comes out 19 % larger,
 # for want of a strip boundary between them; with 256 KiB a photograph is 1 % larger, for twice as many tables of codes.
@@ -69,8 +69,8 @@ def _check_pixels(pixels: object) -> None:
         raise ValueError(
             f"pixels must be (height, width) or (height, width, 1 to 4 channels), got shape {pixels.shape}"
         )
-    if not all(1 <= side <= _LARGEST_SIDE for side in pixels.shape[:2]):
-        raise ValueError(f"pixels must be 1 to {_LARGEST_SIDE} high and wide, got shape {pixels.shape}")
+    if not all(1 <= side <= LARGEST_SIDE for side in pixels.shape[:2]):
+        raise ValueError(f"pixels must be 1 to {LARGEST_SIDE} high and wide, got shape {pixels.shape}")
 
 
 def _channels(pixels: npt.NDArray[Any]) -> int:

@@ -46,7 +46,7 @@ _SAME_FILTERS = {1: (0, 8), 2: (4, 8), 3: (2, 8), 4: (6, 8), 6: (2, 16), 8: (6, 
 
 
 @dataclass(frozen=True)
-class Header:
+class Ihdr:
     """IHDR, 11.2.1."""
 
     width: int
@@ -56,10 +56,8 @@ class Header:
     interlaced: bool
 
     @classmethod
-    def parse(cls, data: bytes) -> Header:
-        """`data`: the contents of the chunk. ValueError unless it describes a picture that PNG allows."""
-        if len(data) != 13:
-            raise ValueError(f"its IHDR chunk has {len(data)} bytes, not 13")
+    def parse(cls, data: bytes) -> Ihdr:
+        """`data`: the 13 bytes of the chunk. ValueError unless they describe a picture that PNG allows."""
         width, height, bit_depth, colour_type, compression, filters, interlace = struct.unpack(">IIBBBBB", data)
         if not (1 <= width <= _LARGEST and 1 <= height <= _LARGEST):
             raise ValueError(f"it says that it has {width} x {height} pixels")
@@ -68,6 +66,11 @@ class Header:
         if compression or filters or interlace > 1:
             raise ValueError(f"compression {compression}, filter {filters} or interlace {interlace} is not known")
         return cls(width, height, bit_depth, colour_type, bool(interlace))
+
+    @property
+    def has_alpha(self) -> bool:
+        """Does every pixel have alpha of its own? A transparency chunk is another matter."""
+        return self.colour_type in (_GREY_ALPHA, _RGBA)
 
     @property
     def pixel_bits(self) -> int:
@@ -99,19 +102,18 @@ class Header:
 class _Png:
     """`samples`: the joined IDAT chunks, a zlib stream. `others`: the other chunks that matter, by name."""
 
-    header: Header
+    header: Ihdr
     others: dict[bytes, bytes]
     samples: bytes
 
 
-def decode_png(data: bytes) -> tuple[Samples, bytes | None]:
-    """((H, W, C) uint8 or uint16, C in 1..4; its EXIF data). ValueError for a file that is not one whole PNG.
+def decode_png(data: bytes, header: Ihdr) -> Samples:
+    """(H, W, C) uint8 or uint16, C in 1..4. `header` is that of `data`. ValueError for a file that is not one whole PNG.
 
     Palettes are resolved, 1, 2 and 4 bits scaled to 8, and pixels of the transparency key get alpha 0, others the maximum.
     """
-    png = _read(data)
+    png = _read(data, header)
     rows = _inflated(png)
-    header = png.header
     samples = np.empty(
         (header.height, header.width, _CHANNELS[header.colour_type]), np.uint16 if header.bit_depth > 8 else np.uint8
     )
@@ -119,26 +121,35 @@ def decode_png(data: bytes) -> tuple[Samples, bytes | None]:
     for where, columns, count, row_bytes in header.passes:
         samples[where] = _unfiltered(header, rows[start : start + count * row_bytes], columns, count)
         start += count * row_bytes
-    return _meaning(png, samples), png.others.get(b"eXIf")
+    return _meaning(png, samples)
 
 
-def read_header(file: IO[bytes]) -> tuple[Header, bytes | None]:
-    """The header and the EXIF data of a PNG file, by its chunk headers alone. ValueError if it cannot be one."""
+def read_header(file: IO[bytes]) -> tuple[Ihdr, bytes | None, bool]:
+    """(the header, the EXIF data, is there a transparency chunk before the pixels), by chunk headers alone.
+
+    ValueError if the file cannot be a PNG file.
+    """
     length = file.seek(0, os.SEEK_END)
     file.seek(len(SIGNATURE))
     head = file.read(25)
     if head[4:8] != b"IHDR":
         raise ValueError("its first chunk is not IHDR")
-    header = Header.parse(head[8:21])
+    (size,) = struct.unpack(">I", head[:4])
+    if size != 13 or len(head) < 25:
+        raise ValueError(f"its IHDR chunk has {size} bytes, not 13" if size != 13 else "it ends inside its IHDR chunk")
+    header = Ihdr.parse(head[8:21])
     header.require_room(length)
+    exif, has_transparency, is_before_pixels = None, False, True
     for _ in range(_MOST_CHUNKS):
-        if len(head := file.read(8)) < 8 or head[4:] == b"IEND":
-            return header, None
-        size = struct.unpack(">I", head[:4])[0]
-        if head[4:] == b"eXIf":
+        if len(head := file.read(8)) < 8 or head[4:] == b"IEND" or (exif is not None and not is_before_pixels):
+            return header, exif, has_transparency
+        (size,), name = struct.unpack(">I", head[:4]), head[4:]
+        is_before_pixels = is_before_pixels and name != b"IDAT"
+        has_transparency = has_transparency or (name == b"tRNS" and is_before_pixels)
+        if name == b"eXIf" and exif is None:
             contents, crc = file.read(size), file.read(4)
-            if crc == struct.pack(">I", inflate_engine().crc32(head[4:] + contents)):
-                return header, contents
+            if crc == struct.pack(">I", inflate_engine().crc32(name + contents)):
+                exif = contents
         else:
             file.seek(size + 4, os.SEEK_CUR)
     raise _too_many_chunks()
@@ -209,11 +220,10 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     raise _too_many_chunks()
 
 
-def _read(data: bytes) -> _Png:
+def _read(data: bytes, header: Ihdr) -> _Png:
     chunks = list(_chunks(data))
     _check_order([name for name, _ in chunks])
     first = {name: bytes(contents) for name, contents in reversed(chunks) if name != b"IDAT"}
-    header = Header.parse(first[b"IHDR"])
     if header.colour_type == _PALETTE and b"PLTE" not in first:
         raise ValueError("it has no palette")
     if len(palette := first.get(b"PLTE", bytes(3))) % 3 or not 3 <= len(palette) <= 768:
@@ -240,7 +250,7 @@ def _check_order(names: list[bytes]) -> None:
             raise ValueError(f"its {name.decode()} chunk is not known, and it cannot be read without")
 
 
-def _transparency(header: Header, chunks: list[tuple[bytes, memoryview]], colours: int) -> bytes | None:
+def _transparency(header: Ihdr, chunks: list[tuple[bytes, memoryview]], colours: int) -> bytes | None:
     """The contents of tRNS (11.3.1.1), where libpng would use them: its first one, if it stands in its place.
 
     That is before the image data, behind the palette if there is one, and of the right length; with a palette that is
@@ -270,7 +280,7 @@ def _inflated(png: _Png) -> bytes:
     return rows
 
 
-def _unfiltered(header: Header, rows: bytes, columns: int, count: int) -> Samples:
+def _unfiltered(header: Ihdr, rows: bytes, columns: int, count: int) -> Samples:
     """The samples (count, columns, channels) of one pass, as they are stored.
 
     FFmpeg takes the filters off a picture of as many bytes a pixel; bytes of several samples are one sample to filters.

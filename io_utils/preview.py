@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import decode
+from . import registry
+from .base import BrokenImageError
 from .host import Answer
 from .opened import open_regular
 from .paths import FOLDERS, check_names, locate, normalise
@@ -41,15 +42,6 @@ _QUALITY = 80
 _WEBP_EFFORT = 2
 
 _UNQUOTED = f"{ascii_letters}{digits}-._~"
-
-# What <img> shows as it is.
-_SHOWN_BY_BROWSERS = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".bmp": "image/bmp",
-}
 
 
 class _QueryError(ValueError):
@@ -77,7 +69,7 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
         return _picture_of(_file(query), _longest_side(query), known_tags, query.get("v"))
     except _QueryError as error:
         status, why = 400, str(error)
-    except decode.BrokenImageError as error:
+    except BrokenImageError as error:
         status, why = 415, f"{name} cannot be shown: {error}."
     except MemoryError:
         status, why = 503, f"{name} cannot be shown: too little memory is free just now."
@@ -98,7 +90,7 @@ def picture(data: bytes, longest: int | None) -> tuple[str, bytes]:
 
     Of 16 bits the upper 8 are shown; float values are clipped to 0..1. Raises BrokenImageError.
     """
-    pixels = _eight_bits(decode.decode(data, at_least=longest))
+    pixels = _eight_bits(registry.decode(data, at_least=longest))
     if longest is None:
         return "image/png", encode_png(pixels)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
@@ -130,8 +122,8 @@ def _file(query: Mapping[str, str]) -> Path:
     if not name or "/" in name or "\\" in name:
         raise _QueryError(f"filename is {name!r}, but should be the name of a file; its folder has its own field.")
     check_names(name)
-    if os.path.splitext(name)[1].lower() not in decode.EXTENSIONS:
-        raise decode.BrokenImageError(f"its name does not end in one of {', '.join(decode.EXTENSIONS)}")
+    if os.path.splitext(name)[1].lower() not in registry.EXTENSIONS:
+        raise BrokenImageError(f"its name does not end in one of {', '.join(registry.EXTENSIONS)}")
     if kind:
         root, folder = locate(normalise(query.get("subfolder", "")), kind, write=False)
     elif os.path.isabs(query.get("folder", "")):
@@ -161,13 +153,13 @@ def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], wa
     with open_regular(path) as file:
         status = os.fstat(file.fileno())
         if status.st_size > _MAX_FILE_BYTES:
-            raise decode.BrokenImageError(f"it has {status.st_size:,} bytes, more than a preview is made of")
-        decode.size(file, _MAX_PIXELS)
-        media_type = _SHOWN_BY_BROWSERS.get(path.suffix.lower())
-        if longest is None and media_type:
+            raise BrokenImageError(f"it has {status.st_size:,} bytes, more than a preview is made of")
+        registry.read_header(file, _MAX_PIXELS)
+        kind = registry.of_extension(path.suffix)
+        if longest is None and kind and kind.media_type:
             # With aiohttp's own ETag, and never for good: it opens the file anew, which may be another one by then.
             shown = f"inline; filename*=UTF-8''{_percent_encoded(path.name)}"  # for "Save image as": RFC 6266
-            return Answer(200, path, {**headers, "Content-Type": media_type, "Content-Disposition": shown})
+            return Answer(200, path, {**headers, "Content-Type": kind.media_type, "Content-Disposition": shown})
         tag = f"{state(status)}-{longest or 'full'}"
         headers["ETag"] = f'"{tag}"'
         if wanted_state == state(status):

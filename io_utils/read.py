@@ -1,19 +1,20 @@
 """Many files -> one tensor: parallel, bounded, cancellable, with progress; nothing invented, nothing dropped unasked.
 
-Which library decodes which kind of file, and why, is one table, at `decode.decode`.
+Which library decodes which kind of file, and why, is one table, at `registry.decode`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from . import decode
+from . import registry
+from .base import BrokenImageError, Extent, Header, Pixels, UnreadKindError
 from .errors import BatchTooLargeError, FrameReadError, FrameSizeError
 from .memory import free_bytes
 from .opened import open_regular
@@ -75,7 +76,7 @@ def read_frames(
 
 def black_frame(number: int, path: Path, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
     """(image, mask), (1, H, W, 3) and (1, H, W) of zeros, as large as the file of frame `number`, by its header alone."""
-    width, height = _header(number, allowed_roots()["output"].confirm(path, write=False)).size
+    width, height = _header(number, allowed_roots()["output"].confirm(path, write=False)).extent
     return torch.zeros((1, height, width, 3), dtype=dtype), torch.zeros((1, height, width), dtype=dtype)
 
 
@@ -87,29 +88,29 @@ def _repeat(images: torch.Tensor, mask: torch.Tensor, first: int | None, places:
             mask[place] = mask[first]
 
 
-def _look_at_all(selection: Selection, on_size_mismatch: OnSizeMismatch, run: Run) -> tuple[int, int]:
-    """(width, height) of the batch. Raises what `read_frames` raises before the first decode."""
+def _look_at_all(selection: Selection, on_size_mismatch: OnSizeMismatch, run: Run) -> Extent:
+    """The extent of the batch. Raises what `read_frames` raises before the first decode."""
     files, numbers = selection.files, list(selection.files)
     any_root = allowed_roots()["output"]
 
-    def look_at(group: Sequence[int]) -> dict[int, _Header]:
+    def look_at(group: Sequence[int]) -> dict[int, Header[Any]]:
         return {number: _header(number, any_root.confirm(files[number], write=False)) for number in group}
 
     groups = _header_groups(numbers)
     headers = dict(item for group in run.each(look_at, groups, steps_after=len(numbers)) for item in group.items())
-    size = _common_size({number: header.size for number, header in headers.items()}, files, on_size_mismatch)
+    size = _common_size({number: header.extent for number, header in headers.items()}, files, on_size_mismatch)
     masks = sum(source is not None and headers[source].may_have_alpha for source in selection.sources)
     _require_memory(len(selection.numbers), masks, min(len(files), in_flight()), size, run.float_dtype)
     return size
 
 
-def _require_memory(count: int, masks: int, decoding: int, size: tuple[int, int], dtype: torch.dtype) -> None:
+def _require_memory(count: int, masks: int, decoding: int, size: Extent, dtype: torch.dtype) -> None:
     """BatchTooLargeError if `count` frames of `size`, `masks` of them with alpha, do not fit.
 
     In the tensors, each frame takes three planes for colour and, if it has alpha, one for the mask: the zeros of other
     masks take no memory. Each of the `decoding` frames in flight takes about four planes more.
     """
-    free, plane = free_bytes(), size[0] * size[1] * dtype.itemsize
+    free, plane = free_bytes(), size.pixel_count * dtype.itemsize
     needed = (3 * count + masks + 4 * decoding) * plane
     if free is not None and needed > free:
         fitting = (free // plane - 4 * decoding) // (4 if masks else 3)
@@ -120,23 +121,13 @@ def _header_groups(numbers: list[int]) -> list[list[int]]:
     return [numbers[start : start + _HEADERS_AT_ONCE] for start in range(0, len(numbers), _HEADERS_AT_ONCE)]
 
 
-@dataclass(frozen=True)
-class _Header:
-    """What is known of a file before it is decoded; `size` is (width, height) in pixels."""
-
-    size: tuple[int, int]
-    may_have_alpha: bool
-
-
-def _header(number: int, path: Path) -> _Header:
+def _header(number: int, path: Path) -> Header[Any]:
     with _named_in_errors(number, path), open_regular(path) as file:
-        return _Header(decode.size(file), decode.may_have_alpha(file))
+        return registry.read_header(file)
 
 
-def _common_size(
-    sizes: Mapping[int, tuple[int, int]], files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch
-) -> tuple[int, int]:
-    """(width, height) of the first frame. FrameSizeError if another differs and is not to be resized."""
+def _common_size(sizes: Mapping[int, Extent], files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch) -> Extent:
+    """The extent of the first frame. FrameSizeError if another differs and is not to be resized."""
     first, expected = next(iter(sizes.items()))
     for number, size in sizes.items():
         if size != expected and on_size_mismatch is OnSizeMismatch.ERROR:
@@ -149,9 +140,9 @@ def _named_in_errors(number: int, path: Path) -> Iterator[None]:
     """FrameReadError for what is not a whole image; errors of the system stay what they are, and name the frame."""
     try:
         yield
-    except decode.UnreadKindError as error:
+    except UnreadKindError as error:
         raise FrameReadError(number, path, str(error), remedy="") from error
-    except (decode.BrokenImageError, IsADirectoryError) as error:
+    except (BrokenImageError, IsADirectoryError) as error:
         raise FrameReadError(number, path, str(error)) from error
     except OSError as error:
         raise OSError(error.errno, f"Frame {number} cannot be read ({error.strerror or error})", str(path)) from error
@@ -161,19 +152,17 @@ def _load_into(
     number: int, path: Path, image: torch.Tensor, mask: torch.Tensor, on_size_mismatch: OnSizeMismatch
 ) -> None:
     with _named_in_errors(number, path), open_regular(path) as file:
-        pixels = decode.decode(file.read())
+        pixels = registry.decode(file.read())
     if pixels.shape[:2] == tuple(image.shape[:2]):
         dequantise(pixels, image, mask)
     elif on_size_mismatch is OnSizeMismatch.RESIZE:
         _resize_into(pixels, image, mask)
     else:
-        found, expected = (pixels.shape[1], pixels.shape[0]), (image.shape[1], image.shape[0])
-        raise FrameReadError(
-            number, path, f"it holds {found[0]} x {found[1]} pixels, not {expected[0]} x {expected[1]}"
-        )
+        found, expected = Extent(pixels.shape[1], pixels.shape[0]), Extent(image.shape[1], image.shape[0])
+        raise FrameReadError(number, path, f"it holds {found} pixels, not {expected}")
 
 
-def _resize_into(pixels: decode.Pixels, image: torch.Tensor, mask: torch.Tensor) -> None:
+def _resize_into(pixels: Pixels, image: torch.Tensor, mask: torch.Tensor) -> None:
     """Bicubic with antialiasing, colour and mask alike, clipped to 0..1; colour of floating-point files is not."""
     full_image, full_mask = torch.empty((*pixels.shape[:2], 3)), torch.zeros(pixels.shape[:2])
     dequantise(pixels, full_image, full_mask)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from .animation import MAX_FRAMES, FrameCounter
 from .errors import MixedTakesError
-from .filetype import is_whole
 from .frame_folder import FrameFolder
 from .listing import entry_names
+from .opened import is_whole
 from .paths import PathError
 from .policies import Indexing, ResumeAt
 from .request import limited

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from . import fax, jpeg
+from .base import Extent, Format, Header, Pixels, UnreadKindError
 from .inflate import inflate_engine
 from .pixels import unassociated
 from .tiff_codecs import old_lzw, packbits, thunderscan
-from .unread import NotReadError
 
 try:
     import lzma
@@ -34,7 +34,7 @@ except ImportError:  # a Python that was built without it
     lzma = None  # type: ignore[assignment]
 
 _RESAVED = "save it with LZW, deflate or ZSTD compression"
-MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # section 2; + is BigTIFF
+_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # section 2; + is BigTIFF
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_ROWS, _STRIP_BYTES, _PLANAR = 273, 274, 277, 278, 279, 284
 _FAX_OPTIONS, _PREDICTOR, _PALETTE, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 292, 317, 320, 322, 323, 324, 325
@@ -171,9 +171,9 @@ class Directory:
         return self.one(_ORIENTATION, 1)
 
     @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) as stored."""
-        return self.one(_WIDTH), self.one(_HEIGHT)
+    def size(self) -> Extent:
+        """As stored."""
+        return Extent(self.one(_WIDTH), self.one(_HEIGHT))
 
     @property
     def samples(self) -> int:
@@ -212,18 +212,18 @@ class Directory:
         """ValueError, which names the kind, for a file that is not read, however sound it is."""
         compression, bits, formats = self.compression, self.bits, self.formats
         if compression in _UNREAD:
-            raise NotReadError(f"{_UNREAD[compression]} compression in TIFF is not read", _RESAVED)
+            raise UnreadKindError(f"{_UNREAD[compression]} compression in TIFF is not read", _RESAVED)
         if compression not in (_NONE, _OLD_JPEG, _JPEG, _THUNDERSCAN, *_FAX, *_LOSSLESS):
-            raise NotReadError(f"TIFF with compression {compression} is not read", _RESAVED)
+            raise UnreadKindError(f"TIFF with compression {compression} is not read", _RESAVED)
         of = ", ".join(map(str, self.all(_BITS, (1,))[:8]))
         if len(bits) != 1 or len(formats) != 1:
-            raise NotReadError(
+            raise UnreadKindError(
                 f"TIFF whose channels differ (bits {of}) is not read", "give all the same number of bits"
             )
         bit, kind = next(iter(bits)), next(iter(formats))
         if not (kind == _FLOAT and bit in _FLOAT_BITS) and not (kind == _UNSIGNED and 1 <= bit <= _MOST_BITS):
             what = _FORMATS.get(kind, f"samples of format {kind}")
-            raise NotReadError(
+            raise UnreadKindError(
                 f"TIFF of {bit}-bit {what} is not read (bits {of}; sample format {kind})",
                 "convert it to 8 or 16 bits, unsigned, or to floating point",
             )
@@ -234,21 +234,21 @@ class Directory:
         photometric = self.photometric
         if photometric not in _COLOURS:
             what = _PHOTOMETRICS.get(photometric, f"photometric interpretation {photometric}")
-            raise NotReadError(f"TIFF of {what} is not read", "convert its colours to RGB")
+            raise UnreadKindError(f"TIFF of {what} is not read", "convert its colours to RGB")
         if self.samples < _COLOURS[photometric]:
             raise ValueError(f"it has {self.samples} samples a pixel, too few for its colours")
         if is_float and photometric not in (_BLACK_IS_ZERO, _RGB):
             what = "an inverted picture" if photometric == _WHITE_IS_ZERO else "colours that are neither grey nor RGB"
-            raise NotReadError(f"TIFF with {what} in floating point is not read", "convert its colours to RGB")
+            raise UnreadKindError(f"TIFF with {what} in floating point is not read", "convert its colours to RGB")
         if photometric in (_YCBCR, _LAB) and bit != 8:
             what = "YCbCr" if photometric == _YCBCR else "Lab"
-            raise NotReadError(f"TIFF of {what} with {bit} bits is not read", "convert its colours to RGB")
+            raise UnreadKindError(f"TIFF of {what} with {bit} bits is not read", "convert its colours to RGB")
         if photometric == _CMYK and self.one(_INK_SET, 1) != 1:
-            raise NotReadError("TIFF of inks other than CMYK is not read", "convert its colours to RGB")
+            raise UnreadKindError("TIFF of inks other than CMYK is not read", "convert its colours to RGB")
         if self.subsampling != (1, 1) and (
             not {*self.subsampling} <= {1, 2, 4} or self.samples != 3 or self.one(_PLANAR, 1) != 1
         ):
-            raise NotReadError(
+            raise UnreadKindError(
                 f"TIFF of YCbCr with chroma shared by {self.subsampling} pixels is not read",
                 "convert its colours to RGB",
             )
@@ -257,14 +257,16 @@ class Directory:
         compression = self.compression
         needed = {_OLD_JPEG: 8, _JPEG: 8, _THUNDERSCAN: 4} | dict.fromkeys(_FAX, 1)
         if bit != needed.get(compression, bit):
-            raise NotReadError(f"TIFF with compression {compression} and {bit} bits is not read", _RESAVED)
+            raise UnreadKindError(f"TIFF with compression {compression} and {bit} bits is not read", _RESAVED)
         if compression in (*_FAX, _THUNDERSCAN) and self.samples != 1 and self.one(_PLANAR, 1) == 1:
-            raise NotReadError(f"TIFF with compression {compression} and {self.samples} channels is not read", _RESAVED)
+            raise UnreadKindError(
+                f"TIFF with compression {compression} and {self.samples} channels is not read", _RESAVED
+            )
         predictor = self.one(_PREDICTOR, _NO_PREDICTOR)
         possible = (_NO_PREDICTOR, _DIFFERENCES, *((_FLOAT_DIFFERENCES,) if is_float else ()))
         is_used = compression in _LOSSLESS and compression != _PACKBITS and predictor != _NO_PREDICTOR
         if predictor not in possible or (is_used and (bit not in _PREDICTED_BITS or self.subsampling != (1, 1))):
-            raise NotReadError(f"TIFF of {bit}-bit samples with predictor {predictor} is not read", _RESAVED)
+            raise UnreadKindError(f"TIFF of {bit}-bit samples with predictor {predictor} is not read", _RESAVED)
 
 
 @dataclass(frozen=True)
@@ -365,23 +367,13 @@ def _old_jpeg(directory: Directory, offsets: NDArray[Any], lengths: NDArray[Any]
     return np.append(offsets, stream[0]), np.append(lengths, stream[1])
 
 
-def is_whole(file: IO[bytes]) -> bool:
-    """Do all the strips or tiles that the file's directory names lie inside it? Nothing is decoded."""
-    try:
-        _Blocks.of(Directory(file))
-    except ValueError:
-        return False
-    return True
-
-
 def decode_tiff(data: bytes, directory: Directory) -> NDArray[Any]:
-    """(H, W, C), C in 1..4, uint8, uint16 or float32, not turned; alpha is unassociated. ValueError for what is not read.
+    """(H, W, C), C in 1..4, uint8, uint16 or float32, not turned; alpha is unassociated. ValueError for damaged files.
 
-    `directory`: of `data`. Integers of other depths are scaled to 8 or 16 bits, so that the largest number is white.
+    `directory`: of `data`, and readable. Integers of other depths are scaled to 8 or 16 bits, so that the largest number is white.
     Extra channels: the first that is said to be alpha is alpha, and so is a fourth channel beside RGB of which nothing is
     said, as OpenCV and libtiff take it (OpenImageIO: only where the tag ExtraSamples is missing). Others are left out.
     """
-    directory.require_readable()
     photometric = directory.photometric
     blocks = _Blocks.of(directory)
     planes = directory.samples if directory.one(_PLANAR, 1) != 1 else 1
@@ -584,7 +576,7 @@ def _inflated(block: bytes, length: int) -> bytes:
 
 def _of_lzma(block: bytes, length: int) -> bytes:
     if lzma is None:
-        raise NotReadError("LZMA compression in TIFF is not read by this Python", _RESAVED)
+        raise UnreadKindError("LZMA compression in TIFF is not read by this Python", _RESAVED)
     try:
         return lzma.LZMADecompressor(memlimit=_MOST_BYTES).decompress(block, length)
     except (lzma.LZMAError, EOFError) as error:
@@ -663,7 +655,7 @@ def _as_bytes_tags(directory: Directory, blocks: _Blocks, lines: int) -> dict[in
 def _of_jpeg(data: bytes, directory: Directory, blocks: _Blocks, channels: int) -> NDArray[np.uint8]:
     """(H, W, channels): each block is a JPEG stream, whose tables may stand in a tag (Adobe's TIFF technical note 2)."""
     if channels not in (1, 3, 4):
-        raise NotReadError(f"TIFF of JPEG with {channels} channels is not read", _RESAVED)
+        raise UnreadKindError(f"TIFF of JPEG with {channels} channels is not read", _RESAVED)
     tables = directory.array(_JPEG_TABLES).astype(np.uint8).tobytes()
     is_ycbcr = directory.photometric == _YCBCR
     parts = []
@@ -682,7 +674,7 @@ def _of_old_jpeg(data: bytes, directory: Directory, blocks: _Blocks, channels: i
     if photometric != _YCBCR or channels != 3:
         containers = {1: _BLACK_IS_ZERO, 3: _RGB, 4: _CMYK}
         if channels not in containers:
-            raise NotReadError(f"TIFF of JPEG with {channels} channels is not read", _RESAVED)
+            raise UnreadKindError(f"TIFF of JPEG with {channels} channels is not read", _RESAVED)
         photometric = containers[channels]
     tags: dict[int, Any] = {
         _WIDTH: [width],
@@ -742,7 +734,7 @@ def _with_directory(data: bytes, tags: dict[int, Any], big_endian: bool) -> byte
     start = len(data) + len(data) % 2
     behind = start + 2 + 12 * len(tags) + 4
     if behind >= 1 << 32:
-        raise NotReadError("TIFF of 4 GB and more in this compression is not read", "save it with deflate")
+        raise UnreadKindError("TIFF of 4 GB and more in this compression is not read", "save it with deflate")
     entries, rest = b"", b""
     for tag, values in sorted(tags.items()):
         kind = 7 if isinstance(values, bytes) else 4
@@ -753,3 +745,30 @@ def _with_directory(data: bytes, tags: dict[int, Any], big_endian: bool) -> byte
     head = (b"MM\0*" if big_endian else b"II*\0") + struct.pack(f"{order}I", start)
     count = struct.pack(f"{order}H", len(tags))
     return b"".join((head, data[8:], bytes(start - len(data)), count, entries, bytes(4), rest))
+
+
+class _Tiff(Format[Directory]):
+    name = "TIFF"
+    extensions = (".tif", ".tiff")
+    signatures = _MAGIC
+    largest_side = 2**32 - 1  # ImageWidth and ImageLength are LONG, section 8
+
+    def read_header(self, file: IO[bytes]) -> Header[Directory]:
+        directory = Directory(file)
+        directory.require_readable()
+        alpha = _alpha(directory, _COLOURS[directory.photometric])
+        return Header((directory.size,), directory, alpha is not None, directory.orientation)
+
+    def decode(self, data: bytes, header: Header[Directory], at_least: int | None = None) -> Pixels:
+        return decode_tiff(data, header.parsed)
+
+    def is_whole(self, file: IO[bytes]) -> bool:
+        """Do all the strips or tiles that the file's directory names lie inside it? Nothing is decoded."""
+        try:
+            _Blocks.of(Directory(file))
+        except ValueError:
+            return False
+        return True
+
+
+TIFF = _Tiff()

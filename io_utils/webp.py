@@ -7,15 +7,16 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffTags
 
 from . import orientation
+from .base import Extent, Format, Header, Pixels
 
-LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
+_LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
 # prompt goes into Model, everything else into Make and the tags below it, as in core's animated WebP (comfy_api 0.19).
 _MODEL, _MAKE = 0x0110, 0x010F
 # Those of them whose values are not numbers.
@@ -30,18 +31,11 @@ _LOSSLESS = {"lossless": True, "method": 1, "quality": 20}
 
 
 def encode_webp(pixels: NDArray[np.uint8], text: Mapping[str, str], quality: int | None) -> bytes:
-    """`pixels`: (H, W, C) uint8, C in 1..4; grey becomes RGB, as WebP has no grey. `quality`: 1..100, None for lossless.
+    """`pixels`: (H, W, C) uint8, C = 3 or 4. `quality`: 1..100, None for lossless.
 
     `text`: keyword -> ASCII; the frontend finds `keyword:text` in any tag. Colour below alpha 0 is kept (lossless).
-    Raises ValueError for a picture larger than WebP allows, and for text that it cannot hold: see `keyword_fault`.
+    Raises ValueError for text that WebP cannot hold: see `keyword_fault`.
     """
-    height, width, channels = pixels.shape
-    if max(height, width) > LARGEST_SIDE:
-        raise ValueError(
-            f"WebP pictures have at most {LARGEST_SIDE} pixels per side, this one is {width} x {height}. Choose PNG or EXR."
-        )
-    if channels < 3:
-        pixels = pixels[..., [0, 0, 0, *range(1, channels)]]
     options = _LOSSLESS if quality is None else {"quality": quality, "method": 4}
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "WEBP", exact=True, exif=_exif(text), **options)
@@ -72,7 +66,7 @@ class Container:
         length = file.seek(0, os.SEEK_END)
         file.seek(0)
         head = file.read(12)
-        if not matches(head):
+        if not WEBP.matches(head):
             raise ValueError("it does not begin as a WebP file")
         end = struct.unpack_from("<I", head, 4)[0] + 8
         if end > length:
@@ -104,20 +98,6 @@ class Container:
         )
 
 
-def matches(start: bytes) -> bool:
-    """Does a file with these first 12 bytes say that it is WebP?"""
-    return start[:4] == b"RIFF" and start[8:12] == b"WEBP"
-
-
-def is_whole(file: IO[bytes]) -> bool:
-    """Is every chunk there, up to the end that the RIFF header gives? WebP has no checksums."""
-    try:
-        Container.read(file)
-    except ValueError:
-        return False
-    return True
-
-
 def decode_webp(data: bytes, container: Container) -> NDArray[np.uint8]:
     """(H, W, C) uint8, C = 3 or 4, not turned; of an animation its first frame. ValueError, OSError if it is damaged.
 
@@ -136,10 +116,10 @@ def _size(name: bytes, contents: bytes) -> tuple[int, int]:
     if name == b"VP8X" and len(contents) == 10:
         width, height = (int.from_bytes(contents[at : at + 3], "little") + 1 for at in (4, 7))
     elif name == b"VP8 " and len(contents) == 10 and contents[3:6] == b"\x9d\x01\x2a":
-        width, height = (side & LARGEST_SIDE for side in struct.unpack_from("<HH", contents, 6))
+        width, height = (side & _LARGEST_SIDE for side in struct.unpack_from("<HH", contents, 6))
     elif name == b"VP8L" and len(contents) >= 5 and contents[0] == 0x2F:
         (packed,) = struct.unpack_from("<I", contents, 1)
-        width, height = (packed & LARGEST_SIDE) + 1, (packed >> 14 & LARGEST_SIDE) + 1
+        width, height = (packed & _LARGEST_SIDE) + 1, (packed >> 14 & _LARGEST_SIDE) + 1
     else:
         raise ValueError("its first chunk is not a picture")
     return width, height
@@ -185,3 +165,45 @@ def _exif(text: Mapping[str, str]) -> bytes:
         others += keyword != "prompt"
         tags[tag] = f"{keyword}:{value}"
     return tags.tobytes()
+
+
+class _WebP(Format[Container]):
+    name = "WebP"
+    extensions = (".webp",)
+    signatures = (b"RIFF",)  # which other kinds of file share
+    media_type = "image/webp"
+    depths = (np.uint8,)
+    channels = (3, 4)
+    holds_text = True
+    largest_side = _LARGEST_SIDE
+
+    def matches(self, start: bytes) -> bool:
+        return super().matches(start) and start[8:12] == b"WEBP"
+
+    def is_beginning(self, start: bytes) -> bool:
+        return len(start) < 12 and super().is_beginning(start[:4]) and b"WEBP".startswith(start[8:])
+
+    def read_header(self, file: IO[bytes]) -> Header[Container]:
+        container = Container.read(file)
+        stored = Extent(container.width, container.height)
+        return Header((stored,), container, orientation=container.orientation)
+
+    def decode(self, data: bytes, header: Header[Container], at_least: int | None = None) -> Pixels:
+        return decode_webp(data, header.parsed)
+
+    def is_whole(self, file: IO[bytes]) -> bool:
+        """Is every chunk there, up to the end that the RIFF header gives? WebP has no checksums."""
+        try:
+            Container.read(file)
+        except ValueError:
+            return False
+        return True
+
+    def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+        return encode_webp(pixels, text, quality)
+
+    def keyword_fault(self, keyword: str, earlier: int) -> str | None:
+        return keyword_fault(keyword, earlier)
+
+
+WEBP = _WebP()

@@ -14,9 +14,9 @@ from .errors import ForeignFileError, FrameExistsError, FrameWriteError, NotAFil
 from .existing import is_saved, publish, refuse_existing, wants, write_into
 from .paths import PathError
 from .pattern import named
-from .pixels import quantise
 from .plan import Frame, Saved, SaveRequest, require_own_paths
 from .policies import OnExisting
+from .registry import of_extension
 from .run import Run, worker_count
 from .sequence import Sequence as FileSequence
 from .wire import UNRENDERED
@@ -63,9 +63,8 @@ def write_frames(
     if any(saved.written for saved, _ in outcomes):
         sync_folders(folders)
     _warn_of_nan([(saved.number, count) for saved, count in outcomes if count])
-    flattened = [saved.number for saved, _ in outcomes if saved.flattened]
-    if flattened:
-        _log.warning("%s", _on_black(flattened))
+    if told := _on_black([saved for saved, _ in outcomes]):
+        _log.warning("%s", told)
     return [saved for saved, _ in outcomes]
 
 
@@ -113,8 +112,9 @@ def summary(saved: Sequence[Saved]) -> str:
         for sequence in dict.fromkeys(item.sequence for item in items):
             numbers = [item.number for item in items if item.sequence == sequence]
             parts.append(f"{verb} {named(numbers)}: {sequence}")
-    flattened = [item.number for item in saved if item.flattened]
-    return "\n".join([*parts, _on_black(flattened)] if flattened else parts) or "Saved nothing"
+    if told := _on_black(saved):
+        parts.append(told)
+    return "\n".join(parts) or "Saved nothing"
 
 
 def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], threads: int) -> tuple[Saved, int]:
@@ -128,9 +128,8 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
         # ERROR was settled for all frames before; a file that appears meanwhile is noticed when this one gets its name.
         if policy is not OnExisting.ERROR and not wants(policy, frame.sequence, frame.number):
             return kept, 0
-        pixels, nan_count = quantise(frame.image, request.filetype.dtype)
-        data = request.filetype.encode_frame(pixels, text, threads, request.quality)
-        saved = publish(frame, data, policy)
+        encoded = request.filetype.encode_frame(frame.image, text, quality=request.quality, threads=threads)
+        saved = publish(frame, encoded.data, policy)
     except (PathError, NotAFileError, ForeignFileError):
         raise
     except ValueError as error:
@@ -139,7 +138,7 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
         raise FrameExistsError([frame.number], path) from None
     except OSError as error:
         raise FrameWriteError(frame.number, path, error) from error
-    return replace(saved, flattened=saved.written and request.filetype.flattens(pixels)), nan_count
+    return replace(saved, flattened=saved.written and encoded.flattened), encoded.nan_count
 
 
 def _require_kept(frame: Frame, on_existing: OnExisting) -> None:
@@ -165,8 +164,15 @@ def _warn_of_nan(counts: Sequence[tuple[int, int]]) -> None:
         _log.warning("In %s %d values are NaN (not a number); they are saved as 0.", frames, count)
 
 
-def _on_black(frames: Sequence[int]) -> str:
-    return f"JPG has no transparency: {named(frames)} {'is' if len(frames) == 1 else 'are'} composited on black."
+def _on_black(saved: Sequence[Saved]) -> str:
+    """A line about the frames that lost their transparency; "" if there are none."""
+    flattened = [item for item in saved if item.flattened]
+    kinds = {kind.name for item in flattened if (kind := of_extension(item.path.suffix))}
+    if not flattened:
+        return ""
+    verb = "is" if len(flattened) == 1 else "are"
+    frames = named(item.number for item in flattened)
+    return f"{', '.join(kinds)} has no transparency: {frames} {verb} composited on black."
 
 
 def _sweep(frames: Sequence[Frame]) -> None:

@@ -12,8 +12,8 @@ import OpenImageIO
 import pytest
 from PIL import Image
 
-from io_utils import decode
-from io_utils.decode import BrokenImageError
+from io_utils import registry
+from io_utils.base import BrokenImageError
 
 from . import sample_files
 from .sample_files import HEIGHT, PALETTE, RLE4, RLE8, WIDTH, bmp_of, bmp_rows
@@ -63,7 +63,7 @@ class TestPixels:
 
         expected = by_pillow(data)
 
-        np.testing.assert_array_equal(decode.decode(data), expected.reshape(*expected.shape[:2], -1))
+        np.testing.assert_array_equal(registry.decode(data), expected.reshape(*expected.shape[:2], -1))
 
     @pytest.mark.parametrize("width", range(1, 18))
     @pytest.mark.parametrize("bits", [1, 4, 8, 16, 24, 32])
@@ -72,12 +72,12 @@ class TestPixels:
         palette = PALETTE[: 4 << bits] if bits <= 8 else b""
         data = bmp_of(width, 5 * down, bits, bmp_rows(bits, 5, width), palette=palette)
 
-        pixels = decode.decode(data)
+        pixels = registry.decode(data)
 
         np.testing.assert_array_equal(pixels, by_pillow(data).reshape(5, width, -1))
         if bits != 16:  # where it drops the lowest bits
             np.testing.assert_array_equal(pixels, by_opencv(data))
-        assert decode.size(io.BytesIO(data)) == (width, 5)
+        assert registry.read_header(io.BytesIO(data)).extent == (width, 5)
 
     @pytest.mark.parametrize(
         ("bits", "masks"),
@@ -109,7 +109,7 @@ class TestPixels:
         rows, meant = fields(bits, masks)
         file = bmp_of(WIDTH, HEIGHT, bits, rows, compression=compression, masks=written, header=header)
 
-        pixels = decode.decode(file)
+        pixels = registry.decode(file)
 
         channels = len([mask for mask in written if mask])
         assert pixels.shape == (HEIGHT, WIDTH, channels)
@@ -124,26 +124,26 @@ class TestPixels:
         rows = (np.arange(HEIGHT * 12, dtype="<u2") & 0xFFF).tobytes()
         file = bmp_of(11, HEIGHT, 16, rows, compression=3, masks=(0xF00, 0xF0, 0xF, 0xF000), header=56)
 
-        np.testing.assert_array_equal(decode.decode(file), by_openimageio(file, tmp_path / "f.bmp"))
+        np.testing.assert_array_equal(registry.decode(file), by_openimageio(file, tmp_path / "f.bmp"))
 
     def test_of_a_palette_of_few_colours_are_black_beyond_it(self) -> None:
         data = bmp_of(WIDTH, HEIGHT, 8, bmp_rows(8), palette=PALETTE[:40])
 
-        np.testing.assert_array_equal(decode.decode(data), by_opencv(data))
+        np.testing.assert_array_equal(registry.decode(data), by_opencv(data))
 
     def test_may_lack_what_fills_up_the_last_row(self) -> None:
         data = bmp_of(5, 3, 24, bmp_rows(24, 3, 5))
 
-        np.testing.assert_array_equal(decode.decode(data[:-1]), decode.decode(data))
+        np.testing.assert_array_equal(registry.decode(data[:-1]), registry.decode(data))
         with pytest.raises(BrokenImageError, match="instead of"):
-            decode.decode(data[:-2])
+            registry.decode(data[:-2])
 
     @pytest.mark.parametrize("header", [16, 40, 52, 56, 64, 108, 124])
     def test_of_every_header_are_the_same(self, header: int) -> None:
         rows = bmp_rows(24)
-        expected = decode.decode(bmp_of(WIDTH, HEIGHT, 24, rows, header=12))
+        expected = registry.decode(bmp_of(WIDTH, HEIGHT, 24, rows, header=12))
 
-        np.testing.assert_array_equal(decode.decode(bmp_of(WIDTH, HEIGHT, 24, rows, header=header)), expected)
+        np.testing.assert_array_equal(registry.decode(bmp_of(WIDTH, HEIGHT, 24, rows, header=header)), expected)
 
 
 def rle(data: bytes, width: int = 6, height: int = 3, bits: int = 8) -> bytes:
@@ -156,8 +156,8 @@ class TestRunLengths:
     def test_are_the_pixels_that_opencv_and_pillow_see(self, data: bytes, bits: int) -> None:
         file = rle(data, bits=bits)
 
-        np.testing.assert_array_equal(decode.decode(file), by_pillow(file))
-        np.testing.assert_array_equal(decode.decode(file), by_opencv(file))
+        np.testing.assert_array_equal(registry.decode(file), by_pillow(file))
+        np.testing.assert_array_equal(registry.decode(file), by_opencv(file))
 
     @pytest.mark.parametrize(
         "data",
@@ -172,7 +172,7 @@ class TestRunLengths:
     )
     def test_that_pass_over_pixels_leave_them_in_colour_0(self, data: bytes) -> None:
         """What the format has them for: OpenCV shows these too."""
-        np.testing.assert_array_equal(decode.decode(rle(data)), by_opencv(rle(data)))
+        np.testing.assert_array_equal(registry.decode(rle(data)), by_opencv(rle(data)))
 
     @pytest.mark.parametrize(
         "data",
@@ -193,8 +193,8 @@ class TestRunLengths:
     def test_that_leave_the_picture_or_end_before_it_are_refused(self, data: bytes) -> None:
         """Pillow goes on in the next row, or fills up with black."""
         with pytest.raises(BrokenImageError, match="run lengths"):
-            decode.decode(rle(data))
-        assert not decode.is_whole(io.BytesIO(rle(data)))
+            registry.decode(rle(data))
+        assert not registry.is_whole(io.BytesIO(rle(data)))
 
     @pytest.mark.parametrize(
         ("data", "bits"),
@@ -205,23 +205,23 @@ class TestRunLengths:
     )
     def test_may_fill_up_rows_behind_their_last_pixel(self, data: bytes, bits: int) -> None:
         """As ImageMagick does, to a multiple of four bytes: from the end of the row on, no further."""
-        pixels = decode.decode(rle(data, bits=bits))
+        pixels = registry.decode(rle(data, bits=bits))
 
         np.testing.assert_array_equal(pixels, by_pillow(rle(data, bits=bits)))
         with pytest.raises(BrokenImageError, match="run lengths leave the picture"):
-            decode.decode(rle(data.replace(b"\2\0", b"\x0b\0"), bits=bits))
+            registry.decode(rle(data.replace(b"\2\0", b"\x0b\0"), bits=bits))
 
     def test_of_half_bytes_may_go_on_to_the_end_of_the_last_byte(self) -> None:
-        pixels = decode.decode(rle(b"\6\x12\0\0" * 3 + b"\0\1", 5, 3, 4))
+        pixels = registry.decode(rle(b"\6\x12\0\0" * 3 + b"\0\1", 5, 3, 4))
 
         assert pixels.shape[:2] == (3, 5)
-        np.testing.assert_array_equal(pixels, decode.decode(rle(b"\5\x12\0\0" * 3 + b"\0\1", 5, 3, 4)))
+        np.testing.assert_array_equal(pixels, registry.decode(rle(b"\5\x12\0\0" * 3 + b"\0\1", 5, 3, 4)))
 
     @pytest.mark.parametrize("width", range(1, 9))
     def test_of_half_bytes_are_taken_in_pairs(self, width: int) -> None:
         row = bytes([width, 0x12, 0, 0])
 
-        pixels = decode.decode(rle(row * 3 + b"\0\1", width, 3, 4))
+        pixels = registry.decode(rle(row * 3 + b"\0\1", width, 3, 4))
 
         np.testing.assert_array_equal(pixels[0, :, 0], [PALETTE[4 * (1 + place % 2) + 2] for place in range(width)])
 
@@ -240,10 +240,10 @@ class TestRefusals:
     )
     def test_name_the_kind(self, options: dict[str, Any], told: str) -> None:
         with pytest.raises(BrokenImageError, match=f"{told}.*which is not read; convert it to PNG"):
-            decode.decode(bmp_of(WIDTH, HEIGHT, options.pop("bits"), bytes(500), **options))
+            registry.decode(bmp_of(WIDTH, HEIGHT, options.pop("bits"), bytes(500), **options))
 
     @pytest.mark.parametrize(("width", "height"), [(0, 5), (-3, 5), (5, 0), (2**31 - 1, 2**31 - 1)])
     def test_of_sizes_that_cannot_be(self, width: int, height: int) -> None:
-        for look in (decode.decode, lambda data: decode.size(io.BytesIO(data))):
+        for look in (registry.decode, lambda data: registry.read_header(io.BytesIO(data))):
             with pytest.raises(BrokenImageError, match=f"{width} x {height} pixels"):
                 look(bmp_of(width, height, 24, bytes(100)))

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from io_utils import decode, exr
-from io_utils.decode import BrokenImageError
+from io_utils import exr, registry
+from io_utils.base import BrokenImageError
 from io_utils.pixels import dequantise, quantise
 
 # Sample types and compressions, by their numbers; rows of a block.
@@ -173,7 +173,7 @@ class TestWritten:
     ) -> None:
         pixels = values(channels, *size).astype(dtype)
 
-        data = exr.encode_exr(pixels)
+        data = exr.EXR.encode(pixels)
 
         expected = pixels[..., [0, 0, 0, 1]] if channels == 2 else pixels
         if channels in (2, 4):
@@ -190,7 +190,7 @@ class TestWritten:
     @pytest.mark.parametrize("dtype", ["<f4", "<f2"])
     @pytest.mark.parametrize("channels", LAYOUTS)
     def test_files_are_the_same_to_openexr(self, channels: int, dtype: str, tmp_path: Path) -> None:
-        data = exr.encode_exr(values(channels).astype(dtype))
+        data = exr.EXR.encode(values(channels).astype(dtype))
 
         for name, plane in by_openexr(data, tmp_path).items():
             np.testing.assert_array_equal(plane, read(data)[name])
@@ -201,7 +201,7 @@ class TestWritten:
         pixels = np.random.default_rng(8).uniform(0, 1, (20, 13, channels)).astype(dtype)
         pixels[..., -1:] = pixels[..., -1:].clip(0.01)
 
-        found = decode.decode(exr.encode_exr(pixels))
+        found = registry.decode(exr.EXR.encode(pixels))
 
         assert found.dtype == np.float32
         expected = pixels[..., [0, 0, 0, 1]] if channels == 2 else pixels
@@ -215,14 +215,14 @@ class TestWritten:
 
         pixels, _ = quantise(image, np.float16)
 
-        plane = read(exr.encode_exr(pixels))["Y"]
+        plane = read(exr.EXR.encode(pixels))["Y"]
         np.testing.assert_array_equal(plane, image[..., 0].numpy().astype(np.float16))
         assert np.abs(plane.astype(np.float32) - image[..., 0].numpy()).max() <= 2**-11
 
     def test_infinities_stay(self) -> None:
         pixels = np.array([[[np.inf], [-np.inf], [3.4e38]]], np.float32)
 
-        np.testing.assert_array_equal(decode.decode(exr.encode_exr(pixels)), pixels)
+        np.testing.assert_array_equal(registry.decode(exr.EXR.encode(pixels)), pixels)
 
 
 def planes_of(names: str, dtype: str = "<f4") -> dict[str, np.ndarray]:
@@ -237,7 +237,7 @@ class TestAlpha:
     def test_colour_is_written_multiplied_by_it(self, dtype: type, within: float, tmp_path: Path) -> None:
         image = torch.tensor([[[1.0, 0.5, 0.25, 0.5], [1, 1, 1, 1], [0.8, 0.6, 0.4, 0.1], [3, 2, 1, 0.25]]])
 
-        planes = by_openexr(exr.encode_exr(quantise(image, dtype)[0]), tmp_path)
+        planes = by_openexr(exr.EXR.encode(quantise(image, dtype)[0]), tmp_path)
 
         found = np.stack([planes[name] for name in "RGBA"], axis=-1).astype(np.float32)
         expected = image.numpy() * np.concatenate([image.numpy()[..., 3:].repeat(3, -1), np.ones((1, 4, 1))], axis=-1)
@@ -247,7 +247,7 @@ class TestAlpha:
         """It would be added to the background as light. 0 times infinity is 0 here too."""
         pixels = np.array([[[1, np.inf, -5, 0]]], np.float32)
 
-        assert {name: plane.item() for name, plane in by_openexr(exr.encode_exr(pixels), tmp_path).items()} == {
+        assert {name: plane.item() for name, plane in by_openexr(exr.EXR.encode(pixels), tmp_path).items()} == {
             "R": 0, "G": 0, "B": 0, "A": 0
         }  # fmt: skip
 
@@ -257,7 +257,7 @@ class TestAlpha:
         planes = {name: np.array([[0.25, 0.5, 0, 3, 1]], dtype) for name in names}
         planes["A"] = np.array([[0.5, 1, 0.25, 2, 0.125]], dtype)
 
-        found = decode.decode(made_by_openexr(planes, ZIP, tmp_path))
+        found = registry.decode(made_by_openexr(planes, ZIP, tmp_path))
 
         assert found[0, :, 0].tolist() == [0.5, 0.5, 0, 1.5, 8]
         assert found[0, :, -1].tolist() == [0.5, 1, 0.25, 2, 0.125]
@@ -267,13 +267,13 @@ class TestAlpha:
         """Light without cover, as of a glow or a flare, has alpha 0."""
         planes = {name: np.full((2, 2), value, "f4") for name, value in zip("RGBA", [0.5, 7, -1, alpha])}
 
-        found = decode.decode(made_by_openexr(planes, ZIP, tmp_path))
+        found = registry.decode(made_by_openexr(planes, ZIP, tmp_path))
 
         np.testing.assert_array_equal(found[0, 0], np.array([0.5, 7, -1, alpha], "f4"))
 
     def test_that_is_no_cover_is_a_mask_of_0_to_1(self) -> None:
         """Filters overshoot: alpha of 1.5, not a number, and -1."""
-        pixels = decode.decode((INPUTS / "f23_alpha_outside_0_1.exr").read_bytes())
+        pixels = registry.decode((INPUTS / "f23_alpha_outside_0_1.exr").read_bytes())
         image, mask = torch.zeros(*pixels.shape[:2], 3), torch.zeros(*pixels.shape[:2])
         assert pixels[..., -1].min() < 0 or np.isnan(pixels[..., -1]).any()
 
@@ -320,7 +320,7 @@ class TestBlack:
 
             expected = unassociated(by_openexr(data, tmp_path), picture)
 
-            np.testing.assert_array_equal(decode.decode(data), expected, err_msg=lit)
+            np.testing.assert_array_equal(registry.decode(data), expected, err_msg=lit)
 
 
 class TestRead:
@@ -331,7 +331,7 @@ class TestRead:
         data = (INPUTS / f"f2_{name}.exr").read_bytes()
         planes = by_openexr(data, tmp_path)
 
-        found = decode.decode(data)
+        found = registry.decode(data)
 
         assert np.count_nonzero(found) == lit or not lit
         np.testing.assert_array_equal(found, unassociated(planes, "RGB" if "R" in planes else "Y"))
@@ -344,7 +344,7 @@ class TestRead:
     def test_files_have_their_values(self, names: str, picture: str, dtype: str, compression: int) -> None:
         planes = planes_of(names, dtype)
 
-        pixels = decode.decode(written(planes, compression))
+        pixels = registry.decode(written(planes, compression))
 
         assert pixels.dtype == np.float32
         np.testing.assert_array_equal(pixels, unassociated(planes, picture))
@@ -357,10 +357,10 @@ class TestRead:
 
         data = made_by_openexr(planes, ZIP, tmp_path, **manifest)
 
-        np.testing.assert_array_equal(decode.decode(data), unassociated(planes, "RGB"))
-        assert exr.is_whole(io.BytesIO(data))
-        assert decode.size(io.BytesIO(data)) == (13, 20)
-        assert not exr.is_whole(io.BytesIO(data[:length]))
+        np.testing.assert_array_equal(registry.decode(data), unassociated(planes, "RGB"))
+        assert exr.EXR.is_whole(io.BytesIO(data))
+        assert registry.read_header(io.BytesIO(data)).extent == (13, 20)
+        assert not exr.EXR.is_whole(io.BytesIO(data[:length]))
 
     @pytest.mark.parametrize("said", [b"deeptile", b"deepscanline", b"tiledimage", b"nonsense"])
     @pytest.mark.parametrize("compression", [NONE, ZIP])
@@ -369,13 +369,13 @@ class TestRead:
 
         data = written(planes, compression, more=attribute("type", "string", said))
 
-        np.testing.assert_array_equal(decode.decode(data), unassociated(planes, "RGB"))
+        np.testing.assert_array_equal(registry.decode(data), unassociated(planes, "RGB"))
 
     def test_signalling_not_a_number_is_read_without_a_warning(self) -> None:
         """Warnings are errors here; half's 0x7c01 signals."""
         bits = np.arange(1 << 16, dtype="<u2").reshape(256, 256)
 
-        pixels = decode.decode(written({"Y": bits.view("<f2")}))
+        pixels = registry.decode(written({"Y": bits.view("<f2")}))
         dequantise(pixels, torch.zeros(256, 256, 3), torch.zeros(256, 256))
 
         with np.errstate(invalid="ignore"):
@@ -384,7 +384,7 @@ class TestRead:
     def test_channels_of_other_kinds_beside_the_picture_do_not_matter(self) -> None:
         planes = planes_of("RGB", "<f2") | {"Z": values(1)[..., 0], "id": np.ones((20, 13), "<u4")}
 
-        pixels = decode.decode(written(planes))
+        pixels = registry.decode(written(planes))
 
         np.testing.assert_array_equal(pixels, np.stack([planes[name] for name in "RGB"], axis=-1))
 
@@ -415,8 +415,8 @@ class TestRead:
 
         file = written(planes, compression, data, display)
 
-        np.testing.assert_array_equal(decode.decode(file), expected)
-        assert decode.size(io.BytesIO(file)) == (expected.shape[1], expected.shape[0])
+        np.testing.assert_array_equal(registry.decode(file), expected)
+        assert registry.read_header(io.BytesIO(file)).extent == (expected.shape[1], expected.shape[0])
 
     @pytest.mark.parametrize(
         ("data", "named"),
@@ -444,13 +444,13 @@ class TestRead:
     )
     def test_files_that_cannot_be_read_rightly_are_refused(self, data: bytes, named: str) -> None:
         with pytest.raises(BrokenImageError, match=named):
-            decode.decode(data)
+            registry.decode(data)
 
 
 # A file of ours, of numbers that fit in half: its blocks are packed. Those that would not get smaller are stored, without a
 # checksum; and of pictures with hardly any content a few changes in a thousand have the same Adler-32.
 PACKED = values(3, 40, 13).astype("<f2").astype("<f4")
-WHOLE = exr.encode_exr(PACKED)
+WHOLE = exr.EXR.encode(PACKED)
 TABLE = WHOLE.index(b"lavc") + 5
 
 # What OpenEXR 3.5.3 packs the steps of a test below into, 32 rows of 64 floats.
@@ -466,12 +466,12 @@ class TestBroken:
         data = written(planes_of("RGB"), compression)
         for length in range(len(data)):
             with pytest.raises(BrokenImageError):
-                decode.decode(data[:length])
+                registry.decode(data[:length])
 
     def test_files_whose_rest_was_never_written_are_refused(self) -> None:
         for length in range(8, len(WHOLE) - 8, 7):
             with pytest.raises(BrokenImageError):
-                decode.decode(WHOLE[:length].ljust(len(WHOLE), b"\0"))
+                registry.decode(WHOLE[:length].ljust(len(WHOLE), b"\0"))
 
     @settings(max_examples=300)
     @given(st.integers(min_value=0), st.binary(min_size=1, max_size=20))
@@ -480,14 +480,14 @@ class TestBroken:
         data = WHOLE[:at] + put + WHOLE[at + len(put) :]
 
         with contextlib.suppress(BrokenImageError):
-            assert decode.decode(data).ndim == 3
+            assert registry.decode(data).ndim == 3
 
     def test_bytes_that_changed_in_their_pixels_are_noticed(self) -> None:
         for at in range(TABLE, len(WHOLE), 3):
             data = bytearray(WHOLE)
             data[at] ^= 0xFF
             try:
-                found = decode.decode(bytes(data))
+                found = registry.decode(bytes(data))
             except BrokenImageError:
                 continue
             np.testing.assert_array_equal(found, PACKED)
@@ -502,14 +502,14 @@ class TestBroken:
         torn = bytearray(whole)
         torn[-len(block)] ^= 0xFF
 
-        np.testing.assert_array_equal(decode.decode(whole)[..., 0], steps)
+        np.testing.assert_array_equal(registry.decode(whole)[..., 0], steps)
         with pytest.raises(BrokenImageError, match=r"block .* is damaged"):
-            decode.decode(bytes(torn))
+            registry.decode(bytes(torn))
 
     @pytest.mark.parametrize("name", ["RLE", "PXR24"])
     def test_black_blocks_that_changed_are_refused_where_openexr_refuses_them(self, name: str, tmp_path: Path) -> None:
         whole = made_by_openexr({n: np.zeros((64, 40), "f2") for n in "RGB"}, BLACK[name], tmp_path)
-        header = exr.Header.read(io.BytesIO(whole))
+        header = exr.ExrHeader.read(io.BytesIO(whole))
         (last,) = struct.unpack_from("<Q", whole, header.table + 8 * header.block_count - 8)
         refused = 0
         for at in range(last + 8, len(whole)):
@@ -522,14 +522,14 @@ class TestBroken:
             if judged is None:
                 refused += 1
                 with pytest.raises(BrokenImageError):
-                    decode.decode(bytes(torn))
+                    registry.decode(bytes(torn))
         assert refused
 
     def test_a_header_of_countless_attributes_is_refused(self) -> None:
         more = b"".join(attribute(f"{number:x}", "i", b"") for number in range(70_000))
 
         with pytest.raises(BrokenImageError, match="65,536 attributes"):
-            decode.decode(written(planes_of("RGB"), more=more))
+            registry.decode(written(planes_of("RGB"), more=more))
 
 
 def reserved(data: bytes, cut: int) -> bytes:
@@ -541,8 +541,8 @@ class TestIsWhole:
     def test_tells_a_file_that_is_there_to_its_end(self, compression: int) -> None:
         data = written(planes_of("RGB"), compression)
 
-        assert exr.is_whole(io.BytesIO(data))
-        assert not [cut for cut in range(len(data)) if exr.is_whole(io.BytesIO(data[:cut]))]
+        assert exr.EXR.is_whole(io.BytesIO(data))
+        assert not [cut for cut in range(len(data)) if exr.EXR.is_whole(io.BytesIO(data[:cut]))]
 
     @pytest.mark.parametrize("compression", ["ZIP", "PIZ", "DWAA", "DWAB"])
     def test_tells_the_end_of_files_that_are_not_read_too(self, tmp_path: Path, compression: str) -> None:
@@ -552,24 +552,24 @@ class TestIsWhole:
             file.write(str(tmp_path / "f.exr"))
         data = (tmp_path / "f.exr").read_bytes()
 
-        assert exr.is_whole(io.BytesIO(data + b"more"))
-        assert not [cut for cut in range(len(data)) if exr.is_whole(io.BytesIO(data[:cut]))]
+        assert exr.EXR.is_whole(io.BytesIO(data + b"more"))
+        assert not [cut for cut in range(len(data)) if exr.EXR.is_whole(io.BytesIO(data[:cut]))]
 
     def test_is_no_to_a_file_whose_rest_was_only_reserved(self) -> None:
         """A copy that was killed leaves zeros where it had made room: every block is looked for, up to the last one."""
         data = written(planes_of("RGB"), ZIPS)
-        header = exr.Header.read(io.BytesIO(data))
+        header = exr.ExrHeader.read(io.BytesIO(data))
         (last,) = struct.unpack_from("<Q", data, header.table + 8 * (header.block_count - 1))
 
-        assert not [cut for cut in range(len(data) // 2, last) if exr.is_whole(io.BytesIO(reserved(data, cut)))]
+        assert not [cut for cut in range(len(data) // 2, last) if exr.EXR.is_whole(io.BytesIO(reserved(data, cut)))]
 
     def test_is_no_to_a_table_that_was_never_filled(self) -> None:
-        assert exr.is_whole(io.BytesIO(WHOLE))
-        assert not exr.is_whole(io.BytesIO(WHOLE[:TABLE] + bytes(24) + WHOLE[TABLE + 24 :]))
+        assert exr.EXR.is_whole(io.BytesIO(WHOLE))
+        assert not exr.EXR.is_whole(io.BytesIO(WHOLE[:TABLE] + bytes(24) + WHOLE[TABLE + 24 :]))
 
     @pytest.mark.parametrize("data", [b"", b"v/1\x01", bytes(1000), b"This is not an image."])
     def test_is_no_to_what_is_no_exr_file(self, data: bytes) -> None:
-        assert not exr.is_whole(io.BytesIO(data))
+        assert not exr.EXR.is_whole(io.BytesIO(data))
 
     @pytest.mark.parametrize(
         "data",
@@ -581,27 +581,27 @@ class TestIsWhole:
     )
     def test_is_yes_to_files_of_other_programs_that_are_not_read_here(self, data: bytes) -> None:
         """Otherwise "skip" would write over them, and the resume counter would begin again."""
-        assert exr.is_whole(io.BytesIO(data))
-        assert not exr.is_whole(io.BytesIO(data[:100]))
+        assert exr.EXR.is_whole(io.BytesIO(data))
+        assert not exr.EXR.is_whole(io.BytesIO(data[:100]))
 
     def test_is_no_to_an_empty_window(self) -> None:
-        assert not exr.is_whole(io.BytesIO(written(planes_of("RGB"), data=(0, 0, -1, -1))))
+        assert not exr.EXR.is_whole(io.BytesIO(written(planes_of("RGB"), data=(0, 0, -1, -1))))
 
 
 class TestSize:
     def test_of_a_file_that_is_not_read_is_an_error(self) -> None:
         """Before the first frame of a batch is decoded, not in the middle."""
         with pytest.raises(BrokenImageError, match="DWAA"):
-            decode.size(io.BytesIO(written(planes_of("RGB"), DWAA)))
+            registry.read_header(io.BytesIO(written(planes_of("RGB"), DWAA)))
 
     @pytest.mark.parametrize("window", ["data", "display"])
     def test_counts_both_windows_against_a_limit(self, window: str) -> None:
         windows = {"data": (0, 0, 12, 19), "display": (0, 0, 12, 19)} | {window: (0, 0, 99, 99)}
         data = written(planes_of("RGB"), **windows)  # type: ignore[arg-type]
 
-        assert decode.size(io.BytesIO(data), 10_000)
+        assert registry.read_header(io.BytesIO(data), 10_000).extent
         with pytest.raises(BrokenImageError, match="100 x 100 pixels"):
-            decode.size(io.BytesIO(data), 9_999)
+            registry.read_header(io.BytesIO(data), 9_999)
 
 
 def test_pillow_does_not_read_exr_by_now() -> None:

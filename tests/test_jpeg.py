@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from io_utils import decode
-from io_utils.decode import BrokenImageError
+from io_utils import registry
+from io_utils.base import BrokenImageError
 
 from . import sample_files
 
@@ -60,10 +60,10 @@ def judged(data: bytes) -> np.ndarray:
 
 def same(data: bytes, whole: bytes) -> None:
     """`data` are shown as `whole`, by size() and is_whole() too."""
-    pixels = decode.decode(data)
-    np.testing.assert_array_equal(pixels, decode.decode(whole))
-    assert decode.size(io.BytesIO(data)) == (pixels.shape[1], pixels.shape[0])
-    assert decode.is_whole(io.BytesIO(data))
+    pixels = registry.decode(data)
+    np.testing.assert_array_equal(pixels, registry.decode(whole))
+    assert registry.read_header(io.BytesIO(data)).extent == (pixels.shape[1], pixels.shape[0])
+    assert registry.is_whole(io.BytesIO(data))
 
 
 class TestPixels:
@@ -73,7 +73,7 @@ class TestPixels:
     def test_are_those_of_another_decoder(self, name: str) -> None:
         data = sample_files.every_kind()[name]
 
-        pixels = decode.decode(data).astype(int)
+        pixels = registry.decode(data).astype(int)
 
         assert np.abs(pixels - judged(data)).max() <= 3
 
@@ -82,14 +82,14 @@ class TestPixels:
     def test_of_odd_sizes_are_too(self, side: int, options: dict[str, Any]) -> None:
         data = written(photograph(side, side + 2), quality=90, **options)
 
-        assert np.abs(decode.decode(data).astype(int) - judged(data)).max() <= 3
+        assert np.abs(registry.decode(data).astype(int) - judged(data)).max() <= 3
 
     @pytest.mark.parametrize("quality", [1, 5, 50, 100])
     def test_of_every_quality_are_too(self, quality: int) -> None:
         """Below a quality of 25 tables of 16 bits come into use where baseline is not forced."""
         data = written(quality=quality)
 
-        assert np.abs(decode.decode(data).astype(int) - judged(data)).max() <= 3
+        assert np.abs(registry.decode(data).astype(int) - judged(data)).max() <= 3
 
     def test_with_quantisation_tables_of_16_bits_are_too(self) -> None:
         data = written(quality=50)
@@ -100,13 +100,13 @@ class TestPixels:
 
         data = data[:at] + segment(0xDB, wide) + data[at + 2 + length :]
 
-        assert np.abs(decode.decode(data).astype(int) - judged(data)).max() <= 3
+        assert np.abs(registry.decode(data).astype(int) - judged(data)).max() <= 3
 
     @pytest.mark.parametrize("at_least", [1, 20, 25, 50, 99, 100, 101, 200, 4000])
     def test_may_be_shrunk_while_they_are_decoded(self, at_least: int) -> None:
         data = written()
 
-        height, width, _ = decode.decode(data, at_least).shape
+        height, width, _ = registry.decode(data, at_least).shape
 
         scale = max(scale for scale in (1, 2, 4, 8) if scale == 1 or 200 // scale >= at_least)
         assert (width, height) == (200 // scale, 160 // scale)
@@ -120,10 +120,10 @@ class TestPixels:
         load = ImageFile.ImageFile.load
         monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: seen.append(image) or load(image))
 
-        decode.decode(written())
+        registry.decode(written())
         for data in (written()[:-2], written()[:2000] + b"\xff\xd9"):
             with pytest.raises(BrokenImageError):
-                decode.decode(data)
+                registry.decode(data)
 
         assert seen == []
         assert ImageFile.LOAD_TRUNCATED_IMAGES is truncated
@@ -182,18 +182,18 @@ class TestMetadata:
             block = b"MM\0*" + struct.pack(">IH", 8, 2) + b"".join(sorted((orientation, other))) + bytes(4)
             turned = with_segments(upright, segment(0xE1, b"Exif\0\0" + block))
 
-            np.testing.assert_array_equal(decode.decode(turned), np.rot90(decode.decode(upright), -1))
-            assert decode.size(io.BytesIO(turned)) == (24, 16)
+            np.testing.assert_array_equal(registry.decode(turned), np.rot90(registry.decode(upright), -1))
+            assert registry.read_header(io.BytesIO(turned)).extent == (24, 16)
 
     @pytest.mark.parametrize("name", ["f7_software_as_rational.jpg", "f7_xresolution_as_text.jpg"])
     def test_of_wrong_types_in_a_real_file(self, name: str) -> None:
         data = (INPUTS / name).read_bytes()
 
-        pixels = decode.decode(data)
+        pixels = registry.decode(data)
 
         judge = sample_files.by_opencv(data, cv2.IMREAD_COLOR)  # turned
         assert np.abs(pixels.astype(int) - judge).max() <= 3
-        assert decode.size(io.BytesIO(data)) == (judge.shape[1], judge.shape[0])
+        assert registry.read_header(io.BytesIO(data)).extent == (judge.shape[1], judge.shape[0])
 
     @pytest.mark.parametrize("orientation", range(10))
     def test_in_xmp_turns_it_where_exif_does_not(self, orientation: int) -> None:
@@ -202,10 +202,12 @@ class TestMetadata:
             xmp = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + text.encode())
             turned = orientation if 1 <= orientation <= 8 else 1
 
-            expected = decode.decode(with_segments(upright, segment(0xE1, b"Exif\0\0" + sample_files.exif(turned)[6:])))
-            np.testing.assert_array_equal(decode.decode(with_segments(upright, xmp)), expected)
+            expected = registry.decode(
+                with_segments(upright, segment(0xE1, b"Exif\0\0" + sample_files.exif(turned)[6:]))
+            )
+            np.testing.assert_array_equal(registry.decode(with_segments(upright, xmp)), expected)
             both = with_segments(upright, xmp, segment(0xE1, b"Exif\0\0" + sample_files.exif(3)[6:]))
-            np.testing.assert_array_equal(decode.decode(both), decode.decode(upright)[::-1, ::-1])
+            np.testing.assert_array_equal(registry.decode(both), registry.decode(upright)[::-1, ::-1])
 
 
 class TestADamagedFile:
@@ -214,7 +216,7 @@ class TestADamagedFile:
         assert judged(data) is not None  # libjpeg fills it up, and warns
 
         with pytest.raises(BrokenImageError, match="damaged"):
-            decode.decode(data)
+            registry.decode(data)
 
     @pytest.mark.parametrize(
         "options", [{"quality": 90}, {"quality": 75}, {"restart_marker_rows": 1}, {"progressive": True}]
@@ -224,7 +226,7 @@ class TestADamagedFile:
         data = written(**options)
 
         with pytest.raises(BrokenImageError):
-            decode.decode(data[: int(len(data) * part)] + b"\xff\xd9")
+            registry.decode(data[: int(len(data) * part)] + b"\xff\xd9")
 
     @pytest.mark.parametrize(
         "options", [{"quality": 90, "subsampling": 0}, {"quality": 95, "optimize": True}, {"quality": 75}]
@@ -237,7 +239,7 @@ class TestADamagedFile:
         start, end = scan_of(data)
         for place in range(start, end - hole, (end - start) // 5):
             with pytest.raises(BrokenImageError):
-                decode.decode(data[:place] + bytes(hole) + data[place + hole :])
+                registry.decode(data[:place] + bytes(hole) + data[place + hole :])
 
     @pytest.mark.parametrize("options", [{"quality": 90}, {"quality": 75, "optimize": True}])
     @pytest.mark.parametrize("count", [1000, 3000])
@@ -247,7 +249,7 @@ class TestADamagedFile:
         for place in range(start, end - count, (end - start) // 5):
             for damaged in (data[:place] + data[place + count :], data[: place + count] + data[place:]):
                 with pytest.raises(BrokenImageError):
-                    decode.decode(damaged)
+                    registry.decode(damaged)
 
     @pytest.mark.parametrize("behind", [b"\xff", b"\xff\xff\xff", b"\0", b"\0\0\0"])
     def test_is_not_one_with_fill_bytes_or_zeros_behind_its_scan(self, behind: bytes) -> None:
@@ -263,8 +265,8 @@ class TestADamagedFile:
         data[frame + 16] = data[frame + 13]
         data[scan + 9] = data[scan + 7]
 
-        assert decode.size(io.BytesIO(bytes(data))) == (200, 160)
-        assert decode.is_whole(io.BytesIO(bytes(data)))
+        assert registry.read_header(io.BytesIO(bytes(data))).extent == (200, 160)
+        assert registry.is_whole(io.BytesIO(bytes(data)))
 
     @pytest.mark.parametrize("scans", range(1, 10))
     def test_whose_last_scans_are_missing_is_refused(self, scans: int) -> None:
@@ -273,7 +275,7 @@ class TestADamagedFile:
         ends = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
 
         with pytest.raises(BrokenImageError, match="scan"):
-            decode.decode(data[: ends[scans]] + b"\xff\xd9")
+            registry.decode(data[: ends[scans]] + b"\xff\xd9")
 
     @pytest.mark.parametrize(
         "damage",
@@ -292,14 +294,14 @@ class TestADamagedFile:
         start, end = scan_of(data)
 
         with pytest.raises(BrokenImageError, match="restart"):
-            decode.decode(data[:start] + damage(data[start:end]) + data[end:])
+            registry.decode(data[:start] + damage(data[start:end]) + data[end:])
 
     def test_with_restart_markers_that_were_never_announced_is_refused(self) -> None:
         data = written(restart_marker_rows=1)
         at = data.index(b"\xff\xdd")
 
         with pytest.raises(BrokenImageError):
-            decode.decode(data[:at] + data[at + 6 :])
+            registry.decode(data[:at] + data[at + 6 :])
 
     def test_may_have_one_more_restart_marker_at_its_end(self) -> None:
         """As some cameras write it: no decoder minds."""
@@ -324,11 +326,11 @@ class TestADamagedFile:
         at = data.index(b"\xff\xc0")
 
         with pytest.raises(BrokenImageError, match=told):
-            decode.decode(data[: at + 1] + bytes([kind]) + data[at + 2 :])
+            registry.decode(data[: at + 1] + bytes([kind]) + data[at + 2 :])
 
     def test_of_12_bits_is_told_so(self) -> None:
         data = bytearray(written())
         data[data.index(b"\xff\xc0") + 4] = 12
 
         with pytest.raises(BrokenImageError, match="12 bits a sample"):
-            decode.decode(bytes(data))
+            registry.decode(bytes(data))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -251,7 +252,7 @@ class TestWhatAFileCannotHold:
     def test_any_key_is_written_or_left_out(self, filetype: FileType, keys: dict[str, int]) -> None:
         entries = text_entries(PROMPT, {**keys, "workflow": WORKFLOW}, filetype.keyword_fault)
 
-        filetype.encode_frame(np.zeros((2, 3, 3), filetype.dtype), entries, 1)
+        filetype.encode_frame(torch.zeros(2, 3, 3), entries)
 
         assert strictly(entries["workflow"]) == WORKFLOW
 
@@ -260,7 +261,7 @@ class TestWhatAFileCannotHold:
         extra = {"workflow": WORKFLOW, **{f"key {n}": n for n in range(2000)}}
         entries = text_entries(PROMPT, extra, filetype.keyword_fault)
 
-        data = filetype.encode_frame(np.zeros((2, 3, 3), filetype.dtype), entries, 1)
+        data = filetype.encode_frame(torch.zeros(2, 3, 3), entries).data
 
         with Image.open(io.BytesIO(data)) as image:
             image.load()

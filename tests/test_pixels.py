@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from io_utils.pixels import dequantise, quantise
+from io_utils.pixels import dequantise, on_black, quantise
 
 INF, NAN = math.inf, math.nan
 FLOATS = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
@@ -236,6 +236,30 @@ def dequantised(pixels: np.ndarray, dtype: torch.dtype = torch.float32) -> tuple
     image, mask = torch.full((height, width, 3), NAN, dtype=dtype), torch.zeros((height, width), dtype=dtype)
     dequantise(pixels, image, mask)
     return image, mask
+
+
+class TestOnBlack:
+    @pytest.mark.parametrize("channels", [2, 4])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_is_colour_times_alpha_to_the_nearest_level(self, dtype: type[np.unsignedinteger], channels: int) -> None:
+        maximum = np.iinfo(dtype).max
+        pixels = np.random.default_rng(channels).integers(0, maximum, (50, 60, channels), dtype, endpoint=True)
+
+        colour, was_transparent = on_black(pixels)
+
+        exact = pixels[..., :-1] * (pixels[..., -1:] / maximum)
+        assert colour.dtype == dtype
+        assert np.abs(colour - exact).max() <= 0.5
+        assert was_transparent
+
+    def test_of_an_opaque_picture_is_its_colour(self) -> None:
+        pixels = np.full((2, 3, 4), 255, np.uint8)
+        pixels[..., :3] = 7
+
+        colour, was_transparent = on_black(pixels)
+
+        np.testing.assert_array_equal(colour, pixels[..., :3])
+        assert not was_transparent
 
 
 class TestDequantise:

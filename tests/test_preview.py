@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from io_utils import preview
-from io_utils.decode import BrokenImageError
+from io_utils.base import BrokenImageError
 from io_utils.host import Answer
 from io_utils.png import encode_png
 

@@ -869,9 +869,9 @@ def test_cancel_is_noticed_while_headers_are_read(
         (output / broken).write_bytes(b"")
     headers: list[str] = []
     decoded: list[Any] = []
-    size = read.decode.size
-    monkeypatch.setattr(read.decode, "size", lambda file: (headers.append(file.name), size(file))[1])
-    monkeypatch.setattr(read.decode, "decode", decoded.append)
+    read_header = read.registry.read_header
+    monkeypatch.setattr(read.registry, "read_header", lambda file: (headers.append(file.name), read_header(file))[1])
+    monkeypatch.setattr(read.registry, "decode", decoded.append)
     asked = cancel_at(3, monkeypatch)
 
     with pytest.raises(InterruptProcessingException):

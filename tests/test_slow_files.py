@@ -11,8 +11,8 @@ from contextlib import suppress
 
 import pytest
 
-from io_utils import bmp, decode, jpeg, png_decode, webp
-from io_utils.decode import BrokenImageError
+from io_utils import bmp, jpeg, png_decode, registry, webp
+from io_utils.base import BrokenImageError
 
 from .disk import work_guard
 from .sample_files import PALETTE, bmp_of, png_chunk
@@ -45,10 +45,10 @@ def test_are_refused_long_before_their_end(name: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(bmp, "_MOST_CODES", 100)
 
     with pytest.raises(BrokenImageError, match="more than 100"):
-        decode.decode(FILES[name])
+        registry.decode(FILES[name])
     with work_guard(PARTS * 6, "it goes on through all of the file"):
         with pytest.raises(BrokenImageError):
-            decode.decode(FILES[name])
-        assert not decode.is_whole(io.BytesIO(FILES[name]))
+            registry.decode(FILES[name])
+        assert not registry.is_whole(io.BytesIO(FILES[name]))
         with suppress(BrokenImageError):  # where the size stands first, the rest is not looked at
-            decode.size(io.BytesIO(FILES[name]))
+            registry.read_header(io.BytesIO(FILES[name]))

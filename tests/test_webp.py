@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from io_utils import decode, webp
-from io_utils.decode import BrokenImageError
+from io_utils import registry, webp
 
 from .disk import noise
 
@@ -47,40 +46,35 @@ class TestPixels:
     def test_of_lossless_files_are_exact(self, channels: int) -> None:
         pixels = noise(20, 30, channels)
 
-        data = webp.encode_webp(pixels, TEXT, None)
+        data = webp.WEBP.encode(pixels, TEXT, None)
 
         expected = pixels if channels > 2 else pixels[..., [0, 0, 0, 1][: channels + 2]]
         with Image.open(io.BytesIO(data)) as image:
             assert (image.format, image.size) == ("WEBP", (30, 20))
             np.testing.assert_array_equal(np.asarray(image), expected)
-        np.testing.assert_array_equal(decode.decode(data), expected)
+        np.testing.assert_array_equal(registry.decode(data), expected)
 
     def test_below_alpha_0_are_kept(self) -> None:
         pixels = noise(20, 30, 4)
         pixels[..., 3] = 0
 
-        np.testing.assert_array_equal(decode.decode(webp.encode_webp(pixels, {}, None)), pixels)
+        np.testing.assert_array_equal(registry.decode(webp.WEBP.encode(pixels, {}, None)), pixels)
 
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
     def test_of_lossy_files_are_near_and_smaller_the_lower_the_quality(self, channels: int) -> None:
         ramp = np.linspace(0, 255, 64 * 64).reshape(64, 64, 1).repeat(channels, 2).astype(np.uint8)
 
-        files = [webp.encode_webp(ramp, {}, quality) for quality in (10, 95)]
+        files = [webp.WEBP.encode(ramp, {}, quality) for quality in (10, 95)]
 
         assert len(files[0]) < len(files[1])
-        found = decode.decode(files[1]).astype(int)
+        found = registry.decode(files[1]).astype(int)
         assert np.abs(found[..., 0] - ramp[..., 0]).mean() < 3
-
-    def test_of_more_per_side_than_webp_has_are_refused(self) -> None:
-        with pytest.raises(ValueError, match=r"16383 pixels per side, this one is 16384 x 1\. Choose PNG or EXR"):
-            webp.encode_webp(np.zeros((1, 16384, 3), np.uint8), {}, None)
-        assert webp.encode_webp(np.zeros((1, 16383, 3), np.uint8), {}, None)
 
 
 class TestText:
     @pytest.mark.parametrize("quality", [None, 80])
     def test_is_in_the_tags_that_the_frontend_reads(self, quality: int | None) -> None:
-        data = webp.encode_webp(noise(), TEXT, quality)
+        data = webp.WEBP.encode(noise(), TEXT, quality)
 
         assert dict(strings_of(data)) == {0x0110: f"prompt:{TEXT['prompt']}", 0x010F: f"workflow:{TEXT['workflow']}"}
 
@@ -96,7 +90,7 @@ class TestText:
             options = {"lossless": True, "method": 1, "quality": 20} if quality is None else {"quality": quality}
             Image.fromarray(rgb).save(buffer, "WEBP", exact=True, **options)
 
-            data = webp.encode_webp(pixels, TEXT, quality)
+            data = webp.WEBP.encode(pixels, TEXT, quality)
 
             assert len(strings_of(data)) == 2
             with Image.open(buffer) as judge, Image.open(io.BytesIO(data)) as image:
@@ -107,7 +101,7 @@ class TestText:
     def test_has_a_tag_for_each_of_many_keys(self) -> None:
         text = TEXT | {f"key{n}": json.dumps({"n": n}) for n in range(20)}
 
-        found = strings_of(webp.encode_webp(noise(), text, None))
+        found = strings_of(webp.WEBP.encode(noise(), text, None))
 
         assert sorted(value for _, value in found) == sorted(f"{keyword}:{value}" for keyword, value in text.items())
         assert max(tag for tag, _ in found) == 0x0110
@@ -115,25 +109,19 @@ class TestText:
     def test_of_any_length_is_whole(self) -> None:
         for length in (0, 1, 2, 3, 4, 5, 200_001):
             text = {"workflow": json.dumps("x" * length)}
-            assert dict(strings_of(webp.encode_webp(noise(), text, None)))[0x010F] == f"workflow:{text['workflow']}"
+            assert dict(strings_of(webp.WEBP.encode(noise(), text, None)))[0x010F] == f"workflow:{text['workflow']}"
 
     def test_is_absent_where_there_is_none(self) -> None:
-        assert b"EXIF" not in webp.encode_webp(noise(), {}, None)
+        assert b"EXIF" not in webp.WEBP.encode(noise(), {}, None)
 
 
 class TestWhole:
     @pytest.mark.parametrize("quality", [None, 80])
     @pytest.mark.parametrize("text", [{}, TEXT], ids=["", "with text"])
     def test_is_a_file_with_all_that_it_says(self, text: dict[str, str], quality: int | None) -> None:
-        data = webp.encode_webp(noise(), text, quality)
+        data = webp.WEBP.encode(noise(), text, quality)
 
-        assert webp.is_whole(io.BytesIO(data))
-        assert not [cut for cut in range(len(data)) if webp.is_whole(io.BytesIO(data[:cut]))]
-        assert webp.is_whole(io.BytesIO(data + b"\0\1\2"))
-        assert not webp.is_whole(io.BytesIO(b"RIFF" + data[4:8] + b"WAVE" + data[12:]))
-
-    def test_a_file_cut_anywhere_is_refused(self) -> None:
-        data = webp.encode_webp(noise(), {}, None)
-        for length in range(len(data)):
-            with pytest.raises(BrokenImageError):
-                decode.decode(data[:length])
+        assert webp.WEBP.is_whole(io.BytesIO(data))
+        assert not [cut for cut in range(len(data)) if webp.WEBP.is_whole(io.BytesIO(data[:cut]))]
+        assert webp.WEBP.is_whole(io.BytesIO(data + b"\0\1\2"))
+        assert not webp.WEBP.is_whole(io.BytesIO(b"RIFF" + data[4:8] + b"WAVE" + data[12:]))

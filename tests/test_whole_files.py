@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from io_utils import decode
-from io_utils.decode import BrokenImageError
-from io_utils.filetype import is_whole
+from io_utils import registry
+from io_utils.base import BrokenImageError
+from io_utils.opened import is_whole
 from io_utils.png import encode_png
 
 from . import sample_files
@@ -25,12 +25,12 @@ INPUTS = Path(__file__).parent / "inputs"
 
 
 def whole(data: bytes) -> bool:
-    return decode.is_whole(io.BytesIO(data))
+    return registry.is_whole(io.BytesIO(data))
 
 
 def decodes(data: bytes) -> bool:
     try:
-        decode.decode(data)
+        registry.decode(data)
     except BrokenImageError:
         return False
     return True
@@ -69,10 +69,10 @@ class TestAFileOfEveryKind:
     def test_stays_whole_with_bytes_behind_its_end(self, name: str, behind: bytes) -> None:
         data = sample_files.every_kind()[name]
 
-        pixels = decode.decode(data + behind)
+        pixels = registry.decode(data + behind)
 
         assert whole(data + behind)
-        assert pixels.tobytes() == decode.decode(data).tobytes()
+        assert pixels.tobytes() == registry.decode(data).tobytes()
 
     @settings(max_examples=1500, deadline=None)
     @given(st.sampled_from(sorted(sample_files.every_kind())), st.integers(min_value=0), st.integers(1, 255))
@@ -120,7 +120,7 @@ class TestAFileOnDisk:
     @pytest.mark.parametrize("name", sample_files.every_kind())
     def test_is_judged_by_what_it_is_not_by_its_name(self, tmp_path: Path, name: str) -> None:
         """As the loaders read it."""
-        for extension in decode.EXTENSIONS:
+        for extension in registry.EXTENSIONS:
             path = tmp_path / f"f{extension}"
             path.write_bytes(sample_files.every_kind()[name])
 
@@ -152,7 +152,7 @@ class TestAFileOnDisk:
                 return found
 
         file = Counted(data)
-        assert decode.is_whole(file)
+        assert registry.is_whole(file)
         assert file.count < 300 < len(data)
 
     def test_that_cannot_be_read_is_an_error_of_the_system(self, tmp_path: Path) -> None:
@@ -160,6 +160,6 @@ class TestAFileOnDisk:
             def read(self, size: int | None = -1, /) -> bytes:
                 raise OSError(errno.EIO, "Input/output error")
 
-        for look in (decode.is_whole, decode.size):
+        for look in (registry.is_whole, registry.read_header):
             with pytest.raises(OSError, match="Input/output error"):
                 look(Failing(encode_png(noise())))

@@ -20,14 +20,14 @@ import torch
 from PIL import Image
 
 from io_utils import run
-from io_utils.decode import decode
 from io_utils.errors import ForeignFileError, FrameExistsError, FrameWriteError
 from io_utils.existing import is_saved, wants
-from io_utils.filetype import FileType
+from io_utils.filetype import EncodedFrame, FileType
 from io_utils.paths import PathError
 from io_utils.pattern import FramePattern
 from io_utils.plan import Frame, Saved, SaveRequest
 from io_utils.policies import OnExisting
+from io_utils.registry import decode
 from io_utils.report import comfyui_run
 from io_utils.sequence import Sequence
 from io_utils.write import summary, write_frames, write_workflow
@@ -1024,7 +1024,7 @@ class TestAFailureToEncode:
     def test_names_the_frame_and_its_path(
         self, output: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, caught: type[Exception]
     ) -> None:
-        def fail(*_: object) -> bytes:
+        def fail(*_: object, **__: object) -> EncodedFrame:
             raise raised
 
         monkeypatch.setattr(FileType, "encode_frame", fail)

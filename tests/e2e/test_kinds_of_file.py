@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
-from io_utils import decode
+from io_utils import registry
 
 KINDS = {
     "png": ("png", np.uint8),
@@ -35,7 +35,7 @@ def test_a_batch_of_this_kind_is_saved_and_loaded(comfyui, workflow, kind):
     assert [image["filename"] for image in shown["images"]] == [f"f_{n:04d}.{extension}" for n in range(4)]
     folder = comfyui.output / kind
     assert json.loads((folder / f"f_####.{extension}.workflow.json").read_text()) == workflow
-    first = decode.decode((folder / f"f_0000.{extension}").read_bytes())
+    first = registry.decode((folder / f"f_0000.{extension}").read_bytes())
     assert (first.dtype, first.shape) == (dtype, (48, 64, 3))
     assert (b"workflow" in (folder / f"f_0000.{extension}").read_bytes()) == ("workflow" in kind)
     again = comfyui.run(
@@ -53,9 +53,9 @@ def test_a_batch_of_this_kind_is_saved_and_loaded(comfyui, workflow, kind):
     largest = np.iinfo(dtype).max if dtype != np.float32 else 1  # type: ignore[type-var]
     for image in again:
         file = comfyui.output / image["subfolder"] / image["filename"]
-        original = decode.decode((folder / image["filename"].replace("png", extension)).read_bytes())
+        original = registry.decode((folder / image["filename"].replace("png", extension)).read_bytes())
         expected = np.floor(original / np.float64(largest) * 255 + 0.5)
-        assert np.abs(decode.decode(file.read_bytes()) - expected).max() <= (1 if dtype != np.uint8 else 0)
+        assert np.abs(registry.decode(file.read_bytes()) - expected).max() <= (1 if dtype != np.uint8 else 0)
 
 
 def test_the_server_hands_out_every_file_that_is_reported(comfyui, server):

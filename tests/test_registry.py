@@ -23,9 +23,9 @@ import png
 import pytest
 from PIL import Image, ImageFile, ImageOps
 
-from io_utils import decode, preview
-from io_utils.decode import BrokenImageError
-from io_utils.filetype import is_whole
+from io_utils import preview, registry
+from io_utils.base import BrokenImageError
+from io_utils.opened import is_whole
 
 from . import sample_files
 from .disk import noise
@@ -98,7 +98,7 @@ class TestEightBits:
         with Image.open(io.BytesIO(data)) as image:
             expected = np.asarray(image.convert("RGB") if mode == "CMYK" else image)
 
-        np.testing.assert_array_equal(decode.decode(data), expected.reshape(HEIGHT, WIDTH, -1))
+        np.testing.assert_array_equal(registry.decode(data), expected.reshape(HEIGHT, WIDTH, -1))
 
     @pytest.mark.parametrize("channels", CHANNELS)
     @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (3, 5), (64, 33)], ids=lambda s: f"{s[0]}x{s[1]}")
@@ -106,7 +106,7 @@ class TestEightBits:
         pixels = noise(*size, channels)
         data = file_of(Image.fromarray(pixels if channels > 1 else pixels[..., 0]))
 
-        np.testing.assert_array_equal(decode.decode(data), pixels)
+        np.testing.assert_array_equal(registry.decode(data), pixels)
 
     @pytest.mark.parametrize("mode", ["P", "1", "CMYK"])
     def test_of_other_modes_become_colour(self, mode: str) -> None:
@@ -114,7 +114,7 @@ class TestEightBits:
         data = file_of(image, "TIFF" if mode == "CMYK" else "PNG")
 
         expected = np.asarray(image.convert("RGB"))
-        np.testing.assert_array_equal(np.broadcast_to(decode.decode(data), expected.shape), expected)
+        np.testing.assert_array_equal(np.broadcast_to(registry.decode(data), expected.shape), expected)
 
     def test_of_a_palette_with_transparency_become_rgba(self) -> None:
         image = picture("P")
@@ -123,7 +123,7 @@ class TestEightBits:
             expected = np.asarray(opened.convert("RGBA"))
 
         assert set(np.unique(expected[..., 3])) >= {255}
-        np.testing.assert_array_equal(decode.decode(data), expected)
+        np.testing.assert_array_equal(registry.decode(data), expected)
 
     @pytest.mark.parametrize(("mode", "key"), [("L", 0), ("RGB", (9, 9, 9))], ids=["grey", "colour"])
     def test_of_the_transparency_key_are_transparent(self, mode: str, key: Any) -> None:
@@ -131,7 +131,7 @@ class TestEightBits:
         image.putpixel((3, 2), key)
         data = file_of(image, transparency=key)
 
-        pixels = decode.decode(data)
+        pixels = registry.decode(data)
 
         colour = pixels[..., :-1]
         np.testing.assert_array_equal(np.broadcast_to(colour, (HEIGHT, WIDTH, 3)), np.asarray(image.convert("RGB")))
@@ -145,7 +145,7 @@ class TestEightBits:
         writer = png.Writer(7, 9, greyscale=channels < 3, alpha=channels in (2, 4), interlace=True)
         writer.write_array(buffer, pixels.reshape(-1).tolist())
 
-        np.testing.assert_array_equal(decode.decode(buffer.getvalue()), pixels)
+        np.testing.assert_array_equal(registry.decode(buffer.getvalue()), pixels)
 
     @pytest.mark.parametrize("bits", [1, 2, 4])
     def test_of_a_grey_png_of_fewer_bits_are_scaled_up(self, bits: int) -> None:
@@ -153,7 +153,7 @@ class TestEightBits:
         buffer = io.BytesIO()
         png.Writer(7, 5, greyscale=True, bitdepth=bits).write(buffer, levels.tolist())
 
-        pixels = decode.decode(buffer.getvalue())
+        pixels = registry.decode(buffer.getvalue())
 
         np.testing.assert_array_equal(pixels[..., 0], levels * 255 // ((1 << bits) - 1))
 
@@ -165,7 +165,7 @@ class TestEightBits:
         samples = data[idat + 4 : idat + 4 + length]
         pieces = b"".join(chunk(b"IDAT", samples[start : start + 100]) for start in range(0, length, 100))
 
-        np.testing.assert_array_equal(decode.decode(data[: idat - 4] + pieces + chunk(b"IEND", b"")), pixels)
+        np.testing.assert_array_equal(registry.decode(data[: idat - 4] + pieces + chunk(b"IEND", b"")), pixels)
 
 
 def by_ffmpeg(data: bytes) -> np.ndarray:
@@ -182,7 +182,7 @@ class TestJpeg:
         image = Image.fromarray(np.stack([columns * 5, rows * 4, 255 - columns * 5], axis=-1)).convert(mode)
         data = file_of(image, "JPEG", quality=98, subsampling=0, progressive=progressive)
 
-        pixels = decode.decode(data)
+        pixels = registry.decode(data)
 
         assert (b"Adobe" in data) == (mode == "CMYK")
         expected = np.asarray(image.convert("RGB")).astype(int)
@@ -195,8 +195,8 @@ class TestJpeg:
         with Image.open(io.BytesIO(data)) as judge:
             expected = ImageOps.exif_transpose(judge)
 
-        np.testing.assert_array_equal(decode.decode(data), np.asarray(expected))
-        assert decode.size(io.BytesIO(data)) == expected.size
+        np.testing.assert_array_equal(registry.decode(data), np.asarray(expected))
+        assert registry.read_header(io.BytesIO(data)).extent == expected.size
 
 
 class TestSixteenBits:
@@ -204,7 +204,7 @@ class TestSixteenBits:
     def test_of_a_png_are_all_there(self, channels: int) -> None:
         pixels = noise16(channels)
 
-        decoded = decode.decode(png16(pixels))
+        decoded = registry.decode(png16(pixels))
 
         assert decoded.dtype == np.uint16
         np.testing.assert_array_equal(decoded, pixels)
@@ -213,14 +213,14 @@ class TestSixteenBits:
     def test_of_an_interlaced_png_are_all_there(self, channels: int) -> None:
         pixels = noise16(channels)
 
-        np.testing.assert_array_equal(decode.decode(png16(pixels, interlace=True)), pixels)
+        np.testing.assert_array_equal(registry.decode(png16(pixels, interlace=True)), pixels)
 
     @pytest.mark.parametrize("channels", CHANNELS, ids=CHANNELS.get)
     def test_of_a_png_with_exif_data_are_all_there(self, channels: int) -> None:
         """GIMP and darktable write an eXIf chunk into every 16-bit PNG."""
         pixels = noise16(channels)
 
-        np.testing.assert_array_equal(decode.decode(with_chunk(png16(pixels), b"eXIf", exif(1))), pixels)
+        np.testing.assert_array_equal(registry.decode(with_chunk(png16(pixels), b"eXIf", exif(1))), pixels)
 
     @pytest.mark.parametrize(("channels", "key"), [(1, (300,)), (3, (300, 40000, 7))], ids=["grey", "colour"])
     def test_of_the_transparency_key_are_transparent(self, channels: int, key: tuple[int, ...]) -> None:
@@ -229,7 +229,7 @@ class TestSixteenBits:
         pixels[2, 3] = key
         pixels[4, 5] = np.array(key) ^ 1
 
-        decoded = decode.decode(png16(pixels, transparent=key if channels == 3 else key[0]))
+        decoded = registry.decode(png16(pixels, transparent=key if channels == 3 else key[0]))
 
         colour = decoded[..., :-1]
         np.testing.assert_array_equal(
@@ -241,13 +241,13 @@ class TestSixteenBits:
         pixels = noise16(3)
         data = with_chunk(png16(pixels), b"eXIf", exif(6))
 
-        np.testing.assert_array_equal(decode.decode(data), np.rot90(pixels, -1))
+        np.testing.assert_array_equal(registry.decode(data), np.rot90(pixels, -1))
 
     def test_of_a_grey_tiff_are_all_there(self) -> None:
         pixels = noise16(1)
         data = file_of(Image.fromarray(pixels[..., 0]), "TIFF")
 
-        np.testing.assert_array_equal(decode.decode(data), pixels)
+        np.testing.assert_array_equal(registry.decode(data), pixels)
 
     @pytest.mark.parametrize("orientation", range(1, 9))
     def test_of_a_colour_png_are_turned(self, orientation: int) -> None:
@@ -257,7 +257,7 @@ class TestSixteenBits:
         ) as judge:
             expected = np.asarray(ImageOps.exif_transpose(judge))
 
-        decoded = decode.decode(with_chunk(png16(pixels), b"eXIf", exif(orientation)))
+        decoded = registry.decode(with_chunk(png16(pixels), b"eXIf", exif(orientation)))
 
         np.testing.assert_array_equal(decoded >> 8, expected)  # type: ignore[operator]
 
@@ -266,7 +266,7 @@ def test_pixels_of_more_than_16_bits_are_refused_rather_than_wrapped() -> None:
     levels = np.array([[0, 65535], [65536, 70000]], np.int32)
 
     with pytest.raises(BrokenImageError):
-        decode.decode(file_of(Image.fromarray(levels), "TIFF"))
+        registry.decode(file_of(Image.fromarray(levels), "TIFF"))
 
 
 class TestOrientation:
@@ -278,28 +278,24 @@ class TestOrientation:
             expected = np.asarray(ImageOps.exif_transpose(image))
         assert expected.shape[:2] == ((WIDTH, HEIGHT) if orientation >= 5 else (HEIGHT, WIDTH))
 
-        pixels = decode.decode(data)
+        pixels = registry.decode(data)
 
         np.testing.assert_array_equal(pixels, expected)
-        assert decode.size(io.BytesIO(data)) == (pixels.shape[1], pixels.shape[0])
+        assert registry.read_header(io.BytesIO(data)).extent == (pixels.shape[1], pixels.shape[0])
 
     def test_1_and_6_and_8_are_what_exif_says_they_are(self) -> None:
         pixels = noise(HEIGHT, WIDTH)
         turned = {1: pixels, 6: np.rot90(pixels, -1), 8: np.rot90(pixels)}
         for orientation, expected in turned.items():
             data = file_of(Image.fromarray(pixels), "WEBP", lossless=True, exif=exif(orientation))
-            np.testing.assert_array_equal(decode.decode(data), expected)
+            np.testing.assert_array_equal(registry.decode(data), expected)
 
 
-class TestSize:
-    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF"])
-    def test_is_width_and_height(self, kind: str) -> None:
-        assert decode.size(io.BytesIO(file_of(picture(), kind))) == (WIDTH, HEIGHT)
-
+class TestTheHeader:
     @pytest.mark.parametrize("data", [b"", b"This is not an image.", b"\x89PNG\r\n\x1a\n", bytes(1000)])
     def test_of_no_image_is_an_error(self, data: bytes) -> None:
         with pytest.raises(BrokenImageError):
-            decode.size(io.BytesIO(data))
+            registry.read_header(io.BytesIO(data))
 
 
 def broken_png(name: str) -> bytes:
@@ -368,7 +364,7 @@ class TestABrokenFile:
     @pytest.mark.parametrize("name", BROKEN_PNGS)
     def test_png_is_an_error(self, name: str) -> None:
         with pytest.raises(BrokenImageError, match=r"\w"):
-            decode.decode(broken_png(name))
+            registry.decode(broken_png(name))
 
     @pytest.mark.parametrize("kind", OTHERS)
     @pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
@@ -376,7 +372,7 @@ class TestABrokenFile:
         data = file_of(picture(height=64, width=64), kind, **OTHERS[kind])  # type: ignore[arg-type]
 
         with pytest.raises(BrokenImageError, match=r"\w"):
-            decode.decode(data[: int(len(data) * part)])
+            registry.decode(data[: int(len(data) * part)])
 
     @pytest.mark.parametrize("mode", ["P", "1"])
     def test_png_that_pillow_decodes_is_an_error(self, mode: str) -> None:
@@ -386,7 +382,7 @@ class TestABrokenFile:
         half = data[: idat - 4] + chunk(b"IDAT", data[idat + 4 : idat + 4 + length // 2]) + chunk(b"IEND", b"")
 
         with pytest.raises(BrokenImageError):
-            decode.decode(half)
+            registry.decode(half)
 
     @pytest.mark.parametrize(
         "data",
@@ -395,7 +391,7 @@ class TestABrokenFile:
     )
     def test_that_is_no_image_is_an_error(self, data: bytes) -> None:
         with pytest.raises(BrokenImageError):
-            decode.decode(data)
+            registry.decode(data)
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -406,14 +402,14 @@ class TestTheSwitchOfPillow:
     def test_is_left_as_it_was(self, monkeypatch: pytest.MonkeyPatch, before: bool, kind: str) -> None:
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", before)
 
-        decode.decode(file_of(picture(), kind))
+        registry.decode(file_of(picture(), kind))
         assert ImageFile.LOAD_TRUNCATED_IMAGES is before
 
     def test_is_left_as_it_was_by_a_broken_file(self, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", before)
 
         with pytest.raises(BrokenImageError):
-            decode.decode(file_of(picture(), "JPEG")[:200])
+            registry.decode(file_of(picture(), "JPEG")[:200])
         assert ImageFile.LOAD_TRUNCATED_IMAGES is before
 
     def test_is_left_as_it_was_by_threads(self, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
@@ -424,7 +420,7 @@ class TestTheSwitchOfPillow:
 
         def broken(number: int) -> bool:
             try:
-                decode.decode(half if number % 2 else whole)
+                registry.decode(half if number % 2 else whole)
             except BrokenImageError:
                 return True
             return False
@@ -453,8 +449,8 @@ class TestAnOrientationThatIsNone:
     def test_leaves_the_picture_upright(self, kind: str, said: tuple[int, int, bytes]) -> None:
         data = file_of(picture(), kind, exif=exif_of(*said))
 
-        assert decode.size(io.BytesIO(data)) == (WIDTH, HEIGHT)
-        assert decode.decode(data).shape == (HEIGHT, WIDTH, 3)
+        assert registry.read_header(io.BytesIO(data)).extent == (WIDTH, HEIGHT)
+        assert registry.decode(data).shape == (HEIGHT, WIDTH, 3)
 
 
 class TestExif:
@@ -482,8 +478,8 @@ class TestExif:
         data = file_of(picture(), kind, exif=b"Exif\0\0" + block, **({"lossless": True} if kind == "WEBP" else {}))
         plain = file_of(picture(), kind, **({"lossless": True} if kind == "WEBP" else {}))
 
-        np.testing.assert_array_equal(decode.decode(data), decode.decode(plain))
-        assert decode.size(io.BytesIO(data)) == (WIDTH, HEIGHT)
+        np.testing.assert_array_equal(registry.decode(data), registry.decode(plain))
+        assert registry.read_header(io.BytesIO(data)).extent == (WIDTH, HEIGHT)
 
     @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
     @pytest.mark.parametrize(
@@ -501,18 +497,18 @@ class TestExif:
         data = file_of(picture(), kind, exif=exif_of(*said), **options)
 
         np.testing.assert_array_equal(
-            decode.decode(data), np.rot90(decode.decode(file_of(picture(), kind, **options)), -1)
+            registry.decode(data), np.rot90(registry.decode(file_of(picture(), kind, **options)), -1)
         )
-        assert decode.size(io.BytesIO(data)) == (HEIGHT, WIDTH)
+        assert registry.read_header(io.BytesIO(data)).extent == (HEIGHT, WIDTH)
 
     def test_of_a_broken_chunk_in_a_real_file(self) -> None:
         data = (INPUTS / "f7_broken_exif_chunk.png").read_bytes()
 
-        pixels = decode.decode(data)
+        pixels = registry.decode(data)
 
         judge = by_opencv(data)
         np.testing.assert_array_equal(pixels.squeeze(), judge)
-        assert decode.size(io.BytesIO(data)) == (judge.shape[1], judge.shape[0])
+        assert registry.read_header(io.BytesIO(data)).extent == (judge.shape[1], judge.shape[0])
 
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n%%EndComments\nshowpage\n%%EOF\n"
@@ -557,11 +553,11 @@ class TestAFileOfAnotherKind:
         opened: list[object] = []
         monkeypatch.setattr(Image, "open", lambda *a, **k: opened.append(a))
 
-        for look in (decode.decode, lambda data: decode.size(io.BytesIO(data))):
+        for look in (registry.decode, lambda data: registry.read_header(io.BytesIO(data))):
             with pytest.raises(BrokenImageError, match=told):
                 look(data)
 
-        assert not decode.is_whole(io.BytesIO(data))
+        assert not registry.is_whole(io.BytesIO(data))
         assert opened == []
 
     @pytest.mark.skipif(os.name == "nt", reason="the stand-in for Ghostscript is a shell script")
@@ -611,7 +607,7 @@ class TestAnyFaultOfADecoder:
         monkeypatch.setattr("io_utils.bmp.decode_bmp", fail)
 
         with pytest.raises(BrokenImageError, match=f"cannot be decoded .{error.__name__}: 'bytes' object"):
-            decode.decode(file_of(picture(), "BMP"))
+            registry.decode(file_of(picture(), "BMP"))
         answered = preview.answer({"type": "output", "filename": "f_0001.bmp", "size": "64"}, ())
         assert isinstance(answered.body, bytes)
         assert (answered.status, b"f_0001.bmp cannot be shown" in answered.body) == (415, True)
@@ -625,7 +621,7 @@ class TestAnyFaultOfADecoder:
         monkeypatch.setattr("io_utils.bmp.decode_bmp", fail)
 
         with pytest.raises(MemoryError):
-            decode.decode(file_of(picture(), "BMP"))
+            registry.decode(file_of(picture(), "BMP"))
         assert preview.answer({"type": "output", "filename": "f_0001.bmp", "size": "64"}, ()).status == 503
 
 
@@ -637,7 +633,7 @@ def test_a_file_that_inflates_without_end_is_not_inflated_beyond_its_picture() -
     bomb = whole[: idat - 4] + chunk(b"IDAT", zlib.compress(rows + bytes(1 << 26))) + chunk(b"IEND", b"")
 
     with pytest.raises(BrokenImageError, match="more than the 392 bytes"):
-        decode.decode(bomb)
+        registry.decode(bomb)
 
 
 def test_many_threads_decode_at_once() -> None:
@@ -646,7 +642,7 @@ def test_many_threads_decode_at_once() -> None:
     decoded: dict[int, np.ndarray] = {}
 
     threads = [
-        threading.Thread(target=lambda n=n: decoded.update({n: decode.decode(files[n])})) for n in range(len(files))
+        threading.Thread(target=lambda n=n: decoded.update({n: registry.decode(files[n])})) for n in range(len(files))
     ]
     for thread in threads:
         thread.start()
@@ -660,13 +656,13 @@ def test_many_threads_decode_at_once() -> None:
 WITHOUT = """
 import sys
 sys.modules.update(dict.fromkeys(sys.argv[2].split(",")))  # None: importing it fails
-from io_utils import decode
+from io_utils import base, registry
 with open(sys.argv[1], "rb") as file:
     data = file.read()
-sys.stdout.buffer.write(decode.decode(data).tobytes())
+sys.stdout.buffer.write(registry.decode(data).tobytes())
 try:
-    decode.decode(data[:-40] + data[-12:])
-except decode.BrokenImageError:
+    registry.decode(data[:-40] + data[-12:])
+except base.BrokenImageError:
     pass
 else:
     sys.exit("a torn file was taken for a whole one")
@@ -680,7 +676,7 @@ def test_pixels_are_the_same_without_the_accelerators(tmp_path: Path, absent: st
 
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, str(tmp_path / "f.png"), absent],
-        cwd=Path(decode.__file__).parents[1],
+        cwd=Path(registry.__file__).parents[1],
         capture_output=True,
         check=False,
     )
@@ -724,7 +720,7 @@ def test_a_file_that_claims_65536_x_65536_pixels_is_refused_by_its_size_and_take
     data = _claiming(name, 65536)
     tracemalloc.start()
     try:
-        for look in (decode.decode, lambda data: decode.size(io.BytesIO(data))):
+        for look in (registry.decode, lambda data: registry.read_header(io.BytesIO(data))):
             with pytest.raises(BrokenImageError, match=r"says that it has 6553[56] x 6553[56] pixels"):
                 look(data)
         peak = tracemalloc.get_traced_memory()[1]
