@@ -137,7 +137,9 @@ def javascript_checks() -> list[list[str]]:
         return []
     modules = JAVASCRIPT / "node_modules"
     wanted, installed = JAVASCRIPT / "package-lock.json", modules / ".package-lock.json"  # npm writes it last
-    if installed.is_file() and installed.stat().st_mtime >= wanted.stat().st_mtime:
+    is_current = installed.is_file() and installed.stat().st_mtime >= wanted.stat().st_mtime
+    # A link leads to somebody else's installation, which npm ci would empty before it replaces the link.
+    if is_current or modules.is_symlink():
         install = []
     else:
         install = [[npm, "ci", "--prefix", str(JAVASCRIPT), "--no-audit", "--no-fund"]]

@@ -263,6 +263,17 @@ def test_it_is_absent(name):
         os.utime(modules / ".package-lock.json", (0, 0))  # the lock file has changed since
         assert tools() == ["ci", "tsc", "eslint.js"]
 
+    def test_lint_leaves_an_installation_alone_that_is_only_linked(self, dev, tmp_path, monkeypatch):
+        """Such as that of another worktree: npm ci empties the folder that the link leads to."""
+        monkeypatch.setattr(dev.shutil, "which", lambda name: str(tmp_path / name))
+        monkeypatch.setattr(dev, "JAVASCRIPT", tmp_path / "javascript")
+        (tmp_path / "shared").mkdir()
+        dev.JAVASCRIPT.mkdir()
+        (dev.JAVASCRIPT / "node_modules").symlink_to(tmp_path / "shared", target_is_directory=True)
+        (dev.JAVASCRIPT / "package-lock.json").write_text("{}")
+
+        assert [Path(line[1]).name for line in dev.javascript_checks()] == ["tsc", "eslint.js"]
+
     def test_every_script_asks_to_be_checked_and_the_tools_are_pinned_and_not_published(self):
         scripts = list((ROOT / "web" / "js").glob("**/*.js"))
         assert scripts
