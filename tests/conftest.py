@@ -27,6 +27,18 @@ PACK = Path(__file__).resolve().parents[1]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutations", type=int, default=20_000, help="how many files to try in test_mutated_files.py")
+    parser.addoption("--without-accelerators", action="store_true", help="make isal and zlib-ng unimportable")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With --without-accelerators, importing one fails as if it were not installed. No test module is imported yet.
+
+    Only in this process: tests that start another one choose its accelerators themselves.
+    """
+    if config.getoption("--without-accelerators"):
+        for name in ("isal", "zlib_ng"):
+            # None makes its import fail: https://docs.python.org/3/reference/import.html#the-module-cache
+            sys.modules[name] = None  # type: ignore[assignment]
 
 
 @pytest.fixture

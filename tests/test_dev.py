@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dev import demo
+from dev import demo, release
 from dev.comfyui_server import ComfyUIServer, PromptFailed, ServerError, comfyui_python
 from dev.contact_sheet import contact_sheet
 from dev.pack_folder import FOLDER_NAME
@@ -75,7 +76,7 @@ class TestEnvironment:
 
     def test_a_list_that_does_not_pin_torch_is_an_error(self, dev):
         dev.CONSTRAINTS.write_text("numpy==2.4.6\n")
-        with pytest.raises(dev.SetupError, match="pins no torch"):
+        with pytest.raises(dev.SetupError, match="does not pin torch"):
             dev.torch_pin(dev.CONSTRAINTS)
 
     def test_the_real_lists_name_what_the_modules_come_from(self, dev):
@@ -103,8 +104,26 @@ class TestEnvironment:
         monkeypatch.setenv("PIP_TARGET", str(tmp_path / "installed"))
 
         dev.install_rivals(Path(sys.executable))
-        assert "not-offered cannot be installed here" in capfd.readouterr().out
+        assert "not-offered cannot be installed" in capfd.readouterr().out
         assert (tmp_path / "installed" / "rival.py").is_file()
+
+    def test_the_benchmarks_install_nothing_that_their_own_python_has(self, dev, tmp_path, monkeypatch, capfd):
+        """Even if the Python that runs dev.py lacks it: the benchmarks run in .venv."""
+        python = dev.venv_python(dev.VENV)
+        venv.create(dev.VENV, with_pip=False, symlinks=os.name != "nt")
+        where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        answer = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True)
+        (Path(answer.stdout.strip()) / "the_rival.py").touch()
+        (dev.VENV / "dev-stamp.txt").write_text(dev.fingerprint(dev.REQUIREMENTS, dev.CONSTRAINTS))
+        dev.BENCH_REQUIREMENTS.write_text("the-rival\n")
+        monkeypatch.setattr(dev, "RIVALS", ("the_rival",))
+        monkeypatch.setattr(dev, "ROOT", tmp_path)
+        (tmp_path / "benchmarks").mkdir()
+        (tmp_path / "benchmarks" / "bench.py").write_text("import the_rival; print('measured')\n")
+
+        assert dev.main(["bench", "--quick"]) == 0
+        out, err = capfd.readouterr()
+        assert (out.strip(), err) == ("measured", "")  # this .venv has no pip: an attempt to install would be an error
 
     def test_a_new_environment_gets_the_pinned_torch_in_the_build_that_is_offered_and_is_made_once(
         self, dev, tmp_path, monkeypatch, capfd
@@ -133,7 +152,7 @@ class TestEnvironment:
 
 class TestCommands:
     def lines(self, dev: ModuleType, *arguments: str) -> list[list[str]]:
-        options, rest = dev._parser().parse_known_args(arguments)
+        options, rest = dev.parse(arguments)
         return [line[1:] for line in dev.commands(options, rest, Path("python"))]
 
     def test_test_runs_all_tests_and_hands_further_arguments_to_pytest(self, dev):
@@ -186,12 +205,38 @@ class TestCommands:
         assert measured == ["-m", "coverage", "run", *plain]
         assert judged == ["-m", "coverage", "report"]
 
+    def test_accelerators_are_left_out_when_asked_for(self, dev):
+        (plain,) = self.lines(dev, "test")
+        assert self.lines(dev, "test", "--without-accelerators", "-x") == [[*plain, "--without-accelerators", "-x"]]
+
+    def test_without_accelerators_none_can_be_imported(self, tmp_path):
+        test = tmp_path / "test_engines.py"
+        test.write_text("""
+import pytest
+
+@pytest.mark.parametrize("name", ["isal", "zlib_ng"])
+def test_it_is_absent(name):
+    with pytest.raises(ModuleNotFoundError):
+        __import__(name)
+""")
+        # conftest.py as a plug-in, because this test does not lie below its folder.
+        run = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), f"--rootdir={tmp_path}", "-q"]
+        run += [f"--confcutdir={tmp_path}", "-p", "tests.conftest", "-p", "no:cacheprovider", str(test)]
+        ended = subprocess.run([*run, "--without-accelerators"], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert "2 passed" in ended.stdout
+
+    def test_release_needs_nothing_but_the_python_that_runs_it(self, dev, monkeypatch, capfd):
+        monkeypatch.setattr(dev, "ALL_NEEDS", ("no_such_module",))
+        assert dev.main(["release", "v0.0.0"]) == 1
+        assert "The tag is v0.0.0, but pyproject.toml has version" in capfd.readouterr().out
+        assert not dev.VENV.exists()
+
     def test_lint_runs_ruff_and_mypy_on_everything(self, dev, monkeypatch):
         monkeypatch.setenv("PATH", "")  # no Node.js
         assert self.lines(dev, "lint") == [
             ["-m", "ruff", "check", "."],
             ["-m", "ruff", "format", "--check", "."],
-            # Without that option mypy refuses a pack in a folder with a hyphen.
+            # Without the option mypy refuses a pack in a folder with a hyphen.
             ["-m", "mypy", "--explicit-package-bases"],
             ["-m", "mypy", "--explicit-package-bases", "dev.py"],
             ["-m", "dev.check_types"],
@@ -218,6 +263,17 @@ class TestCommands:
         os.utime(modules / ".package-lock.json", (0, 0))  # the lock file has changed since
         assert tools() == ["ci", "tsc", "eslint.js"]
 
+    def test_lint_leaves_an_installation_alone_that_is_only_linked(self, dev, tmp_path, monkeypatch):
+        """Such as that of another worktree: npm ci empties the folder that the link leads to."""
+        monkeypatch.setattr(dev.shutil, "which", lambda name: str(tmp_path / name))
+        monkeypatch.setattr(dev, "JAVASCRIPT", tmp_path / "javascript")
+        (tmp_path / "shared").mkdir()
+        dev.JAVASCRIPT.mkdir()
+        (dev.JAVASCRIPT / "node_modules").symlink_to(tmp_path / "shared", target_is_directory=True)
+        (dev.JAVASCRIPT / "package-lock.json").write_text("{}")
+
+        assert [Path(line[1]).name for line in dev.javascript_checks()] == ["tsc", "eslint.js"]
+
     def test_every_script_asks_to_be_checked_and_the_tools_are_pinned_and_not_published(self):
         scripts = list((ROOT / "web" / "js").glob("**/*.js"))
         assert scripts
@@ -243,6 +299,42 @@ class TestCommands:
         ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert ended.returncode == 1
         assert f"{tmp_path / 'nowhere'} is no ComfyUI folder: it has no main.py" in ended.stderr
+
+
+class TestRelease:
+    PROJECT = 'version = "1.2.3"\nRepository = "https://example.com/pack"\nPublisherId = "somebody"\n'
+    CHANGELOG = "# Changelog\n\n## [1.2.3] - 2026-12-01\n\n## [1.2.2] - 2026-11-01\n"
+
+    def test_a_tag_that_matches_version_and_changelog_is_ready(self):
+        assert release.problems("v1.2.3", self.PROJECT, self.CHANGELOG) == []
+
+    @pytest.mark.parametrize("tag", ["1.2.3", "v1.2.4", "v1.2.3-rc1"])
+    def test_a_tag_of_another_version_is_not(self, tag):
+        (problem,) = release.problems(tag, self.PROJECT, self.CHANGELOG)
+        assert "should be v1.2.3" in problem
+
+    @pytest.mark.parametrize(
+        ("changelog", "expected"),
+        [
+            ("## [1.2.3] - unreleased\n", "has no date"),
+            ("## [1.2.2] - 2026-11-01\n", "is not about version 1.2.3"),
+            ("", "is not about version 1.2.3"),
+        ],
+    )
+    def test_nor_is_a_changelog_without_this_version_and_its_date(self, changelog, expected):
+        (problem,) = release.problems("v1.2.3", self.PROJECT, changelog)
+        assert expected in problem
+
+    def test_fields_that_the_registry_needs_are_named(self):
+        found = release.problems("v1.2.3", 'version = "1.2.3"\n', self.CHANGELOG)
+        assert [problem.split(":")[0] for problem in found] == [
+            "pyproject.toml has no Repository",
+            "pyproject.toml has no PublisherId",
+        ]
+
+    def test_the_real_files_have_the_fields_where_they_are_looked_for(self):
+        project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        assert release._field(project, "version") is not None
 
 
 class TestPrompts:
