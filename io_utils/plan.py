@@ -58,12 +58,15 @@ class Frame:
 
 @dataclass(frozen=True)
 class Saved:
-    """Where a frame is on disk now, whether this run wrote it, and whether its transparency went (onto black)."""
+    """Where a frame is on disk now, and whether this run wrote it.
+
+    flattened_by: the kind of file ("JPG") that could not hold its transparency, so that it is on black now; "" for none.
+    """
 
     sequence: Sequence
     number: int
     written: bool
-    flattened: bool = False
+    flattened_by: str = ""
 
     @property
     def path(self) -> Path:

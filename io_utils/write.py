@@ -16,7 +16,6 @@ from .paths import PathError
 from .pattern import named
 from .plan import Frame, Saved, SaveRequest, require_own_paths
 from .policies import OnExisting
-from .registry import of_extension
 from .run import Run, worker_count
 from .sequence import Sequence as FileSequence
 from .wire import UNRENDERED
@@ -138,7 +137,8 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
         raise FrameExistsError([frame.number], path) from None
     except OSError as error:
         raise FrameWriteError(frame.number, path, error) from error
-    return replace(saved, flattened=saved.written and encoded.flattened), encoded.nan_count
+    lost = request.filetype.image_format.name if saved.written and encoded.flattened else ""
+    return replace(saved, flattened_by=lost), encoded.nan_count
 
 
 def _require_kept(frame: Frame, on_existing: OnExisting) -> None:
@@ -166,13 +166,12 @@ def _warn_of_nan(counts: Sequence[tuple[int, int]]) -> None:
 
 def _on_black(saved: Sequence[Saved]) -> str:
     """A line about the frames that lost their transparency; "" if there are none."""
-    flattened = [item for item in saved if item.flattened]
-    kinds = {kind.name for item in flattened if (kind := of_extension(item.path.suffix))}
+    flattened = [item for item in saved if item.flattened_by]
     if not flattened:
         return ""
     verb = "is" if len(flattened) == 1 else "are"
     frames = named(item.number for item in flattened)
-    return f"{', '.join(kinds)} has no transparency: {frames} {verb} composited on black."
+    return f"{flattened[0].flattened_by} has no transparency: {frames} {verb} composited on black."
 
 
 def _sweep(frames: Sequence[Frame]) -> None:
