@@ -1,4 +1,4 @@
-"""How much memory is free: of the system, and of the control groups (a container's, say) that this process is in."""
+"""How much memory is free, within the limits of the system and of this process's control groups (such as a container)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ except ImportError:
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")
-# limit, usage, prefix of its facts: https://docs.kernel.org/admin-guide/cgroup-v2.html and cgroup-v1/memory.html
+# (limit, usage, prefix in memory.stat): https://docs.kernel.org/admin-guide/cgroup-v2.html and cgroup-v1/memory.html
 _VERSION_2 = ("memory.max", "memory.current", "")
 _VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
 
 
 def free_bytes() -> int | None:
-    """Bytes that can still be taken before something is killed for want of memory; None where the system does not tell.
+    """Bytes that can be allocated before a process is killed for being out of memory; None if unknown.
 
-    The least of what the system has and what each control group leaves, with the swap space that may be used. Cached
-    files count as free: they give way.
+    The minimum of the system's free memory and the remainder of each control group's limit, including usable swap space.
+    The page cache counts as free, because the kernel reclaims it.
     """
     available, swap = _of_system()
     left = list(_of_control_groups(swap))
@@ -33,16 +33,16 @@ def gib(count: int) -> str:
 
 
 def _of_system() -> tuple[int | None, int]:
-    """(memory, swap space) that are free."""
+    """(free memory, free swap space) in bytes; the memory is None if unknown."""
     if psutil is not None:
         return int(psutil.virtual_memory().available), int(psutil.swap_memory().free)
-    facts = _facts(_PROC / "meminfo")  # in KiB, whatever it says: proc_meminfo(5)
+    facts = _facts(_PROC / "meminfo")  # in KiB, although it says kB: proc_meminfo(5)
     available = facts.get("MemAvailable:")
     return None if available is None else available * 1024, facts.get("SwapFree:", 0) * 1024
 
 
 def _of_control_groups(swap: int) -> Iterator[int]:
-    """What the limit of each group leaves, those above included; nothing of a group that has no limit."""
+    """The bytes left in each group of this process and its parents. Groups without a limit yield nothing."""
     try:
         lines = (_PROC / "self" / "cgroup").read_text().splitlines()
     except OSError:
@@ -51,7 +51,7 @@ def _of_control_groups(swap: int) -> Iterator[int]:
         _, controllers, path = line.split(":", 2)
         if controllers not in ("", "memory"):
             continue
-        # A container may be told its group's path on the host, while its own group is the top one that it sees.
+        # A container may see the host's path of its group here, while /sys/fs/cgroup shows its own group at the top.
         top = _CGROUPS / controllers
         group = top / path.strip("/")
         for folder in (group, *group.parents):
@@ -72,7 +72,7 @@ def _left(folder: Path, swap: int, limit: str, usage: str, prefix: str) -> Itera
 
 
 def _number(file: Path) -> int | None:
-    """The number that is all of a file; None for "max", and where there is no such file."""
+    """The content of a file that holds one number; None for "max" or if the file does not exist."""
     try:
         text = file.read_text().strip()
     except OSError:
@@ -81,7 +81,7 @@ def _number(file: Path) -> int | None:
 
 
 def _facts(file: Path) -> dict[str, int]:
-    """The lines `name number ...` of a file; none where there is no such file."""
+    """The lines `name number ...` of a file as a mapping; empty if the file does not exist."""
     try:
         rows = [line.split() for line in file.read_text().splitlines()]
     except OSError:

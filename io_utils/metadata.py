@@ -1,7 +1,7 @@
-"""prompt + workflow -> the text entries of a file, as core's Save Image writes them.
+"""The prompt and the workflow as text entries of an image file, as ComfyUI's Save Image writes them.
 
-Metadata never costs the picture. Other packs put all kinds of things into a prompt and into EXTRA_PNGINFO; what a file
-cannot hold is left out, and one warning names it.
+Bad metadata must never prevent a frame from being saved. Other packs put all kinds of values into a prompt and into
+EXTRA_PNGINFO; those that a file cannot hold are left out, and one warning names them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from . import host
 
 _log = logging.getLogger(__name__)
 
-# Values nested deeper than this are left out where JSON cannot hold the whole: the first of these depths that Python's
-# recursion limit allows (1000, of which callers have used some). Real workflows have a dozen levels.
+# If json.dumps fails, values nested deeper than this are left out: the first of these depths that fits into what callers
+# have left of Python's recursion limit (1000). Real workflows have a dozen levels.
 _DEEPEST = (300, 200, 100, 50)
 
-# A longer list of what was left out tells the user nothing more.
+# A longer list in the warning would not help the user.
 _NAMED = 20
 
 
@@ -32,12 +32,13 @@ def text_entries(
 ) -> dict[str, str]:
     r"""Keyword -> JSON text: `prompt`, then every key of `extra_pnginfo` (`workflow`). Empty under --disable-metadata.
 
-    ASCII only (\u escapes), so that a tEXt chunk always holds it, the one chunk that every ComfyUI frontend reads.
-    Strict JSON: on a copy, NaN and infinities become null and `is_changed`, ComfyUI's note of its cache, is dropped.
+    The text is ASCII (\u escapes), so that it always fits into a tEXt chunk, the only chunk that every ComfyUI frontend
+    reads. It is strict JSON: NaN and infinities become null. `is_changed`, an entry that ComfyUI adds for its cache, is
+    removed. The arguments are not modified.
 
-    Never raises. Left out, with one warning that names all of it: keywords for which `keyword_fault(keyword, number of
-    others before it)` has a reason, and values that JSON does not know, wherever they stand (null in a list, so that the
-    others keep their places): tensors, objects, bytes, sets, keys that are not text, what holds itself.
+    Never raises. It leaves out, with one warning that names them all, keywords for which `keyword_fault(keyword, number
+    of earlier extra keywords)` returns a reason, and values that JSON cannot represent: tensors, objects, bytes, sets,
+    keys that are not text, circular references. In a list they become null, so that the other items keep their indices.
     """
     if host.metadata_disabled():
         return {}
@@ -59,7 +60,7 @@ def text_entries(
     if left_out:
         more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
         _log.warning(
-            "The frames are saved without this metadata, which their files cannot hold: %s%s. Another node put it there.",
+            "The frames are saved without this metadata, which their files cannot hold: %s%s. Another node added it.",
             ", ".join(left_out[:_NAMED]),
             more,
         )
@@ -67,7 +68,7 @@ def text_entries(
 
 
 def _keyword(key: Any) -> str | None:
-    """`key` if it is text, as plain text: the methods of a class of its own may do anything. None if it is not."""
+    """`key` as a plain str, because the methods of a subclass may do anything; None if it is not text."""
     return str.__str__(key) if issubclass(type(key), str) else None
 
 
@@ -80,8 +81,8 @@ def _items(value: Any, name: str, left_out: list[str]) -> list[tuple[Any, Any]]:
 
 
 def _add(entries: dict[str, str], keyword: str, value: Any, left_out: list[str]) -> None:
-    """Put `value` among the entries as JSON; what JSON cannot hold is dropped and named in `left_out`."""
-    # Almost always JSON can hold all of it, and looking at every item in Python takes 15 times as long.
+    """Add `value` to `entries` as JSON. Drops what JSON cannot represent and names it in `left_out`."""
+    # Almost every value is valid JSON as it is, and checking each item in Python takes 15 times as long.
     with suppress(Exception):
         entries[keyword] = json.dumps(value, allow_nan=False)
         return
@@ -107,7 +108,7 @@ _NOTHING = object()
 
 
 class _Cleaner:
-    """Copies values without what JSON cannot hold."""
+    """Copies values without the parts that JSON cannot represent."""
 
     def __init__(self, deepest: int) -> None:
         self._deepest = deepest
@@ -115,7 +116,7 @@ class _Cleaner:
         self.left_out: list[str] = []
 
     def clean(self, value: Any, place: str) -> Any:
-        """A copy of `value`, which is at `place` ("workflow.nodes.3"); _NOTHING if all of it is left out."""
+        """A clean copy of `value`, which is found at `place` ("workflow.nodes.3"); _NOTHING if nothing is left of it."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, (str, int, float)):
@@ -135,7 +136,7 @@ class _Cleaner:
     def _mapping(self, value: Mapping[Any, Any], place: str) -> dict[Any, Any]:
         copy = {}
         for key, item in value.items():
-            # json.dumps writes numbers, booleans and None as text, as every earlier version has done.
+            # json.dumps turns numbers, booleans and None into text keys.
             if not (key is None or isinstance(key, (str, int, float))) or (isinstance(key, float) and key - key != 0):
                 self._leave_out(f"{place}.{_shown(key)}", "its key is not text")
                 continue
@@ -154,7 +155,7 @@ class _Cleaner:
         if isinstance(value, int):
             try:
                 int.__repr__(value)
-            except ValueError:  # Python writes no more than 4300 digits: sys.set_int_max_str_digits
+            except ValueError:  # more than 4300 digits: sys.set_int_max_str_digits
                 return self._leave_out(place, "a number of thousands of digits")
         return value
 
@@ -164,7 +165,7 @@ class _Cleaner:
 
 
 def _shown(key: object) -> str:
-    """A key in a form that can be searched for, short and on one line."""
+    """A key as the warning shows it: on one line, at most 60 characters, and searchable."""
     if type(key) is str and key.isprintable() and key.strip() == key and 1 <= len(key) <= 60 and "  " not in key:
         return key
     text = ascii(key) if type(key) in (str, bytes, int, float, type(None)) else f"<{type(key).__name__}>"
@@ -174,5 +175,5 @@ def _shown(key: object) -> str:
 def _without_cache_note(node: Any) -> Any:
     try:
         return {key: value for key, value in node.items() if key != "is_changed"} if isinstance(node, Mapping) else node
-    except Exception:  # a foreign mapping that fails: it is left out, and named, as a value that JSON does not know
+    except Exception:  # a foreign mapping that fails: _Cleaner leaves it out and names it
         return node
