@@ -1,9 +1,9 @@
-"""What the nodes say, in other languages: `python dev.py locales`.
+"""Generates the translations of the nodes' and the player's texts: `python dev.py locales`.
 
-English stands in the nodes and in the player. dev/translations/<language>.json translates it, text for text, whatever says
-it; both together give locales/<language>/nodeDefs.json, keyed as ComfyUI's frontend looks texts up (docs.comfy.org,
-custom-nodes/i18n), and main.json, where web/js/locale.js finds the player's.
-So a text that changes has no translation until somebody looks at it: the test says which.
+The English texts are in the nodes and in the player. dev/translations/<language>.json maps each of them to its translation.
+The results are locales/<language>/nodeDefs.json, with the keys of ComfyUI's frontend (docs.comfy.org, custom-nodes/i18n),
+and main.json, from which web/js/locale.js takes the player's texts.
+A changed English text has no translation until someone writes one; tests/test_locales.py names such texts.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ PACK = Path(__file__).resolve().parents[1]
 WORDS = PACK / "dev" / "translations"
 LOCALES = PACK / "locales"
 
-# The frontend translates every part of a category; "image" is its own.
+# The frontend translates each part of a category separately, and "image" itself.
 CATEGORY = "sequence"
 
 Texts = dict[str, Any]
 
 
 def english(pack: ModuleType) -> Texts:
-    """nodeDefs.json in the words of the nodes: {node id: {display_name, description, inputs, outputs}}."""
+    """The English nodeDefs.json, from the nodes: {node id: {display_name, description, inputs, outputs}}."""
     return {
         node_id: {
             "display_name": pack.NODE_DISPLAY_NAME_MAPPINGS[node_id],
@@ -47,19 +47,19 @@ def english(pack: ModuleType) -> Texts:
 
 
 def player() -> Texts:
-    """What the player says, with its %placeholders%, as web/js has it: {key: text}."""
+    """The player's English texts, collected from web/js, with their %placeholders%: {key: text}."""
     spoken = re.compile(r"(?:\bt|ranslate)\(\s*\"([^\"]+)\"[,)]")
     scripts = sorted((PACK / "web" / "js").glob("*.js"))
     return {key(text): text for script in scripts for text in spoken.findall(script.read_text(encoding="utf-8"))}
 
 
 def key(name: str) -> str:
-    """The frontend's normalizeI18nKey."""
+    """`name` as a translation key, like the frontend's normalizeI18nKey."""
     return name.replace(".", "_")
 
 
 def texts(definitions: Texts) -> Iterator[str]:
-    """Every text in there, in order."""
+    """Every text in `definitions`, in order."""
     for value in definitions.values():
         if isinstance(value, str):
             yield value
@@ -68,8 +68,8 @@ def texts(definitions: Texts) -> Iterator[str]:
 
 
 def files(pack: ModuleType, language: str) -> dict[str, Texts]:
-    """{file name: content} of locales/<language>. What has no translation is left out: it is shown in English."""
-    words = load_words(language).get if language != "en" else _unless_syntax
+    """{file name: content} of locales/<language>, without the texts that have no translation: these appear in English."""
+    words = load_words(language).get if language != "en" else _without_i18n_syntax
     main = {"nodeCategories": {CATEGORY: CATEGORY}, "imageSequencePlayer": player()}
     return {"main.json": _translated(main, words), "nodeDefs.json": _translated(english(pack), words)}
 
@@ -79,13 +79,13 @@ def languages() -> list[str]:
 
 
 def load_words(language: str) -> dict[str, str]:
-    """English -> translation."""
+    """The translations of `language`, by their English text."""
     words: dict[str, str] = json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
     return words
 
 
 def main() -> int:
-    """Bring both folders up to date. Returns 1, after naming the texts, if translations are missing."""
+    """Update both folders. If translations are missing, prints their texts and returns 1."""
     pack = load_pack(PACK)
     spoken = list(dict.fromkeys([CATEGORY, *texts(english(pack)), *texts(player())]))
     missing = 0
@@ -123,8 +123,8 @@ def _translated(definitions: Texts, words: Callable[[str], str | None]) -> Texts
     return {name: value for name, value in translated.items() if value}
 
 
-def _unless_syntax(text: str) -> str | None:
-    """The text, unless vue-i18n would read something into it: the frontend then shows the one from the node."""
+def _without_i18n_syntax(text: str) -> str | None:
+    """The text, or None if it has vue-i18n syntax; the frontend then takes the text from the node."""
     return None if set(text) & set("{}|@") else text
 
 
