@@ -1,9 +1,9 @@
-"""Generates the translations of the nodes' and the player's texts: `python dev.py locales`.
+"""What the nodes say, in other languages: `python dev.py locales`.
 
-The English texts are in the nodes and in the player. dev/translations/<language>.json maps each of them to its translation.
-The results are locales/<language>/nodeDefs.json, with the keys of ComfyUI's frontend (docs.comfy.org, custom-nodes/i18n),
-and main.json, from which web/js/locale.js takes the player's texts.
-A changed English text has no translation until someone writes one; tests/test_locales.py names such texts.
+English stands in the nodes and in the player. dev/translations/<language>.json translates it, text for text, whatever says
+it; both together give locales/<language>/nodeDefs.json, keyed as ComfyUI's frontend looks texts up (docs.comfy.org,
+custom-nodes/i18n), and main.json, where web/js/locale.js finds the player's.
+So a text that changes has no translation until somebody looks at it: the test says which.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ PACK = Path(__file__).resolve().parents[1]
 WORDS = PACK / "dev" / "translations"
 LOCALES = PACK / "locales"
 
-# The frontend translates each part of a category separately, and "image" itself.
+# The frontend translates every part of a category; "image" is its own.
 CATEGORY = "sequence"
 
 Texts = dict[str, Any]
 
 
 def english(pack: ModuleType) -> Texts:
-    """The English nodeDefs.json, from the nodes: {node id: {display_name, description, inputs, outputs}}."""
+    """nodeDefs.json in the words of the nodes: {node id: {display_name, description, inputs, outputs}}."""
     return {
         node_id: {
             "display_name": pack.NODE_DISPLAY_NAME_MAPPINGS[node_id],
@@ -47,7 +47,7 @@ def english(pack: ModuleType) -> Texts:
 
 
 def player() -> Texts:
-    """The player's English texts, collected from web/js, with their %placeholders%: {key: text}."""
+    """What the player says, with its %placeholders%, as web/js has it: {key: text}."""
     spoken = re.compile(r"(?:\bt|ranslate)\(\s*\"([^\"]+)\"[,)]")
     scripts = sorted((PACK / "web" / "js").glob("*.js"))
     return {key(text): text for script in scripts for text in spoken.findall(script.read_text(encoding="utf-8"))}
@@ -69,7 +69,7 @@ def texts(definitions: Texts) -> Iterator[str]:
 
 def files(pack: ModuleType, language: str) -> dict[str, Texts]:
     """{file name: content} of locales/<language>, without the texts that have no translation: these appear in English."""
-    words = load_words(language).get if language != "en" else _without_i18n_syntax
+    words = load_words(language).get if language != "en" else _unless_syntax
     main = {"nodeCategories": {CATEGORY: CATEGORY}, "imageSequencePlayer": player()}
     return {"main.json": _translated(main, words), "nodeDefs.json": _translated(english(pack), words)}
 
@@ -123,8 +123,8 @@ def _translated(definitions: Texts, words: Callable[[str], str | None]) -> Texts
     return {name: value for name, value in translated.items() if value}
 
 
-def _without_i18n_syntax(text: str) -> str | None:
-    """The text, or None if it has vue-i18n syntax; the frontend then takes the text from the node."""
+def _unless_syntax(text: str) -> str | None:
+    """The text, unless vue-i18n would read something into it: the frontend then shows the one from the node."""
     return None if set(text) & set("{}|@") else text
 
 

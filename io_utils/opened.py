@@ -1,4 +1,4 @@
-"""Opens files without ever blocking, even if a pipe or a device has a frame's name."""
+"""Opening a file without ever waiting for one: a pipe or a device may bear a frame's name."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ PACK = Path(__file__).resolve().parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--mutations", type=int, default=20_000, help="number of files to try in test_mutated_files.py")
+    parser.addoption("--mutations", type=int, default=20_000, help="how many files to try in test_mutated_files.py")
 
 
 @pytest.fixture
