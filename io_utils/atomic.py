@@ -48,7 +48,7 @@ _NO_FOLDER_FSYNC = {*_NO_FSYNC, errno.EBADF, errno.EACCES, errno.EPERM}
 _NOT_WHILE_OPEN = {errno.ETXTBSY, errno.EBUSY, errno.EACCES, errno.EPERM}
 
 # The (folder, message) pairs already logged.
-_told: set[tuple[Path, str]] = set()
+_warned: set[tuple[Path, str]] = set()
 
 _WITHOUT_FSYNC = "cannot flush files to disk (fsync): frames saved there can be lost in a power cut"
 _WITHOUT_LINKS = (
@@ -112,7 +112,7 @@ def remove_parts(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
         return []
     for name in names:
         match = _PART.fullmatch(name)
-        if match and is_ours(match["name"]) and _remove_unless_held(folder / name):
+        if match and is_ours(match["name"]) and _remove_unless_locked(folder / name):
             removed.append(folder / name)
     return removed
 
@@ -133,9 +133,9 @@ def remove_torn(path: Path, is_torn: Callable[[], bool], *, links: bool = False)
             return
         if is_link and not links:
             return
-        with _opened_to_lock(path) as file:
-            _hold(file)
-            is_at = path.is_symlink() if is_link else _is_at(file, path)
+        with _open_for_locking(path) as file:
+            _lock(file)
+            is_at = path.is_symlink() if is_link else _is_still_at(file, path)
             if not (is_at and is_torn()):
                 return
             if fcntl is not None:
@@ -144,7 +144,7 @@ def remove_torn(path: Path, is_torn: Callable[[], bool], *, links: bool = False)
         path.unlink()  # Windows cannot remove an open file
 
 
-def _opened_to_lock(path: Path) -> IO[bytes]:
+def _open_for_locking(path: Path) -> IO[bytes]:
     try:
         return open(path, "r+b")  # NFS locks only files open for writing
     except PermissionError:
@@ -179,16 +179,16 @@ def _write_once(path: Path, data: bytes, replace: bool) -> None:
     try:
         # Not mkstemp: its mode 0600 would lock out the other users of a render farm. "x" respects the umask.
         with open(part, "xb") as file:
-            _hold(file)
+            _lock(file)
             file.write(data)
             file.flush()
             _fsync(file.fileno(), path.parent)
             # Publish before the lock is released, so that no cleanup can remove the part file first.
-            published = fcntl is not None and _published_while_open(part, path, replace)
+            published = fcntl is not None and _published_while_locked(part, path, replace)
         if not published:
             _publish(part, path, replace)
             if fcntl is not None:
-                _tell(path.parent, _WITHOUT_OPEN_RENAME)
+                _warn_once(path.parent, _WITHOUT_OPEN_RENAME)
     finally:
         part.unlink(missing_ok=True)
 
@@ -200,10 +200,10 @@ def _fsync(descriptor: int, folder: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_FSYNC:
             raise
-        _tell(folder, _WITHOUT_FSYNC)
+        _warn_once(folder, _WITHOUT_FSYNC)
 
 
-def _published_while_open(part: Path, path: Path, replace: bool) -> bool:
+def _published_while_locked(part: Path, path: Path, replace: bool) -> bool:
     try:
         _publish(part, path, replace)
     except (FileExistsError, FileNotFoundError):
@@ -234,16 +234,16 @@ def _link(part: Path, path: Path) -> None:
         # If the disk itself is at fault, this fails as well. A kill in between leaves an empty file, which counts as an
         # incomplete frame and is written again.
         with open(path, "xb") as claim:
-            _hold(claim)
-            if not _is_at(claim, path):  # another process removed it as torn before it was locked
+            _lock(claim)
+            if not _is_still_at(claim, path):  # another process removed it as torn before it was locked
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
-            renamed = _renamed(part, path, must=False)
+            renamed = _rename_over_claim(part, path, must=False)
         if not renamed:
-            _renamed(part, path, must=True)
-        _tell(path.parent, _WITHOUT_LINKS)
+            _rename_over_claim(part, path, must=True)
+        _warn_once(path.parent, _WITHOUT_LINKS)
 
 
-def _renamed(part: Path, path: Path, *, must: bool) -> bool:
+def _rename_over_claim(part: Path, path: Path, *, must: bool) -> bool:
     """Rename over our own claim. Returns False if the claim must be closed first. On failure removes the claim."""
     try:
         os.replace(part, path)
@@ -255,7 +255,7 @@ def _renamed(part: Path, path: Path, *, must: bool) -> bool:
     return True
 
 
-def _is_at(file: IO[bytes], path: Path) -> bool:
+def _is_still_at(file: IO[bytes], path: Path) -> bool:
     """Is `path` still the name of this open file?"""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
@@ -263,20 +263,20 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
         return False
 
 
-def _tell(folder: Path, message: str) -> None:
-    if (folder, message) not in _told:
-        _told.add((folder, message))
+def _warn_once(folder: Path, message: str) -> None:
+    if (folder, message) not in _warned:
+        _warned.add((folder, message))
         _log.warning("The file system of %s %s.", folder, message)
 
 
-def _hold(file: IO[bytes]) -> None:
+def _lock(file: IO[bytes]) -> None:
     """Lock `file` for as long as it is open. On a file system without locks, part files are unprotected."""
     if fcntl is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
 
 
-def _remove_unless_held(part: Path) -> bool:
+def _remove_unless_locked(part: Path) -> bool:
     try:
         if not stat.S_ISREG(os.lstat(part).st_mode):
             return False

@@ -117,7 +117,7 @@ class _Decoder:
         changes: list[int] = []
         at = black = 0
         while at < self.width:
-            at = self._changed(changes, at + self._run(black))
+            at = self._add_change(changes, at + self._run(black))
             black = 1 - black
         return changes
 
@@ -138,17 +138,17 @@ class _Decoder:
             if mode is _PASS:
                 at = above[index + 1]
             elif mode is _HORIZONTAL:
-                at = self._changed(changes, max(at, 0) + self._run(black))
-                at = self._changed(changes, at + self._run(1 - black))
+                at = self._add_change(changes, max(at, 0) + self._run(black))
+                at = self._add_change(changes, at + self._run(1 - black))
             else:
                 assert isinstance(mode, int)
                 if above[index] + mode < max(at, 0):
                     raise ValueError("its fax data are damaged: a run has a negative length")
-                at = self._changed(changes, above[index] + mode)
+                at = self._add_change(changes, above[index] + mode)
                 black = 1 - black
         return changes
 
-    def _changed(self, changes: list[int], at: int) -> int:
+    def _add_change(self, changes: list[int], at: int) -> int:
         if at > self.width:
             raise ValueError("its fax data are damaged: a row is too long")
         if changes and changes[-1] == at:
@@ -170,12 +170,12 @@ def group_3(data: bytes, width: int, height: int, *, two_dimensional: bool) -> N
         decoder.position += two_dimensional
         return decoder.row() if by_itself else decoder.row_after(above)
 
-    return _drawn(row, width, height)
+    return _image(row, width, height)
 
 
 def group_4(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
     """Decode Group 4 data (T.6) to uint8 (height, width), 1 is black. Raises ValueError if they are damaged or truncated."""
-    return _drawn(_Decoder(data, width).row_after, width, height)
+    return _image(_Decoder(data, width).row_after, width, height)
 
 
 def run_lengths(data: bytes, width: int, height: int, *, alignment: int) -> NDArray[np.uint8]:
@@ -189,10 +189,10 @@ def run_lengths(data: bytes, width: int, height: int, *, alignment: int) -> NDAr
         decoder.align(alignment)
         return decoder.row()
 
-    return _drawn(row, width, height)
+    return _image(row, width, height)
 
 
-def _drawn(row: Callable[[list[int]], list[int]], width: int, height: int) -> NDArray[np.uint8]:
+def _image(row: Callable[[list[int]], list[int]], width: int, height: int) -> NDArray[np.uint8]:
     """The image, uint8 (height, width). `row` returns the changing elements of the next row, given those of the last."""
     pixels = np.zeros((height, width), np.uint8)
     changes: list[int] = []

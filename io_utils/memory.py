@@ -23,8 +23,8 @@ def free_bytes() -> int | None:
     The minimum of the system's free memory and the remainder of each control group's limit, including usable swap space.
     The page cache counts as free, because the kernel reclaims it.
     """
-    available, swap = _of_system()
-    left = list(_of_control_groups(swap))
+    available, swap = _system_free()
+    left = list(_control_groups_left(swap))
     return min(left if available is None else [available + swap, *left], default=None)
 
 
@@ -32,16 +32,16 @@ def gib(count: int) -> str:
     return f"{count / 2**30:,.1f} GiB"
 
 
-def _of_system() -> tuple[int | None, int]:
+def _system_free() -> tuple[int | None, int]:
     """(free memory, free swap space) in bytes; the memory is None if unknown."""
     if psutil is not None:
         return int(psutil.virtual_memory().available), int(psutil.swap_memory().free)
-    facts = _facts(_PROC / "meminfo")  # in KiB, although it says kB: proc_meminfo(5)
+    facts = _read_table(_PROC / "meminfo")  # in KiB, although it says kB: proc_meminfo(5)
     available = facts.get("MemAvailable:")
     return None if available is None else available * 1024, facts.get("SwapFree:", 0) * 1024
 
 
-def _of_control_groups(swap: int) -> Iterator[int]:
+def _control_groups_left(swap: int) -> Iterator[int]:
     """The bytes left in each group of this process and its parents. Groups without a limit yield nothing."""
     try:
         lines = (_PROC / "self" / "cgroup").read_text().splitlines()
@@ -56,22 +56,22 @@ def _of_control_groups(swap: int) -> Iterator[int]:
         group = top / path.strip("/")
         for folder in (group, *group.parents):
             if folder.is_relative_to(top):
-                yield from _left(folder, swap, *(_VERSION_1 if controllers else _VERSION_2))
+                yield from _group_left(folder, swap, *(_VERSION_1 if controllers else _VERSION_2))
 
 
-def _left(folder: Path, swap: int, limit: str, usage: str, prefix: str) -> Iterator[int]:
-    most, used = _number(folder / limit), _number(folder / usage)
+def _group_left(folder: Path, swap: int, limit: str, usage: str, prefix: str) -> Iterator[int]:
+    most, used = _read_number(folder / limit), _read_number(folder / usage)
     if most is None or used is None:
         return
-    facts = _facts(folder / "memory.stat")
+    facts = _read_table(folder / "memory.stat")
     cached = facts.get(f"{prefix}inactive_file", 0) + facts.get(f"{prefix}active_file", 0)
-    most_swap, used_swap = _number(folder / "memory.swap.max"), _number(folder / "memory.swap.current")
+    most_swap, used_swap = _read_number(folder / "memory.swap.max"), _read_number(folder / "memory.swap.current")
     if most_swap is not None and used_swap is not None:
         swap = min(swap, max(0, most_swap - used_swap))
     yield max(0, most - used + cached) + swap
 
 
-def _number(file: Path) -> int | None:
+def _read_number(file: Path) -> int | None:
     """The content of a file that holds one number; None for "max" or if the file does not exist."""
     try:
         text = file.read_text().strip()
@@ -80,7 +80,7 @@ def _number(file: Path) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _facts(file: Path) -> dict[str, int]:
+def _read_table(file: Path) -> dict[str, int]:
     """The lines `name number ...` of a file as a mapping; empty if the file does not exist."""
     try:
         rows = [line.split() for line in file.read_text().splitlines()]

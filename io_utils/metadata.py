@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 _DEEPEST = (300, 200, 100, 50)
 
 # A longer list in the warning would not help the user.
-_NAMED = 20
+_MAX_NAMED = 20
 
 
 def text_entries(
@@ -52,16 +52,16 @@ def text_entries(
     for keyword, value in [] if extra_pnginfo is None else _items(extra_pnginfo, "extra_pnginfo", left_out):
         text = _keyword(keyword)
         if text is None:
-            left_out.append(f"{_shown(keyword)} (the key is not text)")
+            left_out.append(f"{_printed_key(keyword)} (the key is not text)")
         elif fault := keyword_fault(text, len(entries.keys() - {"prompt", text})):
-            left_out.append(f"{_shown(text)} (the key {fault})")
+            left_out.append(f"{_printed_key(text)} (the key {fault})")
         else:
             _add(entries, text, value, left_out)
     if left_out:
-        more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+        more = f" and {len(left_out) - _MAX_NAMED} more" if len(left_out) > _MAX_NAMED else ""
         _log.warning(
             "The frames are saved without this metadata, which their files cannot hold: %s%s. Another node added it.",
-            ", ".join(left_out[:_NAMED]),
+            ", ".join(left_out[:_MAX_NAMED]),
             more,
         )
     return entries
@@ -101,7 +101,7 @@ def _add(entries: dict[str, str], keyword: str, value: Any, left_out: list[str])
         if text is not None:
             entries[keyword] = text
         return
-    left_out.append(f"{_shown(keyword)} ({reason})")
+    left_out.append(f"{_printed_key(keyword)} ({reason})")
 
 
 _NOTHING = object()
@@ -138,9 +138,9 @@ class _Cleaner:
         for key, item in value.items():
             # json.dumps turns numbers, booleans and None into text keys.
             if not (key is None or isinstance(key, (str, int, float))) or (isinstance(key, float) and key - key != 0):
-                self._leave_out(f"{place}.{_shown(key)}", "its key is not text")
+                self._leave_out(f"{place}.{_printed_key(key)}", "its key is not text")
                 continue
-            cleaned = self.clean(item, f"{place}.{_shown(key)}")
+            cleaned = self.clean(item, f"{place}.{_printed_key(key)}")
             if cleaned is not _NOTHING:
                 copy[key] = cleaned
         return copy
@@ -164,7 +164,7 @@ class _Cleaner:
         return _NOTHING
 
 
-def _shown(key: object) -> str:
+def _printed_key(key: object) -> str:
     """A key as the warning shows it: on one line, at most 60 characters, and searchable."""
     if type(key) is str and key.isprintable() and key.strip() == key and 1 <= len(key) <= 60 and "  " not in key:
         return key

@@ -89,7 +89,7 @@ class Root:
         self._confirm(real, write, shown, real)
 
     def _confirm(self, real: str, write: bool, shown: str, folder: str) -> None:
-        owners = [(len(root), writable) for root, writable in self.allowed if _inside(real, root)]
+        owners = [(len(root), writable) for root, writable in self.allowed if _is_inside(real, root)]
         # The innermost root decides: a read-only folder may lie inside a writable one.
         if not owners or (write and not max(owners)[1]):
             raise OutsideError(shown, real, folder, write=write)
@@ -140,7 +140,7 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
     # Check the real path: a link in the output folder may lead to a share that is not mounted.
     real = os.path.realpath(root.path / relative)
     for listed in roots.values():
-        if not listed.kind and _inside(real, os.path.realpath(listed.path)) and not listed.path.is_dir():
+        if not listed.kind and _is_inside(real, os.path.realpath(listed.path)) and not listed.path.is_dir():
             rule = f"lies in {str(listed.path)!r}, which {str(roots_file())!r} lists but which does not exist"
             fix = "Mount it if it is a network share or another disk, or create it: this pack never does."
             raise PathError(shown, rule, fix)
@@ -160,10 +160,10 @@ def place(folders: Iterable[Path]) -> dict[Path, tuple[Root, str]]:
 def _owner(text: str, roots: list[tuple[Root, str]], shown: str, write: bool) -> tuple[Root, str]:
     """The innermost of `roots` (with their real paths) that contains the absolute path `text`, and the path below it."""
     real = os.path.realpath(text)
-    owners = [(root, path) for root, path in roots if _inside(real, path)]
+    owners = [(root, path) for root, path in roots if _is_inside(real, path)]
     if not owners:
         # Do not reveal the targets of links outside the roots: anyone may post a path.
-        known = any(_inside(os.path.normpath(text), str(root.path)) for root, _ in roots)
+        known = any(_is_inside(os.path.normpath(text), str(root.path)) for root, _ in roots)
         told = real if known else text
         raise OutsideError(shown, told, told, write=write)
     root, path = max(owners, key=lambda owner: len(owner[1]))
@@ -231,7 +231,7 @@ def _check_length(path: str, shown: str) -> None:
         raise PathError(shown, f"is {len(path)} characters long", f"A path can have at most {MAX_LENGTH}.")
 
 
-def _inside(real: str, root: str) -> bool:
+def _is_inside(real: str, root: str) -> bool:
     """Is the real path `real` equal to `root` or below it? Compares whole names: '/out' is a prefix of '/out_evil'."""
     real, root = os.path.normcase(real), os.path.normcase(root)
     try:

@@ -142,7 +142,7 @@ def rewrite(prompt: Any, successions: Mapping[str, Succession]) -> Any:
     }
     rewritten = dict(prompt)
     for node_id, node in nodes.items():
-        inputs = {name: _relinked(value, old) for name, value in node["inputs"].items()}
+        inputs = {name: _renumbered_link(value, old) for name, value in node["inputs"].items()}
         class_type = old[node_id].new_id if node_id in old else node["class_type"]
         rewritten[node_id] = {**node, "class_type": class_type, "inputs": inputs}
     return rewritten
@@ -155,7 +155,7 @@ def _is_node(value: Any) -> bool:
     return False
 
 
-def _relinked(value: Any, old: Mapping[str, Succession]) -> Any:
+def _renumbered_link(value: Any, old: Mapping[str, Succession]) -> Any:
     match value:
         case [str(node_id), int() | float() as output] if node_id in old:
             return [node_id, old[node_id].output(output)]

@@ -16,7 +16,9 @@ _OTHER_DATE_PART = re.compile(r"YY+|DD+|HH+|SS+|yyy|y(?!y)")
 # Text that looks like a token of ComfyUI's frontend (%Node title.widget%) or of another pack (%seed%): two names joined by
 # a dot, or one word of at least two letters, between percent signs. '100%', '50%done', '%s' and '50% and 60%' remain text,
 # and so does a word before a frame number, as in '50%dry%04d'.
-_LIKE_TOKEN = re.compile(r"%(?:[^\W\d][^%/\\.]*\.\w[^%/\\.]*|[A-Za-z][A-Za-z_]*[A-Za-z](?::[^%]*)?)%(?![0-9]*[diu]\b)")
+_LOOKS_LIKE_TOKEN = re.compile(
+    r"%(?:[^\W\d][^%/\\.]*\.\w[^%/\\.]*|[A-Za-z][A-Za-z_]*[A-Za-z](?::[^%]*)?)%(?![0-9]*[diu]\b)"
+)
 _NAMES = "%year%, %month%, %day%, %hour%, %minute%, %second%, %width%, %height% and %date:yyyy-MM-dd%"
 
 
@@ -57,11 +59,11 @@ def resolve(text: str, now: datetime, width: int, height: int) -> str:
     filled, end = [], 0
     for match in _TOKEN.finditer(text):
         filled += [
-            _known(text[end : match.start()]),
+            _checked_text(text[end : match.start()]),
             values.get(match["name"]) or _date(match["format"], match[0], now),
         ]
         end = match.end()
-    return "".join([*filled, _known(text[end:])])
+    return "".join([*filled, _checked_text(text[end:])])
 
 
 def resolve_time(text: str, now: datetime) -> str:
@@ -72,9 +74,9 @@ def resolve_time(text: str, now: datetime) -> str:
     return resolve(text, now, 0, 0)
 
 
-def _known(text: str) -> str:
+def _checked_text(text: str) -> str:
     """`text` itself, which contains no known token. Raises TokenError if it contains an unknown one."""
-    if match := _LIKE_TOKEN.search(text):
+    if match := _LOOKS_LIKE_TOKEN.search(text):
         fix = f"Only {_NAMES} can be. Write one of them, or remove the percent signs."
         if "." in match[0]:
             fix = f"Values of other nodes are not available here: wire the whole text into this input instead. {fix}"
