@@ -1,4 +1,4 @@
-"""The ComfyUI core nodes that the example prompts use, with the same ids, inputs and pixels. Written from their documentation."""
+"""The ComfyUI core nodes of the example prompts: same ids, inputs and pixels, written from their documentation."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Ledger:
         self._entry(node_id).watch = watch
 
     def record_read(self, node_id: Hashable, watch: Watch, files: Iterable[Path]) -> None:
-        """Call this before a run reads `files`. `watch` covers this run, the files all runs with these settings."""
+        """Call this before a run reads `files`. `watch` is for this run; `files` are watched for all runs with these settings."""
         entry = self._entry(node_id)
         if not isinstance(entry.watch, FilesRead):
             entry.watch = FilesRead()

@@ -118,7 +118,8 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
 
     A relative `folder` is below ComfyUI's `kind` folder; an absolute one must be inside an allowed root. It need not exist.
     Raises PathError, naming `shown`, if its text breaks a rule, if it or its real path is outside the roots, or if the
-    operator's folder that contains it does not exist: it may be a share that is not mounted.
+    operator's folder that contains it does not exist: it may be a share that is not mounted. Raises ValueError for an
+    unknown `kind` and for a bad line in the operator's file.
     """
     shown = folder if shown is None else shown
     _check_length(folder, shown)

@@ -126,7 +126,7 @@ class FramePattern:
         return len(self.literals) > 1
 
     def name(self, frame: int) -> str:
-        """The file name of `frame`. Raises ValueError if it is below 0 or has more than 32 digits, unless there is no number."""
+        """The file name of `frame`. Raises ValueError if the pattern has a number and `frame` is not in 0 .. 10**32 - 1."""
         if not 0 <= frame < END and self.has_number:
             reason = f"start at 0, not at {frame}" if frame < 0 else f"have at most {MAX_PADDING} digits"
             raise ValueError(f"Frame numbers {reason}.")

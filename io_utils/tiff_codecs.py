@@ -83,7 +83,7 @@ def thunderscan(packed: bytes, width: int, height: int) -> bytes:
 
 
 def _thunderscan_steps(kind: int, value: int) -> list[int]:
-    """The differences between neighbouring pixels in one byte, without the unused ones. A raw byte has one, which is ignored."""
+    """The differences between neighbouring pixels in one byte, without unused ones; [0] for a raw byte."""
     if kind == _TWO_BITS:
         fields = (value >> 4, value >> 2 & 3, value & 3)
         return [_TWO_BIT_STEPS[field] for field in fields if field != _NO_TWO_BIT_STEP]
