@@ -37,13 +37,12 @@ class AtEnd(str, Enum):
     KEEP = "keep going"
 
     def saves(self, counter: Any) -> bool:
-        """Should the current frame of `counter` be saved?
+        """Is the frame of `counter` to be written? Raises EndOfAnimationError where the policy says so.
 
-        Raises EndOfAnimationError past the last frame under "raise error", and ValueError if `current_frame`,
-        `total_frames` or `frames_per_second` of `counter` is invalid.
+        ValueError for a counter of which `current_frame`, `total_frames` or `frames_per_second` is not what it should be.
         """
         frame, total = whole_frame(counter), total_frames(counter)
-        frames_per_second(counter)  # not needed here, but a bad rate must fail before anything is rendered
+        frames_per_second(counter)  # not used here, but refused before anything is rendered
         if frame >= total and self is AtEnd.RAISE:
             raise EndOfAnimationError(frame, total)
         return frame < total or self is AtEnd.KEEP

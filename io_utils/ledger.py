@@ -1,4 +1,4 @@
-"""Ledger: remembers which files a node saved or read, so that ComfyUI runs it again once they have changed.
+"""Ledger: what a node last left on disk, so that ComfyUI's cache is not believed once that is gone.
 
 ComfyUI runs an unchanged save node once and then answers from its cache, even if the files no longer exist.
 The return value of IS_CHANGED is part of the cache key. A fingerprint of the files would change during the first run
@@ -30,7 +30,7 @@ class _Entry:
 
 
 class Ledger:
-    """For each node and its settings: the files to watch after its runs, and how often they changed."""
+    """Per key (a node and its settings): what to watch on disk after its runs, and how often that was lost."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[tuple[Hashable, Hashable], _Entry] = OrderedDict()

@@ -23,7 +23,7 @@ def free_bytes() -> int | None:
     The minimum of the system's free memory and the remainder of each control group's limit, including usable swap space.
     The page cache counts as free, because the kernel reclaims it.
     """
-    available, swap = _system_free()
+    available, swap = _of_system()
     left = list(_control_groups_left(swap))
     return min(left if available is None else [available + swap, *left], default=None)
 
@@ -32,8 +32,8 @@ def gib(count: int) -> str:
     return f"{count / 2**30:,.1f} GiB"
 
 
-def _system_free() -> tuple[int | None, int]:
-    """(free memory, free swap space) in bytes; the memory is None if unknown."""
+def _of_system() -> tuple[int | None, int]:
+    """(memory, swap space) that are free."""
     if psutil is not None:
         return int(psutil.virtual_memory().available), int(psutil.swap_memory().free)
     facts = _read_table(_PROC / "meminfo")  # in KiB, although it says kB: proc_meminfo(5)

@@ -133,7 +133,7 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
     else:
         if os.name != "nt" and (drive or text.startswith("//")):
             rule = "starts with a drive letter" if drive else "is a network path"
-            start = "ComfyUI's output folder" if write else "the folder chosen in the node"
+            start = "ComfyUI's output folder" if write else "the folder that is chosen in the node"
             raise PathError(shown, rule, f"Write it relative to {start}.")
         check_names(text.partition(":")[2] if drive else text, shown)
         root, relative = _owner(text, [(root, os.path.realpath(root.path)) for root in roots.values()], shown, write)

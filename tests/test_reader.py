@@ -1190,5 +1190,5 @@ class TestWhatALoaderSuggests:
 
     @pytest.mark.skipif(os.name == "nt", reason="a drive is a folder there")
     def test_for_a_drive_names_no_folder_that_was_not_chosen(self, output: Path) -> None:
-        with pytest.raises(PathError, match="relative to the folder chosen in the node"):
+        with pytest.raises(PathError, match="relative to the folder that is chosen in the node"):
             reader.check("C:/f_####.png")
