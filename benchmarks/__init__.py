@@ -1,1 +1,1 @@
-"""The figures in the README, made again with one command: `python dev.py bench`."""
+"""Reproduces the figures in the README: `python dev.py bench`."""

@@ -1,8 +1,8 @@
-"""The encoder against its rivals on every kind of content, then saving and loading end to end: `python dev.py bench`.
+"""Compares the encoder with its rivals on every kind of content, then measures saving and loading: `python dev.py bench`.
 
-Speed is megabytes of raw pixels per second of CPU time on one core (other work on the machine does not count), the best
-of several runs. Every file is decoded by two foreign decoders and compared with the pixels that went in; a difference
-ends the bench. `bench.md` in the output folder has the tables, `bench.csv` every picture, `bench.png` the chart.
+Speed is megabytes of raw pixels per second of CPU time on one core (so other processes do not count), the best of
+several runs. Two independent decoders decode every file, and the result is compared with the original pixels; a difference
+stops the benchmark. The output folder gets `bench.md` (the tables), `bench.csv` (every picture) and `bench.png` (the chart).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One picture by one engine: `speed` and `size` (bytes) as multiples of Pillow's at level 4."""
+    """One picture encoded by one engine. `speed` is a multiple of that of Pillow at level 4, whose file has `base_bytes`."""
 
     kind: str
     seed: int
@@ -59,10 +59,10 @@ def main() -> None:
     found, absent = engines()
     report.line(f"{machine()}; {versions(found)}.")
     report.line()
-    which = "held out: never looked at while constants were chosen" if options.held_out else "tuning"
-    report.line(f"{width} x {height} RGB, pictures a class: {len(seeds)} ({which}); CPU time of one core.")
+    which = "held out: not used to choose constants" if options.held_out else "tuning"
+    report.line(f"{width} x {height} RGB, {len(seeds)} pictures per class ({which}); CPU time of one core.")
     for package in absent:
-        report.line(f"{package} is not installed: left out.")
+        report.line(f"{package} is not installed and is left out.")
     pictures = {(kind, seed): corpus.frames(kind, options.size, seed) for kind in corpus.KINDS for seed in seeds}
     measured = [row for picture in pictures for row in _encode(picture, pictures[picture], found, options.quick)]
     _encoding_tables(report, measured, [engine.name for engine in found])
@@ -73,7 +73,7 @@ def main() -> None:
     try:
         chart.draw(_points(measured), options.output / "bench.png")
     except ImportError:
-        report.line("\nmatplotlib is not installed: no chart.")
+        report.line("\nmatplotlib is not installed, so there is no chart.")
 
     count, runs = (8, 1) if options.quick else (60, 3)
     report.line("\nEnd to end, in this process, without ComfyUI:")
@@ -98,7 +98,7 @@ def _encode(picture: tuple[str, int], pixels: Pixels, found: Sequence[Engine], q
 
 
 def _encoding_tables(report: Report, measured: Sequence[Measured], names: Sequence[str]) -> None:
-    """Content by engine, three times. Speeds are geometric means, sizes those of all files of the class together."""
+    """Three tables of content by engine. Speeds are geometric means; sizes are totals of all files of a class."""
 
     def table(title: str, cell: Callable[[Sequence[Measured]], str]) -> None:
         rows = [[title, *(cell(_of(measured, kind, name)) for name in names)] for kind, title in TITLES.items()]
@@ -122,7 +122,7 @@ def _relative_size(rows: Sequence[Measured]) -> float:
 
 
 def _points(measured: Sequence[Measured]) -> dict[str, dict[str, tuple[float, float]]]:
-    """Content -> engine -> (size as a multiple of Pillow's at level 4, MB/s)."""
+    """Content -> engine -> (size relative to Pillow's at level 4, MB/s)."""
     names = dict.fromkeys(row.engine for row in measured)
     return {
         title: {
@@ -133,7 +133,7 @@ def _points(measured: Sequence[Measured]) -> dict[str, dict[str, tuple[float, fl
 
 
 def _decoding_table(report: Report, pictures: dict[tuple[str, int], Pixels], quick: bool) -> None:
-    """Do our files take longer to decode than Pillow's of the same pictures? By our reader and by Pillow, CPU time."""
+    """CPU time for decoding our files and Pillow's files of the same pictures, by our reader and by Pillow."""
     runs = 1 if quick else 5
     readers: dict[str, Callable[[bytes], object]] = {
         "this pack's reader": registry.decode,
@@ -167,12 +167,14 @@ def _write_csv(measured: Sequence[Measured], path: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=parsed_size, default="1024x1024", help="WIDTHxHEIGHT of the pictures")
-    parser.add_argument("--held-out", action="store_true", help="pictures that no constant was chosen on")
-    parser.add_argument("--quick", action="store_true", help="one picture a class, one run, 8 frames: does it work?")
+    parser.add_argument("--held-out", action="store_true", help="use pictures that were not used to choose constants")
+    parser.add_argument(
+        "--quick", action="store_true", help="only check that it works: one picture per class, 8 frames"
+    )
     parser.add_argument("--output", type=Path, default=Path("bench-output"))
-    parser.add_argument("--comfyui", type=Path, help="a ComfyUI folder: save and load in it, too")
-    parser.add_argument("--python", type=Path, help="the Python that has ComfyUI's requirements")
-    parser.add_argument("--peers", type=Path, nargs="+", default=[], help="folders of earlier packs, as rivals in it")
+    parser.add_argument("--comfyui", type=Path, help="also save and load in the ComfyUI of this folder")
+    parser.add_argument("--python", type=Path, help="a Python with ComfyUI's requirements")
+    parser.add_argument("--peers", type=Path, nargs="+", default=[], help="folders of earlier packs to compare with")
     return parser
 
 

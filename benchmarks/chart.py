@@ -1,11 +1,11 @@
-"""The chart: speed against size, a panel for each kind of content, a point for each engine."""
+"""Draws the chart of speed against size, with one panel per kind of content and one point per engine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-# Marker, colour, size of the marker; a hollow one around a filled one where two engines are alike.
+# (marker, colour, marker size). OpenCV 9 is hollow, because it often coincides with Pillow 9.
 _STYLES = {
     "Pillow 1": ("o", "#9aa5b1", 7),
     "Pillow 4": ("s", "#52606d", 7),
@@ -20,11 +20,11 @@ _OUTLINE = {"OpenCV 9": "#3f9142"}
 
 
 def draw(points: Mapping[str, Mapping[str, tuple[float, float]]], path: Path) -> None:
-    """points: title of a panel -> engine -> (size as a multiple of Pillow's at level 4, MB/s).
+    """Write the chart to `path`. `points`: panel title -> engine -> (size relative to Pillow's at level 4, MB/s).
 
-    Raises ImportError without matplotlib.
+    Raises ImportError if matplotlib is not installed.
     """
-    import matplotlib as mpl  # noqa: PLC0415 - may be absent
+    import matplotlib as mpl  # noqa: PLC0415 - optional
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
@@ -53,6 +53,6 @@ def draw(points: Mapping[str, Mapping[str, tuple[float, float]]], path: Path) ->
     handles, names = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False, columnspacing=1.2)
     figure.supxlabel("size of the files, Pillow at level 4 = 1      (left is smaller)", fontsize=11)
-    figure.supylabel("MB of pixels a second, one core      (up is faster)", fontsize=11)
+    figure.supylabel("MB of pixels per second, one core      (up is faster)", fontsize=11)
     figure.savefig(path, dpi=160, facecolor="white")
     plt.close(figure)

@@ -1,13 +1,13 @@
-"""Saving and loading photographic frames, end to end: this pack, core Save Image, plain Pillow and the earlier packs.
+"""Measures saving and loading photographic frames with this pack, ComfyUI's Save Image, plain Pillow and earlier packs.
 
     python -m benchmarks.end_to_end [--comfyui DIR [--python PYTHON] [--peers DIR ...]] [--frames 60] [--size 1024x1024]
         [--runs 3]
 
-Without ComfyUI the prompts run in the stand-in for it, in this process; what it has no node for is left out. One source
-of frames that stays in the cache, rivals in turn, the median of the runs; memory is the growth of the process's peak
-resident set (Linux) in the first run, each loader in a server of its own. In a ComfyUI the frames are also saved as one
-prompt each, all queued before the first one starts. What this pack writes is decoded by two foreign decoders and
-compared, what is loaded is compared with what was saved, outside of the timed part.
+Without ComfyUI the prompts run in its stand-in, in this process; rivals without a node there are left out. All savers share
+one source of frames, which stays in the cache. The savers take turns, and the median of the runs counts. Memory is the
+growth of the process's peak resident set (Linux) in the first run; each loader runs in a new server. In a real ComfyUI
+the frames are also saved one per prompt, with all prompts queued before the first one starts. Outside the timed part, two
+independent decoders check this pack's files, and the loaded frames are compared with the saved ones.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ FRAME_SAVERS: dict[str, Callable[[Path, str, int, int], dict[str, Node]]] = {
     ),
     "nothing: the queue alone": lambda output, folder, index, count: {"save": node("BenchSink", images=["frame", 0])},
 }
-_SLOW = "Dream, by frame counter"  # over a second a frame: one run
+_SLOW = "Dream, by frame counter"  # about a second per frame, so only one run
 
 LOADERS: dict[str, Callable[[Path, str, int], Node]] = {
     "Pillow, one by one": lambda output, folder, count: node("BenchPillowLoad", folder=folder, count=count),
@@ -82,19 +82,19 @@ LOADERS: dict[str, Callable[[Path, str, int], Node]] = {
 
 
 def bench(report: Report, start: Start, base: Path, count: int, runs: int) -> None:
-    """All tables. `base` holds the frames; `start` makes a host whose folders lie there."""
+    """Report all tables. `base` holds the frames; `start` makes a host with its folders in `base`."""
     plates = _bench_saving(report, start, base, count, runs)
     tensor_bytes = np.load(base / "frames.npy", mmap_mode="r")[:count].size * 4
     _bench_loading(report, start, plates, count, runs, tensor_bytes)
 
 
 def write_frames(base: Path, size: tuple[int, int], count: int) -> None:
-    """Photographs for the probe nodes, all different: count x height x width x 3 bytes."""
+    """Write `count` different photographs for the probe nodes: uint8, (count, height, width, 3)."""
     np.save(base / "frames.npy", np.stack([corpus.frames("photo", size, seed) for seed in range(count)]))
 
 
 def _bench_saving(report: Report, start: Start, base: Path, count: int, runs: int) -> dict[str, str]:
-    """The folders of the first run, by the saver's name."""
+    """Measure saving in one prompt. Returns the folder of the first run for each saver."""
     with start() as host:
         seconds: dict[str, list[float]] = {name: [] for name, make in BATCH_SAVERS.items() if _can(host, make)}
         folders = {name: f"{place}batch" for place, name in enumerate(seconds)}
@@ -170,7 +170,7 @@ def _bench_loading(
 
 
 def _load(host: Host, name: str, plate: str, count: int, run: int, sink: str = "BenchSink") -> float:
-    """Load `count` frames from a folder, written another way in every run: what looks the same, ComfyUI caches."""
+    """Load `count` frames. `run` changes the spelling of the folder, because ComfyUI caches equal inputs."""
     loader = LOADERS[name](host.output, "./" * run + plate, count)
     return host.run({"load": loader, "sink": node(sink, images=["load", 0])})
 
@@ -180,13 +180,13 @@ def _can(host: Host, make: Callable[[Path, str], Node]) -> bool:
 
 
 def _run_all(host: Host, count: int, saver: Node) -> float:
-    """All frames of the source in one prompt."""
+    """Run `saver` on all frames of the source in one prompt. Returns the seconds."""
     inputs = {"images": ["source", 0], **saver["inputs"]}  # type: ignore[dict-item]
     return host.run({"source": node("BenchSource", count=count), "save": {**saver, "inputs": inputs}})
 
 
 def _counted(counter: str, saver: str, folder: str, index: int, count: int) -> dict[str, Node]:
-    """Two nodes that this pack took over from Dream, with their names."""
+    """A frame counter and its saver. Dream's nodes and ours have the same inputs."""
     settings = {"prefix": "f", "digits": 5, "at_end": "stop output", "filetype": "png with embedded workflow"}
     return {
         "counter": node(counter, frame_index=index, total_frames=count, frames_per_second=25),
@@ -195,7 +195,7 @@ def _counted(counter: str, saver: str, folder: str, index: int, count: int) -> d
 
 
 def _checked_bytes(host: Host, folder: str, base: Path, name: str, count: int) -> int:
-    """The bytes of a folder that `count` frames were saved in (0 if nothing was), ours compared with the frames."""
+    """The total size of `count` saved frames, or 0 if there are none. Checks the pixels of this pack's files."""
     files = sorted((host.output / folder).iterdir()) if (host.output / folder).is_dir() else []
     if files and len(files) != count:
         raise RuntimeError(f"{name} left {len(files)} files of {count} frames")
@@ -242,7 +242,7 @@ def run(
     count: int,
     runs: int,
 ) -> None:
-    """Bench in a ComfyUI folder, or in the stand-in for None, with folders that are gone afterwards."""
+    """Run the benchmark in the ComfyUI of a folder, or in the stand-in if it is None. Uses temporary folders."""
     base = Path(tempfile.mkdtemp(prefix="image-sequence-bench-"))
     try:
         write_frames(base, size, count)

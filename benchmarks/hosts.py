@@ -1,4 +1,4 @@
-"""Two places to run the same prompts in, timed: the stand-in for ComfyUI in this process, and a real ComfyUI server."""
+"""Runs and times prompts, in the stand-in for ComfyUI in this process or in a real ComfyUI server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def node(class_type: str, **inputs: object) -> Node:
 
 
 class Host(Protocol):
-    """Where prompts run, for the time of a `with` block. `output` is its output folder."""
+    """Runs prompts within a `with` block. `output` is its output folder."""
 
     output: Path
 
@@ -34,10 +34,10 @@ class Host(Protocol):
     def process_id(self) -> int: ...
 
     def has(self, class_type: str) -> bool:
-        """Is there a node of this kind?"""
+        """Is a node with this class type registered?"""
 
     def run(self, prompt: Prompt) -> float:
-        """Run a prompt; its seconds."""
+        """Run a prompt and return the seconds that it took."""
 
     def __enter__(self) -> Host: ...  # noqa: PYI034 - Self needs 3.11
 
@@ -47,7 +47,7 @@ class Host(Protocol):
 
 
 class InProcess:
-    """The stand-in for ComfyUI. It caches nothing, so a source has to hold its frames by itself."""
+    """The stand-in for ComfyUI. It has no cache, so a source must cache its frames itself."""
 
     def __init__(self, base: Path) -> None:
         self.host = EmbeddedHost(base, PACK)
@@ -74,13 +74,13 @@ class InProcess:
 
 
 class RealServer:
-    """A ComfyUI with this pack, the probe nodes and the earlier packs in `peers`. Seconds are by its own clock."""
+    """A ComfyUI with this pack, the probe nodes and the earlier packs in `peers`. Times are from ComfyUI's own clock."""
 
     def __init__(self, comfyui: Path, python: Path, base: Path, peers: Sequence[Path] = ()) -> None:
         for folder in ("input", "output", "models", "user", "custom_nodes/bench"):
             (base / folder).mkdir(parents=True, exist_ok=True)
         shutil.copy(probe_nodes.__file__, base / "custom_nodes" / "bench" / "__init__.py")
-        for peer in peers:  # copies: some write into their own folder
+        for peer in peers:  # copied, because some write into their own folder
             copy = base / "custom_nodes" / peer.name
             shutil.copytree(peer, copy, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
         self.output = base / "output"
@@ -101,9 +101,9 @@ class RealServer:
         return self._seconds([self._post(prompt)])
 
     def run_queue(self, prompts: Sequence[Prompt], beside_gate: Prompt) -> float:
-        """Queue all, then let the first one start; seconds from its start to the end of the last.
+        """Queue all prompts, then release them. Returns the seconds from the start of the first to the end of the last.
 
-        A prompt that holds the queue until then also runs `beside_gate`, so that its nodes are in the cache.
+        The prompt that holds the queue also runs the nodes of `beside_gate`, so that they are in the cache.
         """
         self._gate.unlink(missing_ok=True)
         self._gates += 1

@@ -1,7 +1,8 @@
-"""Does a frame cost the same in a long sequence as in a short one? `python -m benchmarks.linear [100 1000 10000]`.
+"""Checks that the cost per frame does not grow with the sequence: `python -m benchmarks.linear [100 1000 10000]`.
 
-64 x 64 frames, in the stand-in for ComfyUI: one batch saved, one batch loaded, and one-frame runs, each run being all
-that ComfyUI asks a node: is it changed, does it need its image, save. CPU time, directory listings, peak memory growth.
+It saves one batch, loads one batch and saves frame by frame, with 64 x 64 frames in the stand-in for ComfyUI. A run of
+one frame makes all the calls that ComfyUI makes: IS_CHANGED, check_lazy_status and the save. It reports CPU time, directory
+listings and the growth of peak memory.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ SIDE = 64
 
 
 class Repeated:
-    """One frame, `count` times, in the memory of one."""
+    """`count` copies of one frame, without copying its memory."""
 
     FUNCTION, CATEGORY, RETURN_TYPES = "run", "bench", ("IMAGE",)
     FRAME = torch.rand((1, SIDE, SIDE, 3), generator=torch.Generator().manual_seed(0))
@@ -66,14 +67,14 @@ def one_frame_runs(host: InProcess, count: int) -> None:
         save = node("ImageSequenceSaveFrame", images=["source", 0], current_frame=number, **settings)
         prompt: Prompt = {"source": node("Repeated", count=1), "save": save}
         lists = {name: [value] for name, value in settings.items()}
-        with host.host.comfyui.installed():  # the stand-in does not ask for it
+        with host.host.comfyui.installed():  # the stand-in does not call IS_CHANGED
             saver.IS_CHANGED(unique_id=["save"], images=(None,), current_frame=[number], **lists)
         host.run(prompt)
 
 
 @contextmanager
 def listings(folder: Path) -> Iterator[list[str]]:
-    """The folders below `folder` that are listed within the block."""
+    """Records every listing of `folder` and the folders below it within the block."""
     listed: list[str] = []
 
     def counting(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -110,7 +111,7 @@ def main() -> None:
                 rows.append(
                     [f"{count}", f"{seconds / count * 1e3:.2f}", f"{len(listed)}", f"{growth:.0f}", f"{tensor:.0f}"]
                 )
-            columns = ["CPU ms a frame", "listings", "peak growth, MiB", "of it the images"]
+            columns = ["CPU ms per frame", "listings", "peak growth, MiB", "of which images"]
             report.table(job.__name__.replace("_", " "), columns, rows)
 
 

@@ -1,4 +1,4 @@
-"""What every benchmark needs: a clock that other work does not move, peak memory, means, and tables in Markdown."""
+"""Shared by all benchmarks: CPU time, peak memory, means, and Markdown tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 def cpu_seconds(runs: int, function: Callable[..., Result], *arguments: object) -> tuple[float, Result]:
-    """CPU time of all threads of this process, the least of `runs`, and what the last run returned."""
+    """(CPU time of all threads of this process, the minimum of `runs`; result of the last run)."""
     seconds = []
     for _ in range(runs):
         start = time.process_time()
@@ -38,21 +38,21 @@ def geometric_mean(values: Iterable[float]) -> float:
 
 
 def times(ratio: float) -> str:
-    """How many times, to two figures at least: 0.021, 0.35, 5.1, 43.9."""
+    """A ratio with at least two significant digits: 0.021, 0.35, 5.1, 43.9."""
     return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2g}"
 
 
 class PeakMemory:
-    """How much a process grows at its highest, in bytes resident, from here on. NaN where the system does not tell.
+    """Measures how much the peak resident memory of a process grows from now on, in bytes; NaN if unknown.
 
-    Linux: proc(5), VmHWM, which writing 5 to clear_refs sets back to what is resident now.
+    Linux only: VmHWM of proc(5). Writing 5 to clear_refs resets it to the memory that is resident now.
     """
 
     def __init__(self, process_id: int) -> None:
         self._folder = Path(f"/proc/{process_id}")
         if process_id == os.getpid():
             gc.collect()
-            # What an earlier run freed and the allocator kept would hide as much of the next run's growth.
+            # Memory that was freed but is still held by the allocator would hide growth.
             with suppress(OSError, AttributeError):
                 ctypes.CDLL(None).malloc_trim(0)
         with suppress(OSError):
@@ -70,7 +70,7 @@ class PeakMemory:
 
 
 class Report:
-    """Tables and lines, printed as they come, to be written to a file at the end."""
+    """Lines and tables that are printed at once and can be written to a file at the end."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -80,7 +80,7 @@ class Report:
         self._lines.append(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A table in Markdown, numbers to the right; `title` stands above the first column."""
+        """Add a Markdown table with right-aligned numbers. `title` is the heading of the first column."""
         cells = [[title, *columns], *([*row] for row in rows)]
         widths = [max(3, *(len(row[place]) for row in cells)) for place in range(len(cells[0]))]
         header, *body = [
@@ -96,7 +96,7 @@ class Report:
 
 
 def machine() -> str:
-    """The processor, the cores this process may use, the system and Python, in a line."""
+    """One line with the processor, the number of cores that this process may use, the system and Python."""
     model = platform.processor() or platform.machine()
     with suppress(OSError, IndexError):
         info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -106,6 +106,6 @@ def machine() -> str:
 
 
 def parsed_size(text: str) -> tuple[int, int]:
-    """(width, height) from "1920x1080". ValueError, in argparse's way, for anything else."""
+    """(width, height) from "1920x1080". Raises ValueError for anything else, which argparse reports."""
     width, height = map(int, text.split("x"))
     return width, height

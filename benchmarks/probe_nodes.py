@@ -1,9 +1,9 @@
-"""Nodes for the benchmarks, in ComfyUI or in the stand-in: frames out of nowhere, a sink, and rivals written plainly.
+"""Nodes for the benchmarks, in ComfyUI or in its stand-in: a source of frames, a sink, and a saver and loader with Pillow.
 
-Loaded by path into a ComfyUI that knows nothing of this repository, so it imports nothing from it.
+It is copied into a ComfyUI that cannot import this repository, so it must not import from it.
 """
 
-# ruff: noqa: PLC0415 - folder_paths is there only while a prompt runs
+# ruff: noqa: PLC0415 - folder_paths can be imported only while a prompt runs
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Output(Probe):
 
 
 class Source(Probe):
-    """The frames, as a VAE hands them over: float32, 0..1."""
+    """The first `count` frames in the form that a VAE returns: float32, 0..1."""
 
     INPUTS: ClassVar = {"count": COUNT}
 
@@ -58,18 +58,18 @@ class Sink(Output):
 
 
 class Check(Output):
-    """The loaded frames are those of the source, exactly: k / 255 in float32."""
+    """Checks that the loaded frames equal those of the source exactly: k / 255 in float32."""
 
     INPUTS: ClassVar = {"images": IMAGE}
 
     def run(self, images: torch.Tensor) -> dict[str, Any]:
         if not torch.equal(images, _frames(len(images))):
-            raise ValueError("the loaded frames differ from those that were saved")
+            raise ValueError("the loaded frames differ from the saved ones")
         return {}
 
 
 class Gate(Output):
-    """Holds the queue until the file `gate` is there, so that all prompts are queued when the first one starts."""
+    """Holds the queue until the file `gate` exists, so that all prompts are queued before the first one starts."""
 
     INPUTS: ClassVar = {"run": COUNT}
 
@@ -91,7 +91,7 @@ class PillowSave(Output):
 
 
 class PillowLoad(Probe):
-    """One by one, then torch.cat: what the earlier packs do."""
+    """Loads frames one by one and joins them with torch.cat, as the earlier packs do."""
 
     INPUTS: ClassVar = {"folder": NAME, "count": COUNT}
 

@@ -1,9 +1,9 @@
-"""mypy, strictly, on the pack as the package that ComfyUI imports: nodes/ and __init__.py import relatively.
+"""Runs mypy --strict on the pack as a package, because nodes/ and __init__.py use relative imports.
 
     python -m dev.check_types
 
-The pack's folder may be called anything, also what no package can be called (a hyphen is usual). So it is checked through a
-link under a name that imports.
+The pack's folder usually has a hyphen in its name, so mypy cannot import it. It is checked through a link with a valid
+package name.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ NAME = "pack"
 
 
 def main() -> int:
-    """Check; mypy's exit code."""
+    """Run the check. Returns mypy's exit code."""
     with tempfile.TemporaryDirectory() as folder:
         install_pack(PACK, Path(folder), NAME)
         mypy = [sys.executable, "-m", "mypy", "--config-file", str(PACK / "pyproject.toml")]
-        # A cache of its own: mypy's cache goes by module, and here io_utils has another name than when it is checked alone.
+        # A separate cache: mypy caches by module name, and here io_utils has another name than when it is checked alone.
         mypy += ["--cache-dir", str(PACK / ".mypy_cache" / NAME), "-m", NAME, "-p", f"{NAME}.nodes"]
         return subprocess.run(mypy, cwd=folder, check=False).returncode
 

@@ -1,4 +1,4 @@
-"""Starting a real ComfyUI with the pack in it, and talking to it over HTTP. Standard library only."""
+"""Starts a real ComfyUI with the pack in it and talks to it over HTTP. Uses only the standard library."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from typing import IO, Any, final
 from dev.pack_folder import install_pack, uninstall_pack
 from dev.prompts import PromptError
 
-# A cold start imports torch and all of ComfyUI: half a minute is usual on a slow disk, minutes happen.
+# A cold start imports torch and all of ComfyUI: often half a minute on a slow disk, sometimes several minutes.
 _START_SECONDS = 300
-_DYING_SECONDS = 3
+_EXIT_SECONDS = 3
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 40
 
-# Straight to this machine, whatever proxy the environment names.
+# Connect directly, even if the environment names a proxy.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -35,7 +35,7 @@ class ServerError(RuntimeError):
 
 
 class PromptFailed(RuntimeError):  # noqa: N818 - it is the prompt that failed, not this client
-    """A prompt that was accepted and did not finish. `entry` is its history entry, `interrupted` says if by Cancel."""
+    """A prompt was accepted but did not finish. `entry` is its history entry; `interrupted` is True after a Cancel."""
 
     def __init__(self, message: str, entry: dict[str, Any], *, interrupted: bool) -> None:
         super().__init__(message)
@@ -45,15 +45,16 @@ class PromptFailed(RuntimeError):  # noqa: N818 - it is the prompt that failed, 
 
 @final
 class ComfyUIServer:
-    """A ComfyUI process on this machine, for the time of a `with` block, on a free port, without GPU.
+    """A ComfyUI process on this machine, on a free port and without GPU, that runs within a `with` block.
 
-    `directory` is a ComfyUI checkout, `python` the interpreter that has its requirements. `base` becomes its
-    --base-directory (custom_nodes with the pack, input, output, temp, user; the log is `base/comfyui.log`).
+    `directory` is a ComfyUI checkout, `python` an interpreter with its requirements. `base` becomes its --base-directory
+    (custom_nodes with the pack, input, output, temp, user); the log is `base/comfyui.log`. Raises FileNotFoundError if
+    `directory` has no main.py.
     """
 
     def __init__(self, directory: Path, python: Path, base: Path, pack: Path, extra_args: Sequence[str] = ()) -> None:
         if not (directory / "main.py").is_file():
-            msg = f"{directory} is no ComfyUI folder: it has no main.py"
+            msg = f"{directory} is not a ComfyUI folder: it has no main.py"
             raise FileNotFoundError(msg)
         self.directory = directory.absolute()
         self.python = python
@@ -68,7 +69,7 @@ class ComfyUIServer:
         self._cleanup = contextlib.ExitStack()
 
     def __enter__(self) -> ComfyUIServer:
-        """Start the server, and wait until it answers. ServerError if it does not."""
+        """Start the server and wait until it answers. Raises ServerError if it does not."""
         with self._cleanup:
             self.base.mkdir(parents=True, exist_ok=True)
             self._cleanup.callback(uninstall_pack, install_pack(self.pack, self.base / "custom_nodes"))
@@ -82,27 +83,27 @@ class ComfyUIServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the server and take the pack out of `base`."""
+        """Stop the server and remove the pack from `base`."""
         self._cleanup.close()
 
     @property
     def process_id(self) -> int:
-        """The server's process, while it runs."""
+        """The process id of the running server."""
         assert self._process is not None
         return self._process.pid
 
     def run(self, prompt: Mapping[str, Any], extra_pnginfo: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
-        """Post a prompt, wait for it, and return what its nodes show, for each node id. Errors as post() and wait()."""
+        """Post a prompt, wait for it, and return the `ui` of its nodes by node id. Raises what post() and wait() raise."""
         extra_data = None if extra_pnginfo is None else {"extra_pnginfo": extra_pnginfo}
         outputs: dict[str, dict[str, Any]] = self.wait(self.post(prompt, extra_data))["outputs"]
         return outputs
 
     def post(self, prompt: Mapping[str, Any], extra_data: dict[str, Any] | None = None) -> str:
-        """Queue a prompt; its id. PromptError if ComfyUI refuses it.
+        """Queue a prompt and return its id. Raises PromptError if ComfyUI refuses it.
 
-        Output nodes that it leaves out while it runs others are in `node_errors` afterwards.
+        If ComfyUI runs only some of the output nodes, the errors of the others are in `node_errors` afterwards.
         """
-        # Without a client_id 0.19.3 leaves cached nodes out of the history.
+        # Without a client_id, ComfyUI 0.19.3 leaves cached nodes out of the history.
         body = {"prompt": prompt, "client_id": self.client_id, "extra_data": extra_data or {}}
         try:
             answer = json.loads(self._request("/prompt", body))
@@ -118,30 +119,31 @@ class ComfyUIServer:
         return prompt_id
 
     def wait(self, prompt_id: str, seconds: float = 300) -> dict[str, Any]:
-        """The history entry of a prompt when it is done. PromptFailed if a node failed or it was cancelled.
+        """Wait until a prompt is done and return its history entry.
 
-        ServerError if ComfyUI dies, or is not done in time.
+        Raises PromptFailed if a node fails or the prompt is cancelled, and ServerError if ComfyUI dies or takes longer than
+        `seconds`.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             entry = self.get_json(f"/history/{prompt_id}").get(prompt_id)
-            # Recorded as soon as it is done, but not before.
+            # The status is set only once the prompt is done.
             if entry is not None and entry.get("status"):
                 return self._succeeded(entry)
             time.sleep(_POLL_SECONDS)
-        msg = f"prompt {prompt_id} was not done after {seconds:.0f} s\n{self._tail()}"
+        msg = f"prompt {prompt_id} did not finish within {seconds:.0f} s\n{self._tail()}"
         raise ServerError(msg)
 
     def interrupt(self) -> None:
-        """Cancel the prompt that is running."""
+        """Cancel the running prompt."""
         self._request("/interrupt", {})
 
     def get(self, path: str) -> bytes:
-        """The body of a GET, e.g. of /view?filename=f.png&type=output. HTTPError if the answer is no 2xx."""
+        """The body of a GET, e.g. /view?filename=f.png&type=output. Raises HTTPError unless the status is 2xx."""
         return self._request(path)
 
     def get_json(self, path: str) -> Any:
-        """The JSON answer of a GET."""
+        """The JSON body of a GET. Raises HTTPError unless the status is 2xx."""
         return json.loads(self.get(path))
 
     def _start(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -149,7 +151,7 @@ class ComfyUIServer:
         self.url = f"http://127.0.0.1:{port}"
         listen = ["--listen", "127.0.0.1", "--port", str(port), "--disable-auto-launch"]
         command = [str(self.python), "main.py", "--cpu", "--base-directory", str(self.base), *listen, *self.extra_args]
-        # UTF-8 whatever the console is: a log line in another encoding must not end the server.
+        # UTF-8 for every console: a log line that it cannot encode must not end the server.
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
         try:
             return subprocess.Popen(
@@ -167,7 +169,7 @@ class ComfyUIServer:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
-            # Until it listens, connections are refused.
+            # Connections are refused until the server listens.
             with contextlib.suppress(OSError):
                 self._open("/system_stats")
                 return
@@ -186,18 +188,18 @@ class ComfyUIServer:
             self._process.wait()
 
     def _request(self, path: str, body: object = None) -> bytes:
-        """The body of the answer. HTTPError if it is no 2xx, ServerError if there is none."""
+        """The body of the answer. Raises HTTPError unless the status is 2xx, and ServerError if there is no answer."""
         assert self._process is not None
         try:
             return self._open(path, body)
         except urllib.error.HTTPError:
             raise
         except OSError as error:
-            # A dying process closes its connections a moment before it is gone.
+            # A dying process closes its connections a moment before it exits.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout=_DYING_SECONDS)
+                self._process.wait(timeout=_EXIT_SECONDS)
             self._check_alive()
-            msg = f"ComfyUI runs but does not answer {path}: {error}\n{self._tail()}"
+            msg = f"ComfyUI is running but does not answer {path}: {error}\n{self._tail()}"
             raise ServerError(msg) from error
 
     def _open(self, path: str, body: object = None) -> bytes:
@@ -223,7 +225,7 @@ class ComfyUIServer:
                 raise PromptFailed(message, entry, interrupted=True)
             if event == "execution_error":
                 where = f"node {data['node_id']} ({data['node_type']})"
-                # ComfyUI ends the message with a line for tips, mostly empty.
+                # ComfyUI ends the message with a line for tips, which is usually empty.
                 message = f"{data['exception_type']} in {where}: {data['exception_message'].strip()}\n{self._tail()}"
                 raise PromptFailed(message, entry, interrupted=False)
         raise PromptFailed(f"the prompt failed\n{self._tail()}", entry, interrupted=False)
@@ -234,7 +236,7 @@ class ComfyUIServer:
 
 
 def comfyui_python(directory: Path, named: Path | None = None) -> Path:
-    """The interpreter to run a ComfyUI folder with: the named one, else COMFYUI_PYTHON, else its own, else this one."""
+    """The Python to run a ComfyUI folder with: `named`, else $COMFYUI_PYTHON, else the folder's own, else this one."""
     if named is not None:
         return named
     if os.environ.get("COMFYUI_PYTHON"):

@@ -1,4 +1,4 @@
-"""All frames of several sequences on one picture, to look at."""
+"""Draws all frames of several sequences on one image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-_COLUMNS = 12  # an animation of the demo a row
+_COLUMNS = 12  # one row for each animation of the demo
 _THUMB = (144, 81)
 _GAP = 8
 _CAPTION = 18
@@ -18,7 +18,7 @@ _BACKGROUND, _INK, _FAINT = (24, 25, 28), (236, 236, 232), (150, 152, 158)
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[Path]]], path: Path) -> None:
-    """Write a PNG with a title and the frames, read from their files, for each (title, files)."""
+    """Write a PNG to `path` that shows a title and the frames of each (title, files)."""
     width = 2 * _MARGIN + _COLUMNS * _THUMB[0] + (_COLUMNS - 1) * _GAP
     lines = [math.ceil(len(files) / _COLUMNS) for _, files in rows]
     line_height = _THUMB[1] + _CAPTION + _GAP

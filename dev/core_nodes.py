@@ -1,4 +1,4 @@
-"""The few ComfyUI core nodes that the example prompts use: same ids, inputs and pixels, written from their documentation."""
+"""The ComfyUI core nodes of the example prompts: same ids, inputs and pixels, written from their documentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_SIZE = 16384
 
 
 class EmptyImage:
-    """`batch_size` images (n, h, w, 3) of one colour, 0xRRGGBB."""
+    """`batch_size` images, (N, H, W, 3), of one colour, 0xRRGGBB."""
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "generate"
@@ -35,7 +35,7 @@ class EmptyImage:
 
 
 class ImageAddNoise:
-    """The images plus normally distributed noise of the standard deviation `strength`, clipped to 0..1."""
+    """The images plus Gaussian noise with the standard deviation `strength`, clipped to 0..1."""
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "add"
@@ -56,7 +56,7 @@ class ImageAddNoise:
 
 
 class ImageScale:
-    """The images at another size. Only `crop` "disabled" and PyTorch's own methods are here."""
+    """The images at another size. Supports only `crop` "disabled" and PyTorch's own methods."""
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "upscale"
@@ -81,7 +81,7 @@ class ImageScale:
 
 
 class SolidMask:
-    """A MASK of one value."""
+    """A MASK, (1, H, W), with the same value everywhere."""
 
     RETURN_TYPES = ("MASK",)
     FUNCTION = "solid"
@@ -97,7 +97,7 @@ class SolidMask:
 
 
 class ImageCompositeMasked:
-    """`source` laid over `destination` with its top left corner at (x, y), as opaque as `mask` says."""
+    """`source` composited over `destination` with its top left corner at (x, y) and the opacity `mask`."""
 
     RETURN_TYPES = ("IMAGE",)
     FUNCTION = "composite"
@@ -152,5 +152,5 @@ def _resize(channels_first: torch.Tensor, height: int, width: int, method: str =
 
 
 def _repeat(batch: torch.Tensor, frames: int) -> torch.Tensor:
-    """`batch` cut or repeated from its start to `frames` pictures."""
+    """`batch`, cut or repeated to `frames` images."""
     return batch if len(batch) == frames else batch[torch.arange(frames) % len(batch)]

@@ -1,7 +1,7 @@
-"""The demo: the example prompts of tests/prompts run for real, and their frames laid out on one sheet.
+"""The demo: runs the example prompts in tests/prompts and shows their frames on a contact sheet.
 
-`python dev.py demo` makes an environment for it first; in one that has numpy, Pillow and torch, `python -m dev.demo`
-from the pack's folder does.
+`python dev.py demo` sets up an environment first. In an environment with numpy, Pillow and torch, run
+`python -m dev.demo` in the pack's folder.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ PACK = Path(__file__).resolve().parent.parent
 PROMPTS = PACK / "tests" / "prompts"
 FRAMES = 12
 BATCH = 24
-_DONE_BEFORE_RESUME = 7  # frames that a stopped render left behind
+_DONE_BEFORE_RESUME = 7  # frames of an interrupted render
 
 
 class Host(Protocol):
-    """What runs prompts: EmbeddedHost or ComfyUIServer."""
+    """Runs prompts: EmbeddedHost or ComfyUIServer."""
 
     def run(self, prompt: Prompt, extra_pnginfo: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]: ...
 
 
 class DemoError(RuntimeError):
-    """The nodes did something else than the demo expects."""
+    """The nodes did not do what the demo expects."""
 
 
 @dataclass
 class Job:
-    """One example and what came of it."""
+    """One example and its result."""
 
     title: str
     files: list[Path]
@@ -53,14 +53,14 @@ class Job:
 
 
 class Demo:
-    """The jobs, on one host. `output` is the host's output folder."""
+    """The jobs on one host. `output` is the host's output folder."""
 
     def __init__(self, host: Host, output: Path) -> None:
         self.host = host
         self.output = output
 
     def jobs(self) -> Iterator[Job]:
-        """Run one job after the other. DemoError if one does not do what it should; what the host raises."""
+        """Run one job after the other. Raises DemoError if a result is wrong, and whatever the host raises."""
         yield self._frame_index()
         yield from self._frame_counter()
         yield from self._batch()
@@ -87,14 +87,14 @@ class Demo:
         _expect(not more and sorted(files[0].parent.iterdir()) == before, "past the end nothing should be written")
         checks = [f'prompt {FRAMES + 1} of {FRAMES}: "stop output" rendered nothing and wrote nothing']
         yield Job("b  Frame counter: counts, and stops at the end", files, seconds, checks)
-        yield Job("b  Animation to images: behind the final frame, the whole animation as one batch", again, 0, [])
+        yield Job("b  Animation to images: after the final frame, the whole animation as one batch", again, 0, [])
 
     def _batch(self) -> Iterator[Job]:
         saved, seconds = self._run_all([self._load("c_save_batch")])
         _expect(len(saved) == BATCH, f"a batch of {BATCH} images should give {BATCH} frames, not {len(saved)}")
         yield Job("c  Batch: a batch in, a folder of frames out", saved, seconds, [])
         again, seconds = self._run_all([self._load("d_read_back")])
-        checks = [_same_pixels(saved, again, "the frames it loaded")]
+        checks = [_same_pixels(saved, again, "the loaded frames")]
         yield Job("d  Read back: the saved frames loaded as a batch, and saved again", again, seconds, checks)
 
     def _resume(self) -> Job:
@@ -104,21 +104,21 @@ class Demo:
         for path in whole[:_DONE_BEFORE_RESUME]:
             shutil.copy2(path, folder)
         left = FRAMES - _DONE_BEFORE_RESUME
-        # One more than is left: it finds all frames there, and stops.
+        # One run more than needed: it finds all frames on disk and stops.
         files, seconds = self._run_all([self._load("e_resume")] * (left + 1))
         _expect(len(files) == left, f"{left} frames were left to render, {len(files)} were saved")
         everything = sorted(folder.iterdir())
         checks = [
-            f"{_DONE_BEFORE_RESUME} frames were there, the same prompt {left + 1} times rendered the other {left}",
-            _same_pixels(whole, everything, "the render of job b that was not stopped"),
+            f"{_DONE_BEFORE_RESUME} frames existed; running the same prompt {left + 1} times rendered the other {left}",
+            _same_pixels(whole, everything, "the uninterrupted render of job b"),
         ]
-        return Job("e  Resume: counts on from the frames on disk", everything, seconds, checks)
+        return Job("e  Resume: continues after the frames on disk", everything, seconds, checks)
 
     def _load(self, name: str) -> Prompt:
         return load_prompt(PROMPTS / f"{name}.json")
 
     def _run_all(self, prompts: Sequence[Prompt]) -> tuple[list[Path], float]:
-        """(files saved into the output folder, in order, seconds)."""
+        """(files saved in the output folder, in order; seconds)."""
         workflow = {"version": 0.4, "nodes": [], "links": [], "extra": {"made_by": "dev.py demo"}}
         start = time.perf_counter()
         results = [self.host.run(prompt, {"workflow": workflow}) for prompt in prompts]
@@ -134,11 +134,11 @@ class Demo:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; the exit code."""
+    """Run the demo. Returns the exit code."""
     options = _parser().parse_args(arguments)
     base: Path = options.output.absolute()
     output = base / "output"
-    # Only what an earlier demo made: the folder may be shared with other things.
+    # Delete only the files of an earlier demo: the folder may hold others.
     shutil.rmtree(output / "demo", ignore_errors=True)
     output.mkdir(parents=True, exist_ok=True)
 
@@ -153,24 +153,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         return 1
     contact_sheet(sheet, base / "contact-sheet.png")
-    print(f"\nAll of it on one picture: {base / 'contact-sheet.png'}")
+    print(f"\nAll frames on one image: {base / 'contact-sheet.png'}")
     return 0
 
 
 @contextlib.contextmanager
 def _host(options: argparse.Namespace, output: Path) -> Iterator[Host]:
-    # In a folder of its own: the pack must not be linked into itself, and ComfyUI leaves a data base and settings.
+    # A temporary folder: the pack must not be linked into itself, and ComfyUI leaves a database and settings there.
     with tempfile.TemporaryDirectory(prefix="image-sequence-demo-", ignore_cleanup_errors=True) as scratch:
         if options.comfyui is None:
-            from dev.embedded_host import EmbeddedHost  # noqa: PLC0415 - with a real ComfyUI there need be no torch here
+            from dev.embedded_host import EmbeddedHost  # noqa: PLC0415 - imports torch, which a real ComfyUI has itself
 
-            print("Running the nodes in a small stand-in for ComfyUI (--comfyui DIR takes a real one).")
+            print("Running the nodes in a small stand-in for ComfyUI (use --comfyui DIR for a real one).")
             with EmbeddedHost(Path(scratch), PACK, output_directory=output) as host:
                 yield host
         else:
             python = comfyui_python(options.comfyui, options.python)
             folders = ["--output-directory", str(output)]
-            print(f"Starting ComfyUI in {options.comfyui} with {python}: may take a minute.", flush=True)
+            print(f"Starting ComfyUI in {options.comfyui} with {python}. This may take a minute.", flush=True)
             with ComfyUIServer(options.comfyui, python, Path(scratch), PACK, folders) as server:
                 version = server.get_json("/system_stats")["system"].get("comfyui_version", "of unknown version")
                 print(f"ComfyUI {version} is running.")
@@ -179,9 +179,9 @@ def _host(options: argparse.Namespace, output: Path) -> Iterator[Host]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dev.py demo", description="Run the example prompts and show their frames.")
-    parser.add_argument("--comfyui", type=Path, metavar="DIR", help="a real ComfyUI to run them in, else a stand-in")
-    parser.add_argument("--python", type=Path, metavar="PYTHON", help="the Python that has ComfyUI's requirements")
-    parser.add_argument("--output", type=Path, metavar="DIR", default=PACK / "demo-output", help="where files go")
+    parser.add_argument("--comfyui", type=Path, metavar="DIR", help="run them in this ComfyUI instead of a stand-in")
+    parser.add_argument("--python", type=Path, metavar="PYTHON", help="a Python with ComfyUI's requirements")
+    parser.add_argument("--output", type=Path, metavar="DIR", default=PACK / "demo-output", help="folder for the files")
     return parser
 
 
@@ -202,17 +202,17 @@ def _same_pixels(expected: Sequence[Path], got: Sequence[Path], what: str) -> st
         with Image.open(one, formats=("PNG",)) as first, Image.open(other, formats=("PNG",)) as second:
             same = first.mode == second.mode and np.array_equal(np.asarray(first), np.asarray(second))
         _expect(same, f"{other} differs from {one}")
-    return f"all {len(got)} pixel for pixel equal to {what} (checked with Pillow)"
+    return f"all {len(got)} are identical to {what}, pixel for pixel (checked with Pillow)"
 
 
 def _embedded(path: Path, prompt: Prompt, node_ids: Sequence[str]) -> str:
-    """Check that the file carries what made it: these nodes' inputs, and the workflow."""
+    """Check that the file contains the prompt that made it (at least the inputs of `node_ids`) and the workflow."""
     with Image.open(path, formats=("PNG",)) as picture:
         text = {key: json.loads(value) for key, value in picture.info.items() if key in ("prompt", "workflow")}
-    _expect(sorted(text) == ["prompt", "workflow"], f"{path} should carry prompt and workflow, it has {sorted(text)}")
+    _expect(sorted(text) == ["prompt", "workflow"], f"{path} should contain prompt and workflow, not {sorted(text)}")
     same = all(text["prompt"][node_id]["inputs"] == prompt[node_id]["inputs"] for node_id in node_ids)
     _expect(same, f"the prompt in {path} is not the one that made it")
-    return f"prompt and workflow are inside: drop {path.name} on ComfyUI"
+    return f"prompt and workflow are inside: drop {path.name} into ComfyUI"
 
 
 def _expect(truth: bool, message: str) -> None:

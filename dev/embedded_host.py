@@ -1,10 +1,10 @@
 """A small in-process stand-in for ComfyUI: runs API prompts through the pack on machines that have no ComfyUI.
 
-It follows ComfyUI 0.19.3 where a node can tell the difference: how the pack is loaded, what is checked when a prompt is
-posted, lazy inputs, lists, hidden inputs, blockers, and what ends up in the history.
+It follows ComfyUI 0.19.3 in everything that a node can observe: how the pack is loaded, how a posted prompt is checked, lazy
+inputs, lists, hidden inputs, blockers, and the content of the history.
 
-Not modelled: caching and IS_CHANGED (every run runs every node that is needed, so nothing is ever skipped as unchanged),
-V3 nodes, node expansion, async nodes, and the web server.
+It does not model caching and IS_CHANGED (every run executes every node that is needed), V3 nodes, node expansion, async
+nodes, or the web server.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = ["EmbeddedHost", "ExecutionBlocker", "InterruptProcessingException", "
 
 @final
 class EmbeddedHost:
-    """ComfyUI with the pack in its custom_nodes, in this process. A new one is a restarted ComfyUI.
+    """ComfyUI with the pack in its custom_nodes, in this process. A new instance stands for a restarted ComfyUI.
 
-    `base` holds custom_nodes, output, input, temp and user, as ComfyUI's --base-directory. Close it, or use it in a
-    `with` block: that takes the pack out of `base` again.
+    `base` holds custom_nodes, output, input, temp and user, like ComfyUI's --base-directory. Close it, or use it in a
+    `with` block, to remove the pack from `base` again.
     """
 
     def __init__(
@@ -61,17 +61,17 @@ class EmbeddedHost:
         except BaseException:
             self.close()
             raise
-        # A pack cannot shadow a core node: ComfyUI skips its class silently.
+        # Core nodes win: ComfyUI silently skips a pack's class with the id of a core node.
         self.node_classes: dict[str, NodeClass] = {**self.pack.NODE_CLASS_MAPPINGS, **CORE_NODES}
 
     def run(self, prompt: Mapping[str, Any], extra_pnginfo: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
-        """Run a prompt; what its nodes show, for each node id: {"9": {"images": [...]}}, as ComfyUI's history.
+        """Run a prompt and return the `ui` of its nodes by node id, as in ComfyUI's history: {"9": {"images": [...]}}.
 
-        Raises PromptError if the prompt is refused. Output nodes that fail the checks beside others that pass are left
-        out, as ComfyUI does: their errors are in `node_errors`. What a node raises comes through, with a note that
-        names the node and as attributes `node_id` and `class_type`; InterruptProcessingException if cancelled.
+        Raises PromptError if the prompt is refused. If only some output nodes fail the checks, the others run, and
+        `node_errors` holds the errors, as in ComfyUI. An exception in a node is raised with a note that names the node and
+        with the attributes `node_id` and `class_type`. Raises InterruptProcessingException if cancelled.
         """
-        checked: Prompt = json.loads(json.dumps(prompt))  # nothing but JSON ever reaches a server
+        checked: Prompt = json.loads(json.dumps(prompt))  # a server only ever gets JSON
         pnginfo = json.loads(json.dumps(extra_pnginfo))
         with self.comfyui.installed():
             outputs, self.node_errors = check_prompt(checked, self.node_classes)
@@ -85,11 +85,11 @@ class EmbeddedHost:
         return run.ui
 
     def interrupt(self) -> None:
-        """Cancel the run that is going on, as the Cancel button does. Call it from another thread, or from a node."""
+        """Cancel the current run, as the Cancel button does. Call it from another thread or from a node."""
         self.comfyui.interrupted.set()
 
     def close(self) -> None:
-        """Take the pack out of `base` and of the loaded modules. What it wrote stays."""
+        """Remove the pack from `base` and from the loaded modules. Keeps the files that it wrote."""
         name = _module_name(self._folder)
         for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
             del sys.modules[loaded]
@@ -106,7 +106,7 @@ class EmbeddedHost:
         self.close()
 
     def node_object(self, node_id: str, class_type: str) -> Any:
-        """The one object of a node id: ComfyUI keeps it from run to run while the node stays in the prompt."""
+        """The object of a node id. ComfyUI reuses it in later runs while the node stays in the prompt."""
         key = (node_id, class_type)
         if key not in self._objects:
             self._objects[key] = self.node_classes[class_type]()
@@ -114,13 +114,13 @@ class EmbeddedHost:
 
 
 class DynamicPrompt:
-    """What a hidden DYNPROMPT input gets: read access to the prompt. There is no node expansion here."""
+    """The value of a hidden DYNPROMPT input: read access to the prompt, without node expansion."""
 
     def __init__(self, prompt: Prompt) -> None:
         self.original_prompt = prompt
 
     def get_node(self, node_id: str) -> dict[str, Any]:
-        """The node as the prompt has it. KeyError if it has none."""
+        """The node as it is in the prompt. Raises KeyError if the prompt has no such node."""
         node: dict[str, Any] = self.original_prompt[node_id]
         return node
 
@@ -134,7 +134,7 @@ class DynamicPrompt:
 
 
 class _Run:
-    """One run of a prompt: the outputs of the nodes that have run so far."""
+    """One run of a prompt, with the outputs of the nodes that have run so far."""
 
     def __init__(self, host: EmbeddedHost, prompt: Prompt, extra_pnginfo: dict[str, Any] | None) -> None:
         self.host = host
@@ -148,7 +148,7 @@ class _Run:
         self.ui: dict[str, dict[str, Any]] = {}
 
     def finish(self, node_id: str) -> None:
-        """Run a node after all that it needs, once."""
+        """Run a node, after the nodes that it needs, unless it has already run."""
         if node_id in self.outputs:
             return
         node = self.prompt[node_id]
@@ -159,13 +159,13 @@ class _Run:
         for source in sorted(wired):
             self.finish(source)
 
-        with self._naming(node_id):
+        with self._attributed_to(node_id):
             instance = self.host.node_object(node_id, node["class_type"])
-        # A lazy input arrives as None until it is asked for. What it asks for may make it ask for more.
+        # A lazy input is None until the node asks for it. Its value may make the node ask for more.
         while True:
-            with self._naming(node_id):
+            with self._attributed_to(node_id):
                 inputs, absent = self._inputs(node_id, declared, wired)
-                asked = self._asked_for(instance, inputs, absent)
+                asked = self._requested_inputs(instance, inputs, absent)
                 new = {self._lazy_source(sources, node["inputs"], name) for name in asked}
             if not new:
                 break
@@ -173,7 +173,7 @@ class _Run:
                 self.finish(source)
             wired |= new
 
-        with self._naming(node_id):
+        with self._attributed_to(node_id):
             self._call(node_id, instance, inputs)
 
     def _call(self, node_id: str, instance: Any, inputs: Inputs) -> None:
@@ -182,7 +182,7 @@ class _Run:
             instance.FUNCTION,
             inputs,
             before_call=self.host.comfyui.throw_if_interrupted,
-            on_block=lambda blocker: self._note_block(node_id, blocker),
+            on_block=lambda blocker: self._record_block(node_id, blocker),
         )
         self.outputs[node_id], ui = merge_returns(instance, returned)
         if ui:
@@ -190,7 +190,7 @@ class _Run:
             self.ui[node_id] = ui
 
     def _inputs(self, node_id: str, declared: Mapping[str, Any], wired: set[str]) -> tuple[Inputs, set[str]]:
-        """(inputs as lists, names of those whose source has not been asked to run)."""
+        """(inputs as lists, names of inputs whose source has not run)."""
         inputs: Inputs = {}
         absent = set()
         for name, value in self.prompt[node_id]["inputs"].items():
@@ -211,7 +211,7 @@ class _Run:
                 inputs[name] = [self.hidden_values[kind]]
         return inputs, absent
 
-    def _asked_for(self, instance: Any, inputs: Inputs, absent: set[str]) -> list[str]:
+    def _requested_inputs(self, instance: Any, inputs: Inputs, absent: set[str]) -> list[str]:
         if getattr(instance, "check_lazy_status", None) is None:
             return []
         answers = call_over_lists(
@@ -227,16 +227,16 @@ class _Run:
             raise ValueError(msg)
         return sources[name]
 
-    def _note_block(self, node_id: str, blocker: ExecutionBlocker) -> ExecutionBlocker:
-        # ComfyUI shows the message once, at the first node it blocks, and goes on silently.
+    def _record_block(self, node_id: str, blocker: ExecutionBlocker) -> ExecutionBlocker:
+        # ComfyUI shows the message once, at the first blocked node, and then continues silently.
         if blocker.message is None:
             return blocker
         self.host.block_messages.append((node_id, blocker.message))
         return ExecutionBlocker(None)
 
     @contextlib.contextmanager
-    def _naming(self, node_id: str) -> Iterator[None]:
-        """Within this block progress belongs to the node, and what is raised says that it came from it."""
+    def _attributed_to(self, node_id: str) -> Iterator[None]:
+        """Attribute progress and exceptions within this block to the node."""
         self.host.comfyui.current_node = node_id
         try:
             yield
@@ -251,11 +251,11 @@ class _Run:
 
 
 def load_pack(folder: Path) -> ModuleType:
-    """Import the pack as ComfyUI does. ImportError with what is wrong, or whatever its import raises."""
+    """Import the pack as ComfyUI does. Raises ImportError if it is not a node pack, and whatever its import raises."""
     name = _module_name(folder)
     spec = importlib.util.spec_from_file_location(name, folder / "__init__.py")
     if spec is None or spec.loader is None:
-        msg = f"{folder} is no Python package"
+        msg = f"{folder} is not a Python package"
         raise ImportError(msg)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -267,7 +267,7 @@ def load_pack(folder: Path) -> ModuleType:
 
 
 def _module_name(folder: Path) -> str:
-    # Not an importable name: absolute imports of the pack by itself fail here as they do in ComfyUI.
+    # Not an importable name, as in ComfyUI: if the pack imports itself absolutely, that fails here too.
     return os.fspath(folder).replace(".", "_x_")
 
 
@@ -280,5 +280,5 @@ def _check_json(ui: dict[str, list[Any]]) -> None:
     try:
         json.dumps(ui)
     except TypeError as error:
-        msg = f"ui must be plain JSON values ({error}): ComfyUI's whole process ends when it sends this to a browser"
+        msg = f"ui must be plain JSON values ({error}): sending this to a browser would crash ComfyUI"
         raise TypeError(msg) from error

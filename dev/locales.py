@@ -54,12 +54,12 @@ def player() -> Texts:
 
 
 def key(name: str) -> str:
-    """The frontend's normalizeI18nKey."""
+    """`name` as a translation key, like the frontend's normalizeI18nKey."""
     return name.replace(".", "_")
 
 
 def texts(definitions: Texts) -> Iterator[str]:
-    """Every text in there, in order."""
+    """Every text in `definitions`, in order."""
     for value in definitions.values():
         if isinstance(value, str):
             yield value
@@ -68,7 +68,7 @@ def texts(definitions: Texts) -> Iterator[str]:
 
 
 def files(pack: ModuleType, language: str) -> dict[str, Texts]:
-    """{file name: content} of locales/<language>. What has no translation is left out: it is shown in English."""
+    """{file name: content} of locales/<language>, without the texts that have no translation: these appear in English."""
     words = load_words(language).get if language != "en" else _unless_syntax
     main = {"nodeCategories": {CATEGORY: CATEGORY}, "imageSequencePlayer": player()}
     return {"main.json": _translated(main, words), "nodeDefs.json": _translated(english(pack), words)}
@@ -79,13 +79,13 @@ def languages() -> list[str]:
 
 
 def load_words(language: str) -> dict[str, str]:
-    """English -> translation."""
+    """The translations of `language`, by their English text."""
     words: dict[str, str] = json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
     return words
 
 
 def main() -> int:
-    """Bring both folders up to date. Returns 1, after naming the texts, if translations are missing."""
+    """Update both folders. If translations are missing, prints their texts and returns 1."""
     pack = load_pack(PACK)
     spoken = list(dict.fromkeys([CATEGORY, *texts(english(pack)), *texts(player())]))
     missing = 0

@@ -1,4 +1,4 @@
-"""How ComfyUI calls a node's functions: over lists of inputs, with blocked values left out."""
+"""Calls a node's functions as ComfyUI does: over lists of inputs, skipping calls with blocked values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Inputs = dict[str, Sequence[Any]]
 
 
 def input_info(declared: Mapping[str, Any], name: str) -> tuple[Any, str, dict[str, Any]] | None:
-    """(type, "required" | "optional" | "hidden", options) of an input in INPUT_TYPES, None if it is not declared."""
+    """(type, "required" | "optional" | "hidden", options) of an input in INPUT_TYPES; None if it is not declared."""
     for category in ("required", "optional", "hidden"):
         if name in declared.get(category, {}):
             info = declared[category][name]
@@ -28,10 +28,10 @@ def call_over_lists(
     before_call: Callable[[], None] = lambda: None,
     on_block: Callable[[ExecutionBlocker], ExecutionBlocker] = lambda blocker: blocker,
 ) -> list[Any]:
-    """Call `node.function` once per list item, or once with whole lists for INPUT_IS_LIST: a result for each call.
+    """Call `node.function` once per list item, or once with whole lists for INPUT_IS_LIST. Returns a result for each call.
 
-    Shorter lists repeat their last item. A call that would get an ExecutionBlocker is not made: `on_block` of it is
-    the result.
+    Shorter lists repeat their last item. If an input is an ExecutionBlocker, the function is not called and the result is
+    `on_block(blocker)`.
     """
     if getattr(node, "INPUT_IS_LIST", False):
         calls = [dict(inputs)]
@@ -50,7 +50,7 @@ def call_over_lists(
 
 
 def merge_returns(node: Any, returned: Sequence[Any]) -> tuple[list[list[Any]], dict[str, list[Any]]]:
-    """The output lists and the merged `ui` of a node whose function returned these values, one for each call."""
+    """The output lists and the merged `ui` of a node, from the values that its function returned in each call."""
     results, uis = [], []
     for value in returned:
         result = value
@@ -61,7 +61,7 @@ def merge_returns(node: Any, returned: Sequence[Any]) -> tuple[list[list[Any]], 
                 continue
             result = value["result"]
         results.append((result,) * len(node.RETURN_TYPES) if isinstance(result, ExecutionBlocker) else result)
-    # The first call's keys decide, and each value is taken apart as a list: a string would become its characters.
+    # As in ComfyUI: only the first call's keys count, and each value is iterated, so a string becomes its characters.
     ui = {key: [item for one in uis for item in one[key]] for key in uis[0]} if uis else {}
     return _merge_results(node, results), ui
 

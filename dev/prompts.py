@@ -13,7 +13,7 @@ Prompt = dict[str, Any]
 
 
 class PromptError(ValueError):
-    """A prompt that ComfyUI would answer with HTTP 400. The two attributes have the shape of that answer's body."""
+    """A prompt that ComfyUI refuses with HTTP 400. `error` and `node_errors` are those of the body of that answer."""
 
     def __init__(self, error: dict[str, Any], node_errors: dict[str, dict[str, Any]] | None = None) -> None:
         self.error = error
@@ -27,14 +27,14 @@ class PromptError(ValueError):
 
 
 def load_prompt(path: Path) -> Prompt:
-    """The prompt in a file that holds the body of a POST to /prompt: `{"prompt": {...}}`.
+    """The prompt in a file with the body of a POST to /prompt: `{"prompt": {...}}`.
 
-    OSError if it cannot be read, ValueError if it is not JSON or has no prompt.
+    Raises OSError if the file cannot be read, and ValueError if it is not JSON or contains no prompt.
     """
     body = json.loads(path.read_text(encoding="utf-8"))
     prompt = body.get("prompt") if isinstance(body, dict) else None
     if not isinstance(prompt, dict):
-        msg = f'{path} is not the body of a POST to /prompt: write {{"prompt": {{...}}}}, with the nodes inside'
+        msg = f'{path} is not the body of a POST to /prompt: it should be {{"prompt": {{...}}}} with the nodes inside'
         raise ValueError(msg)
     return prompt
 
@@ -47,10 +47,10 @@ def is_link(value: object) -> TypeGuard[list[Any]]:
 
 
 def at_frame(prompt: Prompt, frame: int, frames: int) -> Prompt:
-    """A copy of `prompt` for one frame of an animation of `frames` frames.
+    """A copy of `prompt` for frame `frame` of an animation with `frames` frames.
 
-    A node's `_meta.animate` gives key values for inputs, evenly spread from the first frame to the last:
-    `{"x": [0, 300]}` moves x from 0 to 300. Between keys the value is interpolated, whole if the keys are whole.
+    A node's `_meta.animate` holds key values of its inputs, evenly spaced from the first frame to the last:
+    `{"x": [0, 300]}` moves x from 0 to 300. Values between keys are interpolated, and rounded if all keys are integers.
     """
     result = copy.deepcopy(prompt)
     for node in result.values():

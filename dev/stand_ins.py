@@ -1,4 +1,4 @@
-"""Stand-ins for the ComfyUI modules that a pack asks for folders, progress, cancel and settings."""
+"""Stand-ins for the ComfyUI modules from which a pack gets folders, progress, cancel and settings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import torch
 
 
 class InterruptProcessingException(Exception):  # noqa: N818 - ComfyUI's name
-    """The user pressed Cancel. A plain Exception in ComfyUI too: `except Exception` swallows a cancel."""
+    """The user pressed Cancel. A subclass of Exception, as in ComfyUI: `except Exception` swallows it."""
 
 
 class ExecutionBlocker:
-    """A value that keeps every node it reaches from running: silently if `message` is None."""
+    """A value that keeps every node that it reaches from running, silently if `message` is None."""
 
     def __init__(self, message: str | None) -> None:
         self.message = message
@@ -35,7 +35,7 @@ class ProgressStep(NamedTuple):
 
 @dataclass
 class ComfyUIStandIn:
-    """The state behind the stand-in modules: folders in, progress and cancel out."""
+    """The state of the stand-in modules: the folders, the recorded progress, and the cancel flag."""
 
     output: Path
     input: Path
@@ -47,7 +47,7 @@ class ComfyUIStandIn:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """`import folder_paths`, `import comfy.utils` and so on give the stand-ins within this block only."""
+        """Within this block, `import folder_paths`, `import comfy.utils` and so on return the stand-ins."""
         modules = self._modules()
         before = {name: sys.modules.get(name) for name in modules}
         sys.modules.update(modules)
@@ -61,7 +61,7 @@ class ComfyUIStandIn:
                     sys.modules[name] = module
 
     def throw_if_interrupted(self) -> None:
-        """Raise InterruptProcessingException if cancelled, and take the cancel back: the next run starts clean."""
+        """Raise InterruptProcessingException if cancelled, and clear the flag for the next run."""
         if self.interrupted.is_set():
             self.interrupted.clear()
             raise InterruptProcessingException
@@ -103,7 +103,7 @@ class ComfyUIStandIn:
         state = self
 
         class ProgressBar:
-            """Records the updates. It never raises on Cancel: ComfyUI's is throttled, so no node may count on that."""
+            """Records the updates. Never raises on Cancel: ComfyUI's hook is throttled, so no node may rely on it."""
 
             def __init__(self, total: int, node_id: str | None = None) -> None:
                 self.total = total
@@ -129,5 +129,5 @@ def _module(name: str, **attributes: object) -> ModuleType:
 
 
 def _package(name: str, **attributes: object) -> ModuleType:
-    # An empty __path__ makes it a package: a submodule that is not in sys.modules is then a plain ModuleNotFoundError.
+    # An empty __path__ makes it a package, so that importing any other submodule raises ModuleNotFoundError.
     return _module(name, __path__=[], **attributes)

@@ -1,4 +1,4 @@
-"""What ComfyUI 0.19.3 checks when a prompt is posted, with the errors it answers."""
+"""Checks a posted prompt as ComfyUI 0.19.3 does, with the same errors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Reason = dict[str, Any]
 NodeErrors = dict[str, dict[str, Any]]
 
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
-_LONG_LIST = 20  # a longer list of choices is not sent back
+_MAX_LISTED_CHOICES = 20  # ComfyUI does not list more choices in an error
 
 
 def check_prompt(prompt: Prompt, classes: Mapping[str, NodeClass]) -> tuple[list[str], NodeErrors]:
-    """(ids of the output nodes that can run, errors of the nodes that cannot). Converts constants in place.
+    """(ids of the output nodes that can run, errors of the other nodes). Converts constants in place.
 
     Raises PromptError if a node's class is unknown, if there is no output node, or if no output node can run.
     """
@@ -44,7 +44,7 @@ def check_prompt(prompt: Prompt, classes: Mapping[str, NodeClass]) -> tuple[list
 
 
 class _Checks:
-    """The checks of one prompt: every node once, upstream nodes as part of the first node behind them."""
+    """The checks of one prompt. Each node is checked once, as part of the first output node that needs it."""
 
     def __init__(self, prompt: Prompt, classes: Mapping[str, NodeClass]) -> None:
         self.prompt = prompt
@@ -54,11 +54,11 @@ class _Checks:
         self.node_errors: NodeErrors = {}
 
     def check_output(self, node_id: str) -> bool:
-        """Check an output node with all that is in front of it, noting the errors."""
+        """Check an output node and everything upstream of it, and record the errors. Returns whether it can run."""
         try:
             passed = self._check_node(node_id)
         except Exception as error:
-            passed = self._note(node_id, passed=False, reasons=[_exception("exception_during_validation", error)])
+            passed = self._record(node_id, passed=False, reasons=[_exception("exception_during_validation", error)])
         if not passed:
             for bad, reasons in self.reasons.items():
                 if reasons:
@@ -69,7 +69,7 @@ class _Checks:
                     entry["dependent_outputs"].append(node_id)
         return passed
 
-    def _note(self, node_id: str, *, passed: bool, reasons: list[Reason]) -> bool:
+    def _record(self, node_id: str, *, passed: bool, reasons: list[Reason]) -> bool:
         self.passed[node_id] = passed
         self.reasons[node_id] = reasons
         return passed
@@ -105,7 +105,7 @@ class _Checks:
                     reasons.append(reason)
 
         reasons += validator.check(node_id, declared, inputs, received_types)
-        return self._note(node_id, passed=upstream_passed and not reasons, reasons=reasons)
+        return self._record(node_id, passed=upstream_passed and not reasons, reasons=reasons)
 
     def _check_link(
         self, name: str, info: tuple[Any, str, Any], link: list[Any], received_types: dict[str, Any], *, any_type: bool
@@ -116,7 +116,7 @@ class _Checks:
             return _reason("bad_linked_input", message, name, input_name=name, input_config=config, received_value=link)
         received = self.classes[self.prompt[link[0]]["class_type"]].RETURN_TYPES[link[1]]
         received_types[name] = received
-        if any_type or _types_meet(received, info[0]):
+        if any_type or _types_match(received, info[0]):
             return None
         return _reason(
             "return_type_mismatch",
@@ -134,11 +134,11 @@ class _Checks:
         except Exception as error:
             extra = {"input_name": name, "input_config": (info[0], info[2]), "linked_node": link}
             reason = _exception("exception_during_inner_validation", error, **extra)
-            return self._note(link[0], passed=False, reasons=[reason])
+            return self._record(link[0], passed=False, reasons=[reason])
 
 
 class _Validator:
-    """A node's VALIDATE_INPUTS: which inputs it checks itself, and its verdict."""
+    """A node's VALIDATE_INPUTS: the inputs that it checks, and its results."""
 
     def __init__(self, node_class: NodeClass) -> None:
         self._class = node_class
@@ -149,13 +149,13 @@ class _Validator:
         self.takes_types = "input_types" in self._parameters
 
     def names(self, name: str) -> bool:
-        """Does it check this input itself? Then ComfyUI skips its own checks of range and choice."""
+        """Does VALIDATE_INPUTS check this input? ComfyUI then skips its own checks of range and choices."""
         return self._takes_all or name in self._parameters
 
     def check(
         self, node_id: str, declared: Mapping[str, Any], inputs: Mapping[str, Any], types: dict[str, Any]
     ) -> list[Reason]:
-        """Call it with the inputs it names (links as None). Anything but True is an error, for each input it got."""
+        """Call VALIDATE_INPUTS with its inputs (links as None). A result other than True is an error for each of them."""
         if self._function is None:
             return []
         known = _known_inputs(node_id, declared, inputs)
@@ -174,7 +174,7 @@ class _Validator:
 
 
 def _known_inputs(node_id: str, declared: Mapping[str, Any], inputs: Mapping[str, Any]) -> Inputs:
-    """The inputs as a validator sees them: constants in lists of one, links as None; of the hidden ones only the id."""
+    """The inputs that VALIDATE_INPUTS gets: constants in lists of one, links as None, and empty hidden inputs but the id."""
     known: Inputs = {}
     for name, value in inputs.items():
         info = input_info(declared, name)
@@ -192,11 +192,11 @@ def _known_inputs(node_id: str, declared: Mapping[str, Any], inputs: Mapping[str
 def _check_constant(
     name: str, info: tuple[Any, str, dict[str, Any]], inputs: dict[str, Any], *, check_range: bool
 ) -> Reason | None:
-    """The first thing wrong with a constant, None if it is fine. Writes the converted value into `inputs`."""
+    """The first error in a constant, or None. Writes the converted value into `inputs`."""
     kind, _, options = info
     config = (kind, options)
     value = inputs[name]
-    if isinstance(value, dict) and "__value__" in value:  # how the frontend sends a list that is no link
+    if isinstance(value, dict) and "__value__" in value:  # the frontend wraps lists, because a bare list is a link
         value = inputs[name] = value["__value__"]
     try:
         if isinstance(kind, str) and kind in _CONVERSIONS:
@@ -222,14 +222,14 @@ def _check_constant(
     if choices is None or value in choices:
         return None
     listed = str(choices)
-    if len(choices) > _LONG_LIST:
+    if len(choices) > _MAX_LISTED_CHOICES:
         listed, extra["input_config"] = f"(list of length {len(choices)})", None
     return _reason("value_not_in_list", "Value not in list", f"{name}: '{value}' not in {listed}", **extra)
 
 
-def _types_meet(received: Any, wanted: Any) -> bool:
-    """May an output of type `received` be wired to an input of type `wanted`? Both may be unions: "IMAGE,MASK"."""
-    if not received != wanted:  # noqa: SIM202 - "any type" classes of other packs override __ne__ only
+def _types_match(received: Any, wanted: Any) -> bool:
+    """May an output of type `received` be linked to an input of type `wanted`? Both may be unions: "IMAGE,MASK"."""
+    if not received != wanted:  # noqa: SIM202 - "any type" classes of other packs override only __ne__
         return True
     if "*" in (received, wanted) or (isinstance(received, list) and wanted == "COMBO"):
         return True

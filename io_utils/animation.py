@@ -1,7 +1,7 @@
-"""FrameCounter, AnimationSequence, LogEntry: the values on the wires.
+"""FrameCounter, AnimationSequence and LogEntry: the values that nodes pass to each other.
 
-Duck-typed both ways with the Dream pack (https://github.com/alt-key-project/comfyui-dream-project), whose nodes take
-ours and whose values our nodes take: the attribute names below are that contract.
+They are interchangeable with those of the Dream pack (https://github.com/alt-key-project/comfyui-dream-project): its nodes
+accept ours, and our nodes accept its. The attribute names below are that contract.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_FRAMES = 24 * 3600 * 60
 
 @dataclass(frozen=True)
 class FrameCounter:
-    """Where in an animation we are: frame `current_frame` of 0 .. `total_frames` - 1. A value; counting makes new ones."""
+    """A position in an animation: frame `current_frame` of 0 .. `total_frames` - 1. Immutable; counting returns a new one."""
 
     current_frame: float
     total_frames: int
@@ -60,7 +60,7 @@ class FrameCounter:
 
     @property
     def progress(self) -> float:
-        """0.0 at the first frame, 1.0 at the final one and past it (0.0 at the first even if it is the final one)."""
+        """0.0 on the first frame, 1.0 on the final frame and past it. 0.0 if the animation has only one frame."""
         return min(max(self.current_frame / max(1, self.total_frames - 1), 0.0), 1.0)
 
 
@@ -89,9 +89,9 @@ def saves(counter: Any, at_end: AtEnd) -> bool:
 
 
 def whole_frame(counter: Any) -> int:
-    """The frame number of any frame counter.
+    """The frame number of any frame counter, from 0.
 
-    ValueError for a fractional one (as a time offset makes them), a negative one, and anything but a frame counter.
+    Raises ValueError if it is fractional (a time offset can make it so), negative, or missing.
     """
     frame = _number(counter, "current_frame")
     if not math.isfinite(frame) or frame != int(frame):
@@ -107,19 +107,19 @@ def whole_frame(counter: Any) -> int:
 
 
 def total_frames(counter: Any) -> int:
-    """How many frames any frame counter counts to. ValueError for anything but a frame counter."""
+    """The number of frames of any frame counter's animation. Raises ValueError if it is missing or not finite."""
     total = _number(counter, "total_frames")
     if not math.isfinite(total):
-        raise ValueError(f"The frame counter counts to {total}, not to a number of frames. Set its total_frames.")
+        raise ValueError(f"The frame counter counts to {total}, which is not a number of frames. Set its total_frames.")
     return int(total)
 
 
 def frames_per_second(counter: Any) -> float:
-    """The rate of any frame counter. ValueError for one that is not above 0 and finite, and for no frame counter."""
+    """The rate of any frame counter, in frames per second. Raises ValueError if it is missing, not finite or not above 0."""
     rate = float(_number(counter, "frames_per_second"))
     if not (math.isfinite(rate) and rate > 0):
         raise ValueError(
-            f"The frame counter has {rate:g} frames a second, but a rate is above 0. Set its frames_per_second."
+            f"The frame counter has {rate:g} frames per second, but the rate must be above 0. Set its frames_per_second."
         )
     return rate
 
@@ -130,7 +130,7 @@ def _number(counter: Any, name: str) -> Any:
         with suppress(OverflowError):
             float(value)
             return value
-        raise ValueError(f"The frame counter's {name} is a number of hundreds of digits. Check how it is counted.")
+        raise ValueError(f"The frame counter's {name} has hundreds of digits. Check how it is calculated.")
     lacks = "is not a number" if hasattr(counter, name) else "is missing"
     fault = "" if counter is None else f", whose {name} {lacks}"
     raise ValueError(f"The input 'frame_counter' got {described(counter)}{fault}. Wire a frame counter to it.")
@@ -138,9 +138,9 @@ def _number(counter: Any, name: str) -> Any:
 
 @dataclass(frozen=True)
 class AnimationSequence:
-    """The files of a finished animation: `frames` maps a frame number to its files, one for each image of the batch.
+    """The files of a finished animation. `frames` maps each frame number to its files, one per image of the batch.
 
-    Undefined (`is_defined` False) until the final frame is saved.
+    Undefined (`is_defined` is False) until the final frame is saved.
     """
 
     frame_counter: Any
@@ -172,7 +172,7 @@ class AnimationSequence:
 
 
 class LogEntry:
-    """Lines of text with the time of each, in seconds since the epoch. A value: `add` and `merge` make new ones."""
+    """Lines of text, each with its time in seconds since the epoch. Immutable: `add` and `merge` return a new one."""
 
     def __init__(self, data: Iterable[tuple[float, str]] = ()) -> None:
         self._data = list(data)
@@ -188,7 +188,7 @@ class LogEntry:
         return LogEntry([*self._data, *log_entry._data])  # noqa: SLF001 the Dream pack's own name for it
 
     def get_filtered_entries(self, t: float) -> Iterator[tuple[float, str]]:
-        """The (time, text) of every line later than `t`, in order of time."""
+        """The (time, text) of every line after time `t`, sorted by time."""
         return (entry for entry in sorted(self._data) if entry[0] > t)
 
     def __str__(self) -> str:

@@ -1,13 +1,13 @@
-"""Bytes -> file: the whole file or no file, on every way out, with any number of processes in one folder.
+"""Write a file completely or not at all, however the call ends and however many processes share the folder.
 
-1. The bytes go into a part file beside the target (`.<name>.<random>.part`), locked while its writer lives.
-2. fsync, so that the name never points at data that a power cut takes away.
-3. Rename over the target, or hard-link to it where it must not replace: both happen at once or not at all.
-4. fsync of the folder (`sync_folders`), so that a power cut does not take the name away.
-A killed process leaves at most part files; the next run over the same files removes those that nobody holds locked.
+1. The bytes go into a part file beside the target (`.<name>.<random>.part`), locked while its writer runs.
+2. fsync, so that a power cut cannot leave the name pointing at lost data.
+3. Rename over the target, or hard-link to it if it must not be replaced. Both are atomic.
+4. fsync of the folder (`sync_folders`), so that a power cut cannot undo the rename.
+A killed process leaves only part files; the next run over the same files removes those that are not locked.
 
 Some file systems lack one of these calls: SMB and FUSE mounts without fsync, exFAT without hard links, vboxsf where an
-open file cannot be renamed. Frames are saved there all the same, and the log says once a folder what cannot be promised.
+open file cannot be renamed. Frames are still saved there, and the log says once per folder what is not guaranteed.
 """
 
 from __future__ import annotations
@@ -25,49 +25,50 @@ from typing import IO
 
 try:
     import fcntl
-except ImportError:  # Windows: a file that is open cannot be removed there, which is lock enough
+except ImportError:  # Windows: an open file cannot be removed, which serves as the lock
     fcntl = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
 
 _PART = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{12}\.part")
 
-# Another run's sweep can take a part between its creation and its lock; three losses in a row are not a race.
+# Another run's cleanup can remove a part file between its creation and its lock; three losses in a row are not a race.
 _ATTEMPTS = 3
 
-# The codes that mean "not supported": fsync(2) names EINVAL, FUSE servers without the call give ENOSYS, network mounts ENOTSUP
-# (on Linux the same number as EOPNOTSUPP), ENOTTY where it is an ioctl underneath. Everything else is a failure: EIO,
-# ENOSPC and EDQUOT mean that the data are lost, EROFS that the disk went read-only under us.
+# "Not supported": EINVAL according to fsync(2), ENOSYS from FUSE servers without the call, ENOTSUP from network mounts (the
+# same number as EOPNOTSUPP on Linux), ENOTTY where it is implemented as an ioctl. Any other code is a failure: EIO, ENOSPC
+# and EDQUOT mean that the data are lost, EROFS that the disk has become read-only.
 _NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
 
-# Some systems cannot flush folders at all and say so with EBADF or EACCES as well (PostgreSQL's fsync_fname ignores these,
-# too).
+# Systems that cannot flush folders also report EBADF or EACCES (PostgreSQL's fsync_fname ignores these, too).
 _NO_FOLDER_FSYNC = {*_NO_FSYNC, errno.EBADF, errno.EACCES, errno.EPERM}
 
-# The codes by which a system refuses to rename or link a file that is still open: ETXTBSY on vboxsf, EBUSY or EACCES on
-# FUSE and SMB. They can mean other things too, so the same call is made again once the file is closed.
+# A system that cannot rename or link an open file reports ETXTBSY (vboxsf), EBUSY or EACCES (FUSE, SMB). These codes have
+# other causes too, so the call is repeated once the file is closed.
 _NOT_WHILE_OPEN = {errno.ETXTBSY, errno.EBUSY, errno.EACCES, errno.EPERM}
 
-# The (folder, message) pairs that have been logged already.
-_told: set[tuple[Path, str]] = set()
+# The (folder, message) pairs already logged.
+_warned: set[tuple[Path, str]] = set()
 
 _WITHOUT_FSYNC = "cannot flush files to disk (fsync): frames saved there can be lost in a power cut"
 _WITHOUT_LINKS = (
-    "has no hard links: a frame that must not replace another first takes its name with an empty file, which stays behind "
+    "has no hard links: a frame that must not replace another is first created as an empty file, which remains "
     "if this process is killed at that moment"
 )
 _WITHOUT_OPEN_RENAME = (
-    "cannot rename an open file: another run that starts at the same moment may take an unfinished frame for a killed "
-    "run's; it is then written again"
+    "cannot rename an open file: another run that starts at the same moment may mistake an unfinished frame for a leftover "
+    "of a killed run; the frame is then written again"
 )
 
 
 def write_whole(path: Path, data: bytes, *, replace: bool, mount: Path | None = None) -> None:
-    """Write `data` to `path`, creating its folder. FileExistsError if the file exists and `replace` is False.
+    """Write `data` to `path`, creating its folder.
 
-    `mount`: a folder above `path` that must be there already, because creating it would put the files on another disk;
-    FileNotFoundError if it is not. On any error (disk full, no permission: OSError) what was at `path` before is
-    untouched and no part file stays.
+    `mount` is a folder above `path` that must already exist, because creating it would put the files on another disk.
+    After any error the previous file at `path` is untouched and no part file remains.
+
+    Raises FileExistsError if the file exists and `replace` is False, FileNotFoundError if `mount` does not exist,
+    NotADirectoryError if a file stands in the place of a folder, and other OSErrors (disk full, no permission).
     """
     for attempt in range(1, _ATTEMPTS + 1):
         _make_folder(path.parent, mount)
@@ -81,15 +82,15 @@ def write_whole(path: Path, data: bytes, *, replace: bool, mount: Path | None = 
 
 
 def sync_folders(folders: Iterable[Path]) -> None:
-    """Flush the names in `folders` to disk: after a power cut a renamed file is whole, but may still have its old name.
+    """Flush the names in `folders` to disk: without this, a power cut can undo a rename, though the file is complete.
 
-    OSError where the disk fails (EIO); folders that cannot be opened or flushed (Windows, some network mounts) are
-    passed over. Call it once per save, however many frames that has: 0.17 ms on ext4, where one frame's fsync takes 0.67.
+    Call it once per save, not once per frame: it takes 0.17 ms on ext4, where the fsync of one frame takes 0.67 ms.
+    Skips folders that cannot be opened or flushed (Windows, some network mounts). Raises OSError if the disk fails (EIO).
     """
     for folder in folders:
         try:
             descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-        except OSError:  # cannot be opened: Windows, or a folder that may be written but not listed
+        except OSError:  # Windows, or a folder with write but no read permission
             continue
         try:
             os.fsync(descriptor)
@@ -103,7 +104,7 @@ def sync_folders(folders: Iterable[Path]) -> None:
 
 
 def remove_parts(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
-    """Remove what killed runs left in `folder` of files whose final name `is_ours`. Returns what was removed."""
+    """Remove the part files of killed runs from `folder` whose final name passes `is_ours`. Returns the removed paths."""
     removed = []
     try:
         names = os.listdir(folder)
@@ -111,19 +112,19 @@ def remove_parts(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
         return []
     for name in names:
         match = _PART.fullmatch(name)
-        if match and is_ours(match["name"]) and _remove_unless_held(folder / name):
+        if match and is_ours(match["name"]) and _remove_unless_locked(folder / name):
             removed.append(folder / name)
     return removed
 
 
 def remove_torn(path: Path, is_torn: Callable[[], bool], *, links: bool = False) -> None:
-    """Remove the file at `path` if `is_torn()`, such that only one of several processes puts a new one there.
+    """Remove the file at `path` if `is_torn()`, so that only one of several processes replaces it.
 
-    `path`: a regular file, or a link. A link to nothing is removed. One to a file stays, whatever the file; with `links` it
-    is removed if the file is torn. The file that a link leads to is never removed.
+    `path` is a regular file or a link. A dangling link is removed. A link to a file is kept; with `links` the link is
+    removed if the file is torn. The target of a link is never removed.
 
-    `is_torn` is called under a lock on the file, so that a whole file that another process has put there since stays, and so
-    does the empty one by which it is just claiming the name.
+    `is_torn` is called under a lock on the file. This protects a complete file that another process has written in the
+    meantime, and the empty file with which it claims the name.
     """
     with contextlib.suppress(FileNotFoundError):
         is_link = path.is_symlink()
@@ -132,18 +133,18 @@ def remove_torn(path: Path, is_torn: Callable[[], bool], *, links: bool = False)
             return
         if is_link and not links:
             return
-        with _opened_to_lock(path) as file:
-            _hold(file)
-            is_at = path.is_symlink() if is_link else _is_at(file, path)
+        with _open_for_locking(path) as file:
+            _lock(file)
+            is_at = path.is_symlink() if is_link else _is_still_at(file, path)
             if not (is_at and is_torn()):
                 return
             if fcntl is not None:
                 path.unlink()
                 return
-        path.unlink()  # Windows does not remove an open file
+        path.unlink()  # Windows cannot remove an open file
 
 
-def _opened_to_lock(path: Path) -> IO[bytes]:
+def _open_for_locking(path: Path) -> IO[bytes]:
     try:
         return open(path, "r+b")  # NFS locks only files open for writing
     except PermissionError:
@@ -156,15 +157,17 @@ def _make_folder(folder: Path, mount: Path | None) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         else:
             _make_below(mount, folder)
-    except FileExistsError as error:  # a file stands where the folder should be: the frame itself does not exist
+    except (
+        FileExistsError
+    ) as error:  # a file in the place of the folder; FileExistsError would mean that the frame exists
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
 
 
 def _make_below(mount: Path, folder: Path) -> None:
-    """`mkdir -p`, but never make `mount` itself: it can vanish between any check and this call."""
+    """Like `mkdir -p`, but never create `mount` itself: it can vanish between any check and this call."""
     if folder == mount or folder.is_dir():
         if not folder.is_dir():
-            reason = f"the folder {str(mount)!r} is not there; if it is a network share or another disk, mount it"
+            reason = f"the folder {str(mount)!r} does not exist; if it is a network share or another disk, mount it"
             raise FileNotFoundError(errno.ENOENT, reason, str(mount))
         return
     _make_below(mount, folder.parent)
@@ -174,33 +177,33 @@ def _make_below(mount: Path, folder: Path) -> None:
 def _write_once(path: Path, data: bytes, replace: bool) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
-        # Not mkstemp: its mode 0600 would lock the other users of a farm out; "x" keeps to the umask.
+        # Not mkstemp: its mode 0600 would lock out the other users of a render farm. "x" respects the umask.
         with open(part, "xb") as file:
-            _hold(file)
+            _lock(file)
             file.write(data)
             file.flush()
             _fsync(file.fileno(), path.parent)
-            # While it is still held, so that no sweep comes between.
-            published = fcntl is not None and _published_while_open(part, path, replace)
+            # Publish before the lock is released, so that no cleanup can remove the part file first.
+            published = fcntl is not None and _published_while_locked(part, path, replace)
         if not published:
             _publish(part, path, replace)
             if fcntl is not None:
-                _tell(path.parent, _WITHOUT_OPEN_RENAME)
+                _warn_once(path.parent, _WITHOUT_OPEN_RENAME)
     finally:
         part.unlink(missing_ok=True)
 
 
 def _fsync(descriptor: int, folder: Path) -> None:
-    """fsync; where the file system of `folder` has none, log that."""
+    """Call fsync; log it if the file system of `folder` does not support it."""
     try:
         os.fsync(descriptor)
     except OSError as error:
         if error.errno not in _NO_FSYNC:
             raise
-        _tell(folder, _WITHOUT_FSYNC)
+        _warn_once(folder, _WITHOUT_FSYNC)
 
 
-def _published_while_open(part: Path, path: Path, replace: bool) -> bool:
+def _published_while_locked(part: Path, path: Path, replace: bool) -> bool:
     try:
         _publish(part, path, replace)
     except (FileExistsError, FileNotFoundError):
@@ -216,7 +219,7 @@ def _publish(part: Path, path: Path, replace: bool) -> None:
     if replace:
         os.replace(part, path)
     elif os.name == "nt":
-        os.rename(part, path)  # refuses an existing target there
+        os.rename(part, path)  # on Windows, fails if the target exists
     else:
         _link(part, path)
 
@@ -227,21 +230,21 @@ def _link(part: Path, path: Path) -> None:
     except (FileExistsError, FileNotFoundError):
         raise
     except OSError:
-        # Whatever the code (EPERM, ENOTSUP, ENOSYS, EMLINK, EACCES ...): claim the name, then rename over the empty
-        # claim. If the disk itself is at fault, this fails as well. A kill in between leaves an empty file, which is not
-        # a whole frame and is written again.
+        # Any code (EPERM, ENOTSUP, ENOSYS, EMLINK, EACCES ...): claim the name with an empty file, then rename over it.
+        # If the disk itself is at fault, this fails as well. A kill in between leaves an empty file, which counts as an
+        # incomplete frame and is written again.
         with open(path, "xb") as claim:
-            _hold(claim)
-            if not _is_at(claim, path):  # removed as a torn file before it was locked
+            _lock(claim)
+            if not _is_still_at(claim, path):  # another process removed it as torn before it was locked
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
-            renamed = _renamed(part, path, must=False)
+            renamed = _rename_over_claim(part, path, must=False)
         if not renamed:
-            _renamed(part, path, must=True)
-        _tell(path.parent, _WITHOUT_LINKS)
+            _rename_over_claim(part, path, must=True)
+        _warn_once(path.parent, _WITHOUT_LINKS)
 
 
-def _renamed(part: Path, path: Path, *, must: bool) -> bool:
-    """Rename over our own claim; False if that can only be done once the claim is closed. On failure the claim goes."""
+def _rename_over_claim(part: Path, path: Path, *, must: bool) -> bool:
+    """Rename over our own claim. Returns False if the claim must be closed first. On failure removes the claim."""
     try:
         os.replace(part, path)
     except OSError as error:
@@ -252,7 +255,7 @@ def _renamed(part: Path, path: Path, *, must: bool) -> bool:
     return True
 
 
-def _is_at(file: IO[bytes], path: Path) -> bool:
+def _is_still_at(file: IO[bytes], path: Path) -> bool:
     """Is `path` still the name of this open file?"""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
@@ -260,20 +263,20 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
         return False
 
 
-def _tell(folder: Path, message: str) -> None:
-    if (folder, message) not in _told:
-        _told.add((folder, message))
+def _warn_once(folder: Path, message: str) -> None:
+    if (folder, message) not in _warned:
+        _warned.add((folder, message))
         _log.warning("The file system of %s %s.", folder, message)
 
 
-def _hold(file: IO[bytes]) -> None:
-    """Lock `file` for as long as it is open. A file system without locks leaves its part files unguarded."""
+def _lock(file: IO[bytes]) -> None:
+    """Lock `file` for as long as it is open. On a file system without locks, part files are unprotected."""
     if fcntl is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
 
 
-def _remove_unless_held(part: Path) -> bool:
+def _remove_unless_locked(part: Path) -> bool:
     try:
         if not stat.S_ISREG(os.lstat(part).st_mode):
             return False
@@ -283,6 +286,6 @@ def _remove_unless_held(part: Path) -> bool:
                 part.unlink()
         else:
             part.unlink()
-    except OSError:  # held by a living writer, gone already, or on a file system that cannot tell: leave it
+    except OSError:  # locked by a running writer, already gone, or on a file system without locks
         return False
     return True

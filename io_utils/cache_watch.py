@@ -1,8 +1,8 @@
 """CacheWatch: what a node last left on disk, so that ComfyUI's cache is not believed once that is gone.
 
-ComfyUI runs an unchanged save node once and then reports it from its cache, whether or not the files still exist.
-What IS_CHANGED returns is part of the cache key; a fingerprint of the files would differ before and after the first
-run and cost a second one. So a generation number is returned, which goes up once when the files are found changed.
+ComfyUI runs an unchanged save node once and then answers from its cache, even if the files no longer exist.
+The return value of IS_CHANGED is part of the cache key. A fingerprint of the files would change during the first run
+and cause a second one. So IS_CHANGED returns a generation number, which rises by one when the files have changed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-# An entry is some hundred bytes. By the time one is evicted, ComfyUI has long dropped the results it stands for.
+# An entry takes a few hundred bytes. By the time one is evicted, ComfyUI has long dropped the results that it is for.
 MAX_ENTRIES = 4096
 
 
 class Watch(Protocol):
     def lost(self) -> bool:
-        """Has what the node left on disk, or read from it, changed since? Must not raise."""
+        """Have the files that the node saved or read changed since? Must not raise."""
 
 
 @dataclass
@@ -37,10 +37,10 @@ class CacheWatch:
         self._settings: dict[Hashable, Hashable] = {}
 
     def generation(self, node_id: Hashable, settings: Hashable) -> str:
-        """For IS_CHANGED: a new value once after what was recorded for these settings was lost.
+        """The value for IS_CHANGED: it changes once after the files recorded for these settings have changed.
 
-        Also notes that the next record for `node_id` belongs to `settings`: when the node runs, links have become
-        values, and nothing tells any more what IS_CHANGED was given.
+        Also remembers that the next record for `node_id` belongs to `settings`. When the node runs, its links have been
+        replaced by values, and the settings that IS_CHANGED saw are no longer known.
         """
         self._settings[node_id] = settings
         entry = self._entry(node_id)
@@ -49,21 +49,21 @@ class CacheWatch:
         return f"generation {entry.generation}"
 
     def record(self, node_id: Hashable, watch: Watch) -> None:
-        """After a run: `watch` replaces what was recorded for the settings of this run."""
+        """Call this after a run: `watch` replaces the record for the settings of this run."""
         self._entry(node_id).watch = watch
 
     def record_read(self, node_id: Hashable, watch: Watch, files: Iterable[Path]) -> None:
-        """Before `files` are read in a run: `watch` is for this run, the files for all runs with these settings."""
+        """Call this before a run reads `files`. `watch` is for this run; `files` are watched for all runs with these settings."""
         entry = self._entry(node_id)
         if not isinstance(entry.watch, FilesRead):
             entry.watch = FilesRead()
         entry.watch.add(watch, files)
 
     def record_files(self, node_id: Hashable, files: Iterable[Path]) -> None:
-        """After a run: `files` are to stay on disk, like those of earlier runs with these settings.
+        """Call this after a run that saved `files`: they, and those of earlier runs with these settings, are watched.
 
-        Earlier runs count because a linked frame number is not among the settings, and ComfyUI may hold all of them
-        in its cache (--cache-lru, --cache-ram).
+        Earlier runs count because a linked frame number is not part of the settings, and ComfyUI may have all of these
+        runs in its cache (--cache-lru, --cache-ram).
         """
         entry = self._entry(node_id)
         if not isinstance(entry.watch, FilesThere):
@@ -84,14 +84,13 @@ class CacheWatch:
 class FilesThere:
     """Notices when files disappear.
 
-    The names are asked for, not the folders' times of change: those stand still within a step of the file system's clock
-    (2 s on exFAT), and for good on some mounts of object stores (s3fs, goofys). A prompt that saves one frame of a
-    sequence after the other, its number linked, has its folder listed each time: 5 ms of CPU time at 10,000 names, so a
-    render of 10,000 frames spends 25 s on it in all. A few files, such as the one of a frame whose number is typed, are
-    asked for by name: 8 us each.
+    It checks names, not modification times of folders: those do not change within one tick of the file system's clock
+    (2 s on exFAT), and never change on some mounts of object stores (s3fs, goofys). A prompt that saves one frame per
+    run with a linked frame number lists the folder each time: 5 ms of CPU time for 10,000 names, which adds up to 25 s
+    for a render of 10,000 frames. Small numbers of files, as with a typed frame number, are checked by name: 8 us each.
     """
 
-    # More of them cost a network mount as many round trips; a listing has hundreds of names in one.
+    # Each check by name is a round trip on a network mount; a listing fetches hundreds of names in one.
     _BY_NAME = 16
 
     def __init__(self) -> None:
@@ -114,7 +113,7 @@ class FilesThere:
 
 
 class Unchanged:
-    """Watches that `look()`, a fingerprint of files, stays what it was."""
+    """Notices when `look()`, a fingerprint of files, changes. `seen` is the value to compare with, if already known."""
 
     def __init__(self, look: Callable[[], Any], seen: Any = None) -> None:
         self._look, self._seen = look, look() if seen is None else seen
@@ -124,9 +123,9 @@ class Unchanged:
 
 
 class FilesRead:
-    """Watches the last run, and the files of earlier ones: ComfyUI may hold all of them (--cache-lru, --cache-ram)."""
+    """Watches the last run and the files of earlier runs: all may be in ComfyUI's cache (--cache-lru, --cache-ram)."""
 
-    # 2 us each. Older ones are forgotten.
+    # Checking one takes 2 us. The oldest are forgotten first.
     MAX_FILES = 1000
 
     def __init__(self) -> None:

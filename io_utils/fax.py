@@ -1,7 +1,7 @@
-"""Fax compressions of TIFF (Group 3 and Group 4) -> black and white pixels, and an error for everything that is not sound.
+"""Decodes TIFF's fax compressions (Group 3 and Group 4) to black and white pixels, and raises an error for any damage.
 
-libtiff fills in what it cannot decode, prints to the console and goes on, so these are decoded here. Code tables and modes:
-ITU-T T.4 (Group 3) and T.6 (Group 4); how TIFF uses them: TIFF 6.0, sections 10 and 11.
+libtiff prints a message to the console and makes up the pixels that it cannot decode, so it is not used. Code tables and
+modes: ITU-T T.4 (Group 3) and T.6 (Group 4). Their use in TIFF: TIFF 6.0, sections 10 and 11.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-# Codes of T.4, tables 2 and 3: of the runs 0 to 63, then of 64, 128 ... 1728.
+# T.4, tables 2 and 3: the codes of run lengths 0 to 63, then of 64, 128 ... 1728.
 _WHITE = """
 00110101 000111 0111 1000 1011 1100 1110 1111 10011 10100 00111 01000 001000 000011 110100 110101 101010 101011 0100111
 0001100 0001000 0010111 0000011 0000100 0101000 0101011 0010011 0100100 0011000 00000010 00000011 00011010 00011011
@@ -35,22 +35,22 @@ _BLACK = """
 0000001110110 0000001110111 0000001010010 0000001010011 0000001010100 0000001010101 0000001011010 0000001011011
 0000001100100 0000001100101
 """
-# Of 1792, 1856 ... 2560, in both colours.
+# The codes of 1792, 1856 ... 2560, for both colours.
 _LONG = """
 00000001000 00000001100 00000001101 000000010010 000000010011 000000010100 000000010101 000000010110 000000010111
 000000011100 000000011101 000000011110 000000011111
 """
 _PASS, _HORIZONTAL = "pass", "horizontal"
-# T.4, table 4: how far the change is from the one above, or another mode.
+# T.4, table 4: the offset of a changing element from the one in the row above (vertical mode), or another mode.
 _MODES: dict[str, int | str] = {
     "1": 0, "011": 1, "000011": 2, "0000011": 3, "010": -1, "000010": -2, "0000010": -3, "0001": _PASS, "001": _HORIZONTAL
 }  # fmt: skip
 _LONGEST, _LONGEST_MODE = 13, 7
-_END_OF_LINE = 11  # zeros, then a one; no other code begins with as many
+_END_OF_LINE = 11  # zeros, then a one; no other code starts with so many zeros
 
 
 def _table(codes: dict[str, int | str], bits: int) -> list[tuple[int | str, int] | None]:
-    """(meaning, length) by the next `bits` bits; None where no code begins so."""
+    """A lookup table by the next `bits` bits: (meaning, code length), or None for an invalid code."""
     table: list[tuple[int | str, int] | None] = [None] * (1 << bits)
     for code, meaning in codes.items():
         first = int(code, 2) << (bits - len(code))
@@ -74,7 +74,7 @@ class _Decoder:
         self.position = 0
 
     def peek(self, bits: int) -> int:
-        """The next bits, at most 24 of them; zeros behind the end."""
+        """The next bits (at most 24) as a number, padded with zeros past the end of the data."""
         byte, used = divmod(self.position, 8)
         word = int.from_bytes(self._data[byte : byte + 4].ljust(4, b"\0"), "big")
         return (word >> (32 - used - bits)) & ((1 << bits) - 1)
@@ -82,7 +82,7 @@ class _Decoder:
     def _code(self, table: list[tuple[int | str, int] | None], bits: int) -> int | str:
         found = table[self.peek(bits)]
         if found is None or self.position + found[1] > self._end:
-            raise ValueError("its fax data are damaged or end too early")
+            raise ValueError("its fax data are damaged or truncated")
         self.position += found[1]
         return found[0]
 
@@ -98,15 +98,14 @@ class _Decoder:
                 raise ValueError("its fax data are damaged: a row is too long")
 
     def skip_end_of_line(self) -> bool:
-        """Is there one? Zeros may fill the data before it."""
+        """Skip an end-of-line code and any fill bits before it. Returns False if there is none."""
         if self.peek(_END_OF_LINE):
             return False
         self.position += _END_OF_LINE
         while not self.peek(1):
-            # A row of nothing but fill ends with the data.
             self.position += 1 if self.peek(8) else 8
             if self.position >= self._end:
-                raise ValueError("its fax data end too early")
+                raise ValueError("its fax data are truncated")
         self.position += 1
         return True
 
@@ -114,21 +113,21 @@ class _Decoder:
         self.position += -self.position % bits
 
     def row(self) -> list[int]:
-        """Where the colour changes in a row of runs; the first change is to black."""
+        """The changing elements (columns) of a one-dimensionally coded row (T.4, 4.1). The first one changes to black."""
         changes: list[int] = []
         at = black = 0
         while at < self.width:
-            at = self._changed(changes, at + self._run(black))
+            at = self._add_change(changes, at + self._run(black))
             black = 1 - black
         return changes
 
     def row_after(self, above: list[int]) -> list[int]:
-        """The same of a row that is told by its differences from the one above (T.4, 4.2; T.6, 2.2)."""
+        """The changing elements of a row that is coded relative to the row `above` (T.4, 4.2; T.6, 2.2)."""
         changes: list[int] = []
         width, black, at, index = self.width, 0, -1, 0
         above = [*above, width, width, width, width]
         while at < width:
-            # The first change above, right of here, to the other colour: changes to black have even places.
+            # Find b1 of T.4: the first change above, right of `at`, to the other colour. Changes to black have even indices.
             while index and above[index - 1] > at:
                 index -= 1
             if index % 2 != black:
@@ -139,59 +138,62 @@ class _Decoder:
             if mode is _PASS:
                 at = above[index + 1]
             elif mode is _HORIZONTAL:
-                at = self._changed(changes, max(at, 0) + self._run(black))
-                at = self._changed(changes, at + self._run(1 - black))
+                at = self._add_change(changes, max(at, 0) + self._run(black))
+                at = self._add_change(changes, at + self._run(1 - black))
             else:
                 assert isinstance(mode, int)
                 if above[index] + mode < max(at, 0):
-                    raise ValueError("its fax data are damaged: a row runs backwards")
-                at = self._changed(changes, above[index] + mode)
+                    raise ValueError("its fax data are damaged: a run has a negative length")
+                at = self._add_change(changes, above[index] + mode)
                 black = 1 - black
         return changes
 
-    def _changed(self, changes: list[int], at: int) -> int:
+    def _add_change(self, changes: list[int], at: int) -> int:
         if at > self.width:
             raise ValueError("its fax data are damaged: a row is too long")
         if changes and changes[-1] == at:
-            changes.pop()  # a run of no length is no change
+            changes.pop()  # two changes at the same column cancel each other
         elif at < self.width:
             changes.append(at)
         return at
 
 
 def group_3(data: bytes, width: int, height: int, *, two_dimensional: bool) -> NDArray[np.uint8]:
-    """(height, width), 1 for a black pixel, of Group 3 data (T.4). ValueError if they are damaged or too few."""
+    """Decode Group 3 data (T.4) to uint8 (height, width), 1 is black. Raises ValueError if they are damaged or truncated."""
     decoder = _Decoder(data, width)
 
     def row(above: list[int]) -> list[int]:
         marked = decoder.skip_end_of_line()
         if two_dimensional and not marked:
-            raise ValueError("its fax data are damaged: the end of a line is missing")
+            raise ValueError("its fax data are damaged: an end-of-line code is missing")
         by_itself = not two_dimensional or decoder.peek(1)
         decoder.position += two_dimensional
         return decoder.row() if by_itself else decoder.row_after(above)
 
-    return _drawn(row, width, height)
+    return _image(row, width, height)
 
 
 def group_4(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
-    """(height, width), 1 for a black pixel, of Group 4 data (T.6). ValueError if they are damaged or too few."""
-    return _drawn(_Decoder(data, width).row_after, width, height)
+    """Decode Group 4 data (T.6) to uint8 (height, width), 1 is black. Raises ValueError if they are damaged or truncated."""
+    return _image(_Decoder(data, width).row_after, width, height)
 
 
 def run_lengths(data: bytes, width: int, height: int, *, alignment: int) -> NDArray[np.uint8]:
-    """(height, width), 1 for a black pixel, of rows without end marks that begin at multiples of `alignment` bits."""
+    """Decode rows without end-of-line codes, each at a multiple of `alignment` bits, to uint8 (height, width), 1 is black.
+
+    These are TIFF's compressions 2 and 32771. Raises ValueError if the data are damaged or truncated.
+    """
     decoder = _Decoder(data, width)
 
     def row(_above: list[int]) -> list[int]:
         decoder.align(alignment)
         return decoder.row()
 
-    return _drawn(row, width, height)
+    return _image(row, width, height)
 
 
-def _drawn(row: Callable[[list[int]], list[int]], width: int, height: int) -> NDArray[np.uint8]:
-    """The picture of which `row` gives the changes of the next row, from those of the row above."""
+def _image(row: Callable[[list[int]], list[int]], width: int, height: int) -> NDArray[np.uint8]:
+    """The image, uint8 (height, width). `row` returns the changing elements of the next row, given those of the last."""
     pixels = np.zeros((height, width), np.uint8)
     changes: list[int] = []
     for line in pixels:

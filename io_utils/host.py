@@ -1,8 +1,8 @@
-"""The only door to ComfyUI: folders, progress, cancel, --disable-metadata, HTTP. Without ComfyUI it stands in for itself.
+"""The only module that imports ComfyUI: folders, progress, cancel, --disable-metadata, HTTP.
 
-Everything is looked up when it is asked for: importing the pack touches nothing, and settings may change between runs.
-Without ComfyUI the folders lie below the current directory, nothing is ever cancelled and progress goes nowhere.
-Facts about ComfyUI were read in 0.3.64 and 0.19.3.
+Every call looks ComfyUI up anew: importing the pack has no side effects, and settings may change between runs.
+Without ComfyUI the folders are below the current directory, nothing is cancelled and progress is discarded.
+What is said here about ComfyUI was checked in 0.3.64 and 0.19.3.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 def folder(kind: str) -> Path:
-    """ComfyUI's "output", "input" or "temp" folder, as configured (it need not exist, it may be a link)."""
+    """ComfyUI's "output", "input" or "temp" folder as configured. It may be a link and need not exist."""
     folder_paths = _module("folder_paths")
     if folder_paths is None:
         return Path.cwd() / kind
@@ -33,11 +33,11 @@ def folder(kind: str) -> Path:
 
 
 def system_user_folder() -> Path:
-    """Where an operator keeps settings that no HTTP route reads or writes: `user/__system`."""
+    """The folder for settings that no HTTP route reads or writes: `user/__system`. It need not exist."""
     folder_paths = _module("folder_paths")
     if folder_paths is None:
         return Path.cwd() / "user" / SYSTEM_USER
-    # get_system_user_directory() came with 0.3.75; this is the path it gives.
+    # The path that get_system_user_directory() returns, which ComfyUI has from 0.3.75 on.
     return Path(folder_paths.get_user_directory()) / SYSTEM_USER
 
 
@@ -48,9 +48,10 @@ def metadata_disabled() -> bool:
 
 
 def progress_bar(total: int) -> Callable[[int], None]:
-    """A function that shows that `done` of `total` steps are done. Main thread only.
+    """A function that shows progress: call it with the number of finished steps, of `total`. Main thread only.
 
-    Its hook raises InterruptProcessingException on Cancel, and in a worker thread it would use up the cancel flag.
+    It may raise InterruptProcessingException on Cancel and clear the cancel flag, so that in a worker thread the Cancel
+    would be lost.
     """
     utils = _module("comfy.utils")
     if utils is None:
@@ -60,10 +61,10 @@ def progress_bar(total: int) -> Callable[[int], None]:
 
 
 def notify(event: str, facts: Mapping[str, Any]) -> None:
-    """Send `facts`, and as `node` the id of the node that runs, to the browser that queued the run. Main thread only.
+    """Send `facts` and the id of the running node (as `node`) to the browser that queued the run. Main thread only.
 
-    Nothing is sent where nobody listens: for prompts that were posted without a client_id (ComfyUI would send that to
-    everyone), or with one that has no websocket (ComfyUI drops it).
+    Sends nothing for prompts without a client_id, because ComfyUI would send it to every browser. ComfyUI drops messages
+    for a client without a websocket.
     """
     server, utils = _prompt_server(), _module("comfy_execution.utils")
     context = None if utils is None else utils.get_executing_context()
@@ -72,7 +73,7 @@ def notify(event: str, facts: Mapping[str, Any]) -> None:
 
 
 def raise_if_cancelled() -> None:
-    """Raise ComfyUI's InterruptProcessingException if the user pressed Cancel, clearing the flag. Main thread only."""
+    """Raise ComfyUI's InterruptProcessingException and clear the flag if the user pressed Cancel. Main thread only."""
     model_management = _module("comfy.model_management")
     if model_management is not None:
         model_management.throw_exception_if_processing_interrupted()
@@ -85,28 +86,28 @@ def float_dtype() -> torch.dtype:
 
 
 def silent_block() -> Any:
-    """The value that keeps every node behind it from running, without an error: ExecutionBlocker(None)."""
+    """ExecutionBlocker(None), a value that silently keeps every downstream node from running; None without ComfyUI."""
     graph_utils = _module("comfy_execution.graph_utils")
     return None if graph_utils is None else graph_utils.ExecutionBlocker(None)
 
 
 def registered_nodes() -> Container[str]:
-    """The ids of all nodes that ComfyUI has at this moment, whoever registered them."""
+    """The ids of all nodes that are registered with ComfyUI now, by any pack."""
     registered: Container[str] = getattr(_module("nodes"), "NODE_CLASS_MAPPINGS", ())
     return registered
 
 
 def before_every_prompt(rewrite: Callable[[Any], Any]) -> None:
-    """Have ComfyUI pass the body of every POST /prompt through `rewrite` before anything else looks at it."""
+    """Register `rewrite` for the body of every POST /prompt. ComfyUI calls it before its own checks."""
     server = _prompt_server()
     if server is not None:
         server.add_on_prompt_handler(rewrite)
 
 
 def offer_replacements(declarations: Iterable[Mapping[str, Any]]) -> None:
-    """Register node replacements, which the frontend offers for missing nodes; nothing before 0.13, which had none.
+    """Register node replacements, which the frontend offers for missing nodes. Does nothing in ComfyUI before 0.13.
 
-    A ComfyUI that no longer takes them is warned of in the log: without the offer the pack still works.
+    If ComfyUI rejects them, logs a warning, because the pack works without them.
     """
     manager = getattr(_prompt_server(), "node_replace_manager", None)
     if manager is None:
@@ -115,12 +116,12 @@ def offer_replacements(declarations: Iterable[Mapping[str, Any]]) -> None:
         io = _module("comfy_api.latest").io  # type: ignore[union-attr]
         for declaration in declarations:
             manager.register(io.NodeReplace(**declaration))
-    except Exception:  # comfy_api.latest is the moving one: whatever changed in it, the pack is to load
+    except Exception:  # comfy_api.latest has no stable interface; no change in it may keep the pack from loading
         _log.warning("Nodes of earlier packs in workflows are not offered a replacement.", exc_info=True)
 
 
 def replacement_of(node_id: str) -> str | None:
-    """The node that ComfyUI offers for `node_id`: of several replacements, the first that was registered."""
+    """The node that ComfyUI offers in place of `node_id` (the first one registered), or None."""
     manager = getattr(_prompt_server(), "node_replace_manager", None)
     replacements = manager.get_replacement(node_id) if manager is not None else None
     return replacements[0].new_node_id if replacements else None
@@ -128,7 +129,7 @@ def replacement_of(node_id: str) -> str | None:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a GET is answered with: a status, a body, or the path of the file that is the body, and headers."""
+    """The answer to a GET: a status, a body (or the path of the file to send) and headers. A file always has status 200."""
 
     status: int
     body: bytes | Path = b""
@@ -136,13 +137,13 @@ class Answer:
 
 
 def add_route(path: str, answer: Callable[[Mapping[str, str], Collection[str]], Answer], at_once: int) -> None:
-    """Have ComfyUI's server answer GET `path`, and `/api` + `path`, by `answer(query, tags)`; nothing without a server.
+    """Let ComfyUI's server answer GET `path` and `/api` + `path` with `answer(query, tags)`. Does nothing without a server.
 
-    `answer` runs in a thread, `at_once` of them at any time: the event loop goes on, memory is bounded. A request whose
-    client has gone by the time of its turn costs nothing. `tags` are the ETags that the client has a copy of.
+    `tags` are the ETags of If-None-Match. `answer` runs in a thread, so that the event loop is not blocked; at most
+    `at_once` run at the same time, which limits memory. It is not called if the client has disconnected in the meantime.
     """
     server = _prompt_server()
-    # A second copy of the pack: one path twice would keep ComfyUI from starting.
+    # A second copy of the pack may have added it. The same path twice would keep ComfyUI from starting.
     if server is None or any(getattr(route, "path", None) == path for route in server.routes):
         return
     web, turns = importlib.import_module("aiohttp.web"), asyncio.Semaphore(at_once)
@@ -151,7 +152,7 @@ def add_route(path: str, answer: Callable[[Mapping[str, str], Collection[str]], 
         tags = {tag.value for tag in request.if_none_match or ()}
         async with turns:
             if request.transport is None or request.transport.is_closing():
-                return web.Response(status=499)  # nobody reads it
+                return web.Response(status=499)  # nginx's "client closed request"; nobody reads it
             answered = await asyncio.to_thread(answer, dict(request.query), tags)
         if isinstance(answered.body, Path):
             return web.FileResponse(answered.body, headers=answered.headers)
@@ -161,7 +162,7 @@ def add_route(path: str, answer: Callable[[Mapping[str, str], Collection[str]], 
 
 
 def _prompt_server() -> Any:
-    """ComfyUI's server, if this is one. Never imported: other programs may have a module called `server` as well."""
+    """ComfyUI's server, if it is running. Not imported, because other programs also have a module called `server`."""
     return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
 
 
@@ -169,7 +170,7 @@ def _module(name: str) -> ModuleType | None:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        # Absent ComfyUI is fine; a ComfyUI that misses one of its own requirements is not ours to hide.
+        # A missing ComfyUI is fine. A ComfyUI with a missing requirement is an error that must not be hidden.
         if error.name not in (name, name.partition(".")[0]):
             raise
         return None

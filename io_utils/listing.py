@@ -1,4 +1,4 @@
-"""What lies in a folder: its regular files, and how their names are shown to people."""
+"""Lists the regular files in a folder, and makes their names safe to print."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def regular_files(folder: Path) -> list[str]:
-    """The names of the regular files in `folder`, links to such files included; none where there is no such folder.
+    """The names of the regular files in `folder` and of links to such files; empty if the folder does not exist.
 
-    Pipes and devices are left out, as opening one may block for good. So are entries whose kind the system cannot tell,
-    such as a link that leads back to itself (ELOOP): they must not keep the other files from being found.
+    Leaves out pipes and devices, because opening one may block forever, and entries that the system cannot examine,
+    such as a link to itself (ELOOP): they must not hide the other files.
     """
     return entry_names(folder, _is_file)
 
 
 def entry_names(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
-    """The names of the entries of `folder` that are `wanted`; none where there is no such folder."""
+    """The names of the entries of `folder` that pass `wanted`; empty if the folder does not exist."""
     try:
         with os.scandir(folder) as entries:
             return [entry.name for entry in entries if wanted(entry)]
@@ -30,17 +30,17 @@ def entry_names(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> lis
 
 
 def is_regular(path: Path) -> bool:
-    """Is `path` a regular file, or a link to one? False too where the system cannot tell."""
+    """Is `path` a regular file, or a link to one? False if the system cannot examine it."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
-    except (OSError, ValueError):  # ValueError: a name that no file can have
+    except (OSError, ValueError):  # ValueError: a name that no file can have, such as one with a null character
         return False
 
 
 def printable(text: str) -> str:
-    """`text` with U+FFFD for each byte of a file name that is not UTF-8, which Python reads as half a surrogate pair.
+    """`text` with U+FFFD in place of lone surrogates, by which Python represents file name bytes that are not UTF-8.
 
-    URLs, logs in UTF-8 and some readers of JSON cannot hold those.
+    URLs, UTF-8 logs and some JSON readers cannot represent lone surrogates.
     """
     return _SURROGATE.sub("\ufffd", text)
 

@@ -1,7 +1,7 @@
-"""prompt + workflow -> the text entries of a file, as core's Save Image writes them.
+"""The prompt and the workflow as text entries of an image file, as ComfyUI's Save Image writes them.
 
-Metadata never costs the picture. Other packs put all kinds of things into a prompt and into EXTRA_PNGINFO; what a file
-cannot hold is left out, and one warning names it.
+Bad metadata must never prevent a frame from being saved. Other packs put all kinds of values into a prompt and into
+EXTRA_PNGINFO; those that a file cannot hold are left out, and one warning names them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from . import host
 
 _log = logging.getLogger(__name__)
 
-# Values nested deeper than this are left out where JSON cannot hold the whole: the first of these depths that Python's
-# recursion limit allows (1000, of which callers have used some). Real workflows have a dozen levels.
+# If json.dumps fails, values nested deeper than this are left out: the first of these depths that fits into what callers
+# have left of Python's recursion limit (1000). Real workflows have a dozen levels.
 _DEEPEST = (300, 200, 100, 50)
 
-# A longer list of what was left out tells the user nothing more.
-_NAMED = 20
+# A longer list in the warning would not help the user.
+_MAX_NAMED = 20
 
 
 def text_entries(
@@ -32,12 +32,13 @@ def text_entries(
 ) -> dict[str, str]:
     r"""Keyword -> JSON text: `prompt`, then every key of `extra_pnginfo` (`workflow`). Empty under --disable-metadata.
 
-    ASCII only (\u escapes), so that a tEXt chunk always holds it, the one chunk that every ComfyUI frontend reads.
-    Strict JSON: on a copy, NaN and infinities become null and `is_changed`, ComfyUI's note of its cache, is dropped.
+    The text is ASCII (\u escapes), so that it always fits into a tEXt chunk, the only chunk that every ComfyUI frontend
+    reads. It is strict JSON: NaN and infinities become null. `is_changed`, an entry that ComfyUI adds for its cache, is
+    removed. The arguments are not modified.
 
-    Never raises. Left out, with one warning that names all of it: keywords for which `keyword_fault(keyword, number of
-    others before it)` has a reason, and values that JSON does not know, wherever they stand (null in a list, so that the
-    others keep their places): tensors, objects, bytes, sets, keys that are not text, what holds itself.
+    Never raises. It leaves out, with one warning that names them all, keywords for which `keyword_fault(keyword, number
+    of earlier extra keywords)` returns a reason, and values that JSON cannot represent: tensors, objects, bytes, sets,
+    keys that are not text, circular references. In a list they become null, so that the other items keep their indices.
     """
     if host.metadata_disabled():
         return {}
@@ -51,23 +52,23 @@ def text_entries(
     for keyword, value in [] if extra_pnginfo is None else _items(extra_pnginfo, "extra_pnginfo", left_out):
         text = _keyword(keyword)
         if text is None:
-            left_out.append(f"{_shown(keyword)} (the key is not text)")
+            left_out.append(f"{_printed_key(keyword)} (the key is not text)")
         elif fault := keyword_fault(text, len(entries.keys() - {"prompt", text})):
-            left_out.append(f"{_shown(text)} (the key {fault})")
+            left_out.append(f"{_printed_key(text)} (the key {fault})")
         else:
             _add(entries, text, value, left_out)
     if left_out:
-        more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+        more = f" and {len(left_out) - _MAX_NAMED} more" if len(left_out) > _MAX_NAMED else ""
         _log.warning(
-            "The frames are saved without this metadata, which their files cannot hold: %s%s. Another node put it there.",
-            ", ".join(left_out[:_NAMED]),
+            "The frames are saved without this metadata, which their files cannot hold: %s%s. Another node added it.",
+            ", ".join(left_out[:_MAX_NAMED]),
             more,
         )
     return entries
 
 
 def _keyword(key: Any) -> str | None:
-    """`key` if it is text, as plain text: the methods of a class of its own may do anything. None if it is not."""
+    """`key` as a plain str, because the methods of a subclass may do anything; None if it is not text."""
     return str.__str__(key) if issubclass(type(key), str) else None
 
 
@@ -80,8 +81,8 @@ def _items(value: Any, name: str, left_out: list[str]) -> list[tuple[Any, Any]]:
 
 
 def _add(entries: dict[str, str], keyword: str, value: Any, left_out: list[str]) -> None:
-    """Put `value` among the entries as JSON; what JSON cannot hold is dropped and named in `left_out`."""
-    # Almost always JSON can hold all of it, and looking at every item in Python takes 15 times as long.
+    """Add `value` to `entries` as JSON. Drops what JSON cannot represent and names it in `left_out`."""
+    # Almost every value is valid JSON as it is, and checking each item in Python takes 15 times as long.
     with suppress(Exception):
         entries[keyword] = json.dumps(value, allow_nan=False)
         return
@@ -100,14 +101,14 @@ def _add(entries: dict[str, str], keyword: str, value: Any, left_out: list[str])
         if text is not None:
             entries[keyword] = text
         return
-    left_out.append(f"{_shown(keyword)} ({reason})")
+    left_out.append(f"{_printed_key(keyword)} ({reason})")
 
 
 _NOTHING = object()
 
 
 class _Cleaner:
-    """Copies values without what JSON cannot hold."""
+    """Copies values without the parts that JSON cannot represent."""
 
     def __init__(self, deepest: int) -> None:
         self._deepest = deepest
@@ -115,7 +116,7 @@ class _Cleaner:
         self.left_out: list[str] = []
 
     def clean(self, value: Any, place: str) -> Any:
-        """A copy of `value`, which is at `place` ("workflow.nodes.3"); _NOTHING if all of it is left out."""
+        """A clean copy of `value`, which is found at `place` ("workflow.nodes.3"); _NOTHING if nothing is left of it."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, (str, int, float)):
@@ -135,11 +136,11 @@ class _Cleaner:
     def _mapping(self, value: Mapping[Any, Any], place: str) -> dict[Any, Any]:
         copy = {}
         for key, item in value.items():
-            # json.dumps writes numbers, booleans and None as text, as every earlier version has done.
+            # json.dumps turns numbers, booleans and None into text keys.
             if not (key is None or isinstance(key, (str, int, float))) or (isinstance(key, float) and key - key != 0):
-                self._leave_out(f"{place}.{_shown(key)}", "its key is not text")
+                self._leave_out(f"{place}.{_printed_key(key)}", "its key is not text")
                 continue
-            cleaned = self.clean(item, f"{place}.{_shown(key)}")
+            cleaned = self.clean(item, f"{place}.{_printed_key(key)}")
             if cleaned is not _NOTHING:
                 copy[key] = cleaned
         return copy
@@ -154,7 +155,7 @@ class _Cleaner:
         if isinstance(value, int):
             try:
                 int.__repr__(value)
-            except ValueError:  # Python writes no more than 4300 digits: sys.set_int_max_str_digits
+            except ValueError:  # more than 4300 digits: sys.set_int_max_str_digits
                 return self._leave_out(place, "a number of thousands of digits")
         return value
 
@@ -163,8 +164,8 @@ class _Cleaner:
         return _NOTHING
 
 
-def _shown(key: object) -> str:
-    """A key in a form that can be searched for, short and on one line."""
+def _printed_key(key: object) -> str:
+    """A key as the warning shows it: on one line, at most 60 characters, and searchable."""
     if type(key) is str and key.isprintable() and key.strip() == key and 1 <= len(key) <= 60 and "  " not in key:
         return key
     text = ascii(key) if type(key) in (str, bytes, int, float, type(None)) else f"<{type(key).__name__}>"
@@ -174,5 +175,5 @@ def _shown(key: object) -> str:
 def _without_cache_note(node: Any) -> Any:
     try:
         return {key: value for key, value in node.items() if key != "is_changed"} if isinstance(node, Mapping) else node
-    except Exception:  # a foreign mapping that fails: it is left out, and named, as a value that JSON does not know
+    except Exception:  # a foreign mapping that fails: _Cleaner leaves it out and names it
         return node

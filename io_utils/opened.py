@@ -16,14 +16,14 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open the regular file at `path` for reading. What was opened is checked, not what a stat before it found.
+    """Open the regular file at `path` for reading. Checks the opened file, so nothing can replace it after the check.
 
-    Raises FileNotFoundError for anything else of that name (a folder, a pipe, a device ...), and OSErrors of the system.
+    Raises FileNotFoundError for anything else with that name (a folder, a pipe, a device), and other OSErrors.
     """
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
-        if error.errno != errno.ENXIO:  # the name of a network end point, or a device that is not there: open(2)
+        if error.errno != errno.ENXIO:  # an IPC endpoint, or a device file without its device: open(2)
             raise
         raise FileNotFoundError(errno.ENOENT, "not a regular file", str(path)) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,6 +1,6 @@
-"""Which way up a picture is, by its metadata. Faulty metadata are ignored: they never cost the picture.
+"""Reads the orientation of an image from EXIF or XMP. Ignores invalid metadata, which must not prevent loading.
 
-Pillow's ImageOps.exif_transpose rebuilds the whole EXIF block to change one tag of it, and fails on the others.
+Pillow's ImageOps.exif_transpose rewrites the whole EXIF block to change one tag, and fails if another tag is invalid.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 UPRIGHT = 1
 
 _TAG = 0x0112  # EXIF 2.32, 4.6.4 A
-_PREFIX = b"Exif\0\0"  # in JPEG; PNG and WebP have none, though some programs write it there too
-# TIFF 6.0, section 2: BYTE, SHORT, LONG and their signed forms. The tag should be SHORT; some programs write the others.
+_PREFIX = b"Exif\0\0"  # required in JPEG only, but some programs also write it in PNG and WebP
+# TIFF 6.0, section 2: BYTE, SHORT, LONG and their signed forms. The tag should be SHORT, but some programs use others.
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
-# XMP, part 2, section 2.9: an attribute or an element.
+# XMP, part 2, section 2.9: as an attribute or an element.
 _XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
 
 
@@ -41,12 +41,12 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def of_exif(exif: bytes | None) -> int:
-    """The orientation in a block of EXIF data, 1 to 8; 1, upright, where none can be read."""
+    """The orientation in EXIF data, 1 to 8; 1 (upright) if it is missing or invalid."""
     return _read(exif or b"") or UPRIGHT
 
 
 def of_exif_or_xmp(exif: bytes | None, xmp: bytes | None) -> int:
-    """The orientation in EXIF data, else that in XMP data (as Pillow reads them); 1 where none can be read."""
+    """The orientation in EXIF data, or else in XMP data (the order of Pillow); 1 if both are missing or invalid."""
     found = _read(exif or b"")
     if found is None and xmp and (match := _XMP.search(xmp)):
         return int(match[1])
@@ -54,7 +54,7 @@ def of_exif_or_xmp(exif: bytes | None, xmp: bytes | None) -> int:
 
 
 def _read(exif: bytes) -> int | None:
-    """What the tag says, if it is there and says one of 1 to 8."""
+    """The value of the orientation tag; None if it is missing or not 1 to 8."""
     block = exif.removeprefix(_PREFIX)
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None:
@@ -67,6 +67,6 @@ def _read(exif: bytes) -> int | None:
             if tag == _TAG and kind in _NUMBERS and many == 1:
                 (value,) = struct.unpack_from(order + _NUMBERS[kind], block, entry + 8)
                 return value if 1 <= value <= 8 else None
-    except struct.error:  # it ends early
+    except struct.error:  # truncated
         return None
     return None

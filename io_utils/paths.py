@@ -1,7 +1,7 @@
-"""Where files may be: inside ComfyUI's folders and the folders that the operator lists, nowhere else.
+"""Confines files to ComfyUI's folders and the folders that the operator lists.
 
 Widget text arrives unauthenticated through POST /prompt, so every path is checked twice: its text against the rules
-below, and the real path (symlinks followed, on both sides) against the allowed roots; see `Root.confirm`.
+below, and its real path (symlinks resolved, also those of the roots) against the allowed roots; see `Root.confirm`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from . import host
 from .listing import printable
 from .pattern import MAX_LENGTH
 
-# 255 hold on every common file system; while a file is written, its name is 19 longer (see atomic.py).
+# Common file systems allow 255 bytes. While a file is being written, its name is 19 bytes longer (see atomic.py).
 MAX_NAME_BYTES = 230
 
 FOLDERS = ("output", "input", "temp")
@@ -26,13 +26,13 @@ ROOTS_FILE = "image_sequence_roots.txt"
 # https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
 _RESERVED = {"con", "prn", "aux", "nul", "conin$", "conout$"}
 _RESERVED |= {f"{device}{n}" for device in ("com", "lpt") for n in "123456789¹²³"}
-# Control characters, what Windows forbids, and halves of surrogate pairs, which are no characters at all.
+# Control characters, the characters that Windows forbids, and lone surrogates, which are not characters.
 _FORBIDDEN = re.compile('[\x00-\x1f\x7f<>:"|?*\ud800-\udfff]')
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class PathError(ValueError):
-    """A path that this pack may not read or write. Attributes: `path` (the text), `rule` (what it breaks)."""
+    """A path that this pack may not read or write. Attributes: `path` (the text), `rule` (the rule that it breaks)."""
 
     def __init__(self, path: str, rule: str, fix: str) -> None:
         self.path, self.rule = path, rule
@@ -41,28 +41,31 @@ class PathError(ValueError):
 
 
 class OutsideError(PathError):
-    """A path outside the allowed folders. `line`, added to the operator's `file`, allows it; None where none can."""
+    """A path outside the allowed folders.
+
+    Attributes: `file`, the operator's list of folders, and `line`, the line to add to it, or None if no line can allow it.
+    """
 
     def __init__(self, path: str, real: str, folder: str, *, write: bool) -> None:
         verb, mode, allowed = ("write", "rw", "written to") if write else ("read", "ro", "read from")
         self.file = roots_file()
         self.line: str | None = None
-        fix = "A whole drive is never allowed: use a folder on it."
+        fix = "A whole drive is never allowed: choose a folder on it."
         if not _is_drive(Path(folder)):
             self.line = f"{mode} {os.path.normpath(folder)}"
             fix = (
-                f"To let ComfyUI {verb} there, its operator makes this folder and file, if they are not there yet, and "
-                f"adds this line to {self.file}:\n{printable(self.line)}"
+                f"To let ComfyUI {verb} there, the operator of the server creates this text file and its folder, if they "
+                f"do not exist, and adds this line to {self.file}:\n{printable(self.line)}"
             )
         super().__init__(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
 
 
 @dataclass(frozen=True)
 class Root:
-    """A folder that sequences may be in.
+    """A folder that may hold sequences.
 
-    `path` is as configured, `kind` is "output", "input" or "temp", or "" for a folder from the operator's file;
-    `allowed` has the real path of every root, and whether it may be written: links may lead from one to another.
+    `path` is as configured. `kind` is "output", "input" or "temp", or "" for a folder from the operator's file.
+    `allowed` holds (real path, writable) of every root, because links may lead from one root to another.
     """
 
     path: Path
@@ -70,9 +73,9 @@ class Root:
     allowed: tuple[tuple[str, bool], ...] = ()
 
     def confirm(self, path: Path, *, write: bool, shown: str | None = None) -> Path:
-        """`path` itself, if what it really is (links followed) lies in an allowed folder; PathError, naming `shown`, if not.
+        """`path` itself, if its real path lies in an allowed folder. Raises OutsideError, naming `shown`, if not.
 
-        When writing, only the folder is followed: a rename replaces a link, it never writes through it.
+        When writing, only links in the folder part are resolved: a rename replaces a link and never writes through it.
         """
         self.confirm_folder(path.parent, write=write, shown=shown or str(path))
         if not write and path.is_symlink():
@@ -81,23 +84,23 @@ class Root:
         return path
 
     def confirm_folder(self, folder: Path, *, write: bool, shown: str) -> None:
-        """Raise PathError, naming `shown`, if `folder` is not really in an allowed one. It need not exist."""
+        """Raise OutsideError, naming `shown`, if the real path of `folder` is not in an allowed folder. It need not exist."""
         real = os.path.realpath(folder)
         self._confirm(real, write, shown, real)
 
     def _confirm(self, real: str, write: bool, shown: str, folder: str) -> None:
-        owners = [(len(root), writable) for root, writable in self.allowed if _inside(real, root)]
-        # The innermost decides: a folder to read from only may lie in one that may be written.
+        owners = [(len(root), writable) for root, writable in self.allowed if _is_inside(real, root)]
+        # The innermost root decides: a read-only folder may lie inside a writable one.
         if not owners or (write and not max(owners)[1]):
             raise OutsideError(shown, real, folder, write=write)
 
 
 def allowed_roots() -> dict[str, Root]:
-    """The roots by kind ("output", "input", "temp"), then the operator's folders by their path.
+    """The roots by kind ("output", "input", "temp"), then the operator's folders by path.
 
-    The operator's file `image_sequence_roots.txt` lies in ComfyUI's system user folder, which no HTTP route reaches.
-    One absolute folder a line, with `rw` or `ro` (the default) before or behind it; `#` starts a comment line.
-    Raises ValueError, naming file and line, for a line that is not that, and for a whole drive.
+    The operator's file `image_sequence_roots.txt` is in ComfyUI's system user folder, which no HTTP route reaches.
+    Each line is an absolute folder with `rw` or `ro` (the default) before or after it; `#` starts a comment line.
+    Raises ValueError, naming file and line, for any other line and for a whole drive.
     """
     folders = [(host.folder(kind), kind, kind == "output") for kind in FOLDERS]
     folders += [(path, "", writable) for path, writable in _operator_folders(roots_file())]
@@ -106,16 +109,17 @@ def allowed_roots() -> dict[str, Root]:
 
 
 def roots_file() -> Path:
-    """The operator's list of further folders."""
+    """The operator's list of additional folders; it need not exist."""
     return host.system_user_folder() / ROOTS_FILE
 
 
 def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> tuple[Root, str]:
-    """The root that `folder` is in, and the path from there ('/'-separated, '' for the root itself).
+    """The root that `folder` is in, and the path relative to it ('/'-separated, '' for the root itself).
 
-    A relative `folder` lies below ComfyUI's `kind` folder, an absolute one must be inside an allowed root.
-    Raises PathError, naming `shown`, for anything else, before and after following symlinks, and for a folder that the
-    operator listed and that is not there: it may be a share that is not mounted. Folders below a root need not exist.
+    A relative `folder` is below ComfyUI's `kind` folder; an absolute one must be inside an allowed root. It need not exist.
+    Raises PathError, naming `shown`, if its text breaks a rule, if it or its real path is outside the roots, or if the
+    operator's folder that contains it does not exist: it may be a share that is not mounted. Raises ValueError for an
+    unknown `kind` and for a bad line in the operator's file.
     """
     shown = folder if shown is None else shown
     _check_length(folder, shown)
@@ -134,31 +138,33 @@ def locate(folder: str, kind: str, *, write: bool, shown: str | None = None) -> 
         check_names(text.partition(":")[2] if drive else text, shown)
         root, relative = _owner(text, [(root, os.path.realpath(root.path)) for root in roots.values()], shown, write)
     root.confirm_folder(root.path / relative, write=write, shown=shown)
-    # By where the folder really is: a link in the output folder may lead to a share that is not mounted.
+    # Check the real path: a link in the output folder may lead to a share that is not mounted.
     real = os.path.realpath(root.path / relative)
     for listed in roots.values():
-        if not listed.kind and _inside(real, os.path.realpath(listed.path)) and not listed.path.is_dir():
-            rule = f"lies in {str(listed.path)!r}, which {str(roots_file())!r} lists, but which is not there"
-            raise PathError(shown, rule, "Mount it if it is a share or another disk, or make it: this pack never does.")
+        if not listed.kind and _is_inside(real, os.path.realpath(listed.path)) and not listed.path.is_dir():
+            rule = f"lies in {str(listed.path)!r}, which {str(roots_file())!r} lists but which does not exist"
+            fix = "Mount it if it is a network share or another disk, or create it: this pack never does."
+            raise PathError(shown, rule, fix)
     return root, relative
 
 
 def place(folders: Iterable[Path]) -> dict[Path, tuple[Root, str]]:
-    """For each of `folders`, absolute paths to read from: the root that it is really in, and the path from there.
+    """The root of each of `folders`, by its real path, and the path relative to it. For reading.
 
-    Raises OutsideError for a folder outside all roots. The names need not be portable: these folders exist.
+    `folders` are absolute paths of existing folders, so their names need not be portable. Raises OutsideError for a
+    folder outside all roots.
     """
     roots = [(root, os.path.realpath(root.path)) for root in allowed_roots().values()]
     return {folder: _owner(str(folder), roots, str(folder), write=False) for folder in folders}
 
 
 def _owner(text: str, roots: list[tuple[Root, str]], shown: str, write: bool) -> tuple[Root, str]:
-    """Of `roots`, with their real paths, the innermost that the absolute path `text` is in, and the path from there."""
+    """The innermost of `roots` (with their real paths) that contains the absolute path `text`, and the path below it."""
     real = os.path.realpath(text)
-    owners = [(root, path) for root, path in roots if _inside(real, path)]
+    owners = [(root, path) for root, path in roots if _is_inside(real, path)]
     if not owners:
-        # Say where a link leads only for links inside the allowed folders: anybody may post a path.
-        known = any(_inside(os.path.normpath(text), str(root.path)) for root, _ in roots)
+        # Do not reveal the targets of links outside the roots: anyone may post a path.
+        known = any(_is_inside(os.path.normpath(text), str(root.path)) for root, _ in roots)
         told = real if known else text
         raise OutsideError(shown, told, told, write=write)
     root, path = max(owners, key=lambda owner: len(owner[1]))
@@ -167,7 +173,7 @@ def _owner(text: str, roots: list[tuple[Root, str]], shown: str, write: bool) ->
 
 
 def anywhere(find: Callable[[str], object]) -> None:
-    """Raise what `find(kind)` raises for every one of FOLDERS: not knowing which, only that is wrong for sure."""
+    """Raise the ValueError of `find(kind)` if it fails for all FOLDERS: while the folder is unknown, one success will do."""
     *others, last = FOLDERS
     for kind in others:
         with suppress(ValueError):
@@ -177,7 +183,10 @@ def anywhere(find: Callable[[str], object]) -> None:
 
 
 def normalise(text: str, shown: str | None = None) -> str:
-    """A relative path with '/' between its names, without '.' and empty names. Raises PathError as `check_names`."""
+    """A relative path with '/' as separator, without '.' and empty names.
+
+    Raises PathError, naming `shown`, for an absolute or too long path and for names that `check_names` refuses.
+    """
     shown = text if shown is None else shown
     _check_length(text, shown)
     if text.startswith(("/", "\\")):
@@ -188,39 +197,43 @@ def normalise(text: str, shown: str | None = None) -> str:
 
 
 def check_names(path: str, shown: str | None = None) -> None:
-    """Raise PathError if a name in the '/'-separated `path` is not safe on every system. `shown` is named instead."""
+    """Raise PathError, naming `shown`, if a name in the '/'-separated `path` is not safe on every system."""
     shown = path if shown is None else shown
     for name in path.split("/"):
         forbidden = _FORBIDDEN.search(name)
         if forbidden:
-            rule = f"has the character {forbidden[0]!r}, which file names cannot hold everywhere"
+            rule = f"has the character {forbidden[0]!r}, which not every system allows in file names"
             raise PathError(shown, rule, "Use letters, digits, spaces, '.', '-' and '_'.")
         if len(name.encode()) > MAX_NAME_BYTES:
             rule = f"has a name of {len(name.encode())} bytes, more than {MAX_NAME_BYTES}"
             raise PathError(
-                shown, rule, "Shorten it: file systems hold 255, and a file needs some more while it is written."
+                shown,
+                rule,
+                "Shorten it: file systems allow 255, and the name is longer while the file is being written.",
             )
         if name.startswith("~"):
-            raise PathError(shown, "starts a name with '~', which is not expanded here", "Write the folder's own name.")
+            raise PathError(
+                shown, "has a name that starts with '~', which is not expanded", "Write the full folder name."
+            )
         if name == "..":
-            raise PathError(shown, "leaves its folder by '..'", "Write the path down from the folder it starts in.")
+            raise PathError(shown, "leaves its folder with '..'", "Write a path inside the folder that it starts in.")
         if ".." in name:
-            fix = "Write one: ComfyUI's /view refuses such names, so nobody could look at the frames."
+            fix = "Write one dot: ComfyUI's /view refuses such names, so the frames could not be shown."
             raise PathError(shown, f"has two dots in a row, in {name!r}", fix)
         if name != name.rstrip(". ") or name != name.lstrip(" "):
-            fix = "Take it away: Windows drops it, and the file would change its name."
-            raise PathError(shown, f"has a dot or a space at the edge of {name!r}", fix)
+            fix = "Remove it: Windows drops it, and the file would have another name there."
+            raise PathError(shown, f"has a dot or a space at the start or end of {name!r}", fix)
         if name.partition(".")[0].rstrip(" ").lower() in _RESERVED:
-            raise PathError(shown, f"uses {name!r}, which is a device on Windows", f"Call it {'_' + name!r}, say.")
+            raise PathError(shown, f"uses {name!r}, which is a device on Windows", f"Use {'_' + name!r} instead.")
 
 
 def _check_length(path: str, shown: str) -> None:
     if len(path) > MAX_LENGTH:
-        raise PathError(shown, f"is {len(path)} characters long", f"No path is longer than {MAX_LENGTH}.")
+        raise PathError(shown, f"is {len(path)} characters long", f"A path can have at most {MAX_LENGTH}.")
 
 
-def _inside(real: str, root: str) -> bool:
-    """Is `real` the real path `root`, or below it? Compared name by name, as a prefix would take /out_evil for /out."""
+def _is_inside(real: str, root: str) -> bool:
+    """Is the real path `real` equal to `root` or below it? Compares whole names: '/out' is a prefix of '/out_evil'."""
     real, root = os.path.normcase(real), os.path.normcase(root)
     try:
         return os.path.commonpath([real, root]) == root
@@ -233,7 +246,7 @@ def _is_drive(path: Path) -> bool:
 
 
 def _operator_folders(file: Path) -> Sequence[tuple[Path, bool]]:
-    """(folder, may be written) for every line of the operator's file; nothing where there is no file."""
+    """(folder, writable) for every line of the operator's file; empty if the file does not exist."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:

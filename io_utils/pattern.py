@@ -1,4 +1,4 @@
-"""FramePattern, a value: file names <-> frame numbers."""
+"""FramePattern: converts frame numbers to file names and back."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-# Wider paddings only make names that no file system holds (255 bytes); 64-bit frame numbers have 19 digits.
+# Signed 64-bit frame numbers have at most 19 digits, and file systems limit names to 255 bytes.
 MAX_PADDING = 32
 
-# PATH_MAX on Linux; no system takes longer ones without special calls.
+# PATH_MAX on Linux; no system accepts longer paths without special calls.
 MAX_LENGTH = 4096
 
-# One past the largest frame number: longer numbers are never read, so they are never written either.
+# One past the largest frame number. Longer numbers are never read, so they must not be written either.
 END = 10**MAX_PADDING
 
-# What the frame number may be called in `{i:04d}`.
+# The names of the frame number in `{i:04d}`.
 _ARGUMENTS = ("", "i", "0", "frame")
 
-# How this pack and its neighbours write a frame number. Houdini has $F4 (https://www.sidefx.com/docs/houdini/render/expressions.html),
-# Shake, Katana and RV count '@' as others count '#', After Effects puts '#' in brackets, Maya and Arnold write <frame>.
+# The notations of this pack and of other programs. Houdini writes $F4 (https://www.sidefx.com/docs/houdini/render/expressions.html),
+# Shake, Katana and RV write one '@' per digit, After Effects puts '#' in brackets, Maya and Arnold write <frame>.
 _FIELD = re.compile(
     r"""
       (?P<escape> \{\{ | \}\} )
@@ -42,7 +42,7 @@ _FIELD = re.compile(
 
 
 class PatternError(ValueError):
-    """A file name pattern that does not say clearly where the frame number goes.
+    """A file name pattern with a missing, ambiguous or unsupported frame number.
 
     Attributes: `pattern` (the text), `reason`, `suggestion` (the nearest pattern that works).
     """
@@ -54,10 +54,10 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True)
 class FramePattern:
-    """A file name (or '/'-separated path) with the frame number written `len(literals) - 1` times between literals.
+    """A file name (or '/'-separated path) with the frame number between its literals, `len(literals) - 1` times.
 
-    `padding` is the least number of digits, 0 for none: widths pad, they never truncate, so that frame 1000 of
-    `f_###.png` is `f_1000.png`. `name` and `number` are inverse. `str()` gives the pattern as `str.format` reads it.
+    `padding` is the minimum number of digits, 0 for no padding. Longer numbers are never truncated: frame 1000 of
+    `f_###.png` is `f_1000.png`. `name` and `number` are inverses. `str()` returns the pattern in `str.format` notation.
     """
 
     literals: tuple[str, ...]
@@ -67,16 +67,17 @@ class FramePattern:
     def parse(cls, text: str) -> FramePattern:
         """Read `f_{:06d}.png`, `f_{}.png`, `f_{i:04d}.png`, `f_{0:04d}.png`, `f_%06d.png` or `f_####.png`.
 
-        Other programs' notations are read as well: `{frame:04d}`, `%04i`, `%04u`, `$F4`, `${F4}`, `$F`, `@@@@`,
-        `[####]`; those that do not say how the number is padded, or are not a plain number (`<frame>`, `$FF`, `%+04d`),
-        are refused. None of them is ever taken literally. A single '@' is a number only between '.', '_', '-' and '/'.
+        It also reads `{frame:04d}`, `%04i`, `%04u`, `$F4`, `${F4}`, `$F`, `@@@@` and `[####]`. It refuses notations that
+        leave the padding open or are not a plain number (`<frame>`, `$FF`, `%+04d`) instead of taking them literally.
+        A single '@' is a frame number only between '.', '_', '-' and '/'.
 
-        `{{` and `}}` stand for braces. A named number (`{i}`, `{0}`, `{frame}`) may occur again, written the same way.
-        A pattern without a number is legal: it names one file. Raises PatternError, never runs `str.format` on `text`
-        (attribute access and padding bombs, see https://docs.python.org/3/library/string.html#formatstrings).
+        `{{` and `}}` stand for braces. A named number (`{i}`, `{0}`, `{frame}`) may be repeated in the same notation.
+        A pattern without a frame number is valid and names one file. Raises PatternError. Never calls `str.format` on
+        `text`: that would allow attribute access and huge paddings
+        (https://docs.python.org/3/library/string.html#formatstrings).
         """
         if len(text) > MAX_LENGTH:
-            reason = f"is {len(text)} characters long, more than the {MAX_LENGTH} of the longest path"
+            reason = f"is {len(text)} characters long, more than the {MAX_LENGTH} that a path can have"
             raise PatternError(text[:40] + "...", reason, "frame_{:06d}.png")
         literals, fields, end = [""], [], 0
         for match in _FIELD.finditer(text):
@@ -91,13 +92,13 @@ class FramePattern:
         literals[-1] += text[end:]
         if len(set(fields)) > 1 or (len(fields) > 1 and not fields[0][0]):
             written = " and ".join(repr(field) for _, _, field in fields)
-            reason = f"has {len(fields)} frame numbers ({written}), but a file has one"
+            reason = f"has {len(fields)} frame numbers ({written}), but a file has only one"
             raise PatternError(text, reason, _with_one_number(text))
         return cls(tuple(literals), fields[0][1] if fields else 0)
 
     @classmethod
     def around(cls, before: str, after: str, padding: int) -> FramePattern:
-        """The pattern `before<frame>after`; both texts are taken literally. Raises PatternError for a huge padding."""
+        """The pattern `before<frame>after`, both taken literally. Raises PatternError if `padding` is above 32."""
         pattern = cls((before, after), max(0, padding))
         if padding > MAX_PADDING:
             reason = f"pads frame numbers to {padding} digits, more than {MAX_PADDING}"
@@ -105,7 +106,7 @@ class FramePattern:
         return pattern
 
     def within(self, folder: str) -> FramePattern:
-        """The same names inside `folder`, a literal '/'-separated path ('' for no folder)."""
+        """The same names inside `folder`, a '/'-separated path taken literally ('' for no folder)."""
         head = f"{folder}/{self.literals[0]}" if folder else self.literals[0]
         return FramePattern((head, *self.literals[1:]), self.padding)
 
@@ -117,7 +118,7 @@ class FramePattern:
 
     @property
     def extension(self) -> str:
-        """'.png' of `f_{:04d}.png`, '' where there is none. Only what follows the number can be one: `shot.####` has none."""
+        """'.png' for `f_{:04d}.png`, or ''. Only text after the frame number counts: `shot.####` has no extension."""
         return os.path.splitext("x" + self.literals[-1].replace("\\", "/").rpartition("/")[2])[1]
 
     @property
@@ -125,14 +126,14 @@ class FramePattern:
         return len(self.literals) > 1
 
     def name(self, frame: int) -> str:
-        """The file name of `frame`. ValueError for one below 0 or of more than 32 digits, where the name has a number."""
+        """The file name of `frame`. Raises ValueError if the pattern has a number and `frame` is not in 0 .. 10**32 - 1."""
         if not 0 <= frame < END and self.has_number:
             reason = f"start at 0, not at {frame}" if frame < 0 else f"have at most {MAX_PADDING} digits"
             raise ValueError(f"Frame numbers {reason}.")
         return f"{frame:0{self.padding}d}".join(self.literals)
 
     def number(self, name: str) -> int | None:
-        """The frame that `name` names, or None where it is not one of this pattern's names."""
+        """The frame number in `name`, or None if `name` does not match this pattern."""
         match = self._regex.fullmatch(name) if self.has_number else None
         if match is None:
             return None
@@ -140,18 +141,18 @@ class FramePattern:
         return frame if self.name(frame) == name else None
 
     def require_number(self, frames: int) -> None:
-        """Raise PatternError if `frames` frames would all have the same name."""
+        """Raise PatternError if `frames`, the number of frames, is above 1 and all would have the same name."""
         if frames > 1 and not self.has_number:
             reason = f"has no frame number, but there are {frames} frames"
             raise PatternError(str(self), reason, _with_one_number(str(self)))
 
     def relative(self) -> tuple[str, FramePattern]:
-        """(folder, pattern): the folder that all frames share, and their pattern below it."""
+        """(folder, pattern): the folder that all frames share, and the pattern of the names in it."""
         folder, _, head = self.literals[0].rpartition("/")
         return folder, FramePattern((head, *self.literals[1:]), self.padding)
 
     def component(self) -> FramePattern:
-        """The pattern of the first file or folder name with the number, below the folder that all frames share."""
+        """The pattern of the first file or folder name that contains the frame number."""
         literals: list[str] = []
         for literal in self.relative()[1].literals:
             name, slash, _ = literal.partition("/")
@@ -162,7 +163,7 @@ class FramePattern:
 
     def __str__(self) -> str:
         number = f"{{:0{self.padding}d}}" if self.padding else "{}"
-        if len(self.literals) > 2:  # str.format numbers bare fields one by one; the same number needs its index
+        if len(self.literals) > 2:  # str.format counts bare fields up; only {0} repeats the same number
             number = number.replace("{", "{0")
         return number.join(literal.replace("{", "{{").replace("}", "}}") for literal in self.literals)
 
@@ -170,20 +171,21 @@ class FramePattern:
     def _regex(self) -> re.Pattern[str]:
         first, *others = (re.escape(literal) for literal in self.literals[1:])
         rest = first + "".join("(?P=frame)" + other for other in others)
-        # [0-9], not \d: int() would read other scripts' digits, and name() would not write them back.
+        # [0-9], not \d: int() also reads digits of other scripts, but name() would not write them back.
         return re.compile(re.escape(self.literals[0]) + "(?P<frame>[0-9]{1,32})" + rest)
 
 
 def numbers_in(text: str) -> list[str]:
-    """The notations in `text` that `FramePattern.parse` reads as the frame number or refuses to: `####`, `$F4`, `<frame>`.
+    """The frame number notations in `text`, supported or not: `####`, `$F4`, `<frame>`.
 
-    For names that get their number added, where these would stay text. Braces around other words are text: `{seed}`.
+    For prefixes, to which the number is added: there a notation would become part of the name. Braces around other words
+    (`{seed}`) do not count.
     """
     return [match[0] for match in _FIELD.finditer(text) if _is_number(match)]
 
 
 def without_numbers_in(text: str) -> str:
-    """`text` without these notations and what divides them from the name: 'shots/f_####' -> 'shots/f'; '' of '####'."""
+    """`text` without these notations and the separators beside them: 'shots/f_####' -> 'shots/f', '####' -> ''."""
     names = []
     for name in text.replace("\\", "/").split("/"):
         kept, end = "", 0
@@ -196,7 +198,7 @@ def without_numbers_in(text: str) -> str:
 
 
 def ranges(frames: Iterable[int]) -> str:
-    """Frame numbers as people write them: [1001, 1002, 1003, 1008] -> '1001-1003,1008'."""
+    """Frame numbers as ranges: [1001, 1002, 1003, 1008] -> '1001-1003,1008'."""
     runs: list[list[int]] = []
     for frame in sorted(set(frames)):
         if runs and runs[-1][1] == frame - 1:
@@ -207,12 +209,12 @@ def ranges(frames: Iterable[int]) -> str:
 
 
 def named(frames: Iterable[int]) -> str:
-    """'frame 7', or 'frames 1001-1003,1008'. `named(...).capitalize()` begins a sentence."""
+    """'frame 7' or 'frames 1001-1003,1008'. Use `named(...).capitalize()` to begin a sentence."""
     return with_noun(ranges(frames))
 
 
 def with_noun(text: str) -> str:
-    """`text`, frame numbers as `ranges` writes them, with 'frame' or 'frames' before it."""
+    """`text`, a result of `ranges`, after the word 'frame' or 'frames'."""
     return f"frame {text}" if text.isdigit() else f"frames {text}"
 
 
@@ -223,16 +225,16 @@ def _is_number(match: re.Match[str]) -> bool:
 
 
 def _padding(text: str, match: re.Match[str]) -> int:
-    """The padding that one field asks for. Raises PatternError where it is not plainly a zero-padded integer."""
+    """The padding of one field. Raises PatternError if the field is not a zero-padded frame number."""
     digits = _digits(match)
     if match["stray"]:
         reason = f"has a single {match[0]!r}"
     elif match["conversion"] or match["argument"] not in (None, *_ARGUMENTS) or match["variable"]:
         reason = f"asks for {match[0]!r}, which is not the frame number"
     elif match["angled"]:
-        reason = f"has {match[0]!r}, which does not say here how the frame number is padded"
+        reason = f"has {match[0]!r}, which does not clearly say how the frame number is padded"
     elif digits is None:
-        reason = f"writes the frame number as {match[0]!r}; only whole numbers padded with zeros are read back"
+        reason = f"writes the frame number as {match[0]!r}, but only whole numbers padded with zeros are supported"
     elif digits > MAX_PADDING:
         reason = f"pads frame numbers to {digits} digits, more than {MAX_PADDING}"
     else:
@@ -241,7 +243,7 @@ def _padding(text: str, match: re.Match[str]) -> int:
 
 
 def _digits(match: re.Match[str]) -> int | None:
-    """The padding of a field; None if it is not one of a zero-padded integer."""
+    """The padding of a field; None if it is not a zero-padded integer."""
     if run := match["hashes"] or match["bracketed"] or match["ats"]:
         return len(run)
     if match["houdini"] or match["braced"] is not None:
@@ -256,20 +258,20 @@ def _digits(match: re.Match[str]) -> int | None:
 
 
 def _zero_padded(spec: str) -> int | None:
-    """'06' -> 6, '' -> 0; None for anything else ('6' pads with spaces in both str.format and printf)."""
+    """'06' -> 6, '' and '0' -> 0; None for anything else ('6' pads with spaces in both str.format and printf)."""
     if not spec or spec == "0":
         return 0
     return int(spec) if re.fullmatch(r"0[1-9][0-9]{0,9}", spec) else None
 
 
 def _with_one_number(text: str) -> str:
-    """`text` with exactly one well-formed frame number: where its last field stands, or before its extension."""
+    """`text` with exactly one valid frame number, in place of its last field or before its extension."""
     fields = [match for match in _FIELD.finditer(text) if not match["escape"]]
     numbers = [match for match in fields if not match["stray"]]
     if not numbers:
         folder, slash, file = _without_numbers(text).rpartition("/")
         stem, dot, extension = file.rpartition(".")
-        # 'p.1001' is a frame; the 2 of 'v2' and the 1 of 'take1' need not be.
+        # The number in 'p.1001' is a frame; those in 'v2' and 'take1' need not be.
         if frame := re.search(
             rf"(?:(?<![A-Za-z0-9])[0-9]{{1,{MAX_PADDING}}}|(?<![0-9])[0-9]{{3,{MAX_PADDING}}})$", stem
         ):
@@ -283,7 +285,7 @@ def _with_one_number(text: str) -> str:
 
 
 def _without_numbers(text: str) -> str:
-    """`text` without anything that may be a frame number, or may become one once its neighbours are gone."""
+    """`text` without any field, and without any that the removal of another creates."""
     before = ""
     while before != text:
         before, text = text, re.sub(r"[{}%#]", "", _FIELD.sub("", text))

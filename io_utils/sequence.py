@@ -1,4 +1,4 @@
-"""Sequence: numbered files in a folder that may be used. What is on disk is asked here, with one listing."""
+"""Sequence: numbered files in an allowed folder, and which of them exist, found with one listing."""
 
 from __future__ import annotations
 
@@ -26,30 +26,31 @@ class Sequence:
 
     @classmethod
     def locate(cls, pattern: FramePattern, kind: str, *, write: bool, shown: str | None = None) -> Sequence:
-        """The sequence that `pattern` names, relative to ComfyUI's `kind` folder or absolute inside an allowed root.
+        """The sequence of `pattern`, relative to ComfyUI's `kind` folder or absolute inside an allowed root.
 
-        Raises PathError, naming `shown`, what the user wrote, where files must not be. The files need not exist.
+        The files need not exist. Raises PathError if their names are not safe or their folder is not allowed; the message
+        shows `shown`, the user's own text.
         """
         shown = str(pattern) if shown is None else shown
         first, *others = (re.sub(r"[\\/](?:\.?[\\/])*", "/", literal) for literal in pattern.literals)
         start = first.rfind("/") + 1
         file = FramePattern((first[start:], *others), pattern.padding)
-        # Absolute folders keep their two leading slashes or backslashes: that is what makes them UNC paths.
+        # Two leading slashes or backslashes must stay: they make it a UNC path.
         root, relative = locate(_head(pattern.literals[0]), kind, write=write, shown=shown)
-        check_names(file.name(1), shown)  # 1, as com1 and lpt1 are devices and com0 is none
+        check_names(file.name(1), shown)  # 1, because com1 and lpt1 are devices but com0 is not
         return cls(root, file.within(relative))
 
     @classmethod
     def of_file(cls, path: Path, frame: int) -> Sequence:
-        """A sequence whose file of `frame` is `path`: the last number in the name is the frame number, if it fits.
+        """A sequence in which `path` is the file of `frame`. If the last number in its name is `frame`, that number varies.
 
-        Raises PathError if `path` is outside the folders that may be read.
+        Raises OutsideError if `path` is outside the folders that may be read.
         """
         return cls.of_files({frame: path})[0]
 
     @classmethod
     def of_files(cls, files: Mapping[int, Path]) -> list[Sequence]:
-        """`of_file` of every (frame, path) in `files`. Each folder is looked up once, however many files it holds."""
+        """`of_file` for every (frame, path) in `files`. Looks up each folder only once."""
         placed = place({path.parent for path in files.values()})
         return [cls(*_below(placed[path.parent], _pattern_of(path.name, frame))) for frame, path in files.items()]
 
@@ -63,11 +64,11 @@ class Sequence:
 
     @property
     def workflow_file(self) -> Path:
-        """Where the workflow of these frames goes if they cannot hold it: `shots/f_####.exr.workflow.json`.
+        """The workflow file of a sequence whose frames cannot hold the workflow: `shots/f_####.exr.workflow.json`.
 
-        The name is the pattern with its number as #, in the folder that all frames share, so that no two sequences have
-        one file. Where that cannot be a file name (a folder for each frame, a name too long) or # is in the name itself,
-        eight digits of the pattern's SHA-256 keep it unique.
+        It is in the folder that all frames share. Its name is the pattern, with `#` for each digit of the frame number, so
+        that no two sequences share a file. If that is not a valid file name (one folder per frame, too long) or the name
+        already contains #, eight digits of the pattern's SHA-256 make it unique.
         """
         folder, pattern = self.pattern.relative()
         name = ("#" * max(1, pattern.padding)).join(pattern.literals)
@@ -77,7 +78,7 @@ class Sequence:
         return self.root.path / folder / f"{name}{WORKFLOW_SUFFIX}"
 
     def is_begun(self) -> bool:
-        """Is there any file of a frame, whole or not? Stops at the first."""
+        """Does any frame have a file, complete or not? Stops at the first one."""
         folder, below = self.pattern.relative()
         component = below.component()
         try:
@@ -88,7 +89,7 @@ class Sequence:
             return False
 
     def frames(self) -> list[int]:
-        """The frame numbers on disk, in numeric order: one listing, however many frames."""
+        """The frame numbers on disk, sorted. Lists the folder once."""
         folder, below = self.pattern.relative()
         component = below.component()
         if component == below:
@@ -99,7 +100,7 @@ class Sequence:
 
     @property
     def is_printable(self) -> bool:
-        """Can the names of its files be told to a browser? Names that are not UTF-8 cannot be written into a URL."""
+        """Can its file names be sent to a browser? Names that are not UTF-8 cannot be part of a URL."""
         return all(map(is_printable, self.pattern.literals))
 
     def __str__(self) -> str:
@@ -107,7 +108,7 @@ class Sequence:
 
 
 def _pattern_of(name: str, frame: int) -> FramePattern:
-    """The pattern of the file `name`: with the last number in it as the frame number, if that is `frame`."""
+    """The pattern of the file `name`, with its last number as the frame number if that equals `frame`."""
     stem = re.fullmatch(r"(.*?)([0-9]+)([^0-9]*)", name, re.DOTALL)
     if stem and len(stem[2]) <= MAX_PADDING and int(stem[2]) == frame:
         return FramePattern.around(stem[1], stem[3], len(stem[2]))
@@ -120,5 +121,5 @@ def _below(place: tuple[Root, str], pattern: FramePattern) -> tuple[Root, FrameP
 
 
 def _head(text: str) -> str:
-    """The folder part of a path text, its last separator included."""
+    """The folder part of a path, including the last separator."""
     return text[: max(text.rfind("/"), text.rfind("\\")) + 1]

@@ -1,8 +1,8 @@
-"""Succession: which nodes of earlier packs our nodes stand in for, wherever nobody registers the earlier ones.
+"""Succession: replaces nodes of earlier packs by ours if those packs are not installed.
 
-The frontend (1.40 and later) offers the successor for a saved workflow; API prompts are rewritten before the server looks
-at them, on every server. Our nodes keep the earlier ones' input names and values, so class types and output numbers
-are all that changes.
+The frontend (1.40 and later) offers the replacement when it opens a saved workflow. API prompts are rewritten before the
+server checks them, in every version of ComfyUI. Our nodes keep the input names and values of the earlier ones, so only
+class types and output numbers change.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from . import host
 
 @dataclass(frozen=True)
 class Succession:
-    """`new_id` stands in for `old_id`, a node with the inputs `slots` and `widgets`.
+    """Our node `new_id` replaces `old_id`, a node with the inputs `slots` and `widgets`.
 
-    `widgets` are in the order in which workflows store their values, which is by position. `outputs` has the number of
-    our output for each of the old node's. `counting` says that our node has a control after generate, the old one none.
+    `widgets` are in the order in which workflows store their values (by position). `outputs` maps each output number of
+    the old node to ours. `counting`: our node has a *control after generate*, which the old node lacks.
     """
 
     old_id: str
@@ -30,10 +30,10 @@ class Succession:
     counting: bool = False
 
     def declaration(self) -> dict[str, Any]:
-        """The arguments of ComfyUI's NodeReplace, as plain data. Nothing is mapped but what is named in there."""
+        """The arguments of ComfyUI's NodeReplace, as plain data. ComfyUI maps only the inputs and outputs named in it."""
         inputs = [{"new_id": name, "old_id": name} for name in (*self.slots, *self.widgets)]
         if self.counting:
-            inputs.append({"new_id": "control_after_generate", "set_value": "fixed"})  # the old value stayed as typed
+            inputs.append({"new_id": "control_after_generate", "set_value": "fixed"})  # the old node did not count
         return {
             "new_node_id": self.new_id,
             "old_node_id": self.old_id,
@@ -43,7 +43,7 @@ class Succession:
         }
 
     def output(self, old: float) -> float:
-        """The number of our output for one of the old node's; a number that it did not have stays."""
+        """The number of our output in place of the old node's; an invalid number is returned as it is."""
         return next((new for number, new in enumerate(self.outputs) if number == old), old)
 
 
@@ -93,31 +93,31 @@ SUCCESSIONS = (
     Succession(
         "Image Sequence Loader [Dream]",
         "ImageSequenceLoadFrame",
-        # The server's own replacement fails where an input that it maps is absent, as the optional default_image may be;
-        # it never gets to see such a node, as prompts are rewritten here first.
+        # The server's own replacement fails if a mapped input is absent, as the optional default_image may be. It never
+        # sees such a node, because prompts are rewritten here first.
         slots=("frame_counter", "default_image"),
         widgets=("directory_path", "pattern", "indexing"),
-        outputs=(0, 2),  # image, frame_name: a mask stands between them in ours
+        outputs=(0, 2),  # image, frame_name: our node has a mask between them
         counting=True,
     ),
 )
 
 
 def register() -> None:
-    """Offer the successors to ComfyUI, which is loading the pack. Without ComfyUI this does nothing."""
+    """Register the replacements with ComfyUI while it loads the pack. Does nothing without ComfyUI."""
     host.offer_replacements([succession.declaration() for succession in SUCCESSIONS])
     host.before_every_prompt(rewrite_request)
 
 
 def rewrite_request(body: Any) -> Any:
-    """The body of a POST /prompt, JSON of any shape, with the successors that stand in as things are registered now."""
+    """The body of a POST /prompt (JSON of any shape) with our nodes in place of those that are not registered now."""
     if not isinstance(body, dict) or "prompt" not in body:
         return body
     return {**body, "prompt": rewrite(body["prompt"], standing_in())}
 
 
 def standing_in() -> dict[str, Succession]:
-    """The successions in force now, by old id: nobody registers the old id, nor was first to name another successor."""
+    """The active successions by old id: the old node is not registered, and no other pack has offered to replace it."""
     registered = host.registered_nodes()
     return {
         succession.old_id: succession
@@ -131,7 +131,8 @@ def standing_in() -> dict[str, Succession]:
 def rewrite(prompt: Any, successions: Mapping[str, Succession]) -> Any:
     """An API prompt with our nodes in place of the old ones, and the links to their outputs renumbered.
 
-    `prompt` may be JSON of any shape and is not changed; what is no node in it is the server's to refuse, and stays.
+    `prompt` may be JSON of any shape and is not modified. Anything that is not a node is left untouched; the server
+    refuses it.
     """
     if not isinstance(prompt, dict):
         return prompt
@@ -141,7 +142,7 @@ def rewrite(prompt: Any, successions: Mapping[str, Succession]) -> Any:
     }
     rewritten = dict(prompt)
     for node_id, node in nodes.items():
-        inputs = {name: _relinked(value, old) for name, value in node["inputs"].items()}
+        inputs = {name: _renumbered_link(value, old) for name, value in node["inputs"].items()}
         class_type = old[node_id].new_id if node_id in old else node["class_type"]
         rewritten[node_id] = {**node, "class_type": class_type, "inputs": inputs}
     return rewritten
@@ -154,7 +155,7 @@ def _is_node(value: Any) -> bool:
     return False
 
 
-def _relinked(value: Any, old: Mapping[str, Succession]) -> Any:
+def _renumbered_link(value: Any, old: Mapping[str, Succession]) -> Any:
     match value:
         case [str(node_id), int() | float() as output] if node_id in old:
             return [node_id, old[node_id].output(output)]

@@ -1,6 +1,6 @@
-"""Compressions of TIFF that no library decodes without a line on the console, or not at all: slowly, in Python.
+"""Decodes TIFF compressions for which libraries print to the console or have no decoder. Slow, because it is pure Python.
 
-PackBits: TIFF 6.0, section 9. ThunderScan and LZW of old writers have no specification but libtiff (tif_thunder.c,
+PackBits: TIFF 6.0, section 9. ThunderScan and old-style LZW are specified only by libtiff's source (tif_thunder.c,
 tif_lzw.c).
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 _CLEAR, _END, _FIRST = 256, 257, 258  # TIFF 6.0, section 13
 _SHORTEST_CODE, _LONGEST_CODE = 9, 12
-_RUN, _TWO_BITS, _THREE_BITS, _RAW = range(4)  # the upper two bits of a byte of ThunderScan
+_RUN, _TWO_BITS, _THREE_BITS, _RAW = range(4)  # the upper two bits of a ThunderScan byte
 _TWO_BIT_STEPS, _NO_TWO_BIT_STEP = (0, 1, 0, -1), 2
 _THREE_BIT_STEPS, _NO_THREE_BIT_STEP = (0, 1, 2, 3, 0, -3, -2, -1), 4
 
 
 def packbits(packed: bytes, length: int) -> bytes:
-    """The first `length` bytes that `packed` stands for; fewer if it ends early. Runs may go on in the next row."""
+    """The first `length` decoded bytes of `packed`, fewer if it is truncated. Runs may continue in the next row."""
     parts, position, found = [], 0, 0
     while found < length and position < len(packed):
         code = packed[position]
@@ -30,8 +30,11 @@ def packbits(packed: bytes, length: int) -> bytes:
 
 
 def old_lzw(packed: bytes, length: int) -> bytes:
-    """As `packbits`, of LZW whose codes have their lowest bit first. ValueError for other LZW, and for damage."""
-    if len(packed) < 2 or packed[0] or not packed[1] & 1:  # the code that clears the table; libtiff asks for no more
+    """The first `length` decoded bytes of old-style LZW (codes with the lowest bit first), fewer if it is truncated.
+
+    Raises ValueError for damaged data and for other kinds of LZW.
+    """
+    if len(packed) < 2 or packed[0] or not packed[1] & 1:  # must start with the clear code; libtiff's test is the same
         raise ValueError("its compressed data are damaged")
     table = [bytes([value]) for value in range(_CLEAR)] + [b"", b""]
     parts, found, width, previous = [], 0, _SHORTEST_CODE, b""
@@ -59,7 +62,7 @@ def old_lzw(packed: bytes, length: int) -> bytes:
 
 
 def thunderscan(packed: bytes, width: int, height: int) -> bytes:
-    """Samples of 4 bits, one a byte, row by row. ValueError if rows are too long, or missing."""
+    """Decode ThunderScan to 4-bit samples, one per byte, row by row. Raises ValueError if a row is too long or truncated."""
     rows, position = [], 0
     for _ in range(height):
         row, last = bytearray(), 0
@@ -72,15 +75,15 @@ def thunderscan(packed: bytes, width: int, height: int) -> bytes:
             for step in _thunderscan_steps(kind, value):
                 last = value & 15 if kind == _RAW else last + step & 15
                 row.append(last)
-            del row[width:]  # differences behind the end of the row mean nothing
+            del row[width:]  # unused differences past the end of the row
         if len(row) != width:
-            raise ValueError("its ThunderScan data are damaged or end too early")
+            raise ValueError("its ThunderScan data are damaged or truncated")
         rows.append(bytes(row))
     return b"".join(rows)
 
 
 def _thunderscan_steps(kind: int, value: int) -> list[int]:
-    """The differences of a byte that are there, from one pixel to the next; of a raw one any number."""
+    """The differences between neighbouring pixels in one byte, without unused ones; [0] for a raw byte."""
     if kind == _TWO_BITS:
         fields = (value >> 4, value >> 2 & 3, value & 3)
         return [_TWO_BIT_STEPS[field] for field in fields if field != _NO_TWO_BIT_STEP]

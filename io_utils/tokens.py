@@ -1,6 +1,6 @@
-"""Tokens in the texts of the savers: %year%, %width%, %date:yyyy-MM-dd% and the like, filled in here for API clients too.
+"""Tokens in the savers' texts: %year%, %width%, %date:yyyy-MM-dd% and the like. They work for API clients as well.
 
-The frontend fills them in for a fixed list of core nodes only (frontend 1.58.1, Comfy.SaveImageExtraOutput).
+The frontend fills them in only for a fixed list of core nodes (frontend 1.58.1, Comfy.SaveImageExtraOutput).
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ import re
 from datetime import datetime
 
 _TOKEN = re.compile(r"%(?:date:(?P<format>[^%]*)|(?P<name>year|month|day|hour|minute|second|width|height))%")
-# The frontend's date format: one letter plain, two letters padded; hours count to 23.
+# The frontend's date format: one letter without padding, two letters zero-padded; hours from 0 to 23.
 _DATE_PART = re.compile(r"yyyy|yy|MM?|dd?|hh?|mm?|ss?")
-# Formats of other programs, which would otherwise stay as letters: here the year is yyyy, the day dd, the hour hh.
+# Other programs' date letters, which would otherwise be kept as text: the frontend writes yyyy, dd and hh.
 _OTHER_DATE_PART = re.compile(r"YY+|DD+|HH+|SS+|yyy|y(?!y)")
-# What looks like a token of ComfyUI, of its frontend (%Node title.widget%) or of another pack (%seed%): words between
-# two signs, or a word of three letters and more. So '100%', '50%done', '%s' and '50% and 60%' stay text; so does a word
-# before a frame number, as in '50%dry%04d'.
-_LIKE_TOKEN = re.compile(r"%(?:[^\W\d][^%/\\.]*\.\w[^%/\\.]*|[A-Za-z][A-Za-z_]*[A-Za-z](?::[^%]*)?)%(?![0-9]*[diu]\b)")
+# Text that looks like a token of ComfyUI's frontend (%Node title.widget%) or of another pack (%seed%): two names joined by
+# a dot, or one word of at least two letters, between percent signs. '100%', '50%done', '%s' and '50% and 60%' remain text,
+# and so does a word before a frame number, as in '50%dry%04d'.
+_LOOKS_LIKE_TOKEN = re.compile(
+    r"%(?:[^\W\d][^%/\\.]*\.\w[^%/\\.]*|[A-Za-z][A-Za-z_]*[A-Za-z](?::[^%]*)?)%(?![0-9]*[diu]\b)"
+)
 _NAMES = "%year%, %month%, %day%, %hour%, %minute%, %second%, %width%, %height% and %date:yyyy-MM-dd%"
 
 
@@ -34,19 +36,19 @@ def moment() -> datetime:
 
 
 def needs_image(*texts: str) -> bool:
-    """Does one of `texts` hold a token that takes the rendered image to fill in?"""
+    """Does any of `texts` contain a token that depends on the rendered image (%width% or %height%)?"""
     return any(match["name"] in ("width", "height") for text in texts for match in _TOKEN.finditer(text))
 
 
 def needs_time(*texts: str) -> bool:
-    """Does one of `texts` hold a token that stands for the moment of the run?"""
+    """Does any of `texts` contain a token that depends on the time of the run?"""
     return any(match["name"] not in ("width", "height") for text in texts for match in _TOKEN.finditer(text))
 
 
 def resolve(text: str, now: datetime, width: int, height: int) -> str:
-    """`text` with its tokens filled in; `width` and `height` in pixels. A percent sign that begins no token is text.
+    """`text` with its tokens filled in; `width` and `height` are in pixels. Other percent signs are kept.
 
-    Raises TokenError for text that looks like a token but is unknown.
+    Raises TokenError for an unknown token, and for an unknown date format.
     """
     values = {
         "year": f"{now:%Y}",
@@ -58,31 +60,31 @@ def resolve(text: str, now: datetime, width: int, height: int) -> str:
         "width": str(width),
         "height": str(height),
     }
-    # The value of a token is not searched for tokens, and neither is the text between two of them.
+    # Filled-in values are not searched for unknown tokens, nor can a token start in one text and end in the next.
     filled, end = [], 0
     for match in _TOKEN.finditer(text):
         filled += [
-            _known(text[end : match.start()]),
+            _checked_text(text[end : match.start()]),
             values.get(match["name"]) or _date(match["format"], match[0], now),
         ]
         end = match.end()
-    return "".join([*filled, _known(text[end:])])
+    return "".join([*filled, _checked_text(text[end:])])
 
 
 def resolve_time(text: str, now: datetime) -> str:
-    """`text` with the tokens filled in that need no image. Raises TokenError for the others."""
+    """`text` with its date and time tokens filled in. Raises TokenError for all others."""
     if needs_image(text):
         token = "%width%" if "%width%" in text else "%height%"
-        raise TokenError(token, "is the size of an image, and there is none here", "Write the number.")
+        raise TokenError(token, "is the size of an image, which is not known here", "Write the number instead.")
     return resolve(text, now, 0, 0)
 
 
-def _known(text: str) -> str:
-    """`text` itself, in which there is no known token. Raises TokenError if there is one that is not known."""
-    if match := _LIKE_TOKEN.search(text):
-        fix = f"These are: {_NAMES}. Write one of them, or take the percent signs away."
+def _checked_text(text: str) -> str:
+    """`text` itself, which contains no known token. Raises TokenError if it contains an unknown one."""
+    if match := _LOOKS_LIKE_TOKEN.search(text):
+        fix = f"Only {_NAMES} can be. Write one of them, or remove the percent signs."
         if "." in match[0]:
-            fix = f"Values of other nodes are not: wire the whole text into this input instead. {fix}"
+            fix = f"Values of other nodes are not available here: wire the whole text into this input instead. {fix}"
         raise TokenError(match[0], "cannot be filled in", fix)
     return text
 
@@ -91,7 +93,7 @@ def _date(text: str, token: str, now: datetime) -> str:
     numbers = {"M": now.month, "d": now.day, "h": now.hour, "m": now.minute, "s": now.second}
     if _OTHER_DATE_PART.search(text.replace("yyyy", "").replace("yy", "")):
         fix = "Use yyyy or yy, MM, dd, hh, mm and ss, as in %date:yyyy-MM-dd-hhmmss%."
-        raise TokenError(token, "has a date format that cannot be filled in", fix)
+        raise TokenError(token, "has an unknown date format", fix)
 
     def part(match: re.Match[str]) -> str:
         letters = match[0]

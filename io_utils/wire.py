@@ -1,4 +1,4 @@
-"""Is what comes over a wire what the node needs? Anything but a batch of images on an IMAGE wire is refused in words."""
+"""Checks the values that links bring to a node: an IMAGE input must get a batch of images."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ class _Unrendered(Enum):
     UNRENDERED = "unrendered"
 
 
-# In place of an image that was not rendered, because the saver had said that it needs none. None is different: a node
-# returns it after it has failed to make an image.
+# Stands for an image that was not rendered because the saver did not need it. None means that a node failed to make one.
 UNRENDERED: Final = _Unrendered.UNRENDERED
 Unrendered = Literal[_Unrendered.UNRENDERED]
 
 
 class NoImageError(ValueError):
-    """Something that is not a batch of images came over an IMAGE wire. Attributes: `input` (its name), `fact`."""
+    """An IMAGE input got something that is not a batch of images. Attributes: `input` (its name), `fact` (what it got)."""
 
     def __init__(self, name: str, where: str, fact: str, fix: str) -> None:
         self.input, self.fact = name, fact
@@ -27,7 +26,7 @@ class NoImageError(ValueError):
 
 
 def described(value: Any) -> str:
-    """What came over a wire, for a message: "nothing (None)", or its type."""
+    """A value in the words of an error message: "nothing (None)", or its type such as "a Tensor"."""
     return "nothing (None)" if value is None else f"a {type(value).__name__}"
 
 
@@ -35,13 +34,13 @@ _CHECK = "Check the node that is wired to it."
 
 
 def images(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
-    """`value` if it is a batch of images, (N, H, W, C), floating point; NoImageError, naming the input and `frame`, if not.
+    """`value`, if it is a batch of images: a dense floating-point tensor of shape (N, H, W, C).
 
-    The caller checks how many images there are, and `quantise` how many channels.
+    Does not check N (the caller does) or C (`quantise` does). Raises NoImageError, naming the input and `frame`.
     """
     where = "" if frame is None else f"Frame {frame}: "
     if value is None:
-        fact = "no image (None): the node in front of it gave nothing"
+        fact = "no image (None): the node in front of it returned nothing"
         raise NoImageError(name, where, fact, f"{_CHECK} Nothing was written for it.")
     if not isinstance(value, torch.Tensor):
         fact = f"a {type(value).__module__}.{type(value).__qualname__}, not an IMAGE"
@@ -49,7 +48,7 @@ def images(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
         raise NoImageError(name, where, fact, fix)
     if value.is_nested:  # it has no shape
         fact = "a nested tensor, whose images may differ in size"
-        raise NoImageError(name, where, fact, f"{_CHECK} It has to give one dense tensor.")
+        raise NoImageError(name, where, fact, f"{_CHECK} It must return one dense tensor.")
     shape = tuple(value.shape)
     if value.ndim == 3:
         fact = f"a tensor of shape {shape}, which is a MASK, or an image without its batch dimension"
@@ -63,7 +62,7 @@ def images(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
         )
     if value.is_meta or value.layout is not torch.strided:
         fact = "a tensor without pixels (meta)" if value.is_meta else f"a tensor of layout {value.layout}"
-        raise NoImageError(name, where, fact, f"{_CHECK} It has to give a dense tensor.")
+        raise NoImageError(name, where, fact, f"{_CHECK} It must return a dense tensor.")
     if not value.dtype.is_floating_point:
         fact = f"a tensor of {value.dtype}"
         fix = f"{_CHECK} An IMAGE is floating point from 0.0 to 1.0: divide 8-bit values by 255."

@@ -1,4 +1,4 @@
-"""Fixtures: a ComfyUI-shaped folder to work in, and the pack loaded as ComfyUI loads it."""
+"""Fixtures: folders like ComfyUI's, the pack loaded as ComfyUI loads it, and a browser."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-# How long an example takes says something about the machine, not about the pack: others may be using it, too. Fixtures of
-# one test's length serve all of its examples here: folders, and switches that stay where they are.
+# No deadlines: the time that an example takes depends on the load of the machine. All examples of a test can share its
+# function-scoped fixtures, because these only create folders and set switches that no example changes.
 settings.register_profile(
     "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
@@ -49,9 +49,9 @@ def mutations(request: pytest.FixtureRequest) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run every test as ComfyUI runs nodes: in a thread that is not the main one, in PyTorch's inference mode.
+    """Run every test as ComfyUI runs nodes: outside the main thread and in PyTorch's inference mode.
 
-    Not those that drive a browser: playwright's objects belong to the thread that made them.
+    Tests that drive a browser are excepted, because playwright's objects belong to the thread that created them.
     """
     if "browser" in pyfuncitem.fixturenames:
         return None
@@ -62,7 +62,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         try:
             with torch.inference_mode():
                 pyfuncitem.obj(**arguments)
-        except BaseException as error:  # raised again below, in pytest's own thread
+        except BaseException as error:  # raised again below, in pytest's thread
             outcome.append(error)
 
     thread = threading.Thread(target=run, name="prompt-worker")
@@ -75,7 +75,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that output, input, temp and user lie in: without ComfyUI, the current one."""
+    """The folder with output, input, temp and user: the current directory, if there is no ComfyUI."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -89,7 +89,7 @@ def output(base: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pack() -> ModuleType:
-    """The pack, imported from its folder under a name of its own, as a custom node is."""
+    """The pack, imported from its folder under another name, as ComfyUI imports custom nodes."""
     name = "image_sequence_pack_under_test"
     spec = importlib.util.spec_from_file_location(name, PACK / "__init__.py", submodule_search_locations=[str(PACK)])
     assert spec is not None
@@ -101,12 +101,12 @@ def pack() -> ModuleType:
 
 
 def chromium() -> str | None:
-    """The system's Chromium: playwright's own would be another download."""
+    """The system's Chromium, because playwright's would be another download."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def why_no_browser() -> str:
-    """Why tests cannot use a browser here, in one line; "" if they can."""
+    """One line that says why tests cannot use a browser here, or ""."""
     if importlib.util.find_spec("playwright") is None:
         return "needs playwright: see tests/requirements.txt"
     if chromium() is None:
@@ -115,20 +115,20 @@ def why_no_browser() -> str:
 
 
 class _NeedsBrowser(pytest.Directory):
-    """A folder of tests that is skipped as one."""
+    """A folder of tests that is skipped as a whole."""
 
     def collect(self) -> Iterator[pytest.Item]:
         pytest.skip(why_no_browser(), allow_module_level=True)
 
 
 def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Say once what a machine without a browser misses, and not for every test in tests/browser."""
+    """Report a missing browser once, and not for every test in tests/browser."""
     if path == Path(__file__).with_name("browser") and why_no_browser():
         return _NeedsBrowser.from_parent(parent, path=path)
     return None
 
 
-@pytest.fixture(scope="module")  # no longer: its event loop would be in the way of tests that run one
+@pytest.fixture(scope="module")  # not longer: playwright's event loop would disturb tests that run their own
 def browser() -> Iterator[Any]:
     """Headless Chromium, driven by playwright."""
     if why := why_no_browser():

@@ -1,7 +1,7 @@
-"""Builds disks and images for tests, tells what is on a disk afterwards, and makes disks fail.
+"""Creates images and files for tests, lists the files on disk afterwards, and makes disks fail.
 
-Frames are told apart by their shade, one grey value for all their pixels: `shades(10, 20)` is a batch of two, and
-`on_disk(folder)` says {"f_0000.png": 10, "f_0001.png": 20}. Pillow writes and reads here, never the code under test.
+Each frame has one shade, the same grey value for all its pixels: `shades(10, 20)` is a batch of two, and
+`on_disk(folder)` returns {"f_0000.png": 10, "f_0001.png": 20}. Pillow writes and reads here, never the code under test.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from PIL import Image
 
 HEIGHT, WIDTH = 4, 6
 
-needs_links = pytest.mark.skipif(os.name == "nt", reason="making links needs a privilege there")
+needs_links = pytest.mark.skipif(os.name == "nt", reason="creating links needs a privilege on Windows")
 
 
 def shades(*values: int, height: int = HEIGHT, width: int = WIDTH) -> torch.Tensor:
-    """An IMAGE: a batch of one frame for each grey value 0..255."""
+    """An IMAGE, (N, H, W, 3): one frame for each grey value 0..255."""
     grey = torch.tensor(values, dtype=torch.float32) / 255
     return grey[:, None, None, None].expand(-1, height, width, 3).clone()
 
 
 def image_of(pixels: np.ndarray) -> torch.Tensor:
-    """The IMAGE of one frame that 8-bit `pixels`, (H, W, C), stand for."""
+    """The IMAGE of one frame, (1, H, W, C), from uint8 `pixels` (H, W, C)."""
     return torch.from_numpy(pixels.astype(np.float32) / np.float32(255))[None]
 
 
@@ -42,7 +42,7 @@ def noise(height: int = HEIGHT, width: int = WIDTH, channels: int = 3, *, seed: 
 
 
 def put(path: Path, shade: int = 0, *, height: int = HEIGHT, width: int = WIDTH, mode: str = "L") -> Path:
-    """A whole file of one shade at `path`, its type by the extension, with its folders."""
+    """Write a complete file of one shade to `path`, in the format of its extension. Creates the folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     colour = shade if mode == "L" else (*[shade] * (len(mode) - 1), shade // 2) if mode[-1] == "A" else (shade,) * 3
     Image.new(mode, (width, height), colour).save(path)
@@ -50,31 +50,31 @@ def put(path: Path, shade: int = 0, *, height: int = HEIGHT, width: int = WIDTH,
 
 
 def tear(path: Path, keep: int = -10) -> Path:
-    """What a kill in the middle of writing leaves behind."""
+    """Truncate a file, as a kill during writing does. `keep` is the index at which it ends."""
     path.write_bytes(path.read_bytes()[:keep])
     return path
 
 
 def delete(path: Path) -> None:
-    """Delete a file, and let its folder's time of change go on: two changes within one tick of the clock have one time."""
+    """Delete a file and advance its folder's mtime: two changes within one tick of the clock have the same mtime."""
     path.unlink()
     changed = path.parent.stat().st_mtime_ns + 1_000_000_000
     os.utime(path.parent, ns=(changed, changed))
 
 
 def as_lists(**inputs: Any) -> dict[str, list[Any]]:
-    """Inputs as ComfyUI hands them to a node with INPUT_IS_LIST."""
+    """Inputs as ComfyUI passes them to a node with INPUT_IS_LIST."""
     return {name: [value] for name, value in inputs.items()}
 
 
 def decoded(path: Path) -> np.ndarray:
-    """The pixels of the file, in its own mode, as Pillow sees them."""
+    """The pixels of the file in its own mode, decoded by Pillow."""
     with Image.open(path) as image:
         return np.asarray(image)
 
 
 def shade(path: Path) -> int | str:
-    """The one grey value of a whole file; "torn" for anything else."""
+    """The grey value of a complete file, or "torn"."""
     try:
         pixels = decoded(path)
     except (OSError, SyntaxError):
@@ -84,13 +84,13 @@ def shade(path: Path) -> int | str:
 
 
 def on_disk(folder: Path) -> dict[str, int | str]:
-    """Every file in and below `folder`, hidden ones and part files included, and its shade."""
+    """The shade of every file in and below `folder`, including hidden files and part files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): shade(path) for path in files}
 
 
 class Fails:
-    """A function of the system that fails when `when(number of this call, *arguments)` says so. Counts how often."""
+    """A system function that raises OSError(`code`) if `when(index of the call, *arguments)`. `fired` counts the failures."""
 
     def __init__(self, real: Callable[..., Any], when: Callable[..., bool], code: int = errno.ENOSPC) -> None:
         self._real, self._when, self._code = real, when, code
@@ -108,13 +108,13 @@ class Fails:
 
 
 class InterruptProcessingException(Exception):  # noqa: N818 ComfyUI's name
-    """As in ComfyUI: a plain Exception."""
+    """A subclass of Exception, as in ComfyUI."""
 
 
 def cancel_at(question: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Stands in for comfy.model_management: its user has pressed Cancel when it is asked for the `question`-th time.
+    """Replace comfy.model_management by one whose user presses Cancel before the check number `question`, from 0.
 
-    Returns the questions asked so far, from 0. ComfyUI clears its flag when it raises, so it raises once.
+    Returns the list of checks so far, numbered from 0. It raises once, because ComfyUI clears its flag when it raises.
     """
     asked: list[int] = []
 
@@ -132,19 +132,19 @@ def cancel_at(question: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, **attributes: Any) -> None:
-    """A module of ComfyUI that has just these attributes."""
+    """Install a module in place of ComfyUI's, with only these attributes."""
     module = ModuleType(name)
     vars(module).update(attributes)
     monkeypatch.setitem(sys.modules, name, module)
 
 
 def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a machine with two cores, wherever the test runs."""
+    """Make the machine appear to have two cores."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
 
 
 def is_plain(value: Any) -> bool:
-    """Is `value` made of what JSON holds, exactly? A subclass may not survive ComfyUI's message loop."""
+    """Does `value` consist only of JSON's own types? A subclass may not survive ComfyUI's message loop."""
     if type(value) is list:
         return all(map(is_plain, value))
     if type(value) is dict:
@@ -153,10 +153,10 @@ def is_plain(value: Any) -> bool:
 
 
 @contextmanager
-def work_guard(lines: int, message: str = "it works through far more than it has to") -> Iterator[None]:
-    """Ends what runs more than `lines` lines of Python: work is counted, not seconds, whatever else the machine does.
+def work_guard(lines: int, message: str = "it does far more work than it should") -> Iterator[None]:
+    """Fail if the block runs more than `lines` lines of Python. Counts work instead of time, so that load does not matter.
 
-    Coverage sees nothing of what runs inside: it counts lines in the same way.
+    Coverage cannot see the block, because it uses the same trace function.
     """
     left = lines
 

@@ -1,6 +1,6 @@
-"""Runs one node as ComfyUI runs it: asked about its inputs, about the cache, about lazy inputs, and then called.
+"""Runs one node as ComfyUI does: VALIDATE_INPUTS, IS_CHANGED, check_lazy_status, and then its function.
 
-The same rules as dev.embedded_host, with wires that bring whatever a test wants them to: also what no node of ours gives.
+The rules are those of dev.embedded_host, but a wire can bring any values, including those that no node of ours returns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Values = dict[str, Sequence[Any]]
 
 
 class Wire(tuple[Any, ...]):
-    """The values that a wire brings to an input, as many as the list holds. ComfyUI's usual wire brings one."""
+    """The values that a wire brings to an input. Usually it brings one value; a list output brings several."""
 
     __slots__ = ()
 
@@ -31,7 +31,7 @@ def listed(value: Any) -> list[Any]:
 
 
 class Answer(NamedTuple):
-    """What a node returned: for each output the list of its values; what it shows; and the lazy inputs it asked for."""
+    """The result of a node: the list of values of each output, its `ui`, and the lazy inputs that it asked for."""
 
     outputs: list[list[Any]]
     ui: dict[str, list[Any]]
@@ -47,26 +47,26 @@ def run(
     unique_id: str = "7",
     **inputs: Any,
 ) -> Answer:
-    """Run the node `ImageSequence<name>` with `inputs`: constants, and `wire(...)`.
+    """Run the node `ImageSequence<name>` with `inputs`, which are constants or `wire(...)`.
 
-    Raises AssertionError where the host would be told something that it cannot use, else whatever the node raises.
+    Raises AssertionError if the node returns something that ComfyUI cannot use, and whatever the node raises.
     """
     node_class = pack.NODE_CLASS_MAPPINGS[f"ImageSequence{name}"]
     declared = node_class.INPUT_TYPES()
     before: Values = {key: (None,) if isinstance(value, Wire) else [value] for key, value in inputs.items()}
     _validate(node_class, before)
-    # When the cache is asked, neither prompt nor metadata are known.
+    # ComfyUI calls IS_CHANGED without the prompt and the metadata.
     if hasattr(node_class, "IS_CHANGED"):
         unknown = _hidden(declared, {"PROMPT": {}, "EXTRA_PNGINFO": None, "UNIQUE_ID": unique_id})
         (mark,) = call_over_lists(node_class, "IS_CHANGED", before | unknown)
-        assert type(mark) is str, "IS_CHANGED must say one plain thing: it is part of a cache key"
+        assert type(mark) is str, "IS_CHANGED must return a plain str: it is part of a cache key"
     hidden = _hidden(declared, {"PROMPT": prompt, "EXTRA_PNGINFO": extra_pnginfo, "UNIQUE_ID": unique_id})
 
     node, asked_for = node_class(), frozenset[str]()
     values: Values = {}
     for key, value in inputs.items():
         lazy = (input_info(declared, key) or (None, None, {}))[2].get("lazy", False)
-        # As in ComfyUI: what nodes returned is a list, and (None,) takes the place of an input that was not asked for.
+        # As in ComfyUI: a linked input is a list, and (None,) if it is lazy and was not asked for.
         values[key] = (None,) if isinstance(value, Wire) and lazy else listed(value)
     while hasattr(node, "check_lazy_status"):
         answers = call_over_lists(node, "check_lazy_status", values | hidden)
@@ -85,7 +85,7 @@ def _validate(node_class: Any, before: Values) -> None:
         for verdict in call_over_lists(
             node_class, "VALIDATE_INPUTS", {key: before[key] for key in asked if key in before}
         ):
-            assert verdict is True or (type(verdict) is str and verdict), f"no verdict: {verdict!r}"
+            assert verdict is True or (type(verdict) is str and verdict), f"not True or a text: {verdict!r}"
             if verdict is not True:
                 raise ValueError(verdict)
 

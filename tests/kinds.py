@@ -1,6 +1,6 @@
-"""Every kind of image file, with 1 to 4 channels: made by, and read by, programs that are not ours.
+"""Writes and reads every kind of image file, with 1 to 4 channels, by other projects' libraries.
 
-A picture is (H, W, C) float64 in 0..1, C = 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA), not premultiplied.
+A picture is float64 (H, W, C) in 0..1; C is 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA). It is not premultiplied.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EXR_CHANNELS = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}
 
 
 def picture(frame: int, channels: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    """A picture that differs in every frame, channel and direction, and is smooth: lossy kinds come near."""
+    """A picture that differs in every frame, channel and direction. It is smooth, so that lossy formats stay close to it."""
     across, down = np.linspace(0, 1, width), np.linspace(0, 1, height)[:, None]
     colours = [across + 0 * down, down + 0 * across, 1 - across + 0 * down]
     planes = colours[: 1 if channels < 3 else 3]
@@ -39,19 +39,19 @@ def flat(shade: float, channels: int, height: int, width: int) -> np.ndarray:
 
 
 def as_image(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What ComfyUI's IMAGE and MASK hold of a picture: (H, W, 3), grey repeated, and 1 - alpha (H, W)."""
+    """A picture as ComfyUI's IMAGE, (H, W, 3) with grey repeated, and MASK, 1 - alpha (H, W)."""
     channels = pixels.shape[-1]
     colour = np.repeat(pixels[..., :1], 3, axis=-1) if channels < 3 else pixels[..., :3]
     return colour, 1 - pixels[..., -1] if channels in (2, 4) else np.zeros(pixels.shape[:2])
 
 
 def levels(pixels: np.ndarray, dtype: type[np.unsignedinteger[Any]]) -> np.ndarray:
-    """The nearest whole numbers, halves up: 0 .. 255 or 65535."""
+    """`pixels` as integers, 0 .. 255 or 65535, rounded to the nearest, halves up."""
     return np.floor(pixels * np.iinfo(dtype).max + 0.5).astype(dtype)
 
 
 def associated(pixels: np.ndarray) -> np.ndarray:
-    """Colour multiplied by alpha, as EXR files hold it."""
+    """The picture with colour multiplied by alpha, as in EXR files."""
     if pixels.shape[-1] not in (2, 4):
         return pixels
     return np.concatenate([pixels[..., :-1] * pixels[..., -1:], pixels[..., -1:]], axis=-1)
@@ -109,7 +109,7 @@ def _opencv(path: Path, pixels: np.ndarray) -> None:
 
 
 class Kind(NamedTuple):
-    """A kind of file that is read: its extension, who writes it, with which channels, and how near it comes."""
+    """A kind of file that the loaders read: its extension, another project's writer, its channel counts, and the tolerance."""
 
     extension: str
     write: Callable[[Path, np.ndarray], None]
@@ -118,9 +118,9 @@ class Kind(NamedTuple):
 
 
 HALF_LEVEL, HALF_OF_16_BITS = 0.5 / 255, 0.5 / 65535
-# EXR holds colour multiplied by alpha: the product and alpha are rounded, and so is their quotient.
+# EXR stores colour multiplied by alpha: the product and alpha are rounded, and so is their quotient.
 PRODUCT, HALF_PRODUCT = 2**-22, 2**-10
-# Where a kind of file has no such channels (JPEG has no alpha, WebP no grey), its row leaves them out.
+# A row lists only the channel counts that the format supports: JPEG has no alpha, WebP no grey.
 KINDS = {
     "png": Kind(".png", _pypng(8), (1, 2, 3, 4), HALF_LEVEL),
     "png16": Kind(".png", _pypng(16), (1, 2, 3, 4), HALF_OF_16_BITS),
@@ -137,7 +137,7 @@ KINDS = {
 READ = [(kind, channels) for kind, row in KINDS.items() for channels in row.channels]
 
 
-# --- what the savers wrote, as others read it ---------------------------------------------------------------------
+# --- readers of other projects for the savers' files ----------------------------------------------------------------
 
 
 def _read_png(path: Path) -> np.ndarray:
@@ -162,9 +162,9 @@ def _read_exr(path: Path) -> np.ndarray:
 
 
 class Written(NamedTuple):
-    """A value of the savers' filetype: its extension, who reads it, how near it comes, and the channels it keeps.
+    """A value of the savers' filetype: its extension, another project's reader, the tolerance, and the channels that it keeps.
 
-    `holds`: the number of channels of the file, for pictures of 1 to 4 channels.
+    `holds` is the number of channels in the file for pictures with 1, 2, 3 and 4 channels.
     """
 
     extension: str
@@ -187,7 +187,7 @@ WRITTEN = {
 
 
 def as_written(pixels: np.ndarray, filetype: str) -> np.ndarray:
-    """What a file of this type holds of the picture: grey repeated where it has none, on black where it has no alpha."""
+    """The picture as a file of this type holds it: grey becomes RGB and alpha is composited on black if not supported."""
     channels = pixels.shape[-1]
     kept = WRITTEN[filetype].holds[channels - 1]
     colour = pixels[..., : 1 if channels < 3 else 3]

@@ -1,4 +1,4 @@
-"""A small file of every kind and mode that is read, by other people's encoders; what they cannot write is put together here."""
+"""A small file of every kind and mode that the loaders read, from other projects' encoders or, failing these, built by hand."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def file_of(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def by_opencv(data: bytes, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
-    """What OpenCV reads: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA. AssertionError for what it refuses."""
+    """Pixels decoded by OpenCV: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA. Raises AssertionError if it refuses."""
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     assert pixels is not None
     return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[-1]]]
@@ -48,7 +48,7 @@ def _image(mode: str, height: int = HEIGHT, width: int = WIDTH) -> Image.Image:
 
 
 def smooth(height: int = 24, width: int = 40) -> np.ndarray:
-    """(H, W, 3) uint8: what JPEG keeps within a few levels."""
+    """Smooth pixels, uint8 (H, W, 3), that JPEG preserves within a few levels."""
     rows, columns = np.mgrid[:height, :width]
     planes = [rows * 200 // height, columns * 200 // width, 255 - columns * 200 // width]
     return np.stack(planes, axis=-1).astype(np.uint8)
@@ -97,7 +97,7 @@ def _pngs() -> dict[str, bytes]:
 
 
 def jpeg_of(sampling: int = 0, **flags: int) -> bytes:
-    """By OpenCV, which writes samplings that Pillow does not."""
+    """A JPEG file by OpenCV, which supports more subsamplings than Pillow."""
     names = {"progressive": cv2.IMWRITE_JPEG_PROGRESSIVE, "restart": cv2.IMWRITE_JPEG_RST_INTERVAL}
     options = [value for name, flag in flags.items() for value in (names[name], flag)]
     if sampling:
@@ -151,7 +151,7 @@ def bmp_of(
     header: int = 40,
     palette: bytes = b"",
 ) -> bytes:
-    """A BMP file, header by header. `data` as stored: rows from the bottom up unless `height` is negative."""
+    """A BMP file built from its headers. `data` is stored as it is: rows from the bottom up unless `height` is negative."""
     if header == 12:
         info = struct.pack("<IHHHH", 12, width, height, 1, bits)
     else:
@@ -234,7 +234,7 @@ def _exrs() -> dict[str, bytes]:
 
 @cache
 def every_kind() -> dict[str, bytes]:
-    """Name -> file. The first word of a name is the kind."""
+    """All sample files by name. The first word of a name is the kind."""
     return {**_pngs(), **_jpegs(), **_webps(), **_bmps(), **_tiffs(), **_exrs()}
 
 

@@ -502,7 +502,7 @@ class TestAMount:
 
     @pytest.mark.parametrize("below", ["f.png", "a/f.png", "a/b/f.png"])
     def test_that_is_not_there_is_an_error_and_is_not_made(self, tmp_path: Path, below: str) -> None:
-        with pytest.raises(FileNotFoundError, match=r"share' is not there.*mount it"):
+        with pytest.raises(FileNotFoundError, match=r"share' does not exist.*mount it"):
             write_whole(tmp_path / "share" / below, b"frame", replace=True, mount=tmp_path / "share")
         assert os.listdir(tmp_path) == []
 

@@ -298,7 +298,7 @@ def test_it_is_absent(name):
         command = [sys.executable, str(ROOT / "dev.py"), "demo", "--comfyui", "nowhere", "--output", "demo"]
         ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert ended.returncode == 1
-        assert f"{tmp_path / 'nowhere'} is no ComfyUI folder: it has no main.py" in ended.stderr
+        assert f"{tmp_path / 'nowhere'} is not a ComfyUI folder: it has no main.py" in ended.stderr
 
 
 class TestRelease:
@@ -399,7 +399,7 @@ class TestDemo:
             "a_sunrise_00000.png .. a_sunrise_00011.png: 12 frames",
             "prompt 13 of 12:",
             "nightfall_1001.jpg .. nightfall_1012.jpg: 12 frames",
-            "all 24 pixel for pixel equal to the frames it loaded",
+            "all 24 are identical to the loaded frames, pixel for pixel",
             "the same prompt 6 times rendered the other 5",
             "contact-sheet.png",
         ):
@@ -543,7 +543,7 @@ class TestComfyUIServer:
             server.get("/system_stats")
 
     def test_a_folder_without_main_py_is_no_comfyui(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match="is no ComfyUI folder"):
+        with pytest.raises(FileNotFoundError, match="is not a ComfyUI folder"):
             ComfyUIServer(tmp_path, Path(sys.executable), tmp_path / "base", ROOT)
 
     def test_a_python_that_is_not_there_says_which_option_names_another(self, unstarted):

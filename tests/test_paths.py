@@ -138,7 +138,7 @@ class TestRelativeFolders:
     def test_that_are_devices_are_refused_with_a_name_that_is_none(self, output: Path, name: str) -> None:
         with pytest.raises(PathError) as caught:
             check_names(name)
-        instead = str(caught.value).partition("Call it '")[2].partition("', say.")[0]
+        instead = str(caught.value).partition("Use '")[2].partition("' instead.")[0]
 
         check_names(instead)
 
@@ -501,7 +501,7 @@ class TestOperatorsFile:
         share = base / "mnt" / "share"
         operators_file(base, f"rw {share}")
 
-        with pytest.raises(PathError, match=r"mnt/share.*is not there.*[Mm]ount"):
+        with pytest.raises(PathError, match=r"mnt/share.*does not exist.*[Mm]ount"):
             locate(f"{share}{below}", "output", write=write)
         assert not (base / "mnt").exists()
 
@@ -514,7 +514,7 @@ class TestOperatorsFile:
         (base / "output" / "shots").symlink_to(share, target_is_directory=True)
 
         for folder in ("shots", "shots/take1"):
-            with pytest.raises(PathError, match=r"mnt/share.*is not there.*[Mm]ount"):
+            with pytest.raises(PathError, match=r"mnt/share.*does not exist.*[Mm]ount"):
                 locate(folder, "output", write=True)
         assert not (base / "mnt").exists()
 

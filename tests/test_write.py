@@ -1005,7 +1005,7 @@ class TestAnOperatorsFolder:
         assert on_disk(share) == {"shot/take/f_0000.png": 1}
         shutil.rmtree(share)
 
-        with pytest.raises(FrameWriteError, match=r"Frame 0 .*mnt/share' is not there.*mount it"):
+        with pytest.raises(FrameWriteError, match=r"Frame 0 .*mnt/share' does not exist.*mount it"):
             save(items, FileType.PNG, TEXT, OVERWRITE)
         assert not share.exists()
 

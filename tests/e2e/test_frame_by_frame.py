@@ -175,7 +175,7 @@ def test_held_frames_and_two_prefixes_on_a_server(comfyui, plate):
 
 
 @pytest.mark.parametrize(
-    ("directory", "told"), [("..", r"leaves its folder by '\.\.'"), ("/etc", "image_sequence_roots.txt")]
+    ("directory", "told"), [("..", r"leaves its folder with '\.\.'"), ("/etc", "image_sequence_roots.txt")]
 )
 def test_a_folder_that_cannot_be_loaded_from_is_refused_before_the_run(comfyui, directory, told):
     with pytest.raises(PromptError, match=told):

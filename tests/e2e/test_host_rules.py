@@ -213,7 +213,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("pattern", "told"),
         [
-            pytest.param("../up_{:04d}.png", r"leaves its folder by '\.\.'", id="dot dot"),
+            pytest.param("../up_{:04d}.png", r"leaves its folder with '\.\.'", id="dot dot"),
             pytest.param("/tmp/abs_{:04d}.png", "image_sequence_roots.txt", id="absolute"),
             pytest.param("C:\\f_{:04d}.png", "drive letter", id="drive letter"),
             pytest.param("f_{0.__class__}.png", "not the frame number", id="attribute access"),
@@ -268,4 +268,4 @@ class TestWhatLinksAndFoldersBring:
 
         with pytest.raises(PromptError) as caught:
             comfyui.run(load=("ImageSequenceLoadFrame", load), look=("PreviewImage", {"images": ["load", 0]}))
-        assert str(caught.value).count("leaves its folder by '..'") == 1
+        assert str(caught.value).count("leaves its folder with '..'") == 1

@@ -167,7 +167,7 @@ def test_folders_that_the_earlier_packs_wrote_to_are_refused_with_the_line_that_
     roots.parent.mkdir(exist_ok=True)
     roots.write_text(details.splitlines()[-1])
     try:
-        with pytest.raises(PromptError, match=r"is not there.*Mount it.*or make it"):
+        with pytest.raises(PromptError, match=r"does not exist.*Mount it.*or create it"):
             comfyui.server.run(prompt)
         assert list(tmp_path.iterdir()) == []
         (tmp_path / "all").mkdir()
