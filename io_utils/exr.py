@@ -17,9 +17,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from .inflate import inflated
 from .pixels import unassociated
 from .unread import NotReadError
+from .zlib_engines import inflated
 
 MAGIC = b"v/1\x01"
 _REMEDY = "save it as one plain picture: version 2, one part, one level"

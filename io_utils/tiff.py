@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from . import fax, jpeg
-from .inflate import inflate_engine
 from .pixels import unassociated
 from .tiff_codecs import old_lzw, packbits, thunderscan
 from .unread import NotReadError
+from .zlib_engines import inflate_engine
 
 try:
     import lzma

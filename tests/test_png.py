@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from io_utils import deflate, png
+from io_utils import png, zlib_engines
 from io_utils.png import encode_png
 
 Pixels = np.ndarray[Any, Any]
@@ -29,8 +29,8 @@ CHANNELS = [pytest.param(n, id=name) for n, name in enumerate(["grey", "grey+alp
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test that asks for it runs twice: with zlib-ng installed, and as if it were not."""
     if request.param == "zlib":
-        monkeypatch.setattr(deflate, "zlib_ng", None)
-    elif deflate.zlib_ng is None:
+        monkeypatch.setattr(zlib_engines, "zlib_ng", None)
+    elif zlib_engines.zlib_ng is None:
         pytest.skip("zlib-ng is not installed")
     return str(request.param)
 
@@ -189,7 +189,7 @@ class TestPixels:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(png, "_STRIP_BYTES", strip)
             if not accelerated:
-                patch.setattr(deflate, "zlib_ng", None)
+                patch.setattr(zlib_engines, "zlib_ng", None)
             data = encode_png(pixels)
         assert len(inflated(data)) == pixels.shape[0] * (1 + pixels[0].nbytes)
         assert np.array_equal(by_pypng(data), pixels)
@@ -266,16 +266,16 @@ class TestFile:
 
     @CONTENT
     def test_without_zlib_ng_the_pixels_are_the_same(self, pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(deflate, "zlib_ng", None)
+        monkeypatch.setattr(zlib_engines, "zlib_ng", None)
         assert np.array_equal(by_pillow(encode_png(pixels)), pixels)
 
     def test_zlib_ng_is_used_when_it_is_installed_and_only_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
         zlib_ng = pytest.importorskip("zlib_ng.zlib_ng")
         pixels = CONTENTS["flat colours"]
         with_it = encode_png(pixels)
-        monkeypatch.setattr(deflate, "zlib_ng", None)
+        monkeypatch.setattr(zlib_engines, "zlib_ng", None)
         without = encode_png(pixels)
-        monkeypatch.setattr(deflate, "zlib_ng", zlib_ng)
+        monkeypatch.setattr(zlib_engines, "zlib_ng", zlib_ng)
         assert with_it != without
         assert encode_png(pixels) == with_it
 
