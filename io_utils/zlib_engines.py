@@ -64,8 +64,8 @@ COMPRESSORS = {
     Method.HUFFMAN: Compressor(zlib_ng=2, zlib=2, strategy=zlib.Z_HUFFMAN_ONLY),  # 3.3 + 0
     Method.RUNS: Compressor(zlib_ng=2, zlib=2, strategy=zlib.Z_RLE),  # 0.3 + 24
     Method.MATCHES: Compressor(zlib_ng=2, zlib=2, strategy=zlib.Z_FILTERED),  # 0.3 + 15
-    # Below level 4 the standard library does not index the bytes inside a long match and misses later repeats of them: a
-    # mask in flat colours is 1.7 times the size of Pillow's at level 4, against 0.96.
+    # Below level 4 the standard library does not index the bytes inside a long match and misses later repeats of them:
+    # a mask in flat colours is 1.7 times the size of Pillow's at level 4, against 0.96.
     Method.REPEATS: Compressor(zlib_ng=2, zlib=4, strategy=zlib.Z_FILTERED),
     # zlib-ng looks for matches of at least 4 bytes below level 9. Grey noise in three equal channels has nothing but
     # matches of 3: 0.53 of Pillow's size with the standard library, 0.92 with zlib-ng.
