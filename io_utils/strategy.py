@@ -79,13 +79,13 @@ def _settings(method: Method, *filter_types: int) -> tuple[Setting, ...]:
 
 
 # Small tiles of every strip tell the classes apart. Where bytes are much alike everywhere, the tiles of a few strips
-# are also the sample on which candidates are tried: 8 KB of a photograph choose as well as 16.
+# are also the sample on which candidates are tried: 8 KB of a photograph lead to as good a choice as 16.
 TILES = Tiling(number=8, rows=2, width=128)  # of each strip
 _MOST_STRIPS = 4
 # Elsewhere the sample is long tiles, because long runs and distant matches do not fit into small ones.
 BANDS = Tiling(number=8, rows=3, width=768)  # of all strips of a class together
 
-# A strip belongs to the first class whose limits it all keeps. Shares in comments: benchmarks/corpus.py at 1024 x 1024.
+# A strip belongs to the first class whose limits it keeps. Shares in comments: benchmarks/corpus.py at 1024 x 1024.
 CONTENT_CLASSES = (
     ContentClass(
         "flat",  # masks (predicted: 0.99 to 1), blank paper
@@ -163,7 +163,7 @@ _SLOWER = 1.03  # every other method takes up to twice the time of Huffman codes
 def choose(rows: Bytes2D, strips: Sequence[Strip], pixel_bytes: int) -> list[Setting]:
     """Return the setting for each strip.
 
-    rows: all rows of the picture as bytes, (height, bytes of a row).
+    rows: all rows of the picture as bytes, uint8, (height, bytes of a row). pixel_bytes: bytes of a pixel, 1 to 8.
     """
     measures = Measures(rows, strips, pixel_bytes)
     classes = classify(measures)

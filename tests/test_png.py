@@ -1,4 +1,4 @@
-"""The PNG encoder, judged by foreign decoders: Pillow, pypng and PyAV. Nothing here decodes with code of the pack."""
+"""The PNG encoder, judged by other decoders: Pillow, pypng and PyAV. The pack's own decoder takes no part."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHANNELS = [pytest.param(n, id=name) for n, name in enumerate(["grey", "grey+alp
 
 @pytest.fixture(params=["zlib-ng", "zlib"])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Every test that asks for it runs twice: with zlib-ng installed, and as if it were not."""
+    """Run the test twice: with zlib-ng, and as if it were not installed."""
     if request.param == "zlib":
         monkeypatch.setattr(zlib_engines, "zlib_ng", None)
     elif zlib_engines.zlib_ng is None:
@@ -47,7 +47,7 @@ class Chunk(NamedTuple):
 
 
 def chunks(data: bytes) -> list[Chunk]:
-    """Walk the file as section 5 describes it; a wrong signature, CRC or length ends the test."""
+    """Return the chunks as section 5 defines them; a wrong signature, CRC or length fails the test."""
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     found, position = [], 8
     while position < len(data):
@@ -62,7 +62,7 @@ def chunks(data: bytes) -> list[Chunk]:
 
 
 def inflated(data: bytes) -> bytes:
-    """All IDAT chunks as one zlib stream, to its end and its Adler-32, with nothing after it."""
+    """Return what the IDAT chunks hold as one zlib stream, which must be complete and have nothing after it."""
     inflater = zlib.decompressobj()
     raw = inflater.decompress(b"".join(chunk.data for chunk in chunks(data) if chunk.name == "IDAT"))
     assert inflater.eof
@@ -427,6 +427,6 @@ class TestRefused:
             encode_png(pixels)
 
     @pytest.mark.parametrize("threads", [0, -1])
-    def test_no_threads_are_too_few(self, threads: int) -> None:
+    def test_fewer_than_one_thread_is_refused(self, threads: int) -> None:
         with pytest.raises(ValueError, match=f"at least 1, got {threads}"):
             encode_png(noise((2, 2)), threads=threads)
