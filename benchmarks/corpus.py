@@ -1,8 +1,8 @@
-"""Test pictures made by code: the content classes that people save as image sequences, several pictures in each.
+"""Synthetic test pictures: the kinds of content that people save as image sequences, several pictures of each.
 
-Nothing is read from disk: a picture is a function of (kind, size, seed), so a figure in the README can be repeated
-anywhere. Seeds in `TUNING_SEEDS` were looked at while the encoder's constants were chosen; `HELD_OUT_SEEDS` never were,
-and the same figures on them say whether the constants fit pictures or only fit the pictures they were chosen on.
+Nothing is read from disk. A picture is a function of (kind, size, seed), so the figures in the README can be reproduced
+anywhere. The encoder's constants were chosen on `TUNING_SEEDS`. `HELD_OUT_SEEDS` were not used for that: figures that
+are as good on them show that the constants are not overfitted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Frame = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float64]
 
 TUNING_SEEDS = (0, 1, 2)
-HELD_OUT_SEEDS = (1000, 1001, 1002)  # seed % 3 picks the variant, so both sets hold every variant once
+HELD_OUT_SEEDS = (1000, 1001, 1002)  # seed % 3 picks the variant, so both sets have each variant once
 
 _WORDS = [
     "frame",
@@ -37,18 +37,18 @@ _WORDS = [
 
 
 def frames(kind: str, size: tuple[int, int], seed: int) -> Frame:
-    """One picture of content class `kind`, `size` = (width, height) in pixels, as (height, width, 3) uint8.
+    """Return one picture of content `kind`, `size` = (width, height) in pixels, as (height, width, 3) uint8.
 
-    The same arguments give the same pixels. `seed % 3` picks one of three variants of the class; the whole seed
-    picks everything else. Raises ValueError for a class that is not in `KINDS`.
+    The same arguments give the same pixels. `seed % 3` picks one of three variants of the kind; the seed decides
+    everything else, too. Raises ValueError for a kind that is not in `KINDS`.
     """
     if kind not in _MAKERS:
-        raise ValueError(f"unknown content class {kind!r}: expected one of {', '.join(KINDS)}")
+        raise ValueError(f"unknown content {kind!r}: expected one of {', '.join(KINDS)}")
     return _MAKERS[kind](np.random.default_rng(seed), size, seed % 3)
 
 
 def _spectrum(rng: np.random.Generator, size: tuple[int, int], slope: float) -> Plane:
-    """A random field whose amplitude falls as frequency ** -slope (photographs: about 1.2), zero mean, deviation 1."""
+    """Return a random field: amplitude ~ frequency ** -slope (photographs: about 1.2), mean 0, standard deviation 1."""
     width, height = size
     frequency = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.rfftfreq(width)[None, :] * width)
     frequency[0, 0] = np.inf
@@ -59,7 +59,7 @@ def _spectrum(rng: np.random.Generator, size: tuple[int, int], slope: float) -> 
 
 
 def _shapes(rng: np.random.Generator, size: tuple[int, int], count: int, oversample: int = 2) -> Plane:
-    """Random polygons and ellipses of random value in 0..1 on a ground of 0.5, with anti-aliased edges."""
+    """Return random polygons and ellipses, each of one value from 0 to 1, on a background of 0.5, anti-aliased."""
     width, height = size[0] * oversample, size[1] * oversample
     canvas = Image.new("L", (width, height), 128)
     draw = ImageDraw.Draw(canvas)
@@ -79,26 +79,26 @@ def _quantised(picture: Plane) -> Frame:
 
 
 def _scene(rng: np.random.Generator, size: tuple[int, int], slope: float) -> Plane:
-    """A picture without noise: structure shared by the channels, a little colour of its own in each, hard edges."""
+    """Return a picture without noise: structure common to the channels, a little of its own in each, hard edges."""
     shared = 0.16 * _spectrum(rng, size, slope) + 0.35 * (_shapes(rng, size, 25) - 0.5)
     colour = [0.04 * _spectrum(rng, size, slope + 0.3) for _ in range(3)]
     return np.stack([0.5 + shared + own for own in colour], -1)
 
 
 def _photo(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
-    """Photographs, rendered or shot: detail at every scale and sensor noise of 0.003 to 0.008 of full scale."""
+    """Photographs, rendered or taken: detail at every scale, and sensor noise of 0.003 to 0.008 of full scale."""
     sigma = (0.004, 0.003, 0.008)[variant]
     scene = _scene(rng, size, (1.6, 1.9, 1.4)[variant])
     return _quantised(scene + rng.normal(0, sigma, scene.shape))
 
 
 def _smooth(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
-    """Denoised renders and upscaler output: the same scenes without noise, and with less fine detail."""
+    """Denoised renders and upscaled pictures: the same scenes without noise and with less fine detail."""
     return _quantised(_scene(rng, size, (2.0, 2.4, 1.8)[variant]))
 
 
 def _text(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
-    """Black text on white, coloured code on a dark ground, and a line drawing."""
+    """Black text on white, coloured code on a dark background, and a line drawing."""
     paper, inks = (
         ("white", ["black"]),
         ("#1e1e2e", ["#cdd6f4", "#89b4fa", "#a6e3a1", "#f38ba8"]),
@@ -131,7 +131,7 @@ def _mask(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Fram
 
 
 def _depth(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
-    """A coloured ramp, a depth map with steps at the outlines of things, and a radial falloff."""
+    """A coloured ramp, a depth map with steps at the outlines of objects, and a radial falloff."""
     width, height = size
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     if variant == 0:
@@ -146,7 +146,7 @@ def _depth(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Fra
 
 
 def _noise(rng: np.random.Generator, size: tuple[int, int], variant: int) -> Frame:
-    """Bytes that nothing predicts: uniform colour, uniform grey in three equal channels, and normal of deviation 60."""
+    """Unpredictable bytes: uniform colour, uniform grey in three equal channels, normal with standard deviation 60."""
     shape = (size[1], size[0], 3)
     if variant == 0:
         return rng.integers(0, 256, shape, dtype=np.uint8)

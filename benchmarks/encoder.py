@@ -1,9 +1,10 @@
-"""The encoder by itself, what `python dev.py bench` does not show: `python -m benchmarks.encoder [TABLE ...]`.
+"""What `python dev.py bench` does not show about the encoder: `python -m benchmarks.encoder [TABLE ...]`.
 
-formats: the other pixel formats against Pillow, or against pypng where Pillow cannot write them. threads: one 4K frame
-on 1 and 2 threads, by the clock. choices: what choosing filter and deflate method costs, and what it is worth. CPU time
-of one core; all files are decoded by two foreign decoders and compared with the pixels that went in. --held-out takes
-pictures that were not looked at while constants were chosen; --size WIDTHxHEIGHT; --zlib does without zlib-ng.
+formats: the other pixel formats, compared with Pillow, or with pypng where Pillow cannot write them; two other decoders
+check our files. threads: one 4K frame on 1 and 2 threads, in wall time. choices: what choosing filter type and deflate
+method costs and gains. Times are CPU time of one core unless stated.
+--held-out uses pictures that were not looked at while the constants were chosen; --size WIDTHxHEIGHT sets the size of a
+picture; --zlib does without zlib-ng.
 """
 
 # ruff: noqa: SLF001 -- the table of choices looks inside the encoder
@@ -23,16 +24,15 @@ import png as pypng
 from benchmarks import corpus
 from benchmarks.engines import Pixels, check, pillow
 from benchmarks.measure import Report, cpu_seconds, machine, parsed_size, times, wall_seconds
-from io_utils import choice, deflate, png
-from io_utils.choice import Content, Setting
-from io_utils.filters import Strip
+from io_utils import png, zlib_engines
+from io_utils.strategy import CONTENT_CLASSES, Measures, Setting, choose, classify
 
 MODES = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}
 FILTERS = ("none", "sub", "up", "average")
 
 
 def formats(report: Report, size: tuple[int, int]) -> None:
-    """On a photograph, opaque; the low half of 16 bits is noise."""
+    """Time every pixel format on an opaque photograph. With 16 bits, the low byte is noise."""
     rgb = corpus.frames("photo", size, 0)
     low_bits = np.random.default_rng(0).integers(0, 128, rgb.shape, dtype=np.uint16)
     rows = []
@@ -50,11 +50,11 @@ def formats(report: Report, size: tuple[int, int]) -> None:
 
 
 def threads(report: Report) -> None:
-    """The one table by the clock, because here it is the point."""
+    """Compare one thread with two. In wall time, because CPU time does not show what threads gain."""
     rows = []
     for kind in corpus.KINDS:
         pixels = corpus.frames(kind, (3840, 2160), 0)
-        # In turn: when the machine slows down, both do.
+        # Alternately, so that a slowdown of the machine hits both.
         pairs = [[wall_seconds(partial(png.encode_png, pixels, threads=count)) for count in (1, 2)] for _ in range(5)]
         one, two = (min(column) * 1e3 for column in zip(*pairs))
         rows.append([kind, f"{one:.0f}", f"{two:.0f}", f"{one / two:.2f}"])
@@ -62,7 +62,7 @@ def threads(report: Report) -> None:
 
 
 def choices(report: Report, size: tuple[int, int], seeds: Sequence[int]) -> None:
-    """Each picture's best single setting is the best of all that its contents let the encoder consider."""
+    """Compare the encoder with each picture's best single setting, among the candidates of the content found in it."""
     rows = []
     for kind in corpus.KINDS:
         shares, ratios, bests = [], [], []
@@ -70,11 +70,11 @@ def choices(report: Report, size: tuple[int, int], seeds: Sequence[int]) -> None
             pixels = corpus.frames(kind, size, seed)
             lines = png._rows_of_bytes(pixels)
             strips = png._strips(*lines.shape)
-            choosing, chosen = cpu_seconds(9, choice.choose, lines, strips, 3)
+            choosing, chosen = cpu_seconds(9, choose, lines, strips, 3)
             encoding, data = cpu_seconds(9, png.encode_png, pixels)
-            singles = {
-                setting: _bytes_with(setting, pixels) for setting in {*chosen, *_considered(lines, strips, pixel=3)}
-            }
+            classes = classify(Measures(lines, strips, 3))
+            candidates = {setting for number in classes for setting in CONTENT_CLASSES[number].candidates}
+            singles = {setting: _bytes_with(setting, pixels) for setting in {*chosen, *candidates}}
             best = min(singles, key=lambda setting: singles[setting])
             shares.append(f"{choosing / encoding:.1%}")
             ratios.append(f"{len(data) / singles[best]:.3f}")
@@ -84,7 +84,7 @@ def choices(report: Report, size: tuple[int, int], seeds: Sequence[int]) -> None
 
 
 def _by_a_rival(pixels: Pixels) -> tuple[str, float, bytes]:
-    """Name, seconds, file: Pillow writes 8 bits, and 16 of grey."""
+    """Return name, seconds and file of a rival: Pillow for 8 bits and for grey of 16 bits, otherwise pypng."""
     if pixels.dtype == np.uint8 or pixels.shape[2] == 1:
         flat = pixels[..., 0] if pixels.shape[2] == 1 else pixels
         return "Pillow 4", *cpu_seconds(3, pillow, flat)
@@ -99,21 +99,14 @@ def _pypng(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def _considered(rows: Pixels, strips: Sequence[Strip], pixel: int) -> set[Setting]:
-    """The candidates of every content that is found in the picture."""
-    per_strip = [strip for strip in strips for _ in range(choice._TILES_PER_STRIP)]
-    contents = choice._contents(choice._tiles(rows, per_strip, choice._TILE, pixel), len(strips))
-    return {setting for content in contents for setting in choice._CANDIDATES.get(Content(int(content)), ())}
-
-
 def _bytes_with(setting: Setting, pixels: Pixels) -> int:
-    with mock.patch.object(png, "choose", lambda rows, strips, pixel: [setting] * len(strips)):
+    with mock.patch.object(png, "choose", lambda rows, strips, pixel_bytes: [setting] * len(strips)):
         return len(png.encode_png(pixels))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help="formats, threads, choices; all without")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="formats, threads, choices; default: all")
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--size", type=parsed_size, default="1024x1024")
     parser.add_argument("--zlib", action="store_true")
@@ -130,7 +123,7 @@ def main() -> None:
     report.line(
         f"{machine()}; {options.size[0]} x {options.size[1]}, seeds {seeds}, {'zlib' if options.zlib else 'zlib-ng'}"
     )
-    with mock.patch.object(deflate, "zlib_ng", None) if options.zlib else nullcontext():
+    with mock.patch.object(zlib_engines, "zlib_ng", None) if options.zlib else nullcontext():
         for name in options.tables or tables:
             tables[name]()
 

@@ -1,4 +1,4 @@
-"""The PNG encoders that are compared, by one signature, and the foreign decoders that judge what they write."""
+"""The PNG encoders that are compared, behind one signature, and the decoders of others that check their files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import png as pypng
 from PIL import Image
 
-from io_utils import deflate, png
+from io_utils import png, zlib_engines
 
 Pixels = npt.NDArray[Any]
 
@@ -24,7 +24,11 @@ BASE = "Pillow 4"
 
 @dataclass(frozen=True)
 class Engine:
-    """`encoder` takes (height, width, 3) uint8, converts it to the form it needs, and returns what will be timed."""
+    """A way to encode pixels as PNG.
+
+    encoder: takes (height, width, 3) uint8, converts it to the form the library needs and returns the function to time.
+    runs: how often to time it. package: the distribution that it comes from.
+    """
 
     name: str
     encoder: Callable[[Pixels], Callable[[], bytes]]
@@ -33,7 +37,7 @@ class Engine:
 
 
 class WrongPixelsError(Exception):
-    """A file that does not hold the pixels that went in."""
+    """A file does not decode to the pixels that were encoded."""
 
 
 def pillow(pixels: Pixels, level: int = 4) -> bytes:
@@ -43,7 +47,7 @@ def pillow(pixels: Pixels, level: int = 4) -> bytes:
 
 
 def engines() -> tuple[list[Engine], list[str]]:
-    """All that can run here, and the packages of those that cannot."""
+    """Return the engines that are installed, and the packages of those that are not."""
     makers: dict[str, Callable[[], list[Engine]]] = {
         "pillow": _pillows,
         "opencv-python-headless": _opencvs,
@@ -66,11 +70,11 @@ def versions(found: list[Engine]) -> str:
 
 
 def check(data: bytes, pixels: Pixels, what: str) -> None:
-    """Raise WrongPixelsError unless two decoders that share no code with ours, nor with each other, give `pixels`."""
+    """Raise WrongPixelsError unless two decoders, independent of our code and of each other, give `pixels`."""
     decoders = (by_pypng if pixels.dtype == np.uint16 else by_pillow, by_pyav)
     for decode in decoders:
         if not np.array_equal(decode(data).reshape(pixels.shape), pixels):
-            raise WrongPixelsError(f"{what}: {decode.__name__.removeprefix('by_')} reads other pixels than went in")
+            raise WrongPixelsError(f"{what}: {decode.__name__.removeprefix('by_')} reads different pixels")
 
 
 def by_pillow(data: bytes) -> Pixels:
@@ -88,7 +92,7 @@ def by_pyav(data: bytes) -> Pixels:
         frame = next(container.decode(video=0))
     samples = frame.planes[0]
     stored = np.dtype(">u2" if frame.format.components[0].bits > 8 else "u1")
-    # PyAV makes no array of grey with alpha; planes are padded to a width that suits FFmpeg.
+    # PyAV cannot convert grey with alpha to an array. FFmpeg pads the rows of a plane.
     rows = np.frombuffer(bytes(samples), np.uint8).reshape(frame.height, samples.line_size)
     return rows[:, : frame.width * frame.format.padded_bits_per_pixel // 8].copy().view(stored)
 
@@ -136,7 +140,7 @@ def _ours_with_zlib_ng() -> list[Engine]:
 
 def _ours(zlib_ng: Any) -> Callable[[Pixels], Callable[[], bytes]]:
     def encode(pixels: Pixels) -> bytes:
-        with mock.patch.object(deflate, "zlib_ng", zlib_ng):
+        with mock.patch.object(zlib_engines, "zlib_ng", zlib_ng):
             return png.encode_png(pixels)
 
     return lambda pixels: lambda: encode(pixels)

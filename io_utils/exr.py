@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .base import Extent, Format, Header, Pixels, UnreadKindError
-from .inflate import inflated
 from .pixels import unassociated
+from .zlib_engines import inflated
 
 _MAGIC = b"v/1\x01"
 _REMEDY = "save it as one plain picture: version 2, one part, one level"

@@ -1,11 +1,10 @@
-"""Pixels and text to the bytes of a PNG file: the encoder that every node of the pack shares.
+"""Pixels and text -> the bytes of a PNG file. Every node of the pack encodes with this module.
 
 Section numbers refer to the W3C PNG Specification, third edition; RFC 1950 is the zlib format, RFC 1951 deflate.
 
-How a frame becomes bytes. It is cut into strips of whole rows. A small sample decides the row filter and the deflate method
-of each strip (choice.py); the strip is filtered (filters.py), then deflated on its own (deflate.py), on another thread if
-there is one, and becomes one IDAT chunk. Together the strips are one zlib stream, which is what makes the file an ordinary
-PNG.
+A frame is cut into strips of whole rows. A small sample decides the filter type and the deflate method of each strip
+(strategy.py). Each strip is filtered (filters.py) and deflated on its own (zlib_engines.py), in parallel if there are
+threads, and becomes one IDAT chunk. Joined, the strips are a single zlib stream, as the format requires.
 """
 
 from __future__ import annotations
@@ -14,23 +13,24 @@ import struct
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .choice import Setting, choose
-from .deflate import deflate, deflate_engine
 from .filters import Bytes2D, Strip, filtered
+from .strategy import Setting, choose
+from .zlib_engines import deflate, deflate_engine
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # section 5.2
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> colour type: grey, grey + alpha, RGB, RGBA (11.2.1)
 LARGEST_SIDE = 2**31 - 1  # 11.2.1, 7.1
 
-# 7 strips in a megapixel of RGB, 48 in a 4K frame. With 1 MiB a photograph above a page of text comes out 19 % larger,
-# for want of a strip boundary between them; with 256 KiB a photograph is 1 % larger, for twice as many tables of codes.
+# 7 strips in a megapixel of RGB, 48 in a 4K frame. With 1 MiB, a photograph above a page of text is 19 % larger,
+# because no strip boundary separates them; with 256 KiB, a photograph is 1 % larger, because there are twice as many
+# code tables.
 _STRIP_BYTES = 512 * 1024
 
 
@@ -39,17 +39,17 @@ def encode_png(pixels: npt.NDArray[Any], text: Mapping[str, str] | None = None, 
 
     pixels: uint8 or uint16 in native byte order, full range, (height, width) for grey or (height, width, channels) with
         1 = grey, 2 = grey and alpha, 3 = RGB, 4 = RGBA (alpha unassociated, section 6.2); both sides 1 to 2**31 - 1
-        pixels. Any strides. Read, never changed.
-    text: keyword -> string, written before the pixels in the order given, as tEXt where latin-1 holds the string (11.3.3.2)
-        and as uncompressed iTXt where not (11.3.3.4). Keywords are 1 to 79 printable latin-1 characters without leading,
-        trailing or doubled spaces; strings hold no NUL.
+        pixels. Any strides. Not modified.
+    text: keyword -> string, written before the pixels in the given order, as tEXt if latin-1 can represent the string
+        (11.3.3.2), otherwise as uncompressed iTXt (11.3.3.4). Keywords are 1 to 79 printable latin-1 characters without
+        leading, trailing or doubled spaces; strings contain no NUL.
     threads: how many threads may filter and deflate strips of this one frame, at least 1.
 
-    Deterministic: the same arguments and the same deflate engine give the same bytes, whatever `threads` is. Another engine
-    gives other bytes and the same pixels. Needs memory for the file twice and about 2 MB a thread; pixels of 16 bits or
-    with gaps are copied once.
+    Deterministic: the same arguments and the same deflate library give the same bytes, whatever `threads` is. Another
+    library gives other bytes and the same pixels. Needs memory for the file twice and about 2 MB for each thread;
+    pixels of 16 bits or with gaps between them are copied once.
 
-    Raises ValueError for anything else, saying what was expected and what came.
+    Raises ValueError for any other argument, with what was expected and what was given.
     """
     _check_pixels(pixels)
     if threads < 1:
@@ -82,20 +82,20 @@ def _bytes_per_pixel(pixels: npt.NDArray[Any]) -> int:
 
 
 def _rows_of_bytes(pixels: npt.NDArray[Any]) -> Bytes2D:
-    """The samples as bytes, most significant first (section 7.2), one image row a line."""
+    """Return the samples as bytes, most significant first (section 7.2): (height, bytes of a row)."""
     height, width = pixels.shape[:2]
     big_endian = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder(">"))
     return big_endian.view(np.uint8).reshape(height, width * _bytes_per_pixel(pixels))
 
 
 def chunk(name: bytes, *data: bytes) -> list[bytes]:
-    """Length, name, data, CRC of name and data (section 5.3), in parts: the file is joined once, not chunk by chunk."""
-    crc = reduce(lambda so_far, part: deflate_engine().crc32(part, so_far), (name, *data), 0)
+    """Return length, name, data and CRC of name and data (section 5.3), in parts: only the whole file is joined."""
+    crc = reduce(lambda crc, part: deflate_engine().crc32(part, crc), (name, *data), 0)
     return [struct.pack(">I", sum(map(len, data))), name, *data, struct.pack(">I", crc)]
 
 
 def _header(pixels: npt.NDArray[Any]) -> list[bytes]:
-    """IHDR (11.2.1): sides, bits per sample, colour type; deflate, the five filters, not interlaced."""
+    """IHDR (11.2.1): sides, bit depth, colour type; then deflate, the five filter types, not interlaced."""
     height, width = pixels.shape[:2]
     colour_type = _COLOUR_TYPES[_channels(pixels)]
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, colour_type, 0, 0, 0))
@@ -105,7 +105,7 @@ def _text_chunk(keyword: str, value: str) -> list[bytes]:
     if not isinstance(value, str):
         raise ValueError(f"text of {keyword!r} must be a string, got {type(value).__name__}")
     if "\0" in value:
-        raise ValueError(f"text of {keyword!r} holds a NUL at position {value.index(chr(0))}, which PNG cannot store")
+        raise ValueError(f"text of {keyword!r} has a NUL at position {value.index(chr(0))}, which PNG cannot store")
     name = _keyword(keyword)
     try:
         return chunk(b"tEXt", name + b"\0" + value.encode("latin-1"))
@@ -122,7 +122,7 @@ def _utf8(keyword: str, value: str) -> bytes:
 
 
 def keyword_fault(keyword: object) -> str | None:
-    """Why `keyword` cannot be that of a PNG text chunk, by section 11.3.3.1; None if it can."""
+    """Return why `keyword` is not allowed in a PNG text chunk (section 11.3.3.1), or None if it is allowed."""
     if not isinstance(keyword, str) or not 1 <= len(keyword) <= 79:
         return "must be a string of 1 to 79 characters"
     if not all(" " <= character <= "~" or "\xa1" <= character <= "\xff" for character in keyword):
@@ -138,37 +138,49 @@ def _keyword(keyword: str) -> bytes:
     return keyword.encode("latin-1")
 
 
-def _image_data(rows: Bytes2D, pixel: int, threads: int) -> list[list[bytes]]:
-    """The IDAT chunks of a frame: one zlib stream (RFC 1950, section 2.2), one chunk a strip."""
-    height, stride = rows.shape
-    strips = _strips(height, stride)
-
-    def encode(strip: Strip, setting: Setting) -> tuple[list[bytes], int]:
-        lines = filtered(rows, strip, pixel, setting.filter_type)
-        return deflate(lines, setting.method, final=strip.last == height), deflate_engine().adler32(lines)
-
+def _image_data(rows: Bytes2D, pixel_bytes: int, threads: int) -> list[list[bytes]]:
+    """Return the IDAT chunks, in parts: one for each strip, together one zlib stream (RFC 1950, section 2.2)."""
+    strips = _strips(*rows.shape)
+    settings = choose(rows, strips, pixel_bytes)
+    encode = partial(_encode_strip, rows, pixel_bytes)
     with ThreadPoolExecutor(threads) if threads > 1 and len(strips) > 1 else nullcontext() as pool:
-        encoded = list((pool.map if pool else map)(encode, strips, choose(rows, strips, pixel)))
-    lengths = [(strip.last - strip.first) * (1 + stride) for strip in strips]
-    adler32 = _combined_adler32(zip((adler for _, adler in encoded), lengths, strict=True))
-    streams = [stream for stream, _ in encoded]
+        encoded = list((pool.map if pool else map)(encode, strips, settings))
+    streams = [strip.deflated for strip in encoded]
     streams[0].insert(0, b"\x78\x01")  # deflate, 32 KiB window, no preset dictionary, fast
-    streams[-1].append(struct.pack(">I", adler32))
+    streams[-1].append(struct.pack(">I", _combined_adler32((strip.adler32, strip.length) for strip in encoded)))
     return [chunk(b"IDAT", *stream) for stream in streams]
 
 
-def _strips(height: int, stride: int) -> list[Strip]:
-    """Strips of equal height, give or take a row: a short last one would be sampled, and keep a thread waiting."""
-    count = min(height, -(-height * (1 + stride) // _STRIP_BYTES))
+def _strips(height: int, row_bytes: int) -> list[Strip]:
+    """Return strips whose heights differ by one row at most: a short last one would leave a thread idle.
+
+    Each has at most _STRIP_BYTES after filtering, give or take a row.
+    """
+    count = min(height, -(-height * (1 + row_bytes) // _STRIP_BYTES))
     edges = [height * number // count for number in range(count + 1)]
     return [Strip(first, last) for first, last in pairwise(edges)]
 
 
-def _combined_adler32(sums: Iterable[tuple[int, int]]) -> int:
-    """The Adler-32 of joined pieces, from each piece's own Adler-32 and length in bytes.
+class _EncodedStrip(NamedTuple):
+    """deflated: raw deflate, in parts. adler32, length: of the filtered rows in it."""
 
-    RFC 1950, section 8.2: s1 = 1 + sum of bytes and s2 = sum of every s1, both modulo 65521. A piece of n bytes whose own
-    sums are (t1, t2) starts from (s1, s2) instead of (1, 0): s1 - 1 is added once to t1, and n times to t2.
+    deflated: list[bytes]
+    adler32: int
+    length: int
+
+
+def _encode_strip(rows: Bytes2D, pixel_bytes: int, strip: Strip, setting: Setting) -> _EncodedStrip:
+    lines = filtered(rows, strip, pixel_bytes, setting.filter_type)
+    deflated = deflate(lines, setting.method, final=strip.last == len(rows))
+    return _EncodedStrip(deflated, deflate_engine().adler32(lines), lines.size)
+
+
+def _combined_adler32(sums: Iterable[tuple[int, int]]) -> int:
+    """Return the Adler-32 of joined pieces, from each piece's own Adler-32 and length in bytes.
+
+    RFC 1950, section 8.2: s1 = 1 + the sum of the bytes and s2 = the sum of every s1 so far, both modulo 65521. A piece
+    of n bytes with sums (t1, t2) of its own starts from (s1, s2) instead of (1, 0), which adds s1 - 1 once to t1 and n
+    times to t2.
     """
     s1, s2 = 1, 0
     for adler, length in sums:

@@ -23,9 +23,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from .deflate import deflate_engine
-from .inflate import inflate_engine, inflated
 from .png import SIGNATURE, chunk
+from .zlib_engines import deflate_engine, inflate_engine, inflated
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 

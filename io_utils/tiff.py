@@ -24,9 +24,9 @@ from PIL import Image
 
 from . import fax, jpeg
 from .base import Extent, Format, Header, Pixels, UnreadKindError
-from .inflate import inflate_engine
 from .pixels import unassociated
 from .tiff_codecs import old_lzw, packbits, thunderscan
+from .zlib_engines import inflate_engine
 
 try:
     import lzma

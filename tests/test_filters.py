@@ -1,4 +1,4 @@
-"""Row filters: pypng, which knows nothing of ours, undoes them."""
+"""The row filters, undone by pypng, which shares no code with ours."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_any_filter_on_any_strip_is_undone(height: int, width: int, filter_types
 
 
 @pytest.mark.parametrize("filter_type", [UP, AVERAGE])
-def test_the_first_row_which_has_none_above_is_predicted_from_the_left(filter_type: int) -> None:
+def test_the_first_row_has_no_row_above_and_is_predicted_from_the_left(filter_type: int) -> None:
     rows = np.arange(12, dtype=np.uint8).reshape(2, 6)
 
     lines = filtered(rows, Strip(0, 2), 3, filter_type)

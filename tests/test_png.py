@@ -1,4 +1,4 @@
-"""The PNG encoder, judged by foreign decoders: Pillow, pypng and PyAV. Nothing here decodes with code of the pack."""
+"""The PNG encoder, judged by other decoders: Pillow, pypng and PyAV. The pack's own decoder takes no part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from io_utils import deflate, png
+from io_utils import png, zlib_engines
 from io_utils.png import encode_png
 
 Pixels = np.ndarray[Any, Any]
@@ -27,10 +27,10 @@ CHANNELS = [pytest.param(n, id=name) for n, name in enumerate(["grey", "grey+alp
 
 @pytest.fixture(params=["zlib-ng", "zlib"])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Every test that asks for it runs twice: with zlib-ng installed, and as if it were not."""
+    """Run the test twice: with zlib-ng, and as if it were not installed."""
     if request.param == "zlib":
-        monkeypatch.setattr(deflate, "zlib_ng", None)
-    elif deflate.zlib_ng is None:
+        monkeypatch.setattr(zlib_engines, "zlib_ng", None)
+    elif zlib_engines.zlib_ng is None:
         pytest.skip("zlib-ng is not installed")
     return str(request.param)
 
@@ -47,7 +47,7 @@ class Chunk(NamedTuple):
 
 
 def chunks(data: bytes) -> list[Chunk]:
-    """Walk the file as section 5 describes it; a wrong signature, CRC or length ends the test."""
+    """Return the chunks as section 5 defines them; a wrong signature, CRC or length fails the test."""
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     found, position = [], 8
     while position < len(data):
@@ -62,7 +62,7 @@ def chunks(data: bytes) -> list[Chunk]:
 
 
 def inflated(data: bytes) -> bytes:
-    """All IDAT chunks as one zlib stream, to its end and its Adler-32, with nothing after it."""
+    """Return what the IDAT chunks hold as one zlib stream, which must be complete and have nothing after it."""
     inflater = zlib.decompressobj()
     raw = inflater.decompress(b"".join(chunk.data for chunk in chunks(data) if chunk.name == "IDAT"))
     assert inflater.eof
@@ -189,7 +189,7 @@ class TestPixels:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(png, "_STRIP_BYTES", strip)
             if not accelerated:
-                patch.setattr(deflate, "zlib_ng", None)
+                patch.setattr(zlib_engines, "zlib_ng", None)
             data = encode_png(pixels)
         assert len(inflated(data)) == pixels.shape[0] * (1 + pixels[0].nbytes)
         assert np.array_equal(by_pypng(data), pixels)
@@ -266,16 +266,16 @@ class TestFile:
 
     @CONTENT
     def test_without_zlib_ng_the_pixels_are_the_same(self, pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(deflate, "zlib_ng", None)
+        monkeypatch.setattr(zlib_engines, "zlib_ng", None)
         assert np.array_equal(by_pillow(encode_png(pixels)), pixels)
 
     def test_zlib_ng_is_used_when_it_is_installed_and_only_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
         zlib_ng = pytest.importorskip("zlib_ng.zlib_ng")
         pixels = CONTENTS["flat colours"]
         with_it = encode_png(pixels)
-        monkeypatch.setattr(deflate, "zlib_ng", None)
+        monkeypatch.setattr(zlib_engines, "zlib_ng", None)
         without = encode_png(pixels)
-        monkeypatch.setattr(deflate, "zlib_ng", zlib_ng)
+        monkeypatch.setattr(zlib_engines, "zlib_ng", zlib_ng)
         assert with_it != without
         assert encode_png(pixels) == with_it
 
@@ -427,6 +427,6 @@ class TestRefused:
             encode_png(pixels)
 
     @pytest.mark.parametrize("threads", [0, -1])
-    def test_no_threads_are_too_few(self, threads: int) -> None:
+    def test_fewer_than_one_thread_is_refused(self, threads: int) -> None:
         with pytest.raises(ValueError, match=f"at least 1, got {threads}"):
             encode_png(noise((2, 2)), threads=threads)

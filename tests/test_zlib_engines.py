@@ -1,4 +1,4 @@
-"""Deflate by every method: the standard library's zlib reads it back."""
+"""What each method of deflating finds; the standard library reads all of it back."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from io_utils import deflate as module
-from io_utils.deflate import Method, deflate
+from io_utils import zlib_engines
+from io_utils.zlib_engines import Method, deflate
 
 
 @pytest.fixture(params=["zlib-ng", "zlib"], autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "zlib":
-        monkeypatch.setattr(module, "zlib_ng", None)
-    elif module.zlib_ng is None:
+        monkeypatch.setattr(zlib_engines, "zlib_ng", None)
+    elif zlib_engines.zlib_ng is None:
         pytest.skip("zlib-ng is not installed")
 
 
