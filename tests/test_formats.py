@@ -200,10 +200,10 @@ class TestASampleOfEveryVariety:
             with tifffile.TiffFile(io.BytesIO(data)) as file:
                 assert header.extent == (file.pages.first.imagewidth, file.pages.first.imagelength)
                 assert header.may_have_alpha == bool(file.pages.first.extrasamples)
-        elif sample.startswith("bmp"):  # Pillow knows few bit fields
+        elif sample.startswith("bmp") and sample != "bmp os2":  # Pillow knows few bit fields
             assert header.extent == by_openimageio(data, tmp_path)
-        else:
-            with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP"]) as image:
+        else:  # for "bmp os2" OpenImageIO 3.1 asks for fields behind the header, and refuses one file in eight
+            with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP", "BMP"]) as image:
                 has_alpha = "A" in image.getbands() or "transparency" in image.info
                 assert header.extent == ImageOps.exif_transpose(image).size
                 assert header.may_have_alpha == has_alpha or (sample.startswith("webp") and header.may_have_alpha)
