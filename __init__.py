@@ -1,6 +1,7 @@
 """Numbered image sequences for ComfyUI: save one frame a run, count frames and stop, save and load batches."""
 
-from .io_utils import host, preview, succession
+from .io_utils import host
+from .io_utils.comfyui import preview, replaced_nodes
 from .nodes.frame_counter import ImageSequenceFrameCounter, ImageSequenceFrameCounterFromDirectory
 from .nodes.from_animation import ImageSequenceFromAnimation
 from .nodes.load_batch import ImageSequenceLoadBatch
@@ -35,7 +36,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
 WEB_DIRECTORY = "./web"
 
 # Workflows and prompts made for the packs that these nodes succeed.
-succession.register()
+replaced_nodes.register()
 
 # The player's pictures. Nothing happens here unless ComfyUI's server runs.
 host.add_route(preview.ROUTE, preview.answer, preview.AT_ONCE)

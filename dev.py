@@ -31,7 +31,7 @@ VENV = ROOT / ".venv"
 REQUIREMENTS = ROOT / "tests" / "requirements.txt"
 CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 BENCH_REQUIREMENTS = ROOT / "benchmarks" / "requirements.txt"
-JAVASCRIPT = ROOT / "dev" / "javascript"  # the checkers of web/js, with their settings
+JAVASCRIPT = ROOT / "devtools" / "javascript"  # the checkers of web/js, with their settings
 
 # The modules that commands need, by the names they are imported as.
 DEMO_NEEDS = ("torch", "numpy", "PIL")
@@ -90,14 +90,14 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
     """The command lines that carry out a command. They run in the pack's folder."""
     module = [str(python), "-m"]
     if options.command == "demo":
-        return [[*module, "dev.demo", *_paths(options)]]
+        return [[*module, "devtools.demo", *_paths(options)]]
     if options.command == "bench":
         flags = [name for name, given in (("--held-out", options.held_out), ("--quick", options.quick)) if given]
         return [[*module, "benchmarks.bench", "--size", options.size, *flags, *_paths(options)]]
     if options.command == "locales":
-        return [[*module, "dev.locales"]]
+        return [[*module, "devtools.locales"]]
     if options.command == "release":
-        return [[*module, "dev.release", options.tag]]
+        return [[*module, "devtools.release", options.tag]]
     return _tests(options, rest, module) if options.command == "test" else _linters(module)
 
 
@@ -121,7 +121,7 @@ def _linters(module: Sequence[str]) -> list[list[str]]:
         [*module, "ruff", "format", "--check", "."],
         mypy,  # the folders that pyproject.toml names
         [*mypy, "dev.py"],  # alone: mypy refuses a module and a package of the same name
-        [*module, "dev.check_types"],  # the pack as a package, because nodes/ and __init__.py import relatively
+        [*module, "devtools.check_types"],  # the pack as a package, because nodes/ and __init__.py import relatively
         *javascript_checks(),
     ]
 
@@ -283,7 +283,10 @@ def _step(what: str, command: Sequence[str]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="dev.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="dev.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     names = parser.add_subparsers(
         dest="command", required=True, metavar="demo | test | lint | bench | locales | release"

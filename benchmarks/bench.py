@@ -18,7 +18,8 @@ import numpy as np
 from benchmarks import chart, corpus, end_to_end
 from benchmarks.engines import BASE, Engine, Pixels, by_pillow, check, engines, pillow, versions
 from benchmarks.measure import Report, cpu_seconds, geometric_mean, machine, parsed_size, times
-from io_utils import png, registry
+from io_utils.formats import registry
+from io_utils.formats.png import encode as png
 
 ALL = "all"
 TITLES = {

@@ -24,8 +24,9 @@ import png as pypng
 from benchmarks import corpus
 from benchmarks.engines import Pixels, check, pillow
 from benchmarks.measure import Report, cpu_seconds, machine, parsed_size, times, wall_seconds
-from io_utils import png, zlib_engines
-from io_utils.strategy import CONTENT_CLASSES, Measures, Setting, choose, classify
+from io_utils.formats import zlib_engines
+from io_utils.formats.png import encode as png
+from io_utils.formats.png.strategy import CONTENT_CLASSES, Measures, Setting, choose, classify
 
 MODES = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}
 FILTERS = ("none", "sub", "up", "average")

@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks import corpus, engines
 from benchmarks.hosts import Host, InProcess, Node, Prompt, RealServer, node
 from benchmarks.measure import PeakMemory, Report, parsed_size, times
-from dev.comfyui_server import comfyui_python
+from devtools.comfyui_server import comfyui_python
 
 Start = Callable[[], Host]
 OURS, OURS_COUNTED = "this pack", "this pack, by frame counter"

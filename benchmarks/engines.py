@@ -15,7 +15,8 @@ import numpy.typing as npt
 import png as pypng
 from PIL import Image
 
-from io_utils import png, zlib_engines
+from io_utils.formats import zlib_engines
+from io_utils.formats.png import encode as png
 
 Pixels = npt.NDArray[Any]
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from benchmarks import probe_nodes
 from benchmarks.measure import wall_seconds
-from dev.comfyui_server import ComfyUIServer
-from dev.embedded_host import EmbeddedHost
+from devtools.comfyui_server import ComfyUIServer
+from devtools.embedded_host import EmbeddedHost
 
 PACK = Path(__file__).resolve().parents[1]
 EXTRA_PNGINFO: dict[str, Any] = {"workflow": {"nodes": []}}

@@ -7,15 +7,106 @@ says what to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .pattern import named, ranges
+from .naming.frame_range import named, ranges
 from .policies import AtEnd, OnSizeMismatch
+
+_LONGEST_SHOWN = 4096  # characters of a path: PATH_MAX on Linux
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ImageSequenceError(Exception):
     """The base of all errors of this pack."""
+
+
+# --- names, paths and texts ----------------------------------------------------------------------------------------
+
+
+class PatternError(ImageSequenceError, ValueError):
+    """A file name pattern with a missing, ambiguous or unsupported frame number.
+
+    Attributes: `pattern` (the text), `reason`, `suggestion` (the nearest pattern that works).
+    """
+
+    def __init__(self, pattern: str, reason: str, suggestion: str) -> None:
+        self.pattern, self.reason, self.suggestion = pattern, reason, suggestion
+        super().__init__(f"The pattern {pattern!r} {reason}. Write for example {suggestion!r}.")
+
+
+class PathError(ImageSequenceError, ValueError):
+    """A path that this pack may not read or write. Attributes: `path` (the text), `rule` (the rule that it breaks)."""
+
+    def __init__(self, path: str, rule: str, fix: str) -> None:
+        self.path, self.rule = path, rule
+        shown = path if len(path) <= _LONGEST_SHOWN else f"{path[:40]}..."
+        super().__init__(f"The path {shown!r} {rule}. {fix}")
+
+
+class OutsideError(PathError):
+    """A path outside the allowed folders.
+
+    Attributes: `file`, the operator's list of folders, and `line`, the line to add to it, or None if no line can allow it.
+    """
+
+    def __init__(self, path: str, real: str, file: Path, line: str | None, *, write: bool) -> None:
+        """`real`: where the path leads. `line`: as it is to be written; shown with U+FFFD for bytes that are not UTF-8."""
+        verb, allowed = ("write", "written to") if write else ("read", "read from")
+        self.file, self.line = file, line
+        fix = "A whole drive is never allowed: choose a folder on it."
+        if line is not None:
+            fix = (
+                f"To let ComfyUI {verb} there, the operator of the server creates this text file and its folder, if they "
+                f"do not exist, and adds this line to {file}:\n{_SURROGATE.sub(chr(0xFFFD), line)}"
+            )
+        super().__init__(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
+
+
+class TokenError(ImageSequenceError, ValueError):
+    """A token that cannot be filled in. Attribute: `token`, as the user wrote it."""
+
+    def __init__(self, token: str, reason: str, fix: str) -> None:
+        self.token = token
+        super().__init__(f"The token {token!r} {reason}. {fix}")
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+class BrokenImageError(ImageSequenceError, ValueError):
+    """Bytes that are not one whole image, or of a kind that is not read."""
+
+
+class UnreadKindError(BrokenImageError):
+    """A file of a kind that is not read, whether it is sound or not.
+
+    Attributes: `reason` and `remedy`, both without a full stop.
+    """
+
+    def __init__(self, reason: str, remedy: str = "convert it to PNG") -> None:
+        self.reason, self.remedy = reason, remedy
+        super().__init__(f"{reason}; {remedy}")
+
+
+class FileTypeError(ImageSequenceError, ValueError):
+    """A file name extension that the savers do not write. Attributes: `extension`, `extensions` (those they do)."""
+
+    def __init__(self, extension: str, extensions: Iterable[str]) -> None:
+        self.extension, self.extensions = extension, list(extensions)
+        super().__init__(f"Frames cannot be saved as {extension!r} files. Write one of {', '.join(self.extensions)}.")
+
+
+# --- wires ---------------------------------------------------------------------------------------------------------
+
+
+class NoImageError(ImageSequenceError, ValueError):
+    """An IMAGE input got something that is not a batch of images. Attributes: `input` (its name), `fact` (what it got)."""
+
+    def __init__(self, name: str, where: str, fact: str, fix: str) -> None:
+        self.input, self.fact = name, fact
+        super().__init__(f"{where}The input {name!r} got {fact}. {fix}")
 
 
 # --- saving -------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class Indexing(str, Enum):
     """How a file stands for a frame: by the number at the end of its name, or by its place in alphabetic order.
 
     Punctuation may follow the number if no file that begins alike has its number at the very end, as in ComfyUI's own
-    `ComfyUI_00001_.png` or in `frame (1).png`. Numbers above `frames.LARGEST`, and negative ones, are not frames.
+    `ComfyUI_00001_.png` or in `frame (1).png`. Numbers above `numbered_names.LARGEST`, and negative ones, are not frames.
     """
 
     NUMERIC = "numeric"

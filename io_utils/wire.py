@@ -7,6 +7,8 @@ from typing import Any, Final, Literal
 
 import torch
 
+from .errors import NoImageError
+
 
 class _Unrendered(Enum):
     UNRENDERED = "unrendered"
@@ -15,14 +17,6 @@ class _Unrendered(Enum):
 # Stands for an image that was not rendered because the saver did not need it. None means that a node failed to make one.
 UNRENDERED: Final = _Unrendered.UNRENDERED
 Unrendered = Literal[_Unrendered.UNRENDERED]
-
-
-class NoImageError(ValueError):
-    """An IMAGE input got something that is not a batch of images. Attributes: `input` (its name), `fact` (what it got)."""
-
-    def __init__(self, name: str, where: str, fact: str, fix: str) -> None:
-        self.input, self.fact = name, fact
-        super().__init__(f"{where}The input {name!r} got {fact}. {fix}")
 
 
 def described(value: Any) -> str:

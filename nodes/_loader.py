@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from ..io_utils.cache_watch import CacheWatch
+from ..io_utils.comfyui.cache_watch import CacheWatch
 from ._inputs import read
 
 

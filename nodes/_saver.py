@@ -6,12 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..io_utils import report, tokens
-from ..io_utils.cache_watch import CacheWatch
-from ..io_utils.metadata import text_entries
-from ..io_utils.moments import Moments
-from ..io_utils.plan import Frame, Saved, SaveRequest
-from ..io_utils.write import summary, write_frames, write_workflow
+from ..io_utils.comfyui import report
+from ..io_utils.comfyui.cache_watch import CacheWatch
+from ..io_utils.comfyui.metadata import text_entries
+from ..io_utils.comfyui.moments import Moments
+from ..io_utils.naming import tokens
+from ..io_utils.saving.plan import Frame, Saved, SaveRequest
+from ..io_utils.saving.write import summary, write_frames, write_workflow
 from ._inputs import hidden, listed, widget
 
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..io_utils.animation import CountRequest, FrameCounter
-from ..io_utils.cache_watch import CacheWatch, Unchanged
-from ..io_utils.resume import ResumeRequest
+from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.loading.resume import ResumeRequest
 from . import _loader
 from ._inputs import read, verdict, widget
 from ._saver import COUNTING_TOOLTIP

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils import host, report
-from ..io_utils.choose_animation import choose_animation, frame_rate, is_finished
+from ..io_utils import host
+from ..io_utils.comfyui import report
 from ..io_utils.errors import FrameSizeError
-from ..io_utils.read import read_frames
-from ..io_utils.sequence import Sequence
+from ..io_utils.loading.choose_animation import choose_animation, frame_rate, is_finished
+from ..io_utils.loading.read import read_frames
+from ..io_utils.naming.file_sequence import FileSequence
 from ._inputs import whole
 
 
@@ -43,7 +44,7 @@ class ImageSequenceFromAnimation:
             return {"result": (host.silent_block(), host.silent_block())}
         fps = frame_rate(sequence)
         selection = choose_animation(sequence, whole(batch_index, "batch_index", least=0))
-        loaded = list(zip(Sequence.of_files(selection.files), selection.files, strict=True))
+        loaded = list(zip(FileSequence.from_files(selection.files), selection.files, strict=True))
         try:
             images, _ = read_frames(selection, run=report.comfyui_run(), shown=loaded[0][0])
         except FrameSizeError as error:

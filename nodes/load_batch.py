@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils import report
-from ..io_utils.cache_watch import CacheWatch, Unchanged
-from ..io_utils.choose_batch import BatchRequest, check_pattern
-from ..io_utils.pattern import ranges
-from ..io_utils.read import read_frames
+from ..io_utils.comfyui import report
+from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.loading.choose_batch import BatchRequest, check_pattern
+from ..io_utils.loading.read import read_frames
+from ..io_utils.naming.frame_range import ranges
 from . import _loader
 from ._inputs import read, verdict, widget
 

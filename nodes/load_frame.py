@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils import report
 from ..io_utils.animation import whole_frame
-from ..io_utils.cache_watch import CacheWatch, Unchanged
-from ..io_utils.choose_frame import FrameRequest, check_directory
+from ..io_utils.comfyui import report
+from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.loading.choose_frame import FrameRequest, check_directory
 from . import _loader
 from ._inputs import ABSENT, read, verdict, widget
 from ._saver import COUNTING_TOOLTIP

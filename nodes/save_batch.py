@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils.plan_batch import BatchSaveRequest
+from ..io_utils.saving.plan_batch import BatchSaveRequest
 from . import _saver
 from ._inputs import listed, read_lists, verdict, widget
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils.plan_counted import CountedRequest
+from ..io_utils.saving.plan_counted import CountedRequest
 from . import _saver
 from ._inputs import lazy_images, listed, read_lists, rows, some, verdict, widget
 

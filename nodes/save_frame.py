@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils.plan_indexed import IndexedRequest
+from ..io_utils.saving.plan_indexed import IndexedRequest
 from . import _saver
 from ._inputs import lazy_images, read_rows, rows, verdict, widget
 

@@ -1,6 +1,6 @@
 """Runs one node as ComfyUI does: VALIDATE_INPUTS, IS_CHANGED, check_lazy_status, and then its function.
 
-The rules are those of dev.embedded_host, but a wire can bring any values, including those that no node of ours returns.
+The rules are those of devtools.embedded_host, but a wire can bring any values, including those that no node of ours returns.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from dev.node_calls import call_over_lists, input_info, merge_returns
+from devtools.node_calls import call_over_lists, input_info, merge_returns
 
 Values = dict[str, Sequence[Any]]
 

@@ -6,7 +6,7 @@ import io
 import struct
 import zlib
 from functools import cache
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
@@ -14,7 +14,9 @@ import png
 import tifffile
 from PIL import Image
 
-from io_utils.exr import encode_exr
+from io_utils.formats import registry
+from io_utils.formats.base import State
+from io_utils.formats.exr import encode_exr
 
 from .disk import noise
 
@@ -25,6 +27,11 @@ def file_of(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def reaches_its_end(file: IO[bytes]) -> bool:
+    """Does the pack take a file for whole?"""
+    return registry.state(file) is State.WHOLE
 
 
 def by_opencv(data: bytes, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:

@@ -9,14 +9,7 @@ from typing import Any
 
 import pytest
 
-from io_utils.animation import (
-    AnimationSequence,
-    FrameCounter,
-    LogEntry,
-    saves,
-    total_frames,
-    whole_frame,
-)
+from io_utils.animation import AnimationSequence, FrameCounter, LogEntry, saves, total_frames, whole_frame
 from io_utils.errors import EndOfAnimationError
 from io_utils.policies import AtEnd
 

@@ -44,7 +44,7 @@ def commands() -> list[tuple[Path, str]]:
 
 @pytest.fixture(scope="module")
 def dev() -> ModuleType:
-    """dev.py, by its path: the folder dev/ has the name."""
+    """The module dev.py, which lies beside the pack, not in it."""
     spec = importlib.util.spec_from_file_location("dev_script_of_contributing", ROOT / "dev.py")
     assert spec is not None
     assert spec.loader is not None

@@ -285,7 +285,7 @@ def test_a_help_page_opens_with_one_picture_of_the_node_in_use(node_id):
 @pytest.mark.parametrize("node_id", sorted(LOADERS))
 def test_the_page_of_a_loader_names_every_type_of_file_that_is_read(node_id, pack):
     page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
-    types = ", ".join(extension.removeprefix(".") for extension in pack.io_utils.registry.EXTENSIONS)
+    types = ", ".join(extension.removeprefix(".") for extension in pack.io_utils.formats.registry.EXTENSIONS)
     assert f"Types: {types}." in page
 
 

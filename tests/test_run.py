@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from io_utils.report import comfyui_run
+from io_utils.comfyui.report import comfyui_run
 from io_utils.run import in_flight, worker_count
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from io_utils.wire import NoImageError, images
+from io_utils.errors import NoImageError
+from io_utils.wire import images
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.float8_e4m3fn])

@@ -255,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.frame(folder, name, parse_qs(url.query), url.query)
 
     def frame(self, folder: str, name: str, query: dict[str, list[str]], text: str) -> None:
-        """As the pack's route answers (io_utils/preview.py)."""
+        """As the pack's route answers (io_utils/comfyui/preview.py)."""
         self.site.note(folder, int(name[2:6]), int(query["size"][0]) if "size" in query else None, text)
         self.site.answers.wait()
         file = self.site.folder / folder / name

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dev import locales
+from devtools import locales
 
 SAVER = "ImageSequenceSaveFrame"
 
@@ -24,7 +24,7 @@ def node(desk, site):
 
 
 def report(frame, **facts):
-    """What io_utils/report.py tells of one saved frame."""
+    """What io_utils/comfyui/report.py tells of one saved frame."""
     said = {
         "pattern": "f_{:04d}.png",
         "first": frame,

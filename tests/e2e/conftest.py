@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dev.comfyui_server import ComfyUIServer, comfyui_python
+from devtools.comfyui_server import ComfyUIServer, comfyui_python
 
 PACK = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from dev.comfyui_server import comfyui_python
+from devtools.comfyui_server import comfyui_python
 
 from .conftest import PACK
 
@@ -16,7 +16,7 @@ def test_the_demo_leaves_the_same_files_in_the_embedded_host_and_in_comfyui(star
     python = comfyui_python(directory)  # one interpreter for both: the deflate library decides the bytes
 
     def demo(name: str, *arguments: str) -> dict[str, bytes]:
-        command = [python, "-m", "dev.demo", "--output", tmp_path / name, *arguments]
+        command = [python, "-m", "devtools.demo", "--output", tmp_path / name, *arguments]
         subprocess.run(command, cwd=PACK, check=True)
         output = tmp_path / name / "output"
         return {path.relative_to(output).as_posix(): path.read_bytes() for path in output.rglob("*") if path.is_file()}

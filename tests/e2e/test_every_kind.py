@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from dev.comfyui_server import ComfyUIServer, PromptFailed
+from devtools.comfyui_server import ComfyUIServer, PromptFailed
 
 from ..kinds import HEIGHT, KINDS, READ, WIDTH, WRITTEN, as_image, as_written, flat, picture
 

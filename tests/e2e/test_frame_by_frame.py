@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dev.comfyui_server import PromptFailed
-from dev.prompts import PromptError
+from devtools.comfyui_server import PromptFailed
+from devtools.prompts import PromptError
 
 FIRST, COUNT = 1001, 5
 

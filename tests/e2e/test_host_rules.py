@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dev.comfyui_server import PromptFailed
-from dev.prompts import PromptError
+from devtools.comfyui_server import PromptFailed
+from devtools.prompts import PromptError
 
 SMALL = {"count": 1, "width": 64, "height": 48, "seed": 0}
 

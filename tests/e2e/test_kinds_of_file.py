@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
-from io_utils import registry
+from io_utils.formats import registry
 
 KINDS = {
     "png": ("png", np.uint8),

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dev.comfyui_server import PromptFailed
-from io_utils.succession import SUCCESSIONS
+from devtools.comfyui_server import PromptFailed
+from io_utils.comfyui.replaced_nodes import SUCCESSIONS
 
 from .conftest import Bench
 

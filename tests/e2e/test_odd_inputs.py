@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from dev.comfyui_server import PromptFailed
+from devtools.comfyui_server import PromptFailed
 
 COUNTER = ("ImageSequenceFrameCounter", {"frame_index": 7, "total_frames": 10, "frames_per_second": 25})
 

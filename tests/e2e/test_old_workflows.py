@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from io_utils.succession import SUCCESSIONS
+from io_utils.comfyui.replaced_nodes import SUCCESSIONS
 
 WORKFLOWS = sorted((Path(__file__).resolve().parents[1] / "workflows").glob("*.json"))
 SUCCESSION = {row.old_id: row for row in SUCCESSIONS}

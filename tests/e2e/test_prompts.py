@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dev.comfyui_server import ComfyUIServer
+from devtools.comfyui_server import ComfyUIServer
 
 from .conftest import PACK
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from dev.comfyui_server import ComfyUIServer
-from dev.prompts import PromptError
-from io_utils.succession import SUCCESSIONS
+from devtools.comfyui_server import ComfyUIServer
+from devtools.prompts import PromptError
+from io_utils.comfyui.replaced_nodes import SUCCESSIONS
 
 from .conftest import Bench, graph
 

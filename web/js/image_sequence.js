@@ -4,7 +4,7 @@
  * Puts a sequence player into the pack's nodes: what ComfyUI's events, stores and routes say, in the player's terms.
  * How ComfyUI's frontends 1.27, 1.42 and 1.58 behave was measured; where a line is there for one of them, it says so.
  *
- * @typedef {object} Report a sequence as a node reports it (io_utils/report.py)
+ * @typedef {object} Report a sequence as a node reports it (io_utils/comfyui/report.py)
  * @property {string} pattern as Python's str.format reads it, with one field for the frame number
  * @property {number} first frame number
  * @property {number} last frame number
@@ -289,7 +289,7 @@ class NodePlayer {
 // --- sequences --------------------------------------------------------------------------------------------------------
 
 /**
- * What the player needs to know, of what a node reports (io_utils/report.py).
+ * What the player needs to know, of what a node reports (io_utils/comfyui/report.py).
  *
  * @param {Told} record
  * @returns {Sequence}

@@ -1,0 +1,156 @@
+"""The ComfyUI core nodes of the example prompts: same ids, inputs and pixels, written from their documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from devtools.node_calls import NodeClass
+
+_MAX_SIZE = 16384
+
+
+class EmptyImage:
+    """`batch_size` images, (N, H, W, 3), of one colour, 0xRRGGBB."""
+
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "generate"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        size = ("INT", {"default": 512, "min": 1, "max": _MAX_SIZE})
+        return {
+            "required": {
+                "width": size,
+                "height": size,
+                "batch_size": ("INT", {"default": 1, "min": 1, "max": 4096}),
+                "color": ("INT", {"default": 0, "min": 0, "max": 0xFFFFFF}),
+            }
+        }
+
+    def generate(self, width: int, height: int, batch_size: int, color: int) -> tuple[torch.Tensor]:
+        channels = [(color >> shift & 0xFF) / 0xFF for shift in (16, 8, 0)]
+        return (torch.tensor(channels).repeat(batch_size, height, width, 1),)
+
+
+class ImageAddNoise:
+    """The images plus Gaussian noise with the standard deviation `strength`, clipped to 0..1."""
+
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "add"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "image": ("IMAGE",),
+                "seed": ("INT", {"default": 0, "min": 0, "max": 0xFFFFFFFFFFFFFFFF}),
+                "strength": ("FLOAT", {"default": 0.5, "min": 0.0, "max": 1.0, "step": 0.01}),
+            }
+        }
+
+    def add(self, image: torch.Tensor, seed: int, strength: float) -> tuple[torch.Tensor]:
+        noise = torch.randn(image.size(), generator=torch.Generator().manual_seed(seed))
+        return (torch.clip(image + strength * noise, min=0.0, max=1.0),)
+
+
+class ImageScale:
+    """The images at another size. Supports only `crop` "disabled" and PyTorch's own methods."""
+
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "upscale"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        size = ("INT", {"default": 512, "min": 0, "max": _MAX_SIZE})
+        return {
+            "required": {
+                "image": ("IMAGE",),
+                "upscale_method": (["nearest-exact", "bilinear", "area", "bicubic"],),
+                "width": size,
+                "height": size,
+                "crop": (["disabled"],),
+            }
+        }
+
+    def upscale(
+        self, image: torch.Tensor, upscale_method: str, width: int, height: int, crop: str
+    ) -> tuple[torch.Tensor]:
+        return (_resize(image.movedim(-1, 1), height, width, upscale_method).movedim(1, -1),)
+
+
+class SolidMask:
+    """A MASK, (1, H, W), with the same value everywhere."""
+
+    RETURN_TYPES = ("MASK",)
+    FUNCTION = "solid"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        size = ("INT", {"default": 512, "min": 1, "max": _MAX_SIZE})
+        value = ("FLOAT", {"default": 1.0, "min": 0.0, "max": 1.0, "step": 0.01})
+        return {"required": {"value": value, "width": size, "height": size}}
+
+    def solid(self, value: float, width: int, height: int) -> tuple[torch.Tensor]:
+        return (torch.full((1, height, width), value),)
+
+
+class ImageCompositeMasked:
+    """`source` composited over `destination` with its top left corner at (x, y) and the opacity `mask`."""
+
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "composite"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        position = ("INT", {"default": 0, "min": 0, "max": _MAX_SIZE})
+        required = {
+            "destination": ("IMAGE",),
+            "source": ("IMAGE",),
+            "x": position,
+            "y": position,
+            "resize_source": ("BOOLEAN", {"default": False}),
+        }
+        return {"required": required, "optional": {"mask": ("MASK",)}}
+
+    def composite(
+        self,
+        destination: torch.Tensor,
+        source: torch.Tensor,
+        x: int,
+        y: int,
+        resize_source: bool,
+        mask: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor]:
+        frames, height, width, _ = destination.shape
+        if resize_source:
+            source = _resize(source.movedim(-1, 1), height, width).movedim(1, -1)
+        source = _repeat(source, frames)
+        if mask is None:
+            mask = torch.ones(source.shape[:3])
+        mask = _repeat(_resize(mask[:, None], source.shape[1], source.shape[2]).movedim(1, -1), frames)
+
+        result = destination.clone()
+        seen = result[:, y : y + source.shape[1], x : x + source.shape[2]]
+        source, mask = (part[:, : seen.shape[1], : seen.shape[2]] for part in (source, mask))
+        seen[:] = mask * source + (1.0 - mask) * seen
+        return (result,)
+
+
+CORE_NODES: dict[str, NodeClass] = {
+    "EmptyImage": EmptyImage,
+    "ImageAddNoise": ImageAddNoise,
+    "ImageCompositeMasked": ImageCompositeMasked,
+    "ImageScale": ImageScale,
+    "SolidMask": SolidMask,
+}
+
+
+def _resize(channels_first: torch.Tensor, height: int, width: int, method: str = "bilinear") -> torch.Tensor:
+    return torch.nn.functional.interpolate(channels_first, size=(height, width), mode=method)
+
+
+def _repeat(batch: torch.Tensor, frames: int) -> torch.Tensor:
+    """`batch`, cut or repeated to `frames` images."""
+    return batch if len(batch) == frames else batch[torch.arange(frames) % len(batch)]

@@ -1,0 +1,137 @@
+"""What the nodes say, in other languages: `python dev.py locales`.
+
+English stands in the nodes and in the player. devtools/translations/<language>.json translates it, text for text, whatever says
+it; both together give locales/<language>/nodeDefs.json, keyed as ComfyUI's frontend looks texts up (docs.comfy.org,
+custom-nodes/i18n), and main.json, where web/js/locale.js finds the player's.
+So a text that changes has no translation until somebody looks at it: the test says which.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from devtools.embedded_host import load_pack
+
+PACK = Path(__file__).resolve().parents[1]
+WORDS = PACK / "devtools" / "translations"
+LOCALES = PACK / "locales"
+
+# The frontend translates every part of a category; "image" is its own.
+CATEGORY = "sequence"
+
+Texts = dict[str, Any]
+
+
+def english(pack: ModuleType) -> Texts:
+    """nodeDefs.json in the words of the nodes: {node id: {display_name, description, inputs, outputs}}."""
+    return {
+        node_id: {
+            "display_name": pack.NODE_DISPLAY_NAME_MAPPINGS[node_id],
+            "description": node.DESCRIPTION,
+            "inputs": {key(name): _input(name, *spec) for name, spec in _inputs(node)},
+            "outputs": {
+                str(place): {"name": name, "tooltip": tooltip}
+                for place, (name, tooltip) in enumerate(
+                    zip(getattr(node, "RETURN_NAMES", ()), getattr(node, "OUTPUT_TOOLTIPS", ()), strict=True)
+                )
+            },
+        }
+        for node_id, node in pack.NODE_CLASS_MAPPINGS.items()
+    }
+
+
+def player() -> Texts:
+    """What the player says, with its %placeholders%, as web/js has it: {key: text}."""
+    spoken = re.compile(r"(?:\bt|ranslate)\(\s*\"([^\"]+)\"[,)]")
+    scripts = sorted((PACK / "web" / "js").glob("*.js"))
+    return {key(text): text for script in scripts for text in spoken.findall(script.read_text(encoding="utf-8"))}
+
+
+def key(name: str) -> str:
+    """`name` as a translation key, like the frontend's normalizeI18nKey."""
+    return name.replace(".", "_")
+
+
+def texts(definitions: Texts) -> Iterator[str]:
+    """Every text in `definitions`, in order."""
+    for value in definitions.values():
+        if isinstance(value, str):
+            yield value
+        else:
+            yield from texts(value)
+
+
+def files(pack: ModuleType, language: str) -> dict[str, Texts]:
+    """{file name: content} of locales/<language>, without the texts that have no translation: these appear in English."""
+    words = load_words(language).get if language != "en" else _unless_syntax
+    main = {"nodeCategories": {CATEGORY: CATEGORY}, "imageSequencePlayer": player()}
+    return {"main.json": _translated(main, words), "nodeDefs.json": _translated(english(pack), words)}
+
+
+def languages() -> list[str]:
+    return ["en", *sorted(path.stem for path in WORDS.glob("*.json"))]
+
+
+def load_words(language: str) -> dict[str, str]:
+    """The translations of `language`, by their English text."""
+    words: dict[str, str] = json.loads((WORDS / f"{language}.json").read_text(encoding="utf-8"))
+    return words
+
+
+def main() -> int:
+    """Update both folders. If translations are missing, prints their texts and returns 1."""
+    pack = load_pack(PACK)
+    spoken = list(dict.fromkeys([CATEGORY, *texts(english(pack)), *texts(player())]))
+    missing = 0
+    for language in languages():
+        if language != "en":
+            words = load_words(language)
+            _write(WORDS / f"{language}.json", {text: words.get(text, "") for text in spoken})
+            untranslated = [text for text in spoken if not words.get(text)]
+            missing += len(untranslated)
+            for text in untranslated:
+                print(f"devtools/translations/{language}.json: {text}")
+        for name, content in files(pack, language).items():
+            _write(LOCALES / language / name, content)
+    return 1 if missing else 0
+
+
+def _inputs(node: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    declared = node.INPUT_TYPES()
+    for group in ("required", "optional"):
+        yield from declared.get(group, {}).items()
+
+
+def _input(name: str, kind: Any, options: Mapping[str, Any]) -> Texts:
+    described: Texts = {"name": name, "tooltip": options["tooltip"]}
+    if isinstance(kind, list):
+        described["options"] = {key(value): value for value in kind}
+    return described
+
+
+def _translated(definitions: Texts, words: Callable[[str], str | None]) -> Texts:
+    translated = {
+        name: words(value) if isinstance(value, str) else _translated(value, words)
+        for name, value in definitions.items()
+    }
+    return {name: value for name, value in translated.items() if value}
+
+
+def _unless_syntax(text: str) -> str | None:
+    """The text, unless vue-i18n would read something into it: the frontend then shows the one from the node."""
+    return None if set(text) & set("{}|@") else text
+
+
+def _write(path: Path, content: Texts) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

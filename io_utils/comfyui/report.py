@@ -1,0 +1,111 @@
+"""What a node tells ComfyUI about its frames: `ui` values for API clients, the assets panel and the player."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable, Sequence
+from typing import Any
+
+from .. import host
+from ..naming.file_names import printable
+from ..naming.file_sequence import FileSequence
+from ..run import Run
+
+# Sent while a run goes on, with `progress`.
+PROGRESS_EVENT = "image_sequence.progress"
+
+# Enough for any slider; the message has them all, as ranges.
+_MAX_MISSING = 10_000
+# Two frames can be 2^53 and more apart: a list of all between them would not fit into memory.
+_MAX_SPAN = 1_000_000
+
+
+def ui(
+    frames: Iterable[tuple[FileSequence, int]],
+    *,
+    numbers: Container[int] | None = None,
+    step: int = 1,
+    missing: Iterable[int] = (),
+    fps: float | None = None,
+    message: str = "",
+) -> dict[str, list[Any]]:
+    """The `ui` dict for `frames`, (sequence, frame number) pairs in order.
+
+    `images`: {filename, subfolder, type} of every frame that /view serves: not those below the operator's roots, nor
+    those whose names are not UTF-8, which no URL holds.
+    `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, folder, first, last,
+    step, missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it; `folder` is
+    that folder's absolute path, with forward slashes; `missing` has the frames between first and last, in steps, that
+    are not there, and those in `missing`, the first 10 000 of them; type "" is an operator's folder. Frames
+    outside `numbers`, which only stand in for missing ones, are left out.
+    Lists of plain values only: anything else stops ComfyUI's message loop.
+    """
+    frames = [(sequence, frame) for sequence, frame in frames if sequence.is_printable]
+    found: dict[FileSequence, set[int]] = {}
+    for sequence, frame in frames:
+        if numbers is None or frame in numbers:
+            found.setdefault(sequence, set()).add(frame)
+    common = {"fps": fps, "message": printable(message)}
+    described = [_describe(sequence, there, step, set(missing)) | common for sequence, there in found.items()]
+    if not described and message:
+        described = [common]
+    images = [_image(sequence, frame) for sequence, frame in frames if sequence.root.kind]
+    return {"images": images, "image_sequence": [json.dumps(description) for description in described]}
+
+
+def loaded(
+    frames: Iterable[tuple[FileSequence, int]],
+    summary: str,
+    *,
+    numbers: Container[int] | None = None,
+    step: int = 1,
+    missing: Iterable[int] = (),
+) -> dict[str, list[Any]]:
+    """The `ui` dict of a loader, which shows its summary as text, too."""
+    return ui(frames, numbers=numbers, step=step, missing=missing, message=summary) | {"text": [summary]}
+
+
+def comfyui_run() -> Run:
+    """A Run in ComfyUI: its progress bar, its Cancel, its float type, and the browser that queued the prompt."""
+
+    def tell(done: Sequence[tuple[FileSequence, int]], numbers: Sequence[int], step: int) -> None:
+        if done[-1][0].is_printable:
+            host.notify(PROGRESS_EVENT, progress(done, numbers, step=step))
+
+    return Run(host.progress_bar, host.raise_if_cancelled, tell, host.float_dtype())
+
+
+def progress(done: Sequence[tuple[FileSequence, int]], numbers: Iterable[int], *, step: int = 1) -> dict[str, Any]:
+    """What to tell of a run that has saved or loaded `done`, the latest last, of the frames `numbers`.
+
+    {sequence, done, total, text}: `sequence` as in `image_sequence`, of what is done of the latest frame's pattern, up
+    to its highest frame; how many frames are done, of how many; and that as a line for people.
+    """
+    numbers = list(numbers)
+    latest = done[-1][0]
+    sequence = _describe(latest, {frame for sequence, frame in done if sequence == latest}, step, set())
+    first, last = min(numbers), max(numbers)
+    text = f"frame {sequence['last']} ({first}-{last}), {len(done)} of {len(numbers)}"
+    described = sequence | {"fps": None, "message": text}
+    return {"sequence": described, "done": len(done), "total": len(numbers), "text": text}
+
+
+def _image(sequence: FileSequence, frame: int) -> dict[str, str]:
+    subfolder, _, filename = sequence.pattern.name(frame).rpartition("/")
+    return {"filename": filename, "subfolder": subfolder, "type": sequence.root.kind}
+
+
+def _describe(sequence: FileSequence, found: set[int], step: int, missing: set[int]) -> dict[str, Any]:
+    first, last = min(found), max(found)
+    gaps = set(range(first, last + 1, step)) - found if last - first < _MAX_SPAN * step else set()
+    folder, pattern = sequence.pattern.relative()
+    return {
+        "pattern": str(pattern),
+        "subfolder": folder,
+        "type": sequence.root.kind,
+        "folder": printable(sequence.folder.as_posix()),
+        "first": first,
+        "last": last,
+        "step": step,
+        "missing": sorted(gaps | missing)[:_MAX_MISSING],
+    }

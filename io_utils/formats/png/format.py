@@ -1,0 +1,50 @@
+"""PNG as one of the kinds of file: `encode` writes them, `decode` reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import orientation
+from ..base import Extent, Format, Header, Pixels
+from . import decode, encode
+from .decode import Ihdr
+
+
+class _Png(Format[Ihdr]):
+    name = "PNG"
+    extensions = (".png",)
+    signatures = (encode.SIGNATURE,)
+    media_type = "image/png"
+    depths = (np.uint8, np.uint16)
+    channels = (1, 2, 3, 4)
+    holds_text = True
+    largest_side = encode.LARGEST_SIDE
+
+    def is_foreign(self, start: bytes) -> bool:
+        """Apple's variety, whose first chunk is not IHDR: https://iphonedev.wiki/CgBI_file_format."""
+        return start[12:16] == b"CgBI"
+
+    def read_header(self, file: IO[bytes]) -> Header[Ihdr]:
+        ihdr, exif, has_transparency = decode.read_header(file)
+        return Header(
+            (Extent(ihdr.width, ihdr.height),), ihdr, ihdr.has_alpha or has_transparency, orientation.of_exif(exif)
+        )
+
+    def decode(self, data: bytes, header: Header[Ihdr], at_least: int | None = None) -> Pixels:
+        return decode.decode_png(data, header.parsed)
+
+    def is_whole(self, file: IO[bytes]) -> bool:
+        return decode.is_whole(file)
+
+    def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+        return encode.encode_png(pixels, text, threads=threads)
+
+    def keyword_fault(self, keyword: str, earlier: int) -> str | None:
+        return encode.keyword_fault(keyword)
+
+
+PNG = _Png()

@@ -1,0 +1,156 @@
+"""Load Image Sequence (Batch): which files are the frames of a batch, and what stands for missing ones."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from ..errors import FrameMissingError, PatternError
+from ..formats.registry import EXTENSIONS
+from ..naming.allowed_roots import FOLDERS, anywhere
+from ..naming.file_sequence import FileSequence
+from ..naming.frame_pattern import FramePattern
+from ..naming.inventory import inventory
+from ..naming.regular_files import is_regular
+from ..policies import OnMissing, OnSizeMismatch
+from ..request import limited
+from .selection import Selection, fingerprint
+
+# No memory holds more, and naming each of 2^53 missing frames would never end.
+MAX_FRAMES = 1_000_000
+
+FOLDER_WORDS = {kind: kind for kind in FOLDERS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchRequest:
+    """`frame_count` frames of `path_pattern` from `start_index` on, every `step`-th; 0 for all up to the last on disk."""
+
+    path_pattern: str = "./frame{:06d}.png"
+    start_index: int = limited(0, least=0)
+    frame_count: int = limited(16, least=0)
+    ignore_missing_images: OnMissing = OnMissing.ERROR
+    folder: str = limited("output", words=FOLDER_WORDS)
+    step: int = limited(1, least=1)
+    on_size_mismatch: OnSizeMismatch = OnSizeMismatch.ERROR
+
+    def sequence(self) -> FileSequence:
+        """The sequence that the pattern names. Raises PatternError, PathError, ValueError for its extension."""
+        pattern, text = FramePattern.parse(self.path_pattern), self.path_pattern
+        if "*" in text or "?" in text:
+            better = text if pattern.has_number else re.sub(r"[*?]+", "####", text, count=1)
+            reason = "has wildcards, which this node does not read: write #### for the number"
+            raise PatternError(text, reason, re.sub(r"[*?]+", "", better))
+        require_readable(pattern, text)
+        return FileSequence.from_pattern(pattern, self.folder, write=False, shown=text)
+
+    def choose(self) -> Selection:
+        """The frames to load, with one directory listing.
+
+        Raises as `sequence`; FrameMissingError naming every missing frame at once (under ERROR; and always if none is
+        there, or "hold previous" has nothing before the first), PatternError for many frames and no number, ValueError
+        for more than MAX_FRAMES.
+        """
+        return _select(self.sequence(), self)
+
+    def fingerprint(self) -> str:
+        """For a cache key: changes when the files that `choose` chooses change on disk, and only then. Never raises."""
+        return fingerprint(lambda: self.choose().fingerprint)
+
+
+def check_pattern(path_pattern: str) -> None:
+    """Raise what is wrong with a pattern in every folder: before the run nobody knows which one it is."""
+    anywhere(lambda kind: BatchRequest(path_pattern=path_pattern, folder=kind).sequence())
+
+
+def require_readable(pattern: FramePattern, text: str) -> None:
+    """ValueError if `text`, parsed as `pattern`, has an extension that is not supported."""
+    if pattern.extension.lower() not in EXTENSIONS:
+        raise ValueError(
+            f"The pattern {text!r} does not end in an image type that can be read. Write one of {', '.join(EXTENSIONS)}."
+        )
+
+
+def _select(sequence: FileSequence, request: BatchRequest) -> Selection:
+    start, step, on_missing = request.start_index, request.step, request.ignore_missing_images
+    available = _available(sequence, request)
+    asked = _Asked.of(request, available)
+    there = set(available)
+    missing = tuple(islice((number for number in asked.numbers if number not in there), MAX_FRAMES))
+    found = [number for number in available if number in asked.numbers]
+    if not found or ((missing or asked.beyond is not None) and on_missing is OnMissing.ERROR):
+        nothing = (start,) if asked.beyond is None else ()
+        raise _missing(sequence, missing or nothing, available, on_missing, asked.beyond)
+    if on_missing is OnMissing.DROP:
+        return Selection(tuple(found), tuple(found), {number: sequence.file(number) for number in found}, missing, step)
+    if asked.count > MAX_FRAMES:
+        raise ValueError(
+            f"Frames {start} to {asked.last} in steps of {step} are {asked.count}, more than the {MAX_FRAMES} that can be "
+            f"loaded at a time. Load them in parts, by start_index and frame_count."
+        )
+    sources: list[int | None] = []
+    for number in asked.numbers:
+        source = number if number in there else None
+        if source is None and on_missing is OnMissing.HOLD_PREVIOUS:
+            earlier = bisect_left(available, number)
+            if not earlier:
+                raise _missing(sequence, missing, available, on_missing)
+            source = available[earlier - 1]
+        sources.append(source)
+    files = {source: sequence.file(source) for source in sources if source is not None}
+    return Selection(tuple(asked.numbers), tuple(sources), files, missing, step)
+
+
+def _available(sequence: FileSequence, request: BatchRequest) -> list[int]:
+    """The frames on disk, in order; of a pattern without a number, the first frame if its one file is there."""
+    if sequence.pattern.has_number:
+        return sequence.frames()
+    sequence.pattern.require_number(request.frame_count)
+    return [request.start_index] if is_regular(sequence.file(request.start_index)) else []
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The frames that a request asks for: `count` numbers up to `last`.
+
+    Those in `numbers`, and if they are more than MAX_FRAMES, all from `beyond` on, which are not on disk: to count through
+    them would take for ever, and of what lies behind the last frame on disk the first is enough.
+    """
+
+    numbers: range
+    last: int
+    count: int
+    beyond: int | None = None
+
+    @classmethod
+    def of(cls, request: BatchRequest, available: Sequence[int]) -> _Asked:
+        start, step = request.start_index, request.step
+        to_the_end = available and not request.frame_count
+        last = available[-1] if to_the_end else start + (max(request.frame_count, 1) - 1) * step
+        count = max(0, (last - start) // step + 1)  # len() has a limit, 2^63, that file names do not have
+        if count <= MAX_FRAMES:
+            return cls(range(start, last + 1, step), last, count)
+        end = available[-1] if available else start - 1
+        beyond = start + max(0, (end - start) // step + 1) * step
+        return cls(range(start, min(beyond, last + 1), step), last, count, beyond if beyond <= last else None)
+
+
+def _missing(
+    sequence: FileSequence,
+    frames: Sequence[int],
+    available: Sequence[int],
+    on_missing: OnMissing,
+    beyond: int | None = None,
+) -> FrameMissingError:
+    """`beyond`: the first of frames that are all missing and too many to list, after `frames`; None if there are none."""
+    fix = "Check the folder, the pattern, start_index and frame_count, or render what is missing"
+    if available and on_missing is OnMissing.ERROR:
+        fix += ", or set ignore_missing_images to 'true', 'hold previous' or 'black'"
+    elif available and on_missing is OnMissing.HOLD_PREVIOUS and frames and frames[0] < available[0]:
+        fix += "; before the first frame on disk there is no frame to hold"
+    path = str(sequence.file([*frames[:1], beyond or 0][0]))
+    instead = "" if available else f"No file there matches {str(sequence.pattern)!r}. {inventory(sequence.folder)}"
+    return FrameMissingError(frames, available, path, instead, fix, beyond)

@@ -1,0 +1,169 @@
+"""Load Image Sequence (Frame): which file is the frame, and what takes its place if it is missing."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import FrameMissingError, FrameSizeError
+from ..naming.allowed_roots import anywhere, root_of
+from ..naming.file_names import printable
+from ..naming.file_sequence import FileSequence
+from ..naming.frame_folder import FrameFolder
+from ..naming.frame_pattern import FramePattern
+from ..policies import Indexing, OnMissingFrame
+from ..request import known, limited
+from ..run import Run
+from .choose_batch import FOLDER_WORDS, require_readable
+from .read import black_frame, read_frames
+from .selection import Selection, fingerprint, stamp
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameRequest:
+    """Frame `frame_number` of a folder of frames. `has_default`: the caller has an image for a frame that is missing."""
+
+    directory_path: str = ""
+    pattern: str = "*"
+    indexing: Indexing = Indexing.NUMERIC
+    frame_number: int = limited(0, least=0)
+    on_missing: OnMissingFrame = OnMissingFrame.ERROR
+    folder: str = limited("output", words=FOLDER_WORDS)
+    has_default: bool = known(bool)
+
+    def frames(self) -> FrameFolder:
+        """The frames that the texts name. Raises what `FrameFolder.parse` does, and ValueError for a file type."""
+        names = FramePattern.parse(self.pattern)
+        if names.has_number:
+            require_readable(names, self.pattern)
+        return FrameFolder.parse(self.directory_path, self.pattern, self.folder)
+
+    def choose(self) -> ChosenFrame:
+        """The frame, or what stands for it.
+
+        Folders are listed only for wildcards, or to find what stands for a missing frame. Raises as `frames`;
+        FrameMissingError (under ERROR; or with nothing to hold, and for black no other frame to tell the size),
+        AmbiguousFrameError.
+        """
+        frames, number = self.frames(), self.frame_number
+        files = frames.files(number, self.indexing)
+        if files:
+            return ChosenFrame(frames, number, number, tuple(files))
+        if self.has_default:
+            return ChosenFrame(frames, number, None)
+        available = frames.numbers(self.indexing)
+        place = bisect_left(available, number)
+        earlier, later = available[:place][-1:], available[place:][:1]
+        sources = {
+            OnMissingFrame.HOLD_PREVIOUS: earlier,
+            OnMissingFrame.HOLD_NEXT: later,
+            OnMissingFrame.BLACK: earlier or later,
+        }.get(self.on_missing)
+        if not sources:
+            raise _missing(frames, number, available, self.on_missing)
+        found = tuple(frames.files(sources[0], self.indexing))
+        return ChosenFrame(frames, number, sources[0], found, self.on_missing is OnMissingFrame.BLACK)
+
+    def fingerprint(self) -> str:
+        """For a cache key: changes when the files that `choose` chooses change on disk, and only then. Never raises."""
+        return fingerprint(lambda: self.choose().fingerprint)
+
+
+@dataclass(frozen=True)
+class ChosenFrame:
+    """What frame `number` gives: the files of frame `source`, one for each image of a batch.
+
+    `source` is None where the caller's image stands in for it. If `black`, only the size of the files matters.
+    """
+
+    frames: FrameFolder
+    number: int
+    source: int | None
+    files: tuple[Path, ...] = ()
+    black: bool = False
+
+    @property
+    def is_default(self) -> bool:
+        return self.source is None
+
+    @property
+    def missing(self) -> list[int]:
+        """The frame itself, if something else stands for it."""
+        return [] if self.source == self.number else [self.number]
+
+    @property
+    def shown(self) -> list[tuple[FileSequence, int]]:
+        """The (sequence, frame) of every picture that is loaded."""
+        if self.black or self.source is None:
+            return []
+        return [(self.frames.sequence(file, self.source), self.source) for file in self.files]
+
+    @property
+    def file_name(self) -> str:
+        """Name of the first loaded file, or ''. Bytes of it that are not UTF-8 are U+FFFD: it goes to other nodes."""
+        return "" if self.black or self.source is None else printable(self.files[0].name)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same as long as the same files are chosen and none of them changes."""
+        return stamp((self.number, self.source, self.black), self.files)
+
+    @property
+    def summary(self) -> str:
+        """A line for people."""
+        if self.source == self.number:
+            return f"Loaded frame {self.number}: {self.file_name}"
+        held = f"frame {self.source}: {self.file_name}"
+        instead = "a black image" if self.black else "default_image" if self.source is None else held
+        return f"Frame {self.number} is not on disk; in its place {instead}"
+
+    def read(self, default: Any = None, run: Run | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """(image, mask): (N, H, W, 3) and (N, H, W) as of `read_frames`, N > 1 for a batch. Raises what that raises.
+
+        `default`, (N, H, W, C), is returned as it is, with a mask of zeros, where `is_default`. ValueError if it is not an
+        image.
+        """
+        run, number = run or Run(), self.source
+        if number is None:
+            return _default(self.number, default)
+        if self.black:
+            return black_frame(number, self.files[0], run.float_dtype)
+        loaded = [read_frames(Selection.of_files({number: file}), run=run) for file in self.files]
+        sizes = [(image.shape[2], image.shape[1]) for image, _ in loaded]
+        for file, size in zip(self.files, sizes):
+            if size != sizes[0]:
+                fix = "Render the frame again in one size, or write one of the batch folders into directory_path."
+                raise FrameSizeError((number, number), (sizes[0], size), file, fix)
+        if len(loaded) == 1:
+            return loaded[0]
+        images, masks = zip(*loaded)
+        return torch.cat(images), torch.cat(masks)
+
+
+def check_directory(directory_path: str) -> None:
+    """Raise what is wrong with this path in all of ComfyUI's folders: before the run it is not known which one is meant."""
+    anywhere(lambda kind: root_of(directory_path, kind, write=False))
+
+
+def _default(number: int, default: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    if not isinstance(default, torch.Tensor) or default.ndim != 4:
+        came = "nothing" if default is None else f"a {type(default).__name__} that is not an IMAGE"
+        raise ValueError(
+            f"Frame {number} is not on disk, and {came} came from the node wired to default_image. Wire an image to it."
+        )
+    return default, default.new_zeros(default.shape[:3])
+
+
+def _missing(frames: FrameFolder, number: int, available: list[int], on_missing: OnMissingFrame) -> FrameMissingError:
+    fix = "Check directory_path, pattern and folder, or render what is missing"
+    if on_missing is OnMissingFrame.ERROR:
+        fix += ", or set on_missing to 'hold previous', 'hold next' or 'black', or wire default_image"
+    elif available:
+        side = "before" if on_missing is OnMissingFrame.HOLD_PREVIOUS else "after"
+        fix += f"; there is no frame {side} it to hold"
+    path = frames.folder / frames.names.name(number) if frames.names.has_number else frames
+    return FrameMissingError([number], available, str(path), "" if available else frames.instead(), fix)

@@ -1,0 +1,175 @@
+"""Many files -> one tensor: parallel, bounded, cancellable, with progress; nothing invented, nothing dropped unasked.
+
+Which library decodes which kind of file, and why, is one table, at `registry.decode`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import BatchTooLargeError, BrokenImageError, FrameReadError, FrameSizeError, UnreadKindError
+from ..formats import registry
+from ..formats.base import Extent, Header, Pixels
+from ..formats.open_file import open_regular
+from ..formats.pixels import dequantise
+from ..naming.allowed_roots import allowed_roots
+from ..naming.file_sequence import FileSequence
+from ..policies import OnSizeMismatch
+from ..run import Run, in_flight
+from .memory import free_bytes
+from .selection import Selection
+
+# Reading a header from a local disk takes 0.1 ms, and handing it to a thread as long again. On a network disk, where each
+# takes some 10 ms, eight still take no longer than a frame, so Cancel is noticed soon.
+_HEADERS_AT_ONCE = 8
+
+
+def read_frames(
+    selection: Selection,
+    on_size_mismatch: OnSizeMismatch = OnSizeMismatch.ERROR,
+    run: Run | None = None,
+    *,
+    shown: FileSequence | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(images, mask): (N, H, W, 3) and (N, H, W), 0.0 .. 1.0, in the dtype that `run` names; mask = 1 - alpha.
+
+    `run` hears which frames of the sequence `shown` are loaded so far; without one, nobody does.
+
+    Every header is read before the first decode, so that sizes are compared and memory is checked in time. Raises
+    FrameSizeError, BatchTooLargeError, FrameReadError (a broken file), FileNotFoundError and other OSErrors of the
+    system, naming the frame, PathError (a file that is a link out of the allowed folders); Cancel passes through.
+    """
+    run = run or Run()
+    files, numbers = selection.files, list(selection.files)
+    count, dtype = len(selection.numbers), run.float_dtype
+    width, height = _look_at_all(selection, on_size_mismatch, run)
+    images = torch.empty((count, height, width, 3), dtype=dtype)
+    # numpy's zeros take no memory until they are written to: most sequences have no alpha.
+    mask = torch.from_numpy(np.zeros((count, height, width), np.float16 if dtype == torch.float16 else np.float32))
+    places: dict[int | None, list[int]] = {}
+    for place, source in enumerate(selection.sources):
+        places.setdefault(source, []).append(place)
+
+    def load_one(number: int) -> None:
+        place = places[number][0]
+        _load_into(number, files[number], images[place], mask[place], on_size_mismatch)
+
+    asked = set(selection.numbers)
+    told = [number for number in numbers if number in asked]  # not those that only stand in for others
+
+    def tell(loaded: Mapping[int, None]) -> None:
+        done = [(shown, numbers[position]) for position in loaded if numbers[position] in asked]
+        if shown is not None and done:
+            run.tell(done, told, selection.step)
+
+    run.each(load_one, numbers, tell, steps_before=len(_header_groups(numbers)))
+    for source, (first, *repeats) in places.items():
+        _repeat(images, mask, None if source is None else first, repeats if source is not None else [first, *repeats])
+    return images, mask
+
+
+def black_frame(number: int, path: Path, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """(image, mask), (1, H, W, 3) and (1, H, W) of zeros, as large as the file of frame `number`, by its header alone."""
+    width, height = _header(number, allowed_roots()["output"].confirm(path, write=False)).extent
+    return torch.zeros((1, height, width, 3), dtype=dtype), torch.zeros((1, height, width), dtype=dtype)
+
+
+def _repeat(images: torch.Tensor, mask: torch.Tensor, first: int | None, places: Sequence[int]) -> None:
+    """Put what is at `first` (None: black) at `places` too. Zeros are not copied in masks, where they take no memory."""
+    for place in places:
+        images[place] = 0 if first is None else images[first]
+        if first is not None and mask[first].any():
+            mask[place] = mask[first]
+
+
+def _look_at_all(selection: Selection, on_size_mismatch: OnSizeMismatch, run: Run) -> Extent:
+    """The extent of the batch. Raises what `read_frames` raises before the first decode."""
+    files, numbers = selection.files, list(selection.files)
+    any_root = allowed_roots()["output"]
+
+    def look_at(group: Sequence[int]) -> dict[int, Header[Any]]:
+        return {number: _header(number, any_root.confirm(files[number], write=False)) for number in group}
+
+    groups = _header_groups(numbers)
+    headers = dict(item for group in run.each(look_at, groups, steps_after=len(numbers)) for item in group.items())
+    size = _common_size({number: header.extent for number, header in headers.items()}, files, on_size_mismatch)
+    masks = sum(source is not None and headers[source].may_have_alpha for source in selection.sources)
+    _require_memory(len(selection.numbers), masks, min(len(files), in_flight()), size, run.float_dtype)
+    return size
+
+
+def _require_memory(count: int, masks: int, decoding: int, size: Extent, dtype: torch.dtype) -> None:
+    """BatchTooLargeError if `count` frames of `size`, `masks` of them with alpha, do not fit.
+
+    In the tensors, each frame takes three planes for colour and, if it has alpha, one for the mask: the zeros of other
+    masks take no memory. Each of the `decoding` frames in flight takes about four planes more.
+    """
+    free, plane = free_bytes(), size.pixel_count * dtype.itemsize
+    needed = (3 * count + masks + 4 * decoding) * plane
+    if free is not None and needed > free:
+        fitting = (free // plane - 4 * decoding) // (4 if masks else 3)
+        raise BatchTooLargeError(count, size, needed, free, max(0, fitting))
+
+
+def _header_groups(numbers: list[int]) -> list[list[int]]:
+    return [numbers[start : start + _HEADERS_AT_ONCE] for start in range(0, len(numbers), _HEADERS_AT_ONCE)]
+
+
+def _header(number: int, path: Path) -> Header[Any]:
+    with _named_in_errors(number, path), open_regular(path) as file:
+        return registry.read_header(file)
+
+
+def _common_size(sizes: Mapping[int, Extent], files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch) -> Extent:
+    """The extent of the first frame. FrameSizeError if another differs and is not to be resized."""
+    first, expected = next(iter(sizes.items()))
+    for number, size in sizes.items():
+        if size != expected and on_size_mismatch is OnSizeMismatch.ERROR:
+            raise FrameSizeError((first, number), (expected, size), files[number])
+    return expected
+
+
+@contextmanager
+def _named_in_errors(number: int, path: Path) -> Iterator[None]:
+    """FrameReadError for what is not a whole image; errors of the system stay what they are, and name the frame."""
+    try:
+        yield
+    except UnreadKindError as error:
+        raise FrameReadError(number, path, str(error), remedy="") from error
+    except (BrokenImageError, IsADirectoryError) as error:
+        raise FrameReadError(number, path, str(error)) from error
+    except OSError as error:
+        raise OSError(error.errno, f"Frame {number} cannot be read ({error.strerror or error})", str(path)) from error
+
+
+def _load_into(
+    number: int, path: Path, image: torch.Tensor, mask: torch.Tensor, on_size_mismatch: OnSizeMismatch
+) -> None:
+    with _named_in_errors(number, path), open_regular(path) as file:
+        pixels = registry.decode(file.read())
+    if pixels.shape[:2] == tuple(image.shape[:2]):
+        dequantise(pixels, image, mask)
+    elif on_size_mismatch is OnSizeMismatch.RESIZE:
+        _resize_into(pixels, image, mask)
+    else:
+        found, expected = Extent(pixels.shape[1], pixels.shape[0]), Extent(image.shape[1], image.shape[0])
+        raise FrameReadError(number, path, f"it holds {found} pixels, not {expected}")
+
+
+def _resize_into(pixels: Pixels, image: torch.Tensor, mask: torch.Tensor) -> None:
+    """Bicubic with antialiasing, colour and mask alike, clipped to 0..1; colour of floating-point files is not."""
+    full_image, full_mask = torch.empty((*pixels.shape[:2], 3)), torch.zeros(pixels.shape[:2])
+    dequantise(pixels, full_image, full_mask)
+    planes = torch.cat([full_image.movedim(-1, 0), full_mask[None]])[None]
+    size = tuple(image.shape[:2])
+    scaled = torch.nn.functional.interpolate(planes, size, mode="bicubic", antialias=True)[0]
+    (scaled[3] if pixels.dtype.kind == "f" else scaled).clamp_(0, 1)
+    image.copy_(scaled[:3].movedim(0, -1))
+    if pixels.shape[2] in (2, 4):  # the zeros of the others take no memory until they are written to
+        mask.copy_(scaled[3])

@@ -1,0 +1,74 @@
+"""What is in a folder, in words for a user whose pattern matches no frame there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..formats.registry import EXTENSIONS
+from .frame_pattern import MAX_PADDING, FramePattern
+from .frame_range import named
+from .numbered_names import LARGEST, is_image, is_negative
+from .regular_files import entry_names, regular_files
+
+
+def inventory(folder: Path) -> str:
+    """What is in `folder`, in a sentence or two for a user who looks for frames: sequences as patterns that would match."""
+    shown = [name for name in regular_files(folder) if not name.startswith(".")]
+    if not shown:
+        inside = sorted(entry_names(folder, lambda entry: not entry.name.startswith(".")))
+        if not folder.is_dir():
+            return f"There is no folder {str(folder)!r}."
+        return "It has no files, but " + _some(inside, "folder") + "." if inside else "The folder is empty."
+    sequences, negative, large, others = _sorted_out(shown)
+    said = []
+    if sequences:
+        largest = sorted(sequences.items(), key=lambda item: -len(item[1]))
+        patterns = [f"{str(_pattern(*ends, digits))!r} ({named(map(int, digits))})" for ends, digits in largest[:3]]
+        more = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
+        said.append(f"In that folder are {', '.join(patterns)}{more}: write the pattern that you mean.")
+    for left_out, reason in ((negative, "negative"), (large, f"above {LARGEST}")):
+        if left_out:
+            said.append(_left_out(left_out, reason))
+    if unread := [name for name in others if not is_image(name)]:
+        said.append(f"Not of a type that is read: {_some(unread, 'file')}. Types: {', '.join(EXTENSIONS)}.")
+    if unnumbered := [name for name in others if is_image(name)]:
+        said.append(f"Without a frame number: {_some(unnumbered, 'file')}.")
+    return " ".join(said)
+
+
+def _sorted_out(
+    names: list[str],
+) -> tuple[dict[tuple[str, str], list[str]], list[str], list[str], list[str]]:
+    """Frames, as the digits in the names by what is before and behind them; negative and too large numbers; all others."""
+    sequences: dict[tuple[str, str], list[str]] = {}
+    negative, large, others = [], [], []
+    for name in sorted(names):
+        number = re.fullmatch(rf"(.*?)(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([^0-9]*)", name, re.DOTALL)
+        if number is None or not is_image(name):
+            others.append(name)
+        elif is_negative(number, 2):
+            negative.append(name)
+        elif int(number[2]) > LARGEST:
+            large.append(name)
+        else:
+            sequences.setdefault((number[1], number[3]), []).append(number[2])
+    return sequences, negative, large, others
+
+
+def _pattern(before: str, after: str, digits: list[str]) -> FramePattern:
+    widths = {len(text) for text in digits}
+    padded = len(widths) == 1 or any(text.startswith("0") for text in digits)
+    return FramePattern((before, after), min(widths) if padded else 0)
+
+
+def _some(names: list[str], what: str) -> str:
+    """'1 file, 'a.gif'', or '3 files such as 'a.gif''."""
+    return f"1 {what}, {names[0]!r}" if len(names) == 1 else f"{len(names)} {what}s such as {names[0]!r}"
+
+
+def _left_out(names: list[str], reason: str) -> str:
+    """`reason`: what their numbers are, such as "negative"."""
+    if len(names) == 1:
+        return f"{names[0]!r} is left out: its number is {reason}."
+    return f"{_some(names, 'file')} are left out: their numbers are {reason}."

@@ -1,0 +1,131 @@
+"""What the three savers' plans have in common: the request, the frames that come of it, and the rules for names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import torch
+
+from ..errors import PathError
+from ..formats.base import Extent
+from ..formats.file_type import QUALITY, FileType
+from ..formats.registry import EXTENSIONS
+from ..naming import tokens
+from ..naming.allowed_roots import root_of
+from ..naming.file_sequence import FileSequence
+from ..naming.frame_pattern import numbers_in, without_numbers_in
+from ..policies import OnExisting
+from ..request import known, limited
+from ..wire import UNRENDERED, Unrendered
+
+# The extent of images that are not rendered yet.
+NO_EXTENT = Extent(0, 0)
+
+# What the savers of single frames offer: keeping both would leave two files for one number.
+_OFFERED = {policy.value: policy for policy in (OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveRequest:
+    """How a saver is to write its frames.
+
+    quality: 1..100, of JPG and lossy WebP. workflow_file: also write the workflow into a file beside the frames.
+    now: the moment that tokens such as %date% stand for, the same throughout a run.
+    """
+
+    filetype: FileType = FileType.PNG_WITH_WORKFLOW
+    on_existing: OnExisting = limited(OnExisting.OVERWRITE, words=_OFFERED)
+    quality: int = limited(QUALITY, least=1, most=100)
+    workflow_file: bool = False
+    now: datetime = known(tokens.moment)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame and the sequence it belongs to. `image`: (H, W, C) tensor, or UNRENDERED for one that is on disk."""
+
+    sequence: FileSequence
+    number: int
+    image: torch.Tensor | Unrendered = UNRENDERED
+
+    @property
+    def path(self) -> Path:
+        return self.sequence.file(self.number)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Where a frame is on disk now, and whether this run wrote it.
+
+    flattened_by: the kind of file ("JPG") that could not hold its transparency, so that it is on black now; "" for none.
+    """
+
+    sequence: FileSequence
+    number: int
+    written: bool
+    flattened_by: str = ""
+
+    @property
+    def path(self) -> Path:
+        return self.sequence.file(self.number)
+
+
+def common_size(texts: Iterable[str], images: Iterable[object]) -> Extent:
+    """The extent for the tokens in `texts`, of `images`, (N, H, W, C) each; 0 x 0 if there are none.
+
+    ValueError if the texts need it and the images differ.
+    """
+    tensors = [image for image in images if isinstance(image, torch.Tensor) and not image.is_nested]
+    batches = [image for image in tensors if image.ndim == 4]
+    sizes = list(dict.fromkeys(Extent(image.shape[2], image.shape[1]) for image in batches))
+    if len(sizes) > 1 and tokens.needs_image(*texts):
+        shown = " and ".join(map(str, sizes[:2]))
+        raise ValueError(
+            f"The images are {shown}, so %width% and %height% stand for several numbers. Write the numbers themselves, "
+            f"or save images of each size on their own."
+        )
+    return sizes[0] if sizes else NO_EXTENT
+
+
+def require_own_paths(frames: Iterable[Frame], fault: str) -> None:
+    """ValueError if two frames have one path; `fault` says what went wrong and what to do, without its capital."""
+    paths: set[Path] = set()
+    for frame in frames:
+        if frame.path in paths:
+            raise ValueError(f"Two images are meant for frame {frame.number}, {str(frame.path)!r}: {fault}")
+        paths.add(frame.path)
+
+
+def require_no_number(prefix: str, shown: str, example: str) -> None:
+    """PathError if `prefix` has a frame number or an image's extension: both are added to it, and would stand there twice.
+
+    'f_####' would be the literal name of a file. `prefix` has its tokens filled in, `shown` is as it was typed, and
+    `example` is what to write if nothing else is left.
+    """
+    name = prefix.replace("\\", "/").rpartition("/")[2]
+    extension = next((ending for ending in EXTENSIONS if name.lower().endswith(ending)), "")
+    if extension:
+        better = _without_number(shown[: -len(extension)], example) if shown.lower().endswith(extension) else example
+        rule = f"ends in {name[-len(extension) :]!r}"
+        raise PathError(shown, rule, f"The frame number and the extension are added by themselves: write {better!r}.")
+    if not numbers_in(prefix):
+        return
+    typed, folder = shown, ""
+    if os.path.isabs(prefix):  # the folder that it starts in may be called anything
+        try:
+            root, prefix = root_of(prefix, "output", write=True)
+        except PathError:  # the caller finds the same fault, and tells it
+            return
+        typed, folder = prefix, "" if root.kind == "output" else f"{root.path.as_posix()}/"
+    if numbers := numbers_in(prefix):
+        better = folder + _without_number(typed, example)
+        rule = f"has a frame number in it, {numbers[0]!r}"
+        raise PathError(shown, rule, f"The frame number is added by itself: write {better!r}.")
+
+
+def _without_number(text: str, example: str) -> str:
+    return without_numbers_in(text) or example

@@ -1,0 +1,83 @@
+"""Save Image Sequence (Batch): a batch, or a list of batches, as one numbered sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import torch
+
+from .. import wire
+from ..errors import PathError
+from ..formats.base import Extent
+from ..naming import tokens
+from ..naming.file_sequence import FileSequence
+from ..naming.frame_pattern import FramePattern
+from ..policies import OnExisting
+from ..request import known, limited
+from .plan import NO_EXTENT, Frame, SaveRequest, common_size
+
+# The frontend's numbers are exact up to here: Number.MAX_SAFE_INTEGER.
+LARGEST_INDEX = 2**53 - 1
+
+# The words of the earlier pack for the first two; a boolean would refuse its saved workflows.
+_OVERWRITE = {
+    "false": OnExisting.KEEP_BOTH,
+    "true": OnExisting.OVERWRITE,
+    "skip": OnExisting.SKIP,
+    "error": OnExisting.ERROR,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSaveRequest(SaveRequest):
+    """Image i of a batch goes to `path_pattern` at `start_index` + i. `size`: the extent of the images."""
+
+    path_pattern: str = "./frame{:06d}.png"
+    start_index: int = limited(0, least=0, most=LARGEST_INDEX)
+    on_existing: OnExisting = limited(OnExisting.OVERWRITE, words=_OVERWRITE, name="overwrite")
+    size: Extent = known(lambda: NO_EXTENT)
+
+    def for_images(self, images: Iterable[object]) -> BatchSaveRequest:
+        """The same with the size of the images, and the file type that the pattern's extension asks for.
+
+        Raises TokenError, PatternError, FileTypeError, and ValueError as `common_size`.
+        """
+        sized = replace(self, size=common_size([self.path_pattern], images))
+        return replace(sized, filetype=self.filetype.for_extension(sized._pattern().extension))  # noqa: SLF001 its own
+
+    def sequence(self) -> FileSequence:
+        """The sequence that `path_pattern` names, tokens filled in, with the file type's extension if it has none.
+
+        Raises TokenError, PatternError, PathError, FileTypeError.
+        """
+        pattern = self._pattern()
+        extension = self.filetype.for_extension(pattern.extension).extension
+        _, slash, name = pattern.literals[-1].replace("\\", "/").rpartition("/")
+        if (slash or not pattern.has_number) and name in ("", pattern.extension):
+            fix = "Write a pattern such as 'shot/frame_####.png'."
+            raise PathError(self.path_pattern, "does not name a file", fix)
+        if not pattern.extension:
+            pattern = FramePattern((*pattern.literals[:-1], pattern.literals[-1] + extension), pattern.padding)
+        return FileSequence.from_pattern(pattern, "output", write=True, shown=self.path_pattern)
+
+    def frames(self, batches: Iterable[object]) -> list[Frame]:
+        """The frames of one or many batches, (N, H, W, C) each, counted on from `start_index`.
+
+        Raises as `sequence`, PatternError if there are several and the pattern has no frame number, ValueError if there
+        is none, NoImageError for anything but a batch of images.
+        """
+        sequence = self.sequence()
+        images: list[torch.Tensor] = []
+        for batch in batches:
+            images += wire.images(batch, "images", self.start_index + len(images))
+        if not images:
+            raise ValueError(
+                f"There is no image to save to {str(sequence)!r}: the input 'images' got an empty batch or list. "
+                f"Check the node that is wired to it."
+            )
+        sequence.pattern.require_number(len(images))
+        return [Frame(sequence, number, image) for number, image in enumerate(images, self.start_index)]
+
+    def _pattern(self) -> FramePattern:
+        return FramePattern.parse(tokens.resolve(self.path_pattern, self.now, *self.size))

@@ -1,0 +1,287 @@
+"""Save Image Sequence (Frame Counter): the frame at which a frame counter stands, one image or a batch of variants."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from .. import wire
+from ..animation import AnimationSequence, LogEntry, saves, whole_frame
+from ..errors import OtherTakeError, PathError
+from ..formats.base import Extent
+from ..formats.file_type import FileType
+from ..naming import tokens
+from ..naming.allowed_roots import Root, root_of
+from ..naming.file_names import normalise
+from ..naming.file_sequence import FileSequence
+from ..naming.frame_pattern import FramePattern
+from ..naming.frame_range import with_noun
+from ..naming.variants import Variants, batch_folder
+from ..policies import AtEnd, OnExisting
+from ..request import known, limited
+from ..wire import UNRENDERED
+from .existing import is_saved, wants
+from .plan import NO_EXTENT, Frame, Saved, SaveRequest, common_size, require_no_number, require_own_paths
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountedRequest(SaveRequest):
+    """The files `<directory_path>/<prefix>_<frame>.<ext>` of the frames that frame counters stand at.
+
+    `size`: the extent of the images, for the tokens in the texts; 0 x 0 before they are rendered.
+    """
+
+    directory_path: str = ""
+    prefix: str = "frame"
+    # The earlier pack set no limits: a number below 0 pads as 0 does.
+    digits: int = limited(5)
+    at_end: AtEnd = AtEnd.STOP
+    size: Extent = known(lambda: NO_EXTENT)
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """The texts that may hold tokens."""
+        return self.directory_path, self.prefix
+
+    def for_images(self, images: Iterable[object]) -> CountedRequest:
+        """The same with the size of the images. Raises ValueError as `common_size`."""
+        return replace(self, size=common_size(self.texts, images))
+
+    @cached_property
+    def files(self) -> CountedFiles:
+        """The files, tokens filled in. An empty `directory_path` is the output folder itself.
+
+        Raises TokenError, PathError (as `require_no_number` too), PatternError.
+        """
+        directory_path, prefix = (tokens.resolve(text, self.now, *self.size) for text in self.texts)
+        require_no_number(prefix, self.prefix, "frame")
+        root, directory = root_of(directory_path, "output", write=True)
+        return CountedFiles.place(root, directory, normalise(prefix), self.digits, self.filetype)
+
+    def needs_image(self, counters: Sequence[Any]) -> bool:
+        """Is there a frame to render? Not past the end, nor where it is on disk and to be kept (SKIP).
+
+        Asked before anything is rendered. Raises EndOfAnimationError, FrameExistsError, ForeignFileError or NotAFileError
+        where the policies say so. It is not yet known how many images will come, so ERROR refuses a file of the frame in any
+        batch folder, or beside them. Under SKIP, OtherTakeError for a frame that is on disk as a single image beside a
+        batch that lacks it: nothing tells which of the two is to be continued.
+        """
+        files = self.files
+        numbers = [whole_frame(counter) for counter in counters if saves(counter, self.at_end)]
+        if tokens.needs_image(*self.texts):  # where the frame goes is known once it is rendered
+            return bool(numbers)
+        wanted = files.lacking(numbers, self.on_existing) if numbers else []
+        return bool(wanted)
+
+    def frames(self, rows: Iterable[tuple[Any, Any]]) -> list[Frame]:
+        """The frames of (counter, images) pairs, those past the end left out; images as for `CountedFiles.frames`.
+
+        Raises EndOfAnimationError where `at_end` says so, ValueError if two images have one path.
+        """
+        frames = [
+            frame
+            for counter, images in rows
+            if saves(counter, self.at_end)
+            for frame in self.files.frames(whole_frame(counter), images)
+        ]
+        require_own_paths(frames, "a list of images came with one frame counter. Make it a batch.")
+        return frames
+
+
+@dataclass(frozen=True)
+class CountedFiles:
+    """The files `<directory>/<prefix>_<frame>.<ext>` of an animation, or those in its batch folders for batches of images.
+
+    The batch folders are beside the frames, so that a loader or a counter that is given their folder finds them: image i of
+    a batch goes to `<directory>/batch_<i>/<prefix>_<frame>.<ext>`, and with a prefix `a/b` to `<directory>/a/batch_<i>/
+    b_<frame>.<ext>`. 0.1.0 wrote `<directory>/batch_<i>/a/b_<frame>.<ext>`; a take that began so is continued so.
+    variants.py says what counts as on disk there. `file` is the pattern below these folders.
+    """
+
+    root: Root
+    directory: str
+    file: FramePattern
+
+    @classmethod
+    def place(cls, root: Root, directory: str, prefix: str, digits: int, filetype: FileType) -> CountedFiles:
+        """The files of `prefix` below `directory`. Raises PathError, PatternError for too many digits."""
+        pattern = FramePattern.around(f"{prefix}_", filetype.extension, digits)
+        earlier = cls(root, directory, pattern)
+        root.confirm(earlier.single.file(0), write=True)
+        below, file = pattern.relative()
+        if not below:
+            return earlier
+        files = cls(root, f"{directory}/{below}" if directory else below, file)
+        return earlier if not files.variants() and earlier.variants() else files
+
+    @property
+    def single(self) -> FileSequence:
+        """The sequence of single images, beside the batch folders."""
+        return FileSequence(self.root, self.file.within(self.directory))
+
+    def variant(self, index: int) -> FileSequence:
+        """The sequence of image `index` of every batch."""
+        return FileSequence(self.root, self.file.within(batch_folder(index)).within(self.directory))
+
+    def variants(self, *, strict: bool = True) -> Variants[FileSequence]:
+        """The batch folders that hold any frame of these files."""
+
+        def begun(index: int, _: object) -> FileSequence | None:
+            sequence = self.variant(index)
+            return sequence if sequence.is_begun() else None
+
+        return Variants.find(self.root, self.root.path / self.directory, begun, strict=strict)
+
+    def lacking(self, numbers: Sequence[int], policy: OnExisting) -> list[int]:
+        """Which of the frames `numbers` are to be written, as far as can be told before it is known how many images come."""
+        if policy is OnExisting.OVERWRITE:
+            return [number for number in numbers if wants(policy, self.single, number)]
+        variants = self.variants()
+        if policy is OnExisting.ERROR:
+            places = (self.single, *variants.places.values())
+            return [number for number in numbers for place in places if wants(policy, place, number)]
+        if variants.gaps:
+            _log.warning(
+                "In %s the frames of %s are gone, so every frame is rendered again.", self.single.folder, variants.gaps
+            )
+        return [number for number in numbers if self._lacks(number, variants)]
+
+    def _lacks(self, number: int, variants: Variants[FileSequence]) -> bool:
+        """Does a frame have to be rendered under SKIP?"""
+        if not variants:
+            return wants(OnExisting.SKIP, self.single, number)
+        lacking = variants.lacking(lambda sequence: not wants(OnExisting.SKIP, sequence, number))
+        if lacking and is_saved(self.single, number):
+            single = self.single
+            raise OtherTakeError(number, single.folder, [single.file(number).name], list(map(_folder, lacking)))
+        return bool(lacking or variants.gaps)
+
+    def frames(self, number: int, images: object) -> list[Frame]:
+        """The frames that `images`, (N, H, W, C), are at `number`; if they are UNRENDERED, those that are on disk.
+
+        Raises ValueError for an empty batch, NoImageError for what is not a batch of images, OtherTakeError for a batch of
+        which every image is on disk already, while folders of a batch with more images lack the frame: skipping and
+        resuming would ask for it for ever.
+        """
+        if images is UNRENDERED:
+            return [Frame(sequence, number) for sequence in self._on_disk(number) or [self.single]]
+        batch = wire.images(images, "image", number)
+        if not len(batch):
+            raise ValueError(
+                f"Frame {number}: the input 'image' got a batch without any image. Check the node that is wired to it."
+            )
+        if len(batch) == 1:
+            return [Frame(self.single, number, batch[0])]
+        frames = [Frame(self.variant(index), number, image) for index, image in enumerate(batch)]
+        ours = [frame.sequence for frame in frames]
+        places = self.variants(strict=False).places
+        higher = [sequence for index, sequence in places.items() if index >= len(batch)]
+        lacking = [sequence for sequence in higher if not _is_whole(sequence, number)]
+        if lacking and all(_is_whole(sequence, number) for sequence in ours):
+            raise OtherTakeError(number, self.single.folder, list(map(_folder, ours)), list(map(_folder, lacking)))
+        return frames
+
+    def _on_disk(self, number: int) -> list[FileSequence]:
+        """The sequences that hold a frame whole: every batch folder that counts, or the single one if none does.
+
+        Empty if it is missing in any of them: then the frame has to be rendered.
+        """
+        variants = self.variants()
+        sequences = list(variants.places.values()) or [self.single]
+        is_complete = not variants.gaps and all(is_saved(sequence, number) for sequence in sequences)
+        return sequences if is_complete else []
+
+    def outcome(
+        self, counters: Sequence[Any], saved: Sequence[Saved], summary: str
+    ) -> tuple[AnimationSequence, LogEntry]:
+        """The result of a run at `counters`: the animation, finished if one of them is at its final frame, and a log.
+
+        The animation holds this prefix and file type only, frames 0 .. total - 1 in numeric order, where every variant
+        of the batch is whole on disk; one variant never stands in for another. The log names the frames it lacks.
+        """
+        if not saved:
+            return AnimationSequence(counters[-1]), LogEntry.new("\n".join(map(_stopped, counters)))
+        log = LogEntry.new(summary)
+        if stale := self._other_takes(saved):
+            log = log.add(stale)
+        numbers = {item.number for item in saved}
+        final = [counter for counter in counters if _is_final(counter) and whole_frame(counter) in numbers]
+        if not final:
+            return AnimationSequence(counters[-1]), log
+        frame, total = whole_frame(final[-1]), int(final[-1].total_frames)
+        sequences = list(dict.fromkeys(item.sequence for item in saved if item.number == frame))
+        common = set.intersection(*(_listed(sequence, total) for sequence in sequences))
+        whole = [n for n in sorted(common) if all(_is_whole(sequence, n) for sequence in sequences)]
+        missing = _missing(whole, total)
+        end = f"The animation lacks {missing} of {total}." if missing else f"All frames are there: {total}."
+        files = {n: [str(sequence.file(n)) for sequence in sequences] for n in whole}
+        return AnimationSequence(final[-1], files), log.add(end)
+
+    def _other_takes(self, saved: Sequence[Saved]) -> str:
+        """A line about batch folders of another take, which keep every frame of this one incomplete; "" if there are none."""
+        ours = {item.sequence for item in saved}
+        places = self.variants(strict=False).places
+        others = ", ".join(_folder(sequence) for sequence in places.values() if sequence not in ours)
+        if not others:
+            return ""
+        if self.single in ours:
+            if not any(item.written for item in saved):
+                return ""
+            return (
+                f"This frame is a single image, but there are batches of images in {others} as well: if these are of "
+                f"another take, move them away, or skipping and resuming will stop at them."
+            )
+        return (
+            f"The batch has {len(ours)} images, but there are frames in {others} as well: if these are of "
+            f"another take, move them away, or skipping and resuming will wait for them."
+        )
+
+
+def _folder(sequence: FileSequence) -> str:
+    """The name of a variant's batch folder: the last such name in its path."""
+    return next(name for name in reversed(sequence.folder.parts) if name.startswith("batch_"))
+
+
+def _listed(sequence: FileSequence, total: int) -> set[int]:
+    """The frames below `total` on disk. As the frames of this run are saved by now, a folder that fails has none."""
+    try:
+        return {number for number in sequence.frames() if number < total}
+    except OSError as error:
+        _log.warning("The frames of %s could not be listed: %s", sequence, error)
+        return set()
+
+
+def _is_whole(sequence: FileSequence, frame: int) -> bool:
+    """As `is_saved`, for a look that must not cost a rendered frame: what cannot be read, or leads out, does not count."""
+    try:
+        return is_saved(sequence, frame)
+    except (PathError, OSError) as error:
+        _log.warning("Frame %d of %s does not count: %s", frame, sequence, error)
+        return False
+
+
+def _missing(whole: Sequence[int], total: int) -> str:
+    """The frames of 0 .. total - 1 that are not in `whole`, which is in order: "frames 1-2,4"; "" for none.
+
+    By what is there, not by `total`, which may be millions.
+    """
+    runs = []
+    for before, after in zip([-1, *whole], [*whole, total], strict=True):
+        first, last = before + 1, after - 1
+        if first <= last:
+            runs.append(f"{first}" if first == last else f"{first}-{last}")
+    return with_noun(",".join(runs)) if runs else ""
+
+
+def _is_final(counter: Any) -> bool:
+    return whole_frame(counter) == int(counter.total_frames) - 1
+
+
+def _stopped(counter: Any) -> str:
+    frame, total = whole_frame(counter), int(counter.total_frames)
+    return f"Stopped: frame {frame} is past the end of {total} frames (0-{total - 1}); nothing was written."

@@ -1,0 +1,68 @@
+"""Save Image Sequence (Frame Index): one image per run, under the frame number of a widget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from .. import wire
+from ..errors import PathError
+from ..naming import tokens
+from ..naming.file_sequence import FileSequence
+from ..naming.frame_pattern import MAX_PADDING, FramePattern
+from ..request import limited
+from ..wire import UNRENDERED
+from .existing import wants
+from .plan import Frame, SaveRequest, require_no_number
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexedRequest(SaveRequest):
+    """Frame `current_frame` of the sequence `<output>/<prefix>/<last name of prefix>_<frame>.<ext>`."""
+
+    filename_prefix: str = "Sequence"
+    current_frame: int = limited(0, least=0)
+    digits: int = limited(5, least=0, most=MAX_PADDING)
+
+    def sequence(self, image: torch.Tensor | None = None) -> FileSequence:
+        """The sequence, tokens in the prefix filled in (image: (N, H, W, C)).
+
+        Raises TokenError, PathError for an empty prefix, one outside the output folder or as `require_no_number`,
+        PatternError for too many digits.
+        """
+        height, width = (0, 0) if image is None else image.shape[1:3]
+        folder = tokens.resolve(self.filename_prefix, self.now, width, height).rstrip("/\\")
+        require_no_number(folder, self.filename_prefix, "Sequence")
+        name = folder.replace("\\", "/").rpartition("/")[2]
+        if name in ("", "."):
+            fix = "Write a name such as 'Sequence' or 'shots/take1'."
+            raise PathError(self.filename_prefix, "does not name the sequence", fix)
+        pattern = FramePattern.around(f"{folder}/{name}_", self.filetype.extension, self.digits)
+        return FileSequence.from_pattern(pattern, "output", write=True, shown=self.filename_prefix)
+
+    def needs_image(self) -> bool:
+        """Does the frame have to be rendered, as far as that can be told without its image? Raises as `existing.wants`."""
+        if tokens.needs_image(self.filename_prefix):
+            return True
+        return wants(self.on_existing, self.sequence(), self.current_frame)
+
+    def frame(self, images: object) -> Frame:
+        """The frame, made of `images`: (1, H, W, C), or UNRENDERED.
+
+        Raises ValueError for more than one image and for none, NoImageError for anything but an image.
+        """
+        number = self.current_frame
+        if images is UNRENDERED:
+            return Frame(self.sequence(), number)
+        batch = wire.images(images, "images", number)
+        if not len(batch):
+            raise ValueError(
+                f"Frame {number}: the input 'images' got a batch without any image. Check the node that is wired to it."
+            )
+        if len(batch) != 1:
+            raise ValueError(
+                f"Frame {number}: there is one frame number for a batch of {len(batch)} images. Save a batch with "
+                f"Save Image Sequence (Batch), or give each image its own frame number."
+            )
+        return Frame(self.sequence(batch), number, batch[0])

@@ -1,0 +1,205 @@
+"""Many frames -> many files: parallel, bounded, cancellable, with progress; each file whole or absent."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import ForeignFileError, FrameExistsError, FrameWriteError, NotAFileError, PathError
+from ..naming.file_sequence import FileSequence
+from ..naming.frame_range import named
+from ..policies import OnExisting
+from ..run import Run, worker_count
+from ..wire import UNRENDERED
+from .atomic import remove_parts, sync_folders
+from .existing import is_saved, publish, refuse_existing, wants, write_into
+from .plan import Frame, Saved, SaveRequest, require_own_paths
+
+_log = logging.getLogger(__name__)
+
+# The (folder, sequence) pairs that this process has cleared of a killed run's part files. Once each is enough: every frame
+# of a long render is a run of its own, and listing 10,000 names for each would make the render quadratic.
+_swept: set[tuple[Path, FileSequence]] = set()
+
+
+def write_frames(
+    frames: Sequence[Frame], request: SaveRequest, text: Mapping[str, str], run: Run | None = None
+) -> list[Saved]:
+    """Write `frames`, each whole or not at all, and tell where each is on disk; `text` is embedded if the file type does so.
+
+    Before the first frame is encoded: FrameExistsError or NotAFileError where ERROR refuses what is there, ValueError if two
+    frames have one path, PathError if a file would leave the allowed folders. While writing: NotAFileError under the other
+    policies, ForeignFileError under SKIP, FrameWriteError (disk full, no permission), ValueError for pixels that cannot be
+    saved; frames finished by then stay. Cancel passes through, every finished file whole. A frame that is UNRENDERED must be
+    on disk, and its policy SKIP, which alone leaves frames unrendered.
+    """
+    run = run or Run()
+    fault = (
+        "one would overwrite the other. Give each its own frame number, or save them with Save Image Sequence (Batch)."
+    )
+    require_own_paths(frames, fault)
+    if request.on_existing is OnExisting.ERROR:
+        refuse_existing(frames)
+    _sweep(frames)
+    threads = max(1, worker_count() // max(1, len(frames)))
+    numbers = [frame.number for frame in frames]
+
+    def tell(outcomes: Mapping[int, tuple[Saved, int]]) -> None:
+        run.tell([(saved.sequence, saved.number) for saved, _ in outcomes.values()], numbers, 1)
+
+    folders = {frame.path.parent for frame in frames}
+    try:
+        outcomes = run.each(lambda frame: _write_frame(frame, request, text, threads), frames, tell)
+    except BaseException:
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            sync_folders(folders)
+        raise
+    if any(saved.written for saved, _ in outcomes):
+        sync_folders(folders)
+    _warn_of_nan([(saved.number, count) for saved, count in outcomes if count])
+    if told := _on_black([saved for saved, _ in outcomes]):
+        _log.warning("%s", told)
+    return [saved for saved, _ in outcomes]
+
+
+def write_workflow(
+    saved: Sequence[Saved], text: Mapping[str, str], on_existing: OnExisting
+) -> tuple[list[Path], list[str]]:
+    """Write the workflow that made `saved` beside them, one file a sequence (`FileSequence.workflow_file`).
+
+    Returns which were written, and warnings for people, which are logged too, about those that could not be: the frames are
+    whole by then, and a file beside them is no reason for the run to fail. Never raises PathError or OSError.
+
+    The workflow of `text` (see `metadata.text_entries`), or its prompt if it has none: both open when dropped into ComfyUI.
+    OVERWRITE replaces the file of an earlier run, every other policy keeps it with the frames that it made. Nothing is
+    written if all frames were kept, or without `text`.
+    """
+    workflow = text.get("workflow", text.get("prompt"))
+    written, warnings = [], []
+    for sequence in dict.fromkeys(item.sequence for item in saved if item.written and workflow is not None):
+        path = sequence.workflow_file
+        try:
+            sequence.root.confirm(path, write=True)
+            write_into(sequence, path, str(workflow).encode("ascii"), replace=on_existing is OnExisting.OVERWRITE)
+            sync_folders([path.parent])
+        except FileExistsError:
+            if not path.is_symlink() and not path.is_file():
+                warnings.append(_without_workflow(path, "something that is not a file has its name"))
+        except PathError as error:
+            warnings.append(_without_workflow(path, str(error)))
+        except OSError as error:
+            warnings.append(_without_workflow(path, error.strerror or str(error)))
+        else:
+            written.append(path)
+    for warning in warnings:
+        _log.warning("%s", warning)
+    return written, warnings
+
+
+def summary(saved: Sequence[Saved]) -> str:
+    """A line for people: what was written, what was kept, and where."""
+    parts = []
+    for verb, items in (
+        ("Saved", [item for item in saved if item.written]),
+        ("Kept, as it is on disk already,", [item for item in saved if not item.written]),
+    ):
+        for sequence in dict.fromkeys(item.sequence for item in items):
+            numbers = [item.number for item in items if item.sequence == sequence]
+            parts.append(f"{verb} {named(numbers)}: {sequence}")
+    if told := _on_black(saved):
+        parts.append(told)
+    return "\n".join(parts) or "Saved nothing"
+
+
+def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], threads: int) -> tuple[Saved, int]:
+    """Where the frame is on disk now, and how many of its values were NaN."""
+    policy, path = request.on_existing, frame.sequence.root.confirm(frame.path, write=True)
+    kept = Saved(frame.sequence, frame.number, written=False)
+    if frame.image is UNRENDERED:
+        _require_kept(frame, policy)
+        return kept, 0
+    try:
+        # ERROR was settled for all frames before; a file that appears meanwhile is noticed when this one gets its name.
+        if policy is not OnExisting.ERROR and not wants(policy, frame.sequence, frame.number):
+            return kept, 0
+        encoded = request.filetype.encode_frame(frame.image, text, quality=request.quality, threads=threads)
+        saved = publish(frame, encoded.data, policy)
+    except (PathError, NotAFileError, ForeignFileError):
+        raise
+    except ValueError as error:
+        raise ValueError(f"Frame {frame.number} ({str(path)!r}) was not saved: {error}") from error
+    except FileExistsError:
+        raise FrameExistsError([frame.number], path) from None
+    except OSError as error:
+        raise FrameWriteError(frame.number, path, error) from error
+    lost = request.filetype.image_format.name if saved.written and encoded.flattened else ""
+    return replace(saved, flattened_by=lost), encoded.nan_count
+
+
+def _require_kept(frame: Frame, on_existing: OnExisting) -> None:
+    if on_existing is not OnExisting.SKIP:
+        raise ValueError(
+            f"Frame {frame.number} ({str(frame.path)!r}) was not saved: no image was rendered for it. Queue it again."
+        )
+    if not is_saved(frame.sequence, frame.number):
+        raise FileNotFoundError(
+            f"Frame {frame.number} was on disk when this run began and is gone: {str(frame.path)!r}. Queue it again."
+        )
+
+
+def _without_workflow(path: Path, reason: str) -> str:
+    return f"The frames are whole, but their workflow could not be written to {str(path)!r}: {reason}."
+
+
+def _warn_of_nan(counts: Sequence[tuple[int, int]]) -> None:
+    """`counts`: (frame, how many of its values were NaN), of the frames that have some."""
+    if counts:
+        count = sum(number for _, number in counts)
+        frames = named(frame for frame, _ in counts)
+        _log.warning("In %s %d values are NaN (not a number); they are saved as 0.", frames, count)
+
+
+def _on_black(saved: Sequence[Saved]) -> str:
+    """A line about the frames that lost their transparency; "" if there are none."""
+    flattened = [item for item in saved if item.flattened_by]
+    if not flattened:
+        return ""
+    verb = "is" if len(flattened) == 1 else "are"
+    frames = named(item.number for item in flattened)
+    return f"{flattened[0].flattened_by} has no transparency: {frames} {verb} composited on black."
+
+
+def _sweep(frames: Sequence[Frame]) -> None:
+    """Remove what a killed run left unfinished of these sequences, with one listing a folder."""
+    sequences: dict[Path, set[FileSequence]] = {}
+    for frame in frames:
+        # The workflow's folder is another one where each frame has a folder of its own.
+        for folder in {frame.path.parent, frame.sequence.folder}:
+            if len(frames) > 1 or (folder, frame.sequence) not in _swept:
+                sequences.setdefault(folder, set()).add(frame.sequence)
+    for folder, of in sequences.items():
+        for sequence in of:
+            _swept.add((sequence.root.confirm(folder / "frame", write=True).parent, sequence))
+        removed = remove_parts(folder, lambda name: _is_name_of_any(of, folder / name))  # noqa: B023 called at once
+        if removed:
+            _log.info("Removed %d unfinished files that a killed run left in %s.", len(removed), folder)
+
+
+def _is_name_of_any(sequences: Iterable[FileSequence], path: Path) -> bool:
+    return any(_is_name_of(sequence, path) for sequence in sequences)
+
+
+def _is_name_of(sequence: FileSequence, path: Path) -> bool:
+    """Is `path` a file of the sequence, or one that KEEP_BOTH put beside it, or its workflow?"""
+    if path == sequence.workflow_file:
+        return True
+    name = path.relative_to(sequence.root.path).as_posix()
+    pattern = sequence.pattern
+    return any(
+        pattern.number(candidate) is not None or (not pattern.has_number and pattern.name(0) == candidate)
+        for candidate in (name, re.sub(r"-[0-9]+(\.[^./]+)$", r"\1", name))
+    )

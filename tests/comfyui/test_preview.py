@@ -1,0 +1,460 @@
+"""What the player shows: one frame as a small picture, of files that may be read, or a line that says why not."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import struct
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageFile
+
+from io_utils.comfyui import preview
+from io_utils.errors import BrokenImageError
+from io_utils.formats.png.encode import encode_png
+from io_utils.host import Answer
+
+from ..disk import needs_links, noise, put, tear
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def ask(*known_tags: str, **query: object) -> Answer:
+    return preview.answer({name: str(value) for name, value in query.items()}, known_tags)
+
+
+def shown(answered: Answer) -> Image.Image:
+    """The picture as a browser, here Pillow, sees it."""
+    assert answered.status == 200, answered.body
+    body = answered.body.read_bytes() if isinstance(answered.body, Path) else answered.body
+    image = Image.open(io.BytesIO(body))
+    image.load()
+    assert answered.headers["Content-Type"] == Image.MIME[str(image.format)]
+    return image
+
+
+def seen(image: Image.Image, *at: int) -> list[int]:
+    """A pixel's channels."""
+    return list(np.atleast_1d(np.asarray(image)[at[1], at[0]]).astype(int))
+
+
+@pytest.fixture
+def frame(output: Path) -> Path:
+    """A frame of 60 x 40, red above and blue below."""
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:20], pixels[20:] = RED, BLUE
+    path = output / "shots/a/f_0007.png"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(encode_png(pixels))
+    return path
+
+
+A_FRAME = {"type": "output", "subfolder": "shots/a", "filename": "f_0007.png"}
+
+
+class TestSize:
+    @pytest.mark.parametrize(
+        ("size", "expected"),
+        [
+            pytest.param(30, (30, 20), id="half"),
+            pytest.param(59, (59, 39), id="a bit smaller"),
+            pytest.param(60, (60, 40), id="its own"),
+            pytest.param(4096, (60, 40), id="never up"),
+            pytest.param(1, (16, 11), id="never too small to see"),
+            pytest.param(999_999_999, (60, 40), id="of any length"),
+        ],
+    )
+    def test_is_that_of_the_longest_side(self, frame: Path, size: int, expected: tuple[int, int]) -> None:
+        picture = shown(ask(**A_FRAME, size=size))
+
+        assert picture.size == expected
+        assert picture.format == "JPEG"
+        np.testing.assert_allclose(seen(picture, 5, 2), RED, atol=8)
+        np.testing.assert_allclose(seen(picture, 5, expected[1] - 2), BLUE, atol=8)
+
+    def test_is_no_more_than_a_screen_has(self, output: Path) -> None:
+        put(output / "wide.png", 9, width=5000, height=2)
+
+        assert shown(ask(type="output", filename="wide.png", size=10_000)).size == (4096, 2)
+
+    @pytest.mark.parametrize("extension", [".png", ".jpg", ".webp", ".tif"])
+    def test_of_a_frame_that_stands_upright(self, output: Path, extension: str) -> None:
+        pixels = np.zeros((300, 100, 3), np.uint8)
+        pixels[:150] = GREEN
+        Image.fromarray(pixels).save(output / f"f{extension}")
+
+        picture = shown(ask(type="output", filename=f"f{extension}", size=60))
+
+        assert picture.size == (20, 60)
+        np.testing.assert_allclose(seen(picture, 10, 10), GREEN, atol=12)
+
+    def test_of_a_jpeg_that_is_turned(self, output: Path) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        pixels = np.zeros((80, 400, 3), np.uint8)
+        pixels[:, :200] = GREEN
+        Image.fromarray(pixels).save(output / "f.jpg", exif=exif)
+
+        picture = shown(ask(type="output", filename="f.jpg", size=100))
+
+        assert picture.size == (20, 100)
+        np.testing.assert_allclose(seen(picture, 10, 10), GREEN, atol=12)
+        np.testing.assert_allclose(seen(picture, 10, 90), (0, 0, 0), atol=12)
+
+    @pytest.mark.parametrize("width", [511, 512, 513, 1025, 2049])
+    def test_of_a_jpeg_is_as_asked_though_it_is_decoded_smaller(self, output: Path, width: int) -> None:
+        Image.fromarray(noise(64, width)).save(output / "f.jpg")
+
+        assert shown(ask(type="output", filename="f.jpg", size=512)).width == min(512, width)
+
+    def test_averages_pixels(self, output: Path) -> None:
+        """Every other pixel would be all black or all white."""
+        pixels = np.indices((64, 64)).sum(0).astype(np.uint8) % 2 * 255
+        (output / "f.png").write_bytes(encode_png(pixels[..., None]))
+
+        np.testing.assert_allclose(np.asarray(shown(ask(type="output", filename="f.png", size=16))), 128, atol=3)
+
+
+class TestColours:
+    def test_of_16_bits_the_upper_8_are_shown(self, output: Path) -> None:
+        ramp = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16, 1)
+        (output / "f.png").write_bytes(encode_png(np.repeat(ramp, 3, axis=-1)))
+
+        picture = shown(ask(type="output", filename="f.png", size=16))
+
+        np.testing.assert_allclose(np.asarray(picture)[..., 0].ravel(), np.arange(256), atol=6)  # JPEG
+
+    @pytest.mark.parametrize(
+        ("value", "expected"), [(-1.0, 0), (0.0, 0), (0.5, 128), (1.0, 255), (7.5, 255), (float("nan"), 0)]
+    )
+    def test_float_values_are_clipped_as_when_they_are_saved(self, value: float, expected: int) -> None:
+        assert preview._eight_bits(np.full((1, 1, 3), value, np.float32)).tolist() == [[[expected] * 3]]
+
+    @pytest.mark.parametrize("channels", [2, 4])
+    def test_what_is_transparent_stays_so(self, output: Path, channels: int) -> None:
+        pixels = np.full((32, 32, channels), 255, np.uint8)
+        pixels[:16, :, -1] = 0
+        (output / "f.png").write_bytes(encode_png(pixels))
+
+        picture = shown(ask(type="output", filename="f.png", size=16))
+
+        assert (picture.format, picture.mode) == ("WEBP", "RGBA")
+        assert seen(picture, 8, 2)[-1] == 0
+        assert min(seen(picture, 8, 13)) > 250
+
+    def test_colours_under_what_is_transparent_do_not_shine_through(self, output: Path) -> None:
+        pixels = np.zeros((32, 32, 4), np.uint8)
+        pixels[..., :3], pixels[::2, ::2] = RED, (*GREEN, 255)
+        (output / "f.png").write_bytes(encode_png(pixels))
+
+        red, green, _, alpha = seen(shown(ask(type="output", filename="f.png", size=16)), 8, 8)
+
+        assert (red < 40, green > 215, 40 < alpha < 90) == (True, True, True)
+
+    def test_alpha_that_hides_nothing_is_no_reason_for_a_slower_format(self, output: Path) -> None:
+        (output / "f.png").write_bytes(encode_png(np.full((20, 20, 4), 255, np.uint8)))
+
+        assert shown(ask(type="output", filename="f.png", size=16)).format == "JPEG"
+
+
+class TestWithoutSize:
+    @pytest.mark.parametrize("extension", [".png", ".jpg", ".jpeg", ".webp", ".bmp"])
+    def test_it_is_the_file_itself_where_browsers_show_such_files(self, output: Path, extension: str) -> None:
+        path = put(output / f"f{extension}", 77)
+
+        answered = ask(type="output", filename=path.name)
+
+        assert answered.body == path
+        assert shown(answered).size == (6, 4)
+
+    def test_it_is_its_pixels_as_png_where_they_do_not(self, output: Path) -> None:
+        pixels = noise(20, 30)
+        Image.fromarray(pixels).save(output / "f.tif")
+
+        picture = shown(ask(type="output", filename="f.tif"))
+
+        assert picture.format == "PNG"
+        np.testing.assert_array_equal(np.asarray(picture), pixels)
+
+
+class TestCaching:
+    def test_with_the_state_of_the_file_it_is_kept_for_good(self, frame: Path) -> None:
+        status = frame.stat()
+        state = f"{status.st_mtime_ns:x}-{status.st_size:x}"
+
+        answered = ask(**A_FRAME, size=32, v=state)
+
+        assert answered.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+        tag = answered.headers["ETag"].strip('"')
+        assert tag == f"{state}-32"  # from which the client knows the state, and can ask by it
+        again = ask(tag, **A_FRAME, size=32, v=state)
+        assert (again.status, again.headers["Cache-Control"]) == (304, "private, max-age=31536000, immutable")
+
+    def test_with_another_version_it_is_asked_for_again(self, frame: Path) -> None:
+        """A frame that another program renders anew has the same prompt id, and even the same size."""
+        status = frame.stat()
+        before = f"{status.st_mtime_ns:x}-{status.st_size:x}"
+        os.utime(frame, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+
+        for version in (before, "3", "b2c1e0f4-prompt", "", f"{before}-32"):
+            assert ask(**A_FRAME, size=32, v=version).headers["Cache-Control"] == "no-cache", version
+
+    def test_the_file_itself_is_always_asked_for_again(self, frame: Path) -> None:
+        """The server opens it a second time to send it: what it then finds nobody knows yet."""
+        status = frame.stat()
+
+        answered = ask(**A_FRAME, v=f"{status.st_mtime_ns:x}-{status.st_size:x}")
+
+        assert answered.headers["Cache-Control"] == "no-cache"
+
+    def test_without_one_it_is_asked_for_again(self, frame: Path) -> None:
+        for size in ({"size": 32}, {}):
+            assert ask(**A_FRAME, **size).headers["Cache-Control"] == "no-cache"
+
+    def test_who_has_it_is_told_so_until_the_file_changes(self, frame: Path) -> None:
+        first = ask(**A_FRAME, size=32)
+        tag = first.headers["ETag"].strip('"')
+
+        again = ask("other", tag, **A_FRAME, size=32)
+        assert (again.status, again.body, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+        assert ask(tag, **A_FRAME, size=33).status == 200
+        os.utime(frame, ns=(1, 1))
+        assert ask(tag, **A_FRAME, size=32).status == 200
+
+    def test_refusals_are_not_kept(self, output: Path) -> None:
+        assert ask(type="output", filename="gone.png", v=1).headers["Cache-Control"] == "no-store"
+
+
+class TestRefusals:
+    """One line to show, whatever is wrong."""
+
+    @staticmethod
+    def assert_refused(answered: Answer, status: int, told: str) -> None:
+        assert isinstance(answered.body, bytes)
+        text = answered.body.decode()
+        assert (answered.status, answered.headers["Content-Type"]) == (status, "text/plain; charset=utf-8")
+        assert told in text
+        assert "\n" not in text
+
+    @pytest.mark.parametrize(
+        ("query", "told"),
+        [
+            pytest.param({}, "filename is ''", id="nothing"),
+            pytest.param({"type": "output"}, "filename is ''", id="no filename"),
+            pytest.param({**A_FRAME, "type": "models"}, "type is 'models'", id="a type there is not"),
+            pytest.param({**A_FRAME, "filename": "a/f_0007.png"}, "name of a file", id="a path for a name"),
+            pytest.param({**A_FRAME, "filename": "a\\f_0007.png"}, "name of a file", id="a Windows path for a name"),
+            pytest.param({**A_FRAME, "size": "big"}, "number of pixels", id="a word for a size"),
+            pytest.param({**A_FRAME, "size": "-5"}, "number of pixels", id="a negative size"),
+            pytest.param({**A_FRAME, "size": ""}, "number of pixels", id="an empty size"),
+            pytest.param({**A_FRAME, "size": "1e3"}, "number of pixels", id="a float for a size"),
+            pytest.param({**A_FRAME, "size": "9" * 5000}, "number of pixels", id="a size without end"),
+            pytest.param({**A_FRAME, "size": "٣٠"}, "number of pixels", id="a size in other digits"),
+            pytest.param({"type": "", "filename": "f.png"}, "absolute path", id="an operator's file without folder"),
+            pytest.param({"filename": "f.png", "folder": "a"}, "absolute path", id="an operator's folder, relative"),
+        ],
+    )
+    def test_a_query_that_makes_no_sense(self, frame: Path, query: dict[str, str], told: str) -> None:
+        self.assert_refused(ask(**query), 400, told)
+
+    @pytest.mark.parametrize("name", ["f_0008.png", "F.PNG"])
+    def test_a_frame_that_vanished(self, frame: Path, name: str) -> None:
+        self.assert_refused(ask(**{**A_FRAME, "filename": name}, size=64), 404, f"{name} is not on disk any more")
+
+    def test_a_folder_that_vanished(self, output: Path) -> None:
+        self.assert_refused(ask(**A_FRAME, size=64), 404, "f_0007.png is not on disk any more")
+
+    def test_a_file_where_a_folder_was(self, frame: Path) -> None:
+        self.assert_refused(
+            ask(type="output", subfolder="shots/a/f_0007.png", filename="f_0001.png"), 404, "not on disk"
+        )
+
+    @pytest.mark.parametrize("name", ["secret.txt", "f_0007.png.part", "png", ".png", "f_0007", "f_0007.png~", "f.svg"])
+    @pytest.mark.parametrize("there", [True, False], ids=["there", "not there"])
+    def test_what_is_no_image_type_that_is_read_whether_it_is_there_or_not(
+        self, frame: Path, name: str, there: bool
+    ) -> None:
+        if there:
+            (frame.parent / name).write_bytes(frame.read_bytes())
+
+        self.assert_refused(ask(**{**A_FRAME, "filename": name}), 415, "its name does not end in one of .png, .jpg")
+
+    @pytest.mark.parametrize("size", [{}, {"size": 64}], ids=["the file itself", "small"])
+    def test_a_file_that_is_no_image_whatever_its_name_says(self, frame: Path, size: dict[str, int]) -> None:
+        frame.write_text("root:x:0:0")
+
+        self.assert_refused(ask(**A_FRAME, **size), 415, "f_0007.png cannot be shown: it is not a readable image")
+
+    @pytest.mark.parametrize("extension", [".png", ".jpg"])
+    @pytest.mark.parametrize("truncated", [True, False], ids=["whatever other packs set", "as Pillow is"])
+    def test_a_torn_file_is_never_half_a_picture(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, extension: str, truncated: bool
+    ) -> None:
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", truncated)
+        path = output / f"f{extension}"
+        Image.fromarray(noise(200, 200)).save(path)
+        tear(path, keep=-5000)
+
+        self.assert_refused(ask(type="output", filename=path.name, size=64), 415, "cannot be shown")
+        assert ImageFile.LOAD_TRUNCATED_IMAGES is truncated
+
+    @pytest.mark.parametrize("size", [{}, {"size": 64}], ids=["the file itself", "small"])
+    def test_a_bomb_by_its_header_alone(self, output: Path, size: dict[str, int]) -> None:
+        """2^30 pixels in a few bytes: nothing of it may be decoded."""
+        bomb = bytearray(encode_png(np.zeros((1, 1, 1), np.uint8)))
+        bomb[16:24] = struct.pack(">II", 2**15, 2**15)
+        (output / "bomb.png").write_bytes(bomb)
+
+        self.assert_refused(ask(type="output", filename="bomb.png", **size), 415, "cannot be shown")
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes")
+    @pytest.mark.parametrize("size", [{}, {"size": 64}], ids=["the file itself", "small"])
+    def test_a_folder_or_a_pipe_of_that_name(self, output: Path, size: dict[str, int]) -> None:
+        os.mkfifo(output / "pipe.png")
+        (output / "folder.png").mkdir()
+
+        for name in ("pipe.png", "folder.png"):
+            self.assert_refused(ask(type="output", filename=name, **size), 404, f"{name} is not on disk")
+
+    def test_a_path_longer_than_the_system_takes(self, frame: Path) -> None:
+        long = "/".join(["é" * 100] * 39)
+        self.assert_refused(ask(type="output", subfolder=long, filename=frame.name), 404, "cannot be read")
+
+    @needs_links
+    def test_a_link_that_leads_to_itself(self, output: Path) -> None:
+        (output / "round.png").symlink_to(output / "round.png")
+        self.assert_refused(ask(type="output", filename="round.png"), 404, "cannot be read")
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
+    def test_a_file_that_comfyui_may_not_read(self, frame: Path) -> None:
+        frame.chmod(0)
+
+        self.assert_refused(ask(**A_FRAME), 403, "may not be read")
+
+    def test_a_line_of_the_operator_that_is_none(self, base: Path, frame: Path) -> None:
+        operator(base, "rw relative/folder")
+
+        self.assert_refused(ask(**A_FRAME), 403, "Line 1 of")
+
+
+class TestSaveAs:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "f_0007.png",
+            "a b.png",
+            "per%cent;semi, 'x'.png",
+            "\u00fcn\u00efc\u00f6de \u65e5.png",
+        ],
+    )
+    def test_offers_the_name_of_the_frame(self, output: Path, name: str) -> None:
+        """RFC 6266 and 8187: percent-encoded UTF-8, so that no name can end the header or begin another."""
+        try:
+            (output / name).write_bytes(encode_png(noise()))
+        except OSError:
+            pytest.skip("this system has no such names")
+
+        told = ask(type="output", filename=name)
+
+        start, _, quoted = told.headers["Content-Disposition"].partition("UTF-8''")
+        assert start == "inline; filename*="
+        assert unquote(quoted) == name
+        assert re.fullmatch(r"[A-Za-z0-9._~%-]+", quoted)
+
+
+def operator(base: Path, *lines: str) -> None:
+    file = base / "user/__system/image_sequence_roots.txt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(lines))
+
+
+class TestContainment:
+    """As a loader's: nothing outside the allowed folders, whatever the query."""
+
+    @pytest.mark.parametrize(
+        "subfolder", ["..", "../elsewhere", "shots/../../elsewhere", "/etc", "C:\\", "\\\\server\\share", "a\0b", "~"]
+    )
+    def test_no_subfolder_leads_out(self, frame: Path, subfolder: str) -> None:
+        put(frame.parents[3] / "elsewhere" / "f_0007.png")
+
+        assert ask(**{**A_FRAME, "subfolder": subfolder}).status == 403
+
+    @pytest.mark.parametrize("name", ["..png", "a..png", "con.png", " f.png", "f:x.png"])
+    def test_no_filename_leads_out(self, frame: Path, name: str) -> None:
+        assert ask(**{**A_FRAME, "filename": name}).status == 403
+
+    @needs_links
+    def test_no_link_leads_out(self, base: Path, frame: Path) -> None:
+        put(base / "elsewhere" / "f.png")
+        (frame.parent / "f.png").symlink_to(base / "elsewhere" / "f.png")
+        (base / "output" / "way").symlink_to(base / "elsewhere")
+
+        assert ask(**{**A_FRAME, "filename": "f.png"}).status == 403
+        assert ask(type="output", subfolder="way", filename="f.png").status == 403
+
+    @needs_links
+    def test_a_link_that_stays_inside_is_followed(self, base: Path, frame: Path) -> None:
+        (base / "output" / "latest.png").symlink_to(frame)
+
+        assert ask(type="output", filename="latest.png").status == 200
+
+    @pytest.mark.parametrize("kind", ["output", "input", "temp"])
+    def test_each_of_comfyui_s_folders_is_read(self, base: Path, kind: str) -> None:
+        put(base / kind / "a" / "f.png", 5)
+
+        assert shown(ask(type=kind, subfolder="a", filename="f.png")).size == (6, 4)
+
+    @pytest.mark.parametrize("mode", ["ro", "rw"])
+    def test_the_operator_s_folders_are_read(self, base: Path, mode: str) -> None:
+        put(base / "renders" / "a" / "f.png", 5)
+        where = {"type": "", "folder": (base / "renders" / "a").as_posix(), "filename": "f.png"}
+        assert ask(**where, size=64).status == 403
+
+        operator(base, f"{mode} {base / 'renders'}")
+
+        assert shown(ask(**where, size=64)).size == (6, 4)
+        assert shown(ask(**where)).format == "PNG"
+        assert ask(**{**where, "folder": base.as_posix()}).status == 403
+        assert ask(**{**where, "folder": f"{where['folder']}/../.."}).status == 403
+
+    secret = b"\x89PNG secret"
+    texts = st.lists(
+        st.sampled_from(["..", "/", "\\", "in", "out", "elsewhere", "C:", "~", ".", "\0", "..\\", "%2e%2e", "output"])
+        | st.text(max_size=3),
+        max_size=6,
+    ).map("".join)
+
+    @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        kind=st.sampled_from(["output", "input", "temp", "", "user"]), folder=texts, name=texts, absolute=st.booleans()
+    )
+    @example(kind="output", folder="out", name="f", absolute=False)
+    @example(kind="", folder="elsewhere", name="f", absolute=True)
+    @example(kind="", folder="output/../elsewhere", name="f", absolute=True)
+    @needs_links
+    def test_no_query_ever_shows_what_lies_outside(
+        self, base: Path, kind: str, folder: str, name: str, absolute: bool
+    ) -> None:
+        for place in ("elsewhere", "output", "output/in"):
+            put(base / place / "f.png", 200 if place == "elsewhere" else 10)
+        if not (base / "output/out").is_symlink():
+            (base / "output/out").symlink_to(base / "elsewhere")
+        place = f"{base.as_posix()}/{folder}" if absolute else folder
+        for filename in (f"{name}.png", "f.png", name):
+            answered = ask(type=kind, subfolder=place, folder=place, filename=filename, size=16)
+
+            assert answered.status in (200, 400, 403, 404, 415)
+            if answered.status == 200:
+                assert seen(shown(answered), 0, 0)[0] < 20
+
+
+class TestPicture:
+    def test_of_what_is_no_image_is_an_error(self) -> None:
+        with pytest.raises(BrokenImageError):
+            preview.picture(b"x", 64)

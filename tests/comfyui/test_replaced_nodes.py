@@ -1,0 +1,330 @@
+"""Succession: which nodes of earlier packs ours stand in for, and what becomes of prompts that were made for them."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from io_utils.comfyui import replaced_nodes
+from io_utils.comfyui.replaced_nodes import SUCCESSIONS, Succession, rewrite, rewrite_request
+
+OLD = {row.old_id: row for row in SUCCESSIONS}
+LOADER = "Image Sequence Loader [Dream]"
+
+every_succession = pytest.mark.parametrize("row", SUCCESSIONS, ids=lambda row: row.old_id)
+
+
+def node(class_type: str, **inputs: Any) -> dict[str, Any]:
+    return {"class_type": class_type, "inputs": inputs}
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What ComfyUI has registered: at first all our nodes, and none of the earlier packs'."""
+    ids: dict[str, Any] = {row.new_id: object for row in SUCCESSIONS}
+    nodes = ModuleType("nodes")
+    vars(nodes)["NODE_CLASS_MAPPINGS"] = ids
+    monkeypatch.setitem(sys.modules, "nodes", nodes)
+    return ids
+
+
+class Server:
+    """ComfyUI's server, as far as prompts and replacements go; before 0.13 it had no replacements."""
+
+    def __init__(self, *, replaces: bool = True) -> None:
+        self.handlers: list[Any] = []
+        self.offers: dict[str, list[Any]] = {}
+        if replaces:
+            self.node_replace_manager = SimpleNamespace(register=self.offer, get_replacement=self.offers.get)
+
+    def add_on_prompt_handler(self, handler: Any) -> None:
+        self.handlers.append(handler)
+
+    def offer(self, replacement: Any) -> None:
+        self.offers.setdefault(replacement.old_node_id, []).append(replacement)
+
+
+@pytest.fixture
+def comfyui(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Server:
+    """A running ComfyUI; `parametrize(indirect)` with False for one before 0.13."""
+    running = Server(replaces=getattr(request, "param", True))
+    server = ModuleType("server")
+    vars(server)["PromptServer"] = SimpleNamespace(instance=running)
+    latest = ModuleType("comfy_api.latest")
+    vars(latest)["io"] = SimpleNamespace(NodeReplace=SimpleNamespace)
+    monkeypatch.setitem(sys.modules, "server", server)
+    monkeypatch.setitem(sys.modules, "comfy_api", ModuleType("comfy_api"))
+    monkeypatch.setitem(sys.modules, "comfy_api.latest", latest)
+    return running
+
+
+class TestTheTable:
+    @every_succession
+    def test_names_a_node_of_this_pack_that_takes_every_input(self, pack: ModuleType, row: Succession) -> None:
+        declared = pack.NODE_CLASS_MAPPINGS[row.new_id].INPUT_TYPES()
+        taken = declared["required"] | declared.get("optional", {})
+
+        assert set(declared["required"]) <= {*row.slots, *row.widgets} <= set(taken)
+
+    @every_succession
+    def test_tells_widgets_from_slots(self, pack: ModuleType, row: Succession) -> None:
+        """A workflow stores the values of widgets by position: one too many shifts those behind it."""
+        declared = pack.NODE_CLASS_MAPPINGS[row.new_id].INPUT_TYPES()
+        taken = declared["required"] | declared.get("optional", {})
+        with_widget = [name for name in taken if taken[name][0] not in ("IMAGE", "FRAME_COUNTER")]
+
+        assert list(row.widgets) == [name for name in with_widget if name in row.widgets]
+        assert not set(row.slots) & set(with_widget)
+
+    @every_succession
+    def test_says_where_a_counter_is_to_stand_still(self, pack: ModuleType, row: Succession) -> None:
+        """By the control's usual name: frontends 1.27 and 1.42 take a string in the option for another name."""
+        inputs = pack.NODE_CLASS_MAPPINGS[row.new_id].INPUT_TYPES()
+        declared = inputs["required"] | inputs.get("optional", {})
+        controls = [
+            options[0]["control_after_generate"]
+            for _, *options in declared.values()
+            if options and "control_after_generate" in options[0]
+        ]
+
+        assert controls == ([True] if row.counting else [])
+
+    @every_succession
+    def test_maps_outputs_to_outputs_of_the_same_type(self, pack: ModuleType, row: Succession) -> None:
+        types = {
+            "Image Sequence Saver [Dream]": ["ANIMATION_SEQUENCE", "LOG_ENTRY"],
+            "JWLoadImageSequence": ["IMAGE"],
+            "Frame Counter (Simple) [Dream]": ["FRAME_COUNTER"],
+            "Frame Counter (Directory) [Dream]": ["FRAME_COUNTER"],
+            LOADER: ["IMAGE", "STRING"],
+        }
+        ours = pack.NODE_CLASS_MAPPINGS[row.new_id].RETURN_TYPES
+
+        assert [ours[index] for index in row.outputs] == types.get(row.old_id, [])
+
+    def test_declares_every_mapping_in_full(self) -> None:
+        """The server drops every input that is not mapped, and the frontend every link."""
+        assert OLD["Save Image Sequence (mtb)"].declaration() == {
+            "new_node_id": "ImageSequenceSaveFrame",
+            "old_node_id": "Save Image Sequence (mtb)",
+            "old_widget_ids": ["filename_prefix", "current_frame"],
+            "input_mapping": [
+                {"new_id": "images", "old_id": "images"},
+                {"new_id": "filename_prefix", "old_id": "filename_prefix"},
+                {"new_id": "current_frame", "old_id": "current_frame"},
+                {"new_id": "control_after_generate", "set_value": "fixed"},
+            ],
+            "output_mapping": [],
+        }
+        assert OLD[LOADER].declaration()["output_mapping"] == [
+            {"new_idx": 0, "old_idx": 0},
+            {"new_idx": 2, "old_idx": 1},
+        ]
+
+
+class TestAPrompt:
+    @pytest.mark.parametrize("old_id", list(OLD))
+    def test_gets_the_successor_with_all_inputs_as_they_were(self, old_id: str) -> None:
+        old = node(old_id, **dict.fromkeys(OLD[old_id].widgets, "a value"), image=["7", 0])
+
+        assert rewrite({"1": old}, OLD) == {"1": {**old, "class_type": OLD[old_id].new_id}}
+
+    def test_keeps_what_else_stands_in_a_node(self) -> None:
+        title = {"_meta": {"title": "Save"}, "is_changed": ["x"]}
+
+        assert rewrite({"1": node("JWSaveImageSequence") | title}, OLD)["1"] == node("ImageSequenceSaveBatch") | title
+
+    def test_gets_its_links_renumbered(self) -> None:
+        """Dream's loader has its file name second, ours third."""
+        prompt = {
+            "3:1": node(LOADER, frame_counter=["c", 0]),
+            "c": node("Frame Counter (Simple) [Dream]"),
+            "old": node("Image Sequence Saver [Dream]", image=["3:1", 0], prefix=["3:1", 1]),
+            "other": node("PreviewAny", source=["3:1", 1], as_number=["3:1", 1.0], seed=["c", 1]),
+        }
+        rewritten = rewrite(prompt, OLD)
+
+        assert rewritten["old"]["inputs"] == {"image": ["3:1", 0], "prefix": ["3:1", 2]}
+        assert rewritten["other"]["inputs"] == {"source": ["3:1", 2], "as_number": ["3:1", 2], "seed": ["c", 1]}
+
+    def test_keeps_values_that_only_look_like_links(self) -> None:
+        values = {"three": ["1", 1, 1], "one": ["1"], "words": ["1", "1"], "deep": [["1", 1]], "number": [1, 1]}
+
+        assert rewrite({"1": node(LOADER), "2": node("X", **values)}, OLD)["2"]["inputs"] == values
+
+    def test_is_not_changed_in_place(self) -> None:
+        prompt = {"1": node(LOADER), "2": node("X", name=["1", 1])}
+        before = copy.deepcopy(prompt)
+        rewrite(prompt, OLD)
+
+        assert prompt == before
+
+    @pytest.mark.parametrize(
+        "prompt",
+        [
+            pytest.param(None, id="null"),
+            pytest.param([], id="a list"),
+            pytest.param({"1": None}, id="a node that is none"),
+            pytest.param({"1": {"class_type": LOADER}}, id="no inputs"),
+            pytest.param({"1": {"class_type": LOADER, "inputs": ["directory_path"]}}, id="inputs without names"),
+            pytest.param({"1": {"inputs": {}}}, id="no class_type"),
+            pytest.param({"1": {"class_type": [LOADER], "inputs": {}}}, id="a list of class types"),
+            pytest.param({"1": node(LOADER.lower()), "2": node(f"{LOADER} ")}, id="nearly the name"),
+        ],
+    )
+    def test_that_is_malformed_is_the_servers_to_refuse(self, prompt: Any) -> None:
+        assert rewrite(prompt, OLD) == prompt
+
+
+ids = st.sampled_from(["1", "2", "3:4", "é"])
+links = st.tuples(ids, st.sampled_from([0, 1, 2, 1.0, -1, True, float("inf")])).map(list)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | links,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | ids, inner, max_size=3),
+    max_leaves=10,
+)
+class_types = st.sampled_from([*OLD, *(row.new_id for row in SUCCESSIONS), "KSampler"]) | json_values
+nodes = st.fixed_dictionaries(
+    {},
+    optional={
+        "class_type": class_types,
+        "inputs": st.dictionaries(st.text(max_size=5), links | json_values, max_size=3) | json_values,
+        "_meta": json_values,
+    },
+)
+prompts = st.dictionaries(ids, nodes | json_values, max_size=4) | json_values
+in_force = st.sets(st.sampled_from(sorted(OLD))).map(lambda some: {old_id: OLD[old_id] for old_id in some})
+
+
+class TestAnyJson:
+    @given(prompts, in_force)
+    def test_is_rewritten_without_an_error_and_once_only(self, prompt: Any, successions: dict[str, Succession]) -> None:
+        once = rewrite(prompt, successions)
+
+        assert rewrite(once, successions) == once
+
+    @given(prompts, in_force)
+    def test_keeps_every_node_but_those_of_an_old_id(self, prompt: Any, successions: dict[str, Succession]) -> None:
+        rewritten = rewrite(prompt, successions)
+        if not isinstance(prompt, dict):
+            assert rewritten == prompt
+            return
+        assert list(rewritten) == list(prompt)
+        for node_id, before in prompt.items():
+            after = rewritten[node_id]
+            if not isinstance(before, dict):
+                assert after == before
+                continue
+            assert list(after) == list(before)
+            assert after.get("_meta") == before.get("_meta")
+            if before.get("class_type") != after.get("class_type"):
+                assert after["class_type"] == successions[before["class_type"]].new_id
+
+    @given(prompts)
+    def test_stays_as_it_is_where_every_old_id_is_registered(self, prompt: Any) -> None:
+        assert rewrite(prompt, {}) == prompt
+
+
+class TestARequest:
+    def test_has_its_prompt_rewritten_and_the_rest_kept(self, registered: Any) -> None:
+        rest = {"client_id": "a", "extra_data": {"extra_pnginfo": {"workflow": {"nodes": [{"type": LOADER}]}}}}
+
+        assert rewrite_request({"prompt": {"1": node(LOADER)}, **rest}) == {
+            "prompt": {"1": node("ImageSequenceLoadFrame")},
+            **rest,
+        }
+
+    @pytest.mark.parametrize("old_id", list(OLD))
+    def test_is_left_alone_where_the_earlier_pack_is_installed(self, registered: Any, old_id: str) -> None:
+        body = {"prompt": {"1": node(old_id), "2": node("X", name=["1", 1])}}
+        registered[old_id] = object
+
+        assert rewrite_request(body) == body
+
+    def test_is_looked_at_with_the_nodes_of_this_moment(self, registered: Any) -> None:
+        """Packs are loaded in any order, and some register their nodes late."""
+        body = {"prompt": {"1": node("JWLoadImageSequence")}}
+        assert rewrite_request(body)["prompt"]["1"]["class_type"] == "ImageSequenceLoadBatch"
+
+        registered["JWLoadImageSequence"] = object
+        assert rewrite_request(body) == body
+
+    def test_is_left_alone_where_our_node_is_not_there(self, registered: Any) -> None:
+        body = {"prompt": {"1": node(LOADER), "2": node("X", name=["1", 1])}}
+        del registered["ImageSequenceLoadFrame"]
+
+        assert rewrite_request(body) == body
+
+    def test_is_left_alone_where_another_pack_was_first_to_offer_a_successor(
+        self, registered: Any, comfyui: Server
+    ) -> None:
+        """Such as the earlier pack itself, having renamed its node."""
+        comfyui.offer(SimpleNamespace(old_node_id="JWLoadImageSequence", new_node_id="JWLoadSequence2"))
+        replaced_nodes.register()
+        body = {"prompt": {"1": node("JWLoadImageSequence"), "2": node("JWSaveImageSequence")}}
+
+        rewritten = rewrite_request(body)["prompt"]
+
+        assert [rewritten[node_id]["class_type"] for node_id in "12"] == [
+            "JWLoadImageSequence",
+            "ImageSequenceSaveBatch",
+        ]
+
+    @pytest.mark.parametrize("body", [None, [], "prompt", 7, {}, {"number": 1}, ["prompt"], {"prompt": None}])
+    def test_of_any_other_shape_passes_through(self, registered: Any, body: Any) -> None:
+        assert rewrite_request(body) == body
+
+    def test_passes_through_without_comfyui(self) -> None:
+        body = {"prompt": {"1": node(LOADER)}}
+
+        assert rewrite_request(body) == body
+
+
+class TestRegistering:
+    def test_offers_every_successor_and_rewrites_every_prompt(self, comfyui: Server) -> None:
+        replaced_nodes.register()
+
+        assert comfyui.handlers == [rewrite_request]
+        assert {old_id: [offer.new_node_id for offer in offers] for old_id, offers in comfyui.offers.items()} == {
+            row.old_id: [row.new_id] for row in SUCCESSIONS
+        }
+
+    @pytest.mark.parametrize("comfyui", [False], indirect=True, ids=["before 0.13"])
+    def test_only_rewrites_prompts_where_the_server_has_no_replacements(self, registered: Any, comfyui: Server) -> None:
+        replaced_nodes.register()
+
+        assert comfyui.handlers == [rewrite_request]
+        assert rewrite_request({"prompt": {"1": node("JWSaveImageSequence")}})["prompt"]["1"] == node(
+            "ImageSequenceSaveBatch"
+        )
+
+    def test_warns_of_a_comfyui_that_takes_no_such_replacements_and_rewrites_prompts(
+        self, comfyui: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(sys.modules["comfy_api.latest"], "io", SimpleNamespace())
+
+        replaced_nodes.register()
+
+        assert comfyui.handlers == [rewrite_request]
+        assert "not offered a replacement" in caplog.text
+
+    def test_does_nothing_without_comfyui(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.delitem(sys.modules, "server", raising=False)
+
+        replaced_nodes.register()
+
+        assert "server" not in sys.modules
+        assert caplog.text == ""
+
+    def test_takes_no_other_module_called_server_for_comfyui(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "server", ModuleType("server"))
+
+        replaced_nodes.register()

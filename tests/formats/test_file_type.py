@@ -1,0 +1,293 @@
+"""FileType: what the savers write, and what a whole file of it looks like."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import png
+import pytest
+import torch
+from PIL import Image, ImageFile
+
+from io_utils.errors import FileTypeError
+from io_utils.formats import registry
+from io_utils.formats.file_type import EncodedFrame, FileType
+from io_utils.formats.registry import is_whole_file as is_whole
+
+END_CHUNK = b"\0\0\0\0IEND\xaeB`\x82"
+FORMATS = [("png", "PNG"), ("jpg", "JPEG"), ("jpeg", "JPEG")]
+
+
+def picture(channels: int = 3, height: int = 16, width: int = 24) -> np.ndarray:
+    """Smooth gradients, another one in each channel: JPEG keeps them within a few levels."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    ramps = [8 * rows, 8 * columns, 255 - 8 * columns, 100 + 4 * rows]
+    return np.stack(ramps[:channels], axis=-1).astype(np.uint8)
+
+
+def encoded(filetype: FileType, pixels: np.ndarray, text: dict[str, str] | None = None, **options: int) -> EncodedFrame:
+    """A frame whose samples in the file are `pixels`, or for EXR as large as these."""
+    maximum = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+    return filetype.encode_frame(torch.from_numpy(pixels.astype(np.float32) / maximum), text or {}, **options)
+
+
+def by_pillow(format_: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture()).save(buffer, format_)
+    return buffer.getvalue()
+
+
+def test_labels_are_the_earlier_pack_s_words_in_its_order() -> None:
+    assert [filetype.value for filetype in FileType][:3] == ["png with embedded workflow", "png", "jpg"]
+
+
+@pytest.mark.parametrize(
+    ("filetype", "extension", "embeds"),
+    [
+        (FileType.PNG_WITH_WORKFLOW, ".png", True),
+        (FileType.PNG, ".png", False),
+        (FileType.JPG, ".jpg", False),
+        (FileType.PNG16_WITH_WORKFLOW, ".png", True),
+        (FileType.PNG16, ".png", False),
+        (FileType.WEBP_LOSSLESS, ".webp", True),
+        (FileType.WEBP_LOSSY, ".webp", True),
+        (FileType.EXR, ".exr", False),
+        (FileType.EXR_HALF, ".exr", False),
+    ],
+)
+def test_a_file_type_knows_its_extension_and_whether_it_holds_the_workflow(
+    filetype: FileType, extension: str, embeds: bool
+) -> None:
+    assert (filetype.extension, filetype.embeds_workflow) == (extension, embeds)
+
+
+class TestForExtension:
+    @pytest.mark.parametrize(
+        ("filetype", "extension", "chosen"),
+        [
+            pytest.param(FileType.PNG, "", FileType.PNG, id="none: the widget decides"),
+            pytest.param(FileType.JPG, "", FileType.JPG, id="none: the widget decides on jpg"),
+            pytest.param(FileType.PNG, ".png", FileType.PNG, id="png leaves open whether to embed"),
+            pytest.param(FileType.PNG_WITH_WORKFLOW, ".png", FileType.PNG_WITH_WORKFLOW, id="png, embedding"),
+            pytest.param(FileType.JPG, ".png", FileType.PNG_WITH_WORKFLOW, id="png against a jpg widget"),
+            pytest.param(FileType.PNG, ".jpg", FileType.JPG, id="jpg against a png widget"),
+            pytest.param(FileType.JPG, ".jpeg", FileType.JPG, id="jpeg"),
+            pytest.param(FileType.PNG, ".PNG", FileType.PNG, id="capitals"),
+            pytest.param(FileType.PNG, ".Jpg", FileType.JPG, id="mixed"),
+            pytest.param(FileType.PNG16, ".png", FileType.PNG16, id="png leaves open the bits"),
+            pytest.param(FileType.EXR_HALF, ".exr", FileType.EXR_HALF, id="exr too"),
+            pytest.param(FileType.WEBP_LOSSY, ".webp", FileType.WEBP_LOSSY, id="webp leaves open the loss"),
+            pytest.param(FileType.PNG, ".webp", FileType.WEBP_LOSSLESS, id="webp against a png widget loses nothing"),
+            pytest.param(FileType.PNG16, ".exr", FileType.EXR, id="exr against a png widget is float"),
+            pytest.param(FileType.EXR, ".png", FileType.PNG_WITH_WORKFLOW, id="png against an exr widget"),
+            pytest.param(FileType.EXR, "", FileType.EXR, id="none: the widget decides on exr"),
+        ],
+    )
+    def test_the_extension_decides_where_there_is_one(
+        self, filetype: FileType, extension: str, chosen: FileType
+    ) -> None:
+        assert filetype.for_extension(extension) is chosen
+
+    @pytest.mark.parametrize("extension", [".dpx", ".avif", ".tif", ".png2", ".", ".p ng", ".sh", ".pngé"])
+    def test_an_unknown_extension_is_refused_with_those_that_are_known(self, extension: str) -> None:
+        with pytest.raises(FileTypeError) as caught:
+            FileType.PNG.for_extension(extension)
+
+        assert (caught.value.extension, caught.value.extensions) == (
+            extension,
+            [".png", ".jpg", ".jpeg", ".webp", ".exr"],
+        )
+        assert repr(extension) in str(caught.value)
+        assert ".png, .jpg, .jpeg, .webp, .exr" in str(caught.value)
+
+
+class TestEncodeFrame:
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    @pytest.mark.parametrize("filetype", [FileType.PNG, FileType.PNG_WITH_WORKFLOW])
+    def test_png_keeps_every_pixel_and_channel(self, filetype: FileType, channels: int) -> None:
+        data = encoded(filetype, picture(channels)).data
+
+        decoded = np.asarray(Image.open(io.BytesIO(data)))
+        assert np.array_equal(decoded.reshape(picture(channels).shape), picture(channels))
+
+    @pytest.mark.parametrize(
+        ("filetype", "text"),
+        [
+            (FileType.PNG_WITH_WORKFLOW, {"prompt": "{}", "workflow": '{"a": 1}'}),
+            (FileType.PNG, {}),
+            (FileType.JPG, {}),
+        ],
+    )
+    def test_only_png_with_embedded_workflow_holds_text(self, filetype: FileType, text: dict[str, str]) -> None:
+        data = encoded(filetype, picture(), {"prompt": "{}", "workflow": '{"a": 1}'}).data
+
+        assert getattr(Image.open(io.BytesIO(data)), "text", {}) == text
+        assert (b"workflow" in data) is bool(text)
+
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    @pytest.mark.parametrize("filetype", [FileType.PNG16, FileType.PNG16_WITH_WORKFLOW])
+    def test_png_of_16_bits_keeps_every_level(self, filetype: FileType, channels: int) -> None:
+        pixels = np.arange(65536 * channels, dtype=np.uint16).reshape(256, 256, channels)
+
+        data = encoded(filetype, pixels, {"workflow": "{}"}, threads=2).data
+
+        _, _, rows, info = png.Reader(bytes=data).read()
+        assert info["bitdepth"] == 16
+        assert np.array_equal(np.vstack(list(rows)).reshape(pixels.shape), pixels)
+        assert (b"workflow" in data) is filetype.embeds_workflow
+
+    def test_quality_decides_the_size_of_what_loses_and_of_nothing_else(self) -> None:
+        for filetype in FileType:
+            low, high = (
+                encoded(filetype, picture().astype(filetype.dtype), quality=quality).data for quality in (5, 95)
+            )
+            if filetype in (FileType.JPG, FileType.WEBP_LOSSY):
+                assert len(low) < len(high), filetype
+            else:
+                assert low == high, filetype
+
+    def test_only_jpg_flattens_and_only_what_is_transparent(self) -> None:
+        clear = np.zeros((2, 2, 4), np.uint8)
+        opaque = np.full((2, 2, 4), 255, np.uint8)
+
+        def flattening(pixels: np.ndarray) -> list[FileType]:
+            return [filetype for filetype in FileType if encoded(filetype, pixels).flattened]
+
+        assert flattening(clear) == [FileType.JPG]
+        assert flattening(opaque) == flattening(clear[..., :3]) == []
+
+    @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "L"), (3, "RGB"), (4, "RGB")])
+    def test_jpg_takes_every_number_of_channels(self, channels: int, mode: str) -> None:
+        pixels = picture(channels)
+
+        image = Image.open(io.BytesIO(encoded(FileType.JPG, pixels).data))
+
+        assert (image.format, image.mode, image.size) == ("JPEG", mode, (24, 16))
+        colour = pixels if channels in (1, 3) else pixels[..., :-1] * (pixels[..., -1:] / 255)  # on black
+        decoded = np.asarray(image, dtype=float).reshape(colour.shape)
+        assert np.abs(decoded - colour).mean() < 4
+
+    @pytest.mark.parametrize("channels", [2, 4])
+    @pytest.mark.parametrize(("alpha", "seen"), [(255, 200), (0, 0), (128, 100)], ids=["opaque", "transparent", "half"])
+    def test_jpg_composites_alpha_on_black(self, channels: int, alpha: int, seen: int) -> None:
+        pixels = np.full((16, 16, channels), 200, dtype=np.uint8)
+        pixels[..., -1] = alpha
+
+        decoded = np.asarray(Image.open(io.BytesIO(encoded(FileType.JPG, pixels).data)))
+
+        assert np.abs(decoded.astype(int) - seen).max() <= 1
+
+    @pytest.mark.parametrize("filetype", list(FileType))
+    @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (9, 1)])
+    def test_pictures_may_be_a_pixel_wide_or_high(self, filetype: FileType, height: int, width: int) -> None:
+        pixels = picture(3, height, width).astype(filetype.dtype)
+
+        data = encoded(filetype, pixels).data
+
+        assert registry.read_header(io.BytesIO(data)).extent == (width, height)
+
+    @pytest.mark.parametrize("filetype", list(FileType))
+    def test_the_same_frame_gives_the_same_bytes(self, filetype: FileType) -> None:
+        pixels = picture(4).astype(filetype.dtype)
+        first, second = (encoded(filetype, pixels, {"prompt": "{}"}).data for _ in range(2))
+
+        assert first == second
+
+
+class TestNoise:
+    @pytest.mark.parametrize("quality", [*range(1, 100, 7), *range(90, 101)])
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_is_saved_as_jpg_at_every_quality(self, quality: int, channels: int) -> None:
+        """Nothing takes more room than pixels that are all on or off; Pillow gives optimized tables a byte a pixel."""
+        pixels = np.random.default_rng(0).integers(0, 2, (400, 400, channels)).astype(np.uint8) * 255
+
+        data = encoded(FileType.JPG, pixels, quality=quality).data
+
+        assert registry.decode(data).shape == pixels.shape
+        assert ImageFile.MAXBLOCK == 65536  # of all packs
+
+    def test_of_bytes_that_do_not_fit_that_room_is_saved_in_small_steps(self) -> None:
+        pixels = np.random.default_rng(0).integers(0, 2, (512, 512, 3)).astype(np.uint8) * 255
+        with pytest.raises(OSError, match="broken data stream"):
+            Image.fromarray(pixels).save(io.BytesIO(), "JPEG", quality=92, optimize=True)
+
+        decoded = registry.decode(encoded(FileType.JPG, pixels, quality=92).data)
+
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=92)
+        np.testing.assert_array_equal(decoded, np.asarray(Image.open(buffer)))
+
+
+class TestIsWhole:
+    @pytest.mark.parametrize(("extension", "format_"), [*FORMATS, ("PNG", "PNG"), ("JPG", "JPEG")])
+    def test_a_file_that_pillow_wrote_is(self, tmp_path: Path, extension: str, format_: str) -> None:
+        file = tmp_path / f"f.{extension}"
+        file.write_bytes(by_pillow(format_))
+
+        assert is_whole(file)
+
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    @pytest.mark.parametrize("filetype", list(FileType))
+    def test_a_file_of_ours_is_even_of_one_pixel(self, tmp_path: Path, filetype: FileType, channels: int) -> None:
+        file = tmp_path / f"f{filetype.extension}"
+        pixels = picture(channels, 1, 1).astype(filetype.dtype)
+        file.write_bytes(encoded(filetype, pixels, {"prompt": "{}"}).data)
+
+        assert is_whole(file)
+
+    @pytest.mark.parametrize(("extension", "format_"), FORMATS[:2])
+    def test_a_file_that_ends_early_is_not(self, tmp_path: Path, extension: str, format_: str) -> None:
+        file, whole = tmp_path / f"f.{extension}", by_pillow(format_)
+        lengths = [*range(60), len(whole) // 2, *range(len(whole) - 13, len(whole))]
+        for length in lengths:
+            file.write_bytes(whole[:length])
+
+            assert not is_whole(file), f"{length} of {len(whole)} bytes"
+
+    @pytest.mark.parametrize(("extension", "format_"), FORMATS[:2])
+    def test_a_file_whose_rest_was_never_written_is_not(self, tmp_path: Path, extension: str, format_: str) -> None:
+        """What a power cut leaves of a file whose size was known before its bytes."""
+        file, whole = tmp_path / f"f.{extension}", by_pillow(format_)
+        file.write_bytes(whole[:40] + bytes(len(whole) - 40))
+
+        assert not is_whole(file)
+
+    @pytest.mark.parametrize(
+        ("name", "data"),
+        [
+            pytest.param("f.png", b"", id="nothing, png"),
+            pytest.param("f.jpg", b"", id="nothing, jpg"),
+            pytest.param("f.png", b"This is not an image.", id="text, png"),
+            pytest.param("f.jpg", b"This is not an image.", id="text, jpg"),
+            pytest.param("f.png", END_CHUNK, id="the end of a png alone"),
+            pytest.param("f.png", b"\x89PNG\r\n\x1a\n" + END_CHUNK, id="the start and the end of a png alone"),
+            pytest.param("f.png", bytes(8) + by_pillow("PNG")[8:], id="a png with another signature"),
+            pytest.param("f.jpg", b"\xff\xd9", id="the end of a jpg alone"),
+            pytest.param("f.jpg", b"\0\0\0" + by_pillow("JPEG")[3:], id="a jpg with another signature"),
+        ],
+    )
+    def test_a_file_without_its_start_or_end_is_not(self, tmp_path: Path, name: str, data: bytes) -> None:
+        (tmp_path / name).write_bytes(data)
+
+        assert not is_whole(tmp_path / name)
+
+    @pytest.mark.parametrize("filetype", [FileType.WEBP_LOSSLESS, FileType.WEBP_LOSSY, FileType.EXR, FileType.EXR_HALF])
+    def test_a_file_of_ours_that_ends_early_is_not(self, tmp_path: Path, filetype: FileType) -> None:
+        file = tmp_path / f"f{filetype.extension}"
+        data = encoded(filetype, picture().astype(filetype.dtype), {"prompt": "{}"}).data
+        for length in range(len(data)):
+            file.write_bytes(data[:length])
+
+            assert not is_whole(file), f"{length} of {len(data)} bytes"
+        file.write_bytes(data)
+        assert is_whole(file)
+
+    @pytest.mark.parametrize("name", ["f.png", "f.jpg", "f.webp", "f.exr"])
+    def test_what_is_no_file_is_not(self, tmp_path: Path, name: str) -> None:
+        assert not is_whole(tmp_path / name)
+        (tmp_path / name).mkdir()
+        assert not is_whole(tmp_path / name)
+        (tmp_path / "file").touch()
+        assert not is_whole(tmp_path / "file" / name)

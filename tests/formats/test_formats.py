@@ -1,0 +1,511 @@
+"""Every kind of file through one table: what a Format says of itself holds, by decoders and encoders that are not ours."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import OpenEXR
+import OpenImageIO
+import pytest
+import tifffile
+import torch
+from PIL import Image, ImageOps
+
+from io_utils.errors import BrokenImageError
+from io_utils.formats import base, registry
+from io_utils.formats.base import Extent, Format
+from io_utils.formats.file_type import FileType
+from io_utils.formats.orientation import upright
+from io_utils.formats.registry import FORMATS
+
+from .. import hosted, kinds, sample_files
+from ..hosted import wire
+from ..kinds import HEIGHT, KINDS, READ, WIDTH, picture
+from ..sample_files import reaches_its_end
+
+Inputs = dict[str, Any]
+
+PACK = Path(__file__).resolve().parents[2]
+BY_NAME = {kind.name: kind for kind in FORMATS}
+WRITTEN = [kind.name for kind in FORMATS if kind.is_written]
+READ_ONLY = [kind.name for kind in FORMATS if not kind.is_written]
+DEPTHS = [(name, depth) for name in WRITTEN for depth in BY_NAME[name].depths]
+SAMPLES = sample_files.every_kind()
+
+every_format = pytest.mark.parametrize("name", BY_NAME)
+every_written = pytest.mark.parametrize("name", WRITTEN)
+every_depth = pytest.mark.parametrize(("name", "depth"), DEPTHS)
+
+
+def written_by_others(tmp_path: Path, kind: str, channels: int) -> bytes:
+    path = tmp_path / f"f{KINDS[kind].extension}"
+    KINDS[kind].write(path, picture(0, channels))
+    return path.read_bytes()
+
+
+def format_of(data: bytes) -> Format[Any]:
+    """The one that takes this file for its own."""
+    (kind,) = [kind for kind in FORMATS if kind.matches(data[:32])]
+    return kind
+
+
+def decodes(data: bytes) -> bool:
+    try:
+        registry.decode(data)
+    except BrokenImageError:
+        return False
+    return True
+
+
+def by_openexr(data: bytes, tmp_path: Path) -> Extent:
+    """Of the display window."""
+    path = tmp_path / "judged.exr"
+    path.write_bytes(data)
+    with OpenEXR.File(str(path)) as file:
+        first, last = file.header()["displayWindow"]
+    return Extent(*(int(side) for side in last - first + 1))
+
+
+def by_openimageio(data: bytes, tmp_path: Path) -> Extent:
+    path = tmp_path / "judged.bmp"
+    path.write_bytes(data)
+    file = OpenImageIO.ImageInput.open(str(path))
+    assert file is not None
+    return Extent(file.spec().width, file.spec().height)
+
+
+class TestExtent:
+    def test_is_width_and_height_and_reads_as_in_messages(self) -> None:
+        extent = Extent(640, 360)
+
+        assert extent == (640, 360)
+        assert extent.pixel_count == 230_400
+        assert f"{extent}" == str(extent) == "640 x 360"
+
+    @pytest.mark.parametrize("orientation", range(10))
+    def test_is_turned_as_pixels_are(self, orientation: int) -> None:
+        stored = np.zeros((2, 3, 1))
+
+        assert Extent(3, 2).turned(orientation) == upright(stored, orientation).shape[1::-1]
+
+
+class TestTheList:
+    def test_has_every_extension_once_and_in_lower_case(self) -> None:
+        extensions = [extension for kind in FORMATS for extension in kind.extensions]
+
+        assert len(set(extensions)) == len(extensions)
+        assert list(registry.EXTENSIONS) == extensions
+        assert all(re.fullmatch(r"\.[a-z0-9]+", extension) for extension in extensions)
+
+    def test_finds_a_kind_by_its_extension_in_any_case(self) -> None:
+        for kind in FORMATS:
+            for extension in kind.extensions:
+                assert registry.of_extension(extension) is registry.of_extension(extension.upper()) is kind
+        assert registry.of_extension(".gif") is None
+        assert registry.of_extension("") is None
+
+    def test_has_every_name_and_signature_once(self) -> None:
+        assert len(BY_NAME) == len(FORMATS)
+        signatures = [signature for kind in FORMATS for signature in kind.signatures]
+        assert not [(a, b) for a in signatures for b in signatures if a is not b and b.startswith(a)]
+
+    def test_is_what_the_savers_write(self) -> None:
+        assert {filetype.image_format.name for filetype in FileType} == set(WRITTEN)
+        assert [filetype for filetype in FileType if filetype.dtype not in filetype.image_format.depths] == []
+        assert [
+            filetype for filetype in FileType if filetype.embeds_workflow and not filetype.image_format.holds_text
+        ] == []
+
+    @every_format
+    def test_has_the_media_types_of_what_browsers_show(self, name: str) -> None:
+        """https://developer.mozilla.org/docs/Web/Media/Guides/Formats/Image_types: neither TIFF nor EXR."""
+        Image.init()
+        judge = {"JPG": "JPEG", "WebP": "WEBP"}.get(name, name)
+
+        assert BY_NAME[name].media_type == (None if name in ("TIFF", "EXR") else Image.MIME[judge])
+
+
+@pytest.mark.parametrize(("kind", "channels"), READ)
+class TestAFileOfAnotherProgram:
+    def test_is_taken_by_the_format_of_its_extension_alone(self, tmp_path: Path, kind: str, channels: int) -> None:
+        data = written_by_others(tmp_path, kind, channels)
+
+        assert format_of(data) is registry.of_extension(KINDS[kind].extension)
+
+    def test_has_a_header_that_says_its_size_and_whether_it_has_alpha(
+        self, tmp_path: Path, kind: str, channels: int
+    ) -> None:
+        data = written_by_others(tmp_path, kind, channels)
+
+        header = registry.read_header(io.BytesIO(data))
+
+        assert header.extent == (WIDTH, HEIGHT)
+        assert header.orientation == 1
+        # Of WebP only its decoder knows.
+        assert header.may_have_alpha == (channels in (2, 4)) or (
+            format_of(data).name == "WebP" and header.may_have_alpha
+        )
+
+    def test_is_decoded_by_its_header(self, tmp_path: Path, kind: str, channels: int) -> None:
+        data = written_by_others(tmp_path, kind, channels)
+        its_format = format_of(data)
+
+        pixels: Any = its_format.decode(data, its_format.read_header(io.BytesIO(data)))
+
+        maximum = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+        np.testing.assert_allclose(pixels / maximum, picture(0, channels), rtol=0, atol=KINDS[kind].tolerance + 2**-24)
+
+    def test_is_whole_if_and_only_if_it_decodes_wherever_it_is_cut(
+        self, tmp_path: Path, kind: str, channels: int
+    ) -> None:
+        data = written_by_others(tmp_path, kind, channels)
+        its_format = format_of(data)
+
+        found = {
+            length: (its_format.is_whole(io.BytesIO(data[:length])), decodes(data[:length]))
+            for length in {*range(0, len(data), 7), *range(max(0, len(data) - 24), len(data) + 1)}
+        }
+
+        assert {length: pair for length, pair in found.items() if pair[0] != pair[1]} == {}
+        assert found[len(data)] == (True, True)
+        assert not found[0][0]
+
+    @pytest.mark.parametrize("behind", [b"\0", b"\xff\xd9more", bytes(3000)], ids=["a byte", "text", "zeros"])
+    def test_is_whole_and_the_same_with_bytes_behind_its_end(
+        self, tmp_path: Path, kind: str, channels: int, behind: bytes
+    ) -> None:
+        data = written_by_others(tmp_path, kind, channels)
+
+        assert format_of(data).is_whole(io.BytesIO(data + behind))
+        np.testing.assert_array_equal(registry.decode(data + behind), registry.decode(data))
+
+
+class TestASampleOfEveryVariety:
+    @pytest.mark.parametrize("sample", SAMPLES)
+    def test_has_a_header_that_says_what_another_decoder_says(self, tmp_path: Path, sample: str) -> None:
+        data = SAMPLES[sample]
+
+        header = registry.read_header(io.BytesIO(data))
+
+        if sample.startswith("exr"):
+            assert header.extent == by_openexr(data, tmp_path)
+        elif sample.startswith("tiff"):
+            with tifffile.TiffFile(io.BytesIO(data)) as file:
+                assert header.extent == (file.pages.first.imagewidth, file.pages.first.imagelength)
+                assert header.may_have_alpha == bool(file.pages.first.extrasamples)
+        elif sample.startswith("bmp") and sample != "bmp os2":  # Pillow knows few bit fields
+            assert header.extent == by_openimageio(data, tmp_path)
+        else:  # for "bmp os2" OpenImageIO 3.2 asks for fields behind the header, and refuses one file in eight
+            with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP", "BMP"]) as image:
+                has_alpha = "A" in image.getbands() or "transparency" in image.info
+                assert header.extent == ImageOps.exif_transpose(image).size
+                assert header.may_have_alpha == has_alpha or (sample.startswith("webp") and header.may_have_alpha)
+
+    @pytest.mark.parametrize("sample", SAMPLES)
+    def test_has_a_header_that_is_true_of_its_pixels(self, sample: str) -> None:
+        data = SAMPLES[sample]
+
+        header, pixels = registry.read_header(io.BytesIO(data)), registry.decode(data)
+
+        assert header.extent == Extent(pixels.shape[1], pixels.shape[0])
+        assert header.may_have_alpha or pixels.shape[2] in (1, 3)
+
+    @pytest.mark.parametrize("sample", SAMPLES)
+    def test_is_refused_if_it_has_more_pixels_than_it_may(self, sample: str) -> None:
+        data = SAMPLES[sample]
+        count = registry.read_header(io.BytesIO(data)).extent.pixel_count
+
+        assert registry.read_header(io.BytesIO(data), count).extent.pixel_count == count
+        with pytest.raises(BrokenImageError, match=f"it has .* pixels, and at most {count - 1} are read here"):
+            registry.read_header(io.BytesIO(data), count - 1)
+
+
+# Who reads what is written, and how near it comes: lossless kinds by the rounding of their own division.
+JUDGES: dict[str, tuple[Callable[[Path], np.ndarray], float]] = {
+    "PNG": (kinds._read_png, 0),
+    "JPG": (kinds._read_by_opencv, 0.1),
+    "WebP": (kinds._read_by_opencv, 0),
+    "EXR": (kinds._read_exr, kinds.PRODUCT),
+}
+
+
+def samples(depth: type[np.generic], channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """(what is handed to the encoder, the picture that it stands for in 0..1)."""
+    exact = picture(0, channels)
+    if np.issubdtype(depth, np.floating):
+        return exact.astype(depth), exact.astype(depth).astype(np.float64)
+    whole = kinds.levels(exact, depth)  # type: ignore[arg-type]
+    return whole, whole / np.iinfo(depth).max  # type: ignore[type-var]
+
+
+def quality_of(name: str) -> int | None:
+    """No loss, where a format can do without."""
+    return 95 if name == "JPG" else None
+
+
+class TestWhatIsWritten:
+    @every_depth
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    def test_is_what_another_decoder_reads(
+        self, tmp_path: Path, name: str, depth: type[np.generic], channels: int
+    ) -> None:
+        kind = BY_NAME[name]
+        pixels, expected = samples(depth, channels)
+        if channels in (2, 4) and not kind.holds_alpha:
+            with pytest.raises(ValueError, match="no alpha"):
+                kind.encode(pixels, quality=quality_of(name))
+            return
+        read, tolerance = JUDGES[name]
+        path = tmp_path / f"f{kind.extensions[0]}"
+
+        path.write_bytes(kind.encode(pixels, quality=quality_of(name)))
+
+        if channels not in kind.channels:  # grey, where files have none
+            expected = expected[..., [0, 0, 0, *range(1, channels)]]
+        found = read(path)
+        assert found.shape[-1] == expected.shape[-1]
+        assert found.shape[-1] in kind.channels
+        # Half colour is multiplied by alpha and rounded.
+        near = kinds.HALF_PRODUCT if depth is np.float16 and channels in (2, 4) else tolerance
+        np.testing.assert_allclose(found, expected, rtol=0, atol=near + 1e-12)
+
+    @every_depth
+    def test_is_whole_has_its_size_and_is_read_back(self, name: str, depth: type[np.generic]) -> None:
+        data = BY_NAME[name].encode(samples(depth, 3)[0], quality=quality_of(name))
+
+        assert format_of(data) is BY_NAME[name]
+        assert reaches_its_end(io.BytesIO(data))
+        assert registry.read_header(io.BytesIO(data)).extent == (WIDTH, HEIGHT)
+        assert decodes(data)
+
+    @every_depth
+    def test_cut_anywhere_is_torn_and_refused(self, name: str, depth: type[np.generic]) -> None:
+        data = BY_NAME[name].encode(samples(depth, 3)[0], quality=quality_of(name))
+
+        for length in range(len(data)):
+            assert registry.state(io.BytesIO(data[:length])) is base.State.TORN, length
+            assert not decodes(data[:length]), length
+
+    @every_format
+    def test_has_no_depth_but_those_that_are_said(self, name: str) -> None:
+        for depth in (np.uint8, np.uint16, np.int16, np.uint32, np.float16, np.float32, np.float64):
+            if depth not in BY_NAME[name].depths:
+                with pytest.raises(ValueError, match=f"{name} files are not written with samples of"):
+                    BY_NAME[name].encode(np.zeros((2, 2, 3), depth), quality=95)
+
+    @every_written
+    def test_holds_text_or_says_that_it_does_not(self, name: str) -> None:
+        kind, text = BY_NAME[name], {"prompt": '{"a": 1}', "workflow": '{"nodes": []}'}
+        pixels, _ = samples(kind.depths[0], 3)
+        if not kind.holds_text:
+            assert kind.keyword_fault("workflow", 0)
+            with pytest.raises(ValueError, match="hold no text"):
+                kind.encode(pixels, text, quality=quality_of(name))
+            return
+
+        data = kind.encode(pixels, text, quality=quality_of(name))
+
+        with Image.open(io.BytesIO(data), formats=["PNG", "WEBP"]) as image:
+            image.load()
+            found = getattr(image, "text", None) or dict(tag.split(":", 1) for tag in image.getexif().values())
+        assert found == text
+        assert kind.keyword_fault("workflow", 0) is None
+        assert kind.keyword_fault("", 0)
+
+    @every_written
+    def test_may_lose_something_only_where_it_is_asked_to(self, name: str) -> None:
+        pixels, _ = samples(BY_NAME[name].depths[0], 3)
+        if name == "JPG":
+            with pytest.raises(ValueError, match="quality"):
+                BY_NAME[name].encode(pixels)
+        else:
+            assert BY_NAME[name].encode(pixels)
+
+    @every_depth
+    @pytest.mark.parametrize("is_wide", [True, False], ids=["wide", "high"])
+    def test_has_no_side_longer_than_is_said(self, name: str, depth: type[np.generic], is_wide: bool) -> None:
+        largest = BY_NAME[name].largest_side
+        shape = (1, largest + 1, 3) if is_wide else (largest + 1, 1, 3)
+        said = f"{shape[1]} x {shape[0]}"
+
+        with pytest.raises(ValueError, match=rf"{name} .* {largest} pixels per side, .* {said}\. Choose PNG or EXR"):
+            BY_NAME[name].encode(np.broadcast_to(np.zeros((), depth), shape), quality=95)
+
+    @pytest.mark.parametrize("name", [name for name in WRITTEN if BY_NAME[name].largest_side < 2**22])
+    def test_may_have_a_side_as_long_as_is_said(self, tmp_path: Path, name: str) -> None:
+        kind = BY_NAME[name]
+        pixels = np.zeros((1, kind.largest_side, 1), kind.depths[0])
+
+        data = kind.encode(pixels, quality=95)
+
+        if name == "EXR":
+            assert by_openexr(data, tmp_path) == (kind.largest_side, 1)
+        else:
+            with Image.open(io.BytesIO(data), formats=["JPEG", "WEBP"]) as image:
+                assert image.size == (kind.largest_side, 1)
+
+    @pytest.mark.parametrize("name", READ_ONLY)
+    def test_is_nothing_of_a_kind_that_is_only_read(self, name: str) -> None:
+        kind = BY_NAME[name]
+
+        assert (kind.channels, kind.holds_text, kind.holds_alpha) == ((), False, False)
+        # A file of its first letter is nobody's torn frame.
+        assert registry.state(io.BytesIO(kind.signatures[0][:1])) is base.State.FOREIGN
+
+
+# A kind of file that this pack does not have (netpbm's PGM and PPM), as somebody would add it.
+PNM = """
+import io
+import re
+
+import numpy as np
+
+from .base import Extent, Format, Header
+
+
+class _Pnm(Format):
+    name = "PNM"
+    extensions = (".pnm", ".ppm")
+    signatures = (b"P5", b"P6")
+    depths = (np.uint8,)
+    channels = (1, 3)
+    largest_side = 1 << 20
+
+    def read_header(self, file):
+        head = re.match(rb"P([56]) (\\d+) (\\d+) 255\\n", file.read(100))
+        if not head:
+            raise ValueError("its header is damaged")
+        extent = Extent(int(head[2]), int(head[3]))
+        return Header((extent,), (head.end(), 1 if head[1] == b"5" else 3), may_have_alpha=False)
+
+    def decode(self, data, header, at_least=None):
+        (start, channels), (width, height) = header.parsed, header.extent
+        if not self.is_whole(io.BytesIO(data)):
+            raise ValueError("it ends before its pixels do")
+        return np.frombuffer(data, np.uint8, width * height * channels, start).reshape(height, width, channels)
+
+    def is_whole(self, file):
+        try:
+            header = self.read_header(file)
+        except ValueError:
+            return False
+        start, channels = header.parsed
+        return file.seek(0, io.SEEK_END) >= start + header.extent.pixel_count * channels
+
+    def _encode(self, pixels, text, quality, threads):
+        height, width, channels = pixels.shape
+        return b"P%d %d %d 255\\n" % (5 if channels == 1 else 6, width, height) + pixels.tobytes()
+
+
+PNM = _Pnm()
+"""
+
+
+@pytest.fixture(scope="module")
+def pack_with_pnm(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """A copy of the pack, with one module, one entry of FORMATS and one FileType more."""
+
+    def copy_of(module: ModuleType) -> Path:
+        assert module.__file__ is not None
+        return copy / Path(module.__file__).resolve().relative_to(PACK)
+
+    def edit(path: Path, pattern: str, more: str) -> None:
+        """Put `more` behind what `pattern` finds, once."""
+        text, count = re.subn(pattern, lambda found: found[0] + more, path.read_text(encoding="utf-8"), count=1)
+        assert count == 1, pattern
+        path.write_text(text, encoding="utf-8")
+
+    copy = tmp_path_factory.mktemp("custom_nodes") / "image_sequence_pack"
+    for folder in ("io_utils", "nodes"):
+        shutil.copytree(PACK / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(PACK / "__init__.py", copy / "__init__.py")
+    formats = copy_of(base).parent
+    filetype = copy_of(sys.modules[FileType.__module__])
+    (formats / "pnm.py").write_text(PNM, encoding="utf-8")
+    edit(copy_of(registry), r"from \.bmp import BMP\n", "from .pnm import PNM\n")
+    edit(copy_of(registry), r"FORMATS: .* = \(", "PNM, ")
+    edit(filetype, r"from \.jpeg import JPEG as _JPEG\n", "from .pnm import PNM as _PNM\n")
+    edit(filetype, r"    EXR_HALF = .*\n", '    PNM = "pnm", _PNM, np.uint8, False, False\n')
+
+    name = "image_sequence_pack_with_pnm"
+    spec = importlib.util.spec_from_file_location(name, copy / "__init__.py", submodule_search_locations=[str(copy)])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class TestAKindOfFileThatIsAdded:
+    """By a module, an entry of FORMATS and a FileType: nobody else knows kinds of files."""
+
+    SETTINGS: Inputs = {"path_pattern": "s/f_####.pnm", "start_index": 0}
+
+    @pytest.fixture
+    def saved(self, pack_with_pnm: ModuleType, output: Path) -> ModuleType:
+        images = torch.from_numpy(np.stack([picture(frame, 3) for frame in range(3)])).float()
+        hosted.run(pack_with_pnm, "SaveBatch", images=wire(images), overwrite="skip", filetype="png", **self.SETTINGS)
+        return pack_with_pnm
+
+    def test_is_written_by_the_savers(self, saved: ModuleType, output: Path) -> None:
+        for frame in range(3):
+            with Image.open(output / f"s/f_{frame:04d}.pnm", formats=["PPM"]) as image:
+                np.testing.assert_array_equal(np.asarray(image), kinds.levels(picture(frame, 3), np.uint8))
+        assert "pnm" in saved.NODE_CLASS_MAPPINGS["ImageSequenceSaveFrame"].INPUT_TYPES()["optional"]["filetype"][0]
+
+    def test_is_read_by_the_loaders(self, saved: ModuleType) -> None:
+        options: Inputs = {"frame_count": 0, "ignore_missing_images": "false"}
+
+        (images,), (mask,), (count,), _ = hosted.run(saved, "LoadBatch", **self.SETTINGS, **options).outputs
+
+        assert count == 3
+        np.testing.assert_allclose(images[1], picture(1, 3), atol=0.51 / 255)
+        assert not mask.any()
+
+    def test_is_counted_by_the_resume_counter_if_it_is_whole(self, saved: ModuleType, output: Path) -> None:
+        inputs: Inputs = {
+            "directory_path": "s",
+            "pattern": "*",
+            "indexing": "numeric",
+            "total_frames": 9,
+            "frames_per_second": 9,
+        }
+        assert hosted.run(saved, "FrameCounterFromDirectory", **inputs).outputs[1] == [3]
+        last = output / "s/f_0002.pnm"
+        last.write_bytes(last.read_bytes()[:-1])
+
+        assert hosted.run(saved, "FrameCounterFromDirectory", **inputs).outputs[1] == [2]
+
+    def test_is_shown_by_the_preview(self, saved: ModuleType) -> None:
+        (preview,) = [
+            module
+            for name, module in sys.modules.items()
+            if name.startswith(f"{saved.__name__}.") and name.endswith(".preview")
+        ]
+        query = {"type": "output", "subfolder": "s", "filename": "f_0001.pnm"}
+
+        answered = preview.answer(query, ())
+
+        assert (answered.status, answered.headers["Content-Type"]) == (200, "image/png")
+
+    def test_is_named_among_the_types_that_are_read(self, saved: ModuleType, output: Path) -> None:
+        (output / "s/notes.txt").write_text("hello")
+        inputs: Inputs = {
+            "path_pattern": "s/g_####.png",
+            "start_index": 0,
+            "frame_count": 1,
+            "ignore_missing_images": "false",
+        }
+
+        with pytest.raises(FileNotFoundError, match=r"'f_{:04d}\.pnm'.*'notes\.txt'.*\.pnm, \.ppm"):
+            hosted.run(saved, "LoadBatch", **inputs)

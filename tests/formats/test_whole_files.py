@@ -1,0 +1,166 @@
+"""A file is whole if and only if it can be decoded, up to its own end: over every kind of file, cut, continued and damaged."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from io_utils.errors import BrokenImageError
+from io_utils.formats import registry
+from io_utils.formats.png.encode import encode_png
+from io_utils.formats.registry import is_whole_file as is_whole
+
+from .. import sample_files
+from ..disk import noise
+from ..sample_files import reaches_its_end
+
+KINDS = sorted(sample_files.every_kind())
+INPUTS = Path(__file__).parents[1] / "inputs"
+
+
+def whole(data: bytes) -> bool:
+    return reaches_its_end(io.BytesIO(data))
+
+
+def decodes(data: bytes) -> bool:
+    try:
+        registry.decode(data)
+    except BrokenImageError:
+        return False
+    return True
+
+
+class TestAFileOfEveryKind:
+    @pytest.mark.parametrize("name", sample_files.every_kind())
+    def test_is_whole_and_decodes(self, name: str) -> None:
+        assert (whole(sample_files.every_kind()[name]), decodes(sample_files.every_kind()[name])) == (True, True)
+
+    @pytest.mark.parametrize("name", KINDS)
+    def test_is_whole_if_and_only_if_it_decodes_wherever_it_is_cut(self, name: str) -> None:
+        data = sample_files.every_kind()[name]
+
+        found = [(length, whole(data[:length]), decodes(data[:length])) for length in range(len(data))]
+
+        assert [entry for entry in found if entry[1] != entry[2]] == []
+        assert not found[len(data) // 4][1]  # an MPO file has its first picture in its first half
+
+    @pytest.mark.parametrize("name", KINDS)
+    @pytest.mark.parametrize(
+        "behind",
+        [
+            b"\0",
+            b"\0\0\0",
+            b"\xff",
+            b"\xff\xd9",
+            b"\xff\xd8\xff",
+            b"\0\0\0\0IEND\xaeB`\x82",
+            b"more",
+            bytes(5000),
+            b"\xff" * 600,
+        ],
+        ids=lambda behind: f"{len(behind)} bytes, {behind[:4].hex()}",
+    )
+    def test_stays_whole_with_bytes_behind_its_end(self, name: str, behind: bytes) -> None:
+        data = sample_files.every_kind()[name]
+
+        pixels = registry.decode(data + behind)
+
+        assert whole(data + behind)
+        assert pixels.tobytes() == registry.decode(data).tobytes()
+
+    @settings(max_examples=1500, deadline=None)
+    @given(st.sampled_from(sorted(sample_files.every_kind())), st.integers(min_value=0), st.integers(1, 255))
+    def test_with_a_byte_that_changed_never_decodes_unless_it_is_whole(
+        self, name: str, position: int, change: int
+    ) -> None:
+        data = bytearray(sample_files.every_kind()[name])
+        data[position % len(data)] ^= change
+
+        assert whole(bytes(data)) or not decodes(bytes(data))
+
+    @settings(max_examples=1000, deadline=None)
+    @given(
+        st.sampled_from(sorted(sample_files.every_kind())),
+        st.integers(min_value=0),
+        st.binary(max_size=30),
+        st.integers(0, 30),
+    )
+    def test_with_bytes_put_in_or_taken_out_never_decodes_unless_it_is_whole(
+        self, name: str, position: int, put: bytes, taken: int
+    ) -> None:
+        data = sample_files.every_kind()[name]
+        at = position % len(data)
+        changed = data[:at] + put + data[at + taken :]
+
+        assert whole(changed) or not decodes(changed)
+
+    @settings(max_examples=500, deadline=None)
+    @given(st.binary(max_size=200))
+    @example(b"\xff\xd8\xff\xd9")
+    @example(b"RIFF\0\0\0\0WEBP")
+    @example(b"BM")
+    def test_is_none_of_any_other_bytes(self, data: bytes) -> None:
+        assert not decodes(data)
+        assert not whole(data)
+
+
+class TestAFileOnDisk:
+    @pytest.mark.parametrize("name", ["f4_bytes_behind_iend.png", "f4_padded_by_3_bytes.jpg"])
+    def test_with_bytes_behind_its_end_is_whole(self, name: str) -> None:
+        """Cameras pad, phones append a film, editors shorten in place. Skip and resume must not write over them."""
+        assert is_whole(INPUTS / name)
+        assert decodes((INPUTS / name).read_bytes())
+
+    @pytest.mark.parametrize("name", sample_files.every_kind())
+    def test_is_judged_by_what_it_is_not_by_its_name(self, tmp_path: Path, name: str) -> None:
+        """As the loaders read it."""
+        for extension in registry.EXTENSIONS:
+            path = tmp_path / f"f{extension}"
+            path.write_bytes(sample_files.every_kind()[name])
+
+            assert is_whole(path)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes")
+    @pytest.mark.parametrize("extension", [".png", ".jpg", ".exr", ".webp", ".tif", ".bmp"])
+    def test_is_not_a_pipe_a_folder_a_socket_or_a_device(self, tmp_path: Path, extension: str) -> None:
+        """Opening a pipe waits until somebody writes to it: here nobody ever does."""
+        pipe, folder, link, there = (tmp_path / f"{name}{extension}" for name in ("pipe", "folder", "link", "socket"))
+        os.mkfifo(pipe)
+        folder.mkdir()
+        link.symlink_to("/dev/zero")
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(there))
+
+        assert [is_whole(path) for path in (pipe, folder, link, there)] == [False] * 4
+
+    def test_is_not_read_where_its_pixels_are(self, tmp_path: Path) -> None:
+        """Of a PNG the chunks' headers: a skipped sequence on a network disk costs kilobytes, not gigabytes."""
+        data = encode_png(noise(600, 600))
+
+        class Counted(io.BytesIO):
+            count = 0
+
+            def read(self, size: int | None = -1, /) -> bytes:
+                found = super().read(size)
+                self.count += len(found)
+                return found
+
+        file = Counted(data)
+        assert reaches_its_end(file)
+        assert file.count < 300 < len(data)
+
+    def test_that_cannot_be_read_is_an_error_of_the_system(self, tmp_path: Path) -> None:
+        class Failing(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                raise OSError(errno.EIO, "Input/output error")
+
+        for look in (reaches_its_end, registry.read_header):
+            with pytest.raises(OSError, match="Input/output error"):
+                look(Failing(encode_png(noise())))

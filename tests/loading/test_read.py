@@ -1,0 +1,1216 @@
+"""Many files -> one tensor: which frames are chosen, what their pixels are, and what is an error before any is decoded."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import png
+import pytest
+import torch
+from PIL import Image, ImageFile, ImageOps
+from PIL.PngImagePlugin import PngInfo
+
+from io_utils import host
+from io_utils.comfyui.report import comfyui_run
+from io_utils.errors import (
+    BatchTooLargeError,
+    FrameMissingError,
+    FrameReadError,
+    FrameSizeError,
+    PathError,
+    PatternError,
+)
+from io_utils.loading import choose_batch, read
+from io_utils.loading.choose_animation import choose_animation
+from io_utils.loading.choose_batch import BatchRequest, check_pattern
+from io_utils.loading.read import black_frame
+from io_utils.loading.selection import Selection
+from io_utils.naming.file_sequence import FileSequence
+from io_utils.policies import OnMissing, OnSizeMismatch
+
+from ..disk import (
+    InterruptProcessingException,
+    cancel_at,
+    needs_links,
+    noise,
+    put,
+    stand_in,
+    tear,
+    two_workers,
+    work_guard,
+)
+
+ERROR, DROP, HOLD_PREVIOUS, BLACK = OnMissing.ERROR, OnMissing.DROP, OnMissing.HOLD_PREVIOUS, OnMissing.BLACK
+
+
+def on_disk(output: Path, *numbers: int, pattern: str = "f_{:04d}.png") -> None:
+    """Frames whose shade is their number."""
+    for number in numbers:
+        put(output / pattern.format(number), number)
+
+
+def request(
+    pattern: str, start: int = 0, count: int = 0, on_missing: OnMissing = ERROR, step: int = 1, kind: str = "output"
+) -> BatchRequest:
+    return BatchRequest(
+        path_pattern=pattern,
+        start_index=start,
+        frame_count=count,
+        ignore_missing_images=on_missing,
+        step=step,
+        folder=kind,
+    )
+
+
+def locate(pattern: str, kind: str) -> FileSequence:
+    return request(pattern, kind=kind).sequence()
+
+
+def selected(
+    start: int, count: int, on_missing: OnMissing = ERROR, step: int = 1, pattern: str = "f_####.png"
+) -> Selection:
+    return request(pattern, start, count, on_missing, step).choose()
+
+
+def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.Tensor, torch.Tensor]:
+    return read.read_frames(selection, on_size_mismatch, comfyui_run())
+
+
+def loaded(pattern: str = "f_####.png", start: int = 0, count: int = 0, on_missing: OnMissing = ERROR) -> torch.Tensor:
+    images, _ = load(selected(start, count, on_missing, pattern=pattern), OnSizeMismatch.ERROR)
+    return images
+
+
+def shades_of(images: torch.Tensor) -> list[int]:
+    """The one grey value of every frame."""
+    values = (images * 255).round().to(torch.int64)
+    assert all(len(frame.unique()) == 1 for frame in values)
+    return values[:, 0, 0, 0].tolist()
+
+
+def pages_taken(address: int, size: int) -> int:
+    """How many whole pages of this memory have been touched: https://docs.kernel.org/admin-guide/mm/pagemap.html."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    first, end = -(-address // page), (address + size) // page
+    with open("/proc/self/pagemap", "rb") as file:
+        file.seek(first * 8)
+        entries = np.frombuffer(file.read((end - first) * 8), np.uint64)
+    return int((entries >> np.uint64(62) != 0).sum())  # present, or swapped out
+
+
+class TestLocate:
+    @pytest.mark.parametrize("extension", [".png", ".PNG", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"])
+    def test_takes_every_image_type_that_can_be_read(self, output: Path, extension: str) -> None:
+        assert locate(f"f_####{extension}", "output").file(3) == output / f"f_0003{extension}"
+
+    @pytest.mark.parametrize("kind", ["output", "input", "temp"])
+    def test_looks_in_the_folder_that_is_asked_for(self, base: Path, kind: str) -> None:
+        assert locate("a/f_####.png", kind).file(3) == base / kind / "a" / "f_0003.png"
+
+    @pytest.mark.parametrize("text", ["f_####", "f_####.dpx", "f_####.png.part", "f.png_####", "", "f_####.mp4"])
+    def test_names_the_types_that_can_be_read(self, base: Path, text: str) -> None:
+        with pytest.raises(ValueError, match=r"\.png.*\.jpg.*\.tiff") as caught:
+            locate(text, "output")
+        assert repr(text) in str(caught.value)
+
+    @pytest.mark.parametrize("text", ["../f_####.png", "/etc/f_####.png", "a/../../f_####.png", "C:/f_####.png"])
+    def test_refuses_what_lies_elsewhere(self, base: Path, text: str) -> None:
+        with pytest.raises(PathError):
+            locate(text, "output")
+
+    def test_refuses_two_numbers(self, base: Path) -> None:
+        with pytest.raises(PatternError, match=r"Write for example"):
+            locate("##/f_####.png", "output")
+
+
+class TestSelect:
+    def test_count_frames_from_start_on(self, output: Path) -> None:
+        on_disk(output, *range(10))
+
+        selection = selected(2, 3)
+
+        assert selection.numbers == selection.sources == (2, 3, 4)
+        assert selection.files == {n: output / f"f_{n:04d}.png" for n in (2, 3, 4)}
+        assert selection.missing == ()
+
+    def test_count_0_is_all_to_the_last_on_disk(self, output: Path) -> None:
+        on_disk(output, *range(5, 9))
+
+        assert selected(5, 0).numbers == (5, 6, 7, 8)
+        assert selected(7, 0).numbers == (7, 8)
+
+    def test_count_0_is_no_frame_before_start(self, output: Path) -> None:
+        on_disk(output, 1, 2)
+
+        with pytest.raises(FrameMissingError, match=r"Frame 3 is missing.*On disk are 1-2"):
+            selected(3, 0)
+
+    @pytest.mark.parametrize(
+        ("start", "count", "step", "numbers"),
+        [
+            pytest.param(0, 3, 2, (0, 2, 4), id="every second"),
+            pytest.param(1, 2, 5, (1, 6), id="every fifth from 1"),
+            pytest.param(0, 0, 4, (0, 4, 8), id="every fourth to the last"),
+            pytest.param(1, 0, 4, (1, 5, 9), id="every fourth, the last included"),
+            pytest.param(0, 1, 100, (0,), id="one, whatever the step"),
+        ],
+    )
+    def test_step(self, output: Path, start: int, count: int, step: int, numbers: tuple[int, ...]) -> None:
+        on_disk(output, *range(10))
+
+        assert selected(start, count, step=step).numbers == numbers
+
+    def test_step_needs_the_frames_it_steps_on_only(self, output: Path) -> None:
+        on_disk(output, 0, 3, 6)
+
+        assert selected(0, 3, step=3).numbers == (0, 3, 6)
+        assert selected(0, 0, step=3).numbers == (0, 3, 6)
+
+    def test_order_is_numeric_whatever_the_names(self, output: Path) -> None:
+        on_disk(output, 98, 99, 100, 101, pattern="f_{:02d}.png")
+
+        assert selected(98, 0, pattern="f_##.png").numbers == (98, 99, 100, 101)
+
+    def test_names_of_others_are_not_looked_at(self, output: Path) -> None:
+        on_disk(output, 0, 1)
+        for name in ("cover.png", "other_0002.png", "f_2.png", "f_0002.jpg", "f_0002-0.png", ".f_0002.png"):
+            put(output / name)
+        (output / ".f_0002.png.0123456789ab.part").write_bytes(b"")
+
+        assert selected(0, 0).numbers == (0, 1)
+
+    def test_a_folder_for_each_frame(self, output: Path) -> None:
+        on_disk(output, 0, 1, 2, pattern="shot/{:04d}/beauty.png")
+        put(output / "shot" / "0003" / "depth.png")
+
+        assert selected(0, 0, pattern="shot/{:04d}/beauty.png").numbers == (0, 1, 2)
+
+    def test_a_pattern_without_a_number_is_one_file(self, output: Path) -> None:
+        put(output / "still.png")
+
+        for count in (0, 1):
+            selection = selected(0, count, pattern="still.png")
+            assert list(selection.files.values()) == [output / "still.png"]
+
+    def test_a_pattern_without_a_number_is_not_many_frames(self, output: Path) -> None:
+        put(output / "still.png")
+
+        with pytest.raises(PatternError, match=r"no frame number, but there are 16 frames.*still_\{:06d\}\.png"):
+            selected(0, 16, pattern="still.png")
+
+    def test_a_pattern_without_a_number_names_the_file_that_is_not_there(self, output: Path) -> None:
+        with pytest.raises(FileNotFoundError, match=r"still\.png"):
+            selected(0, 1, pattern="still.png")
+
+    def test_a_folder_named_like_a_frame_is_none(self, output: Path) -> None:
+        on_disk(output, 0)
+        (output / "f_0001.png").mkdir()
+
+        with pytest.raises(FrameMissingError) as caught:
+            selected(0, 2)
+        assert caught.value.frames == [1]
+
+
+class TestMissingFrames:
+    @pytest.fixture(autouse=True)
+    def _gaps(self, output: Path) -> None:
+        on_disk(output, 3, 4, 7, 10)
+
+    def test_are_all_named_at_once_with_what_there_is_and_what_to_do(self, output: Path) -> None:
+        with pytest.raises(FrameMissingError) as caught:
+            selected(3, 9)
+
+        error = caught.value
+        assert (error.frames, error.available) == ([5, 6, 8, 9, 11], [3, 4, 7, 10])
+        assert error.path == output / "f_0005.png"
+        for fact in ("Frames 5-6,8-9,11", "f_0005.png", "3-4,7,10", "ignore_missing_images", "start_index"):
+            assert fact in str(error)
+
+    def test_are_named_before_any_file_is_opened(self, output: Path) -> None:
+        for path in output.iterdir():
+            path.write_bytes(b"not an image")
+
+        with pytest.raises(FrameMissingError):
+            selected(3, 3)
+
+    def test_are_dropped_when_asked(self) -> None:
+        selection = selected(3, 9, DROP)
+
+        assert selection.numbers == selection.sources == (3, 4, 7, 10)
+        assert selection.missing == (5, 6, 8, 9, 11)
+
+    def test_are_filled_with_the_previous_frame_when_asked(self) -> None:
+        selection = selected(3, 9, HOLD_PREVIOUS)
+
+        assert selection.numbers == tuple(range(3, 12))
+        assert selection.sources == (3, 4, 4, 4, 7, 7, 7, 10, 10)
+
+    def test_are_filled_with_a_previous_frame_from_before_the_first(self) -> None:
+        selection = selected(5, 3, HOLD_PREVIOUS)
+
+        assert selection.sources == (4, 4, 7)
+        assert sorted(selection.files) == [4, 7]
+
+    def test_are_filled_with_the_frame_before_them_even_between_the_steps(self) -> None:
+        assert selected(4, 3, HOLD_PREVIOUS, step=4).sources == (4, 7, 10)
+
+    def test_before_the_first_frame_of_all_cannot_be_held(self) -> None:
+        with pytest.raises(FrameMissingError, match=r"Frames 1-2,5-6 are missing.*On disk are 3-4,7,10"):
+            selected(1, 7, HOLD_PREVIOUS)
+
+    def test_are_black_when_asked_even_before_the_first(self) -> None:
+        selection = selected(2, 4, BLACK)
+
+        assert selection.numbers == (2, 3, 4, 5)
+        assert selection.sources == (None, 3, 4, None)
+
+    @pytest.mark.parametrize("on_missing", list(OnMissing))
+    def test_and_nothing_else_is_an_error_whatever_is_asked(self, on_missing: OnMissing) -> None:
+        with pytest.raises(FrameMissingError, match=r"Frames 11-13 are missing"):
+            selected(11, 3, on_missing)
+
+    @pytest.mark.parametrize("on_missing", list(OnMissing))
+    @pytest.mark.parametrize("count", [0, 1, 3])
+    def test_in_an_empty_folder_are_an_error_that_says_so(
+        self, output: Path, on_missing: OnMissing, count: int
+    ) -> None:
+        with pytest.raises(FrameMissingError, match=r"No file there matches .*nothing.*There is no folder"):
+            selected(0, count, on_missing, pattern="nothing/f_####.png")
+        (output / "nothing").mkdir()
+        with pytest.raises(FrameMissingError, match=r"No file there matches .*The folder is empty\. Check"):
+            selected(0, count, on_missing, pattern="nothing/f_####.png")
+
+    @pytest.mark.parametrize(
+        ("pattern", "written"),
+        [
+            ("f_####.PNG", "f_{:04d}.png"),
+            ("f_###.png", "f_{:04d}.png"),
+            ("g_####.png", "f_{:04d}.png"),
+            ("f_####.jpg", "f_{:04d}.png"),
+        ],
+    )
+    def test_of_a_pattern_that_matches_nothing_say_what_to_write_instead(self, pattern: str, written: str) -> None:
+        with pytest.raises(FrameMissingError, match=r"frames 3-4,7,10.*write the pattern that you mean") as caught:
+            selected(3, 1, pattern=pattern)
+        assert repr(written) in str(caught.value)
+        assert selected(3, 1, pattern=written).numbers == (3,)
+
+    def test_are_not_looked_for_one_by_one_up_to_the_widget_s_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """POST /prompt is not authenticated: a number must not cost memory and minutes. 2 ** 53 - 1 is the widget's."""
+        most = 2**53 - 1
+        monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
+        with work_guard(200_000):
+            with pytest.raises(FrameMissingError, match=r"Frames 5-6,8-9 and all frames from 11 on are missing"):
+                selected(3, most)
+            assert selected(3, most, DROP).numbers == (3, 4, 7, 10)
+            for on_missing in (HOLD_PREVIOUS, BLACK):
+                with pytest.raises(ValueError, match=rf"3 to {3 + most - 1}.*start_index"):
+                    selected(3, most, on_missing)
+
+    @pytest.mark.parametrize("digits", [20, 32, 33, 200])
+    @pytest.mark.parametrize("on_missing", [HOLD_PREVIOUS, BLACK])
+    def test_up_to_a_number_beyond_64_bits_are_refused_in_words(
+        self, output: Path, digits: int, on_missing: OnMissing
+    ) -> None:
+        """A camera's serial number or a time in nanoseconds in the name: len() of a range that long is an OverflowError."""
+        put(output / f"f_{'9' * digits}.png")
+
+        if digits > 32:  # no frame at all
+            assert selected(3, 0, on_missing).numbers == tuple(range(3, 11))
+        else:
+            with pytest.raises(ValueError, match=rf"3 to {'9' * digits}.*more than the 1000000.*start_index"):
+                selected(3, 0, on_missing)
+        request("f_####.png", 3, 0, on_missing).fingerprint()
+        assert selected(3, 2, on_missing).numbers == (3, 4)
+
+    @pytest.mark.parametrize("start", [2**63, 10**32 - 1, 10**32, 10**200])
+    @pytest.mark.parametrize("on_missing", list(OnMissing))
+    @pytest.mark.parametrize("count", [0, 1, 2**63])
+    def test_of_numbers_beyond_64_bits_are_missing(
+        self, monkeypatch: pytest.MonkeyPatch, start: int, on_missing: OnMissing, count: int
+    ) -> None:
+        monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
+        with work_guard(200_000), pytest.raises((FrameMissingError, ValueError)):
+            selected(start, count, on_missing)
+
+    def test_between_two_files_far_apart_are_not_looked_for_one_by_one(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
+        put(output / "f_9007199254740991.png", 99)
+
+        with work_guard(200_000):
+            assert selected(3, 0, DROP).numbers == (3, 4, 7, 10, 9007199254740991)
+
+
+class TestPixels:
+    @pytest.mark.parametrize(
+        ("name", "mode", "options"),
+        [
+            *((f"{mode}.png", mode, {}) for mode in ("L", "LA", "RGB", "RGBA", "P", "1")),
+            ("key.png", "P", {"transparency": 3}),
+            ("table.png", "P", {"transparency": bytes([0, 64, 128] + [255] * 253)}),
+            *((f"{mode}.jpg", mode, {}) for mode in ("L", "RGB")),
+            *((f"{mode}.webp", mode, {"lossless": True}) for mode in ("RGB", "RGBA")),
+            *((f"{mode}.bmp", mode, {}) for mode in ("L", "RGB", "P", "1")),
+            *((f"{mode}.tif", mode, {}) for mode in ("L", "RGB", "RGBA", "P", "1")),
+        ],
+        ids=lambda value: value if isinstance(value, str) and "." in value else "",
+    )
+    def test_and_mask_are_what_pillow_sees(self, output: Path, name: str, mode: str, options: dict[str, Any]) -> None:
+        bands = 4 if mode == "RGBA" else 2 if mode == "LA" else 3
+        image = Image.fromarray(noise(5, 7, bands))
+        image = image if image.mode == mode else image.convert(mode)
+        image.save(output / name, **options)
+        with Image.open(output / name) as opened:
+            expected = np.asarray(opened.convert("RGBA"), dtype=np.float32) / np.float32(255)
+
+        images, mask = load(selected(0, 1, pattern=name), OnSizeMismatch.ERROR)
+
+        assert (images.dtype, mask.dtype) == (torch.float32, torch.float32)
+        assert (images.shape, mask.shape) == ((1, 5, 7, 3), (1, 5, 7))
+        np.testing.assert_array_equal(images[0].numpy(), expected[..., :3])
+        np.testing.assert_array_equal(mask[0].numpy(), 1 - expected[..., 3])
+
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4], ids=["grey", "grey with alpha", "RGB", "RGBA"])
+    def test_of_16_bits_are_exact(self, output: Path, channels: int) -> None:
+        ramp = np.arange(32 * 32 * channels, dtype=np.uint16).reshape(32, 32, channels) * np.uint16(16)
+        writer = png.Writer(32, 32, greyscale=channels < 3, alpha=channels in (2, 4), bitdepth=16)
+        with open(output / "f_0000.png", "wb") as file:
+            writer.write(file, ramp.reshape(32, -1).tolist())
+        expected = ramp.astype(np.float64) / 65535
+
+        images, mask = load(selected(0, 1), OnSizeMismatch.ERROR)
+
+        colour = np.broadcast_to(expected[..., :1], (32, 32, 3)) if channels < 3 else expected[..., :3]
+        np.testing.assert_allclose(images[0].numpy(), colour, rtol=0, atol=1e-7)
+        assert len(images.unique()) == (1024 * channels if channels in (1, 3) else 1024 * (channels - 1))
+        alpha = expected[..., -1] if channels in (2, 4) else np.ones((32, 32))
+        np.testing.assert_allclose(mask[0].numpy(), 1 - alpha, rtol=0, atol=1e-7)
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    @pytest.mark.parametrize("name", ["f_0000.jpg", "f_0000.png", "f_0000.webp", "f_0000.tif"])
+    def test_are_turned_as_exif_says(self, output: Path, name: str, orientation: int) -> None:
+        tags = Image.Exif()
+        tags[0x0112] = orientation
+        Image.fromarray(noise(8, 16)).save(output / name, exif=tags, **({"lossless": True} if "webp" in name else {}))  # type: ignore[arg-type]
+        with Image.open(output / name) as image:
+            expected = np.asarray(ImageOps.exif_transpose(image), np.float32) / np.float32(255)
+        assert expected.shape[:2] == ((16, 8) if orientation >= 5 else (8, 16))
+
+        np.testing.assert_array_equal(loaded(name)[0].numpy(), expected)
+
+    def test_of_rgb_and_rgba_frames_mix(self, output: Path) -> None:
+        put(output / "f_0000.png", 10, mode="RGB")
+        put(output / "f_0001.png", 20, mode="RGBA")
+        put(output / "f_0002.png", 30, mode="L")
+        put(output / "f_0003.png", 40, mode="LA")
+
+        images, mask = load(selected(0, 4), OnSizeMismatch.ERROR)
+
+        assert shades_of(images) == [10, 20, 30, 40]
+        assert mask.shape == (4, 4, 6)
+        np.testing.assert_allclose(mask[:, 0, 0].numpy(), [0, 1 - 10 / 255, 0, 1 - 20 / 255], atol=1e-7)
+
+    def test_below_full_transparency_are_kept(self, output: Path) -> None:
+        """Premultiplying would lose what a compositor wants back."""
+        Image.new("RGBA", (3, 2), (200, 100, 50, 0)).save(output / "f_0000.png")
+
+        images, mask = load(selected(0, 1), OnSizeMismatch.ERROR)
+
+        assert (images[0, 0, 0] * 255).round().tolist() == [200, 100, 50]
+        assert mask.unique().tolist() == [1.0]
+
+    def test_without_alpha_have_a_mask_of_zeros(self, output: Path) -> None:
+        on_disk(output, 1, 2, 3)
+
+        _, mask = load(selected(1, 3), OnSizeMismatch.ERROR)
+
+        assert mask.shape == (3, 4, 6)
+        assert not mask.any()
+
+    def test_of_one_pixel(self, output: Path) -> None:
+        for number, size in enumerate([(1, 1), (1, 9), (9, 1)]):
+            put(output / f"f_{number:04d}.png", 77, width=size[0], height=size[1])
+            images, _ = load(selected(number, 1), OnSizeMismatch.ERROR)
+            assert images.shape == (1, size[1], size[0], 3)
+            assert shades_of(images) == [77]
+
+    def test_are_halves_where_comfyui_wants_halves(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        stand_in(
+            monkeypatch,
+            "comfy.model_management",
+            intermediate_dtype=lambda: torch.float16,
+            throw_exception_if_processing_interrupted=lambda: None,
+        )
+        Image.fromarray(noise(16, 16, 4)).save(output / "f_0000.png")
+        put(output / "f_0001.png", 3, height=16, width=16)
+
+        images, mask = load(selected(0, 3, HOLD_PREVIOUS), OnSizeMismatch.ERROR)
+
+        assert (images.dtype, mask.dtype) == (torch.float16, torch.float16)
+        pixels = (images[0].float() * 255).round().numpy()
+        np.testing.assert_array_equal(pixels, noise(16, 16, 4)[..., :3])
+        np.testing.assert_array_equal(((1 - mask[0].float()) * 255).round().numpy(), noise(16, 16, 4)[..., 3])
+
+    def test_of_many_frames_are_in_order(self, output: Path) -> None:
+        on_disk(output, *range(60))
+
+        assert shades_of(loaded()) == list(range(60))
+
+    def test_of_numbers_that_outgrow_their_digits_are_in_order(self, output: Path) -> None:
+        on_disk(output, 98, 99, 100, 101, pattern="f_{:02d}.png")
+
+        assert shades_of(loaded("f_##.png", 98, 4)) == [98, 99, 100, 101]
+
+    def test_of_a_folder_for_each_frame(self, output: Path) -> None:
+        on_disk(output, 1, 2, 3, pattern="{:04d}/beauty.png")
+
+        assert shades_of(loaded("{:04d}/beauty.png", 1, 3)) == [1, 2, 3]
+
+
+class TestFilling:
+    def test_held_frames_are_the_same_in_image_and_mask(self, output: Path) -> None:
+        put(output / "f_0000.png", 100, mode="RGBA")
+        put(output / "f_0003.png", 30)
+
+        images, mask = load(selected(0, 5, HOLD_PREVIOUS), OnSizeMismatch.ERROR)
+
+        assert shades_of(images) == [100, 100, 100, 30, 30]
+        assert (mask[:, 0, 0] * 255).round().tolist() == [205, 205, 205, 0, 0]
+
+    def test_black_frames_are_black_and_opaque(self, output: Path) -> None:
+        put(output / "f_0001.png", 100, mode="RGBA")
+
+        images, mask = load(selected(0, 4, BLACK), OnSizeMismatch.ERROR)
+
+        assert shades_of(images) == [0, 100, 0, 0]
+        assert (mask[:, 0, 0] * 255).round().tolist() == [0, 205, 0, 0]
+
+    def test_dropped_frames_make_the_batch_shorter(self, output: Path) -> None:
+        on_disk(output, 1, 3)
+
+        assert shades_of(loaded(start=0, count=6, on_missing=DROP)) == [1, 3]
+
+    def test_summary_says_what_was_loaded_and_what_was_not_there(self, output: Path) -> None:
+        on_disk(output, 1, 3, 4)
+
+        assert selected(3, 2).summary == "Loaded frames 3-4"
+        assert selected(1, 4, DROP).summary == "Loaded frames 1,3-4; not on disk: 2"
+
+
+class TestSizes:
+    def test_that_differ_are_an_error_that_names_both_frames_and_sizes(self, output: Path) -> None:
+        on_disk(output, 0, 1)
+        put(output / "f_0002.png", height=8, width=3)
+        on_disk(output, 3)
+
+        with pytest.raises(FrameSizeError, match=r"Frame 0 is 6 x 4, but frame 2 is 3 x 8.*resize to first") as caught:
+            loaded()
+
+        assert (caught.value.frames, caught.value.sizes) == ((0, 2), ((6, 4), (3, 8)))
+        assert caught.value.path == output / "f_0002.png"
+
+    def test_are_compared_before_the_first_decode(self, output: Path) -> None:
+        on_disk(output, 0, 1)
+        tear(output / "f_0001.png", -20)  # its head is whole, so its size is known
+        put(output / "f_0002.png", height=8, width=3)
+
+        with pytest.raises(FrameSizeError):
+            loaded()
+
+    def test_are_compared_as_they_are_shown(self, output: Path) -> None:
+        """A portrait photo beside a portrait render is of one size, though its pixels lie on their side."""
+        tags = Image.Exif()
+        tags[0x0112] = 6
+        Image.new("RGB", (6, 4)).save(output / "f_0000.jpg", exif=tags)
+        Image.new("RGB", (4, 6)).save(output / "f_0001.jpg")
+
+        assert loaded("f_####.jpg").shape == (2, 6, 4, 3)
+
+    @pytest.mark.parametrize(("width", "height"), [(12, 8), (3, 2), (9, 4), (1, 1)])
+    def test_are_made_those_of_the_first_frame_when_asked(self, output: Path, width: int, height: int) -> None:
+        put(output / "f_0000.png", 10)
+        put(output / "f_0001.png", 200, width=width, height=height, mode="RGBA")
+        put(output / "f_0002.png", 30)
+
+        images, mask = load(selected(0, 3), OnSizeMismatch.RESIZE)
+
+        assert images.shape == (3, 4, 6, 3)
+        assert shades_of(images) == [10, 200, 30]
+        assert (mask[:, 0, 0] * 255).round().tolist() == [0, 155, 0]
+
+    def test_that_are_made_smaller_keep_the_picture_in_range_and_in_place(self, output: Path) -> None:
+        put(output / "f_0000.png", 10, width=8, height=8)
+        quarter = np.zeros((64, 64), np.uint8)
+        quarter[:32, 32:] = 255
+        Image.fromarray(quarter).save(output / "f_0001.png")
+
+        images, _ = load(selected(0, 2), OnSizeMismatch.RESIZE)
+
+        assert 0 <= images.min() <= images.max() <= 1
+        assert images[1, 1, 6, 0] > 0.99
+        assert images[1, 6, 6, 0] < 0.01
+        assert images[1, 1, 1, 0] < 0.01
+
+    def test_of_a_file_that_changed_since_it_was_looked_at_are_an_error(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        on_disk(output, 0, 1)
+        replaced: list[str] = []
+
+        bars: list[int] = []
+
+        def show(total: int) -> Any:  # a second time between the look at the sizes and the first decode
+            bars.append(total)
+            if len(bars) == 2:
+                put(output / "f_0001.png", height=9, width=9)
+                replaced.append("f_0001.png")
+            return SimpleNamespace(update_absolute=lambda *_: None)
+
+        stand_in(monkeypatch, "comfy.utils", ProgressBar=show)
+
+        with pytest.raises(FrameReadError, match=r"Frame 1 .*f_0001\.png.*9 x 9 pixels, not 6 x 4"):
+            loaded()
+        assert replaced
+
+
+def text_of(characters: int) -> PngInfo:
+    info = PngInfo()
+    info.add_text("workflow", "x" * characters)
+    return info
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param("f_0000.png", {}, id="png"),
+        pytest.param("f_0000.png", {"pnginfo": text_of(900_000)}, id="png with a long workflow"),
+        pytest.param("f_0000.png", {"icc_profile": np.random.default_rng(0).bytes(600_000)}, id="png with a profile"),
+        pytest.param("f_0000.jpg", {"quality": 100, "subsampling": 0}, id="jpeg"),
+        pytest.param("f_0000.jpg", {"icc_profile": bytes(600_000)}, id="jpeg with a profile for print"),
+        pytest.param("f_0000.webp", {"lossless": True}, id="webp"),
+        pytest.param("f_0000.bmp", {}, id="bmp"),
+        pytest.param("f_0000.tif", {}, id="tiff"),
+        pytest.param("f_0000.tif", {"compression": "tiff_lzw"}, id="tiff, its directory at the end"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_a_file_of_any_length_is_loaded(output: Path, name: str, options: dict[str, Any]) -> None:
+    Image.fromarray(noise(400, 300)).save(output / name, **options)
+    assert (output / name).stat().st_size > 300_000
+    with Image.open(output / name) as image:
+        expected = np.asarray(image, np.float32) / np.float32(255)
+
+    np.testing.assert_array_equal(loaded(name)[0].numpy(), expected)
+
+
+def half_of_its_samples(path: Path) -> None:
+    """Half a picture, but every chunk and checksum in order: what some writers leave when they are stopped."""
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    data = path.read_bytes()
+    idat = data.index(b"IDAT")
+    (length,) = struct.unpack_from(">I", data, idat - 4)
+    rows = zlib.decompress(data[idat + 4 : idat + 4 + length])
+    half = chunk(b"IDAT", zlib.compress(rows[: len(rows) // 2]))
+    path.write_bytes(data[: idat - 4] + half + chunk(b"IEND", b""))
+
+
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+BREAK: dict[str, Callable[[Path], object]] = {
+    "truncated in its samples": lambda path: tear(path, 80),
+    "truncated by a byte": lambda path: tear(path, -1),
+    "a flipped bit": flip_a_bit,
+    "half of its samples": half_of_its_samples,
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("This is not an image."),
+}
+
+
+class TestABrokenFile:
+    @pytest.mark.parametrize("how", BREAK)
+    @pytest.mark.parametrize("truncated", [False, True], ids=["", "another pack loads truncated images"])
+    def test_is_an_error_that_names_frame_and_file(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, how: str, truncated: bool
+    ) -> None:
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", truncated)
+        for number in range(5):
+            Image.fromarray(noise(16, 16, seed=number)).save(output / f"f_{number:04d}.png")
+        BREAK[how](output / "f_0003.png")
+
+        with pytest.raises(FrameReadError, match=r"Frame 3 .*f_0003\.png.*\. Render or copy it again\.$") as caught:
+            loaded()
+
+        assert (caught.value.frame, caught.value.path) == (3, output / "f_0003.png")
+        assert caught.value.reason
+        assert ImageFile.LOAD_TRUNCATED_IMAGES is truncated
+
+    @pytest.mark.parametrize("name", ["f_0000.jpg", "f_0000.webp", "f_0000.bmp", "f_0000.tif", "palette_0000.png"])
+    @pytest.mark.filterwarnings("ignore:Truncated File Read")
+    def test_of_any_type_is_an_error_even_when_another_pack_loads_truncated_images(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+        image = Image.fromarray(noise(64, 64))
+        (image.convert("P") if "palette" in name else image).save(output / name)
+        tear(output / name, (output / name).stat().st_size // 2)
+
+        with pytest.raises(FrameReadError, match=name):
+            loaded(name)
+        assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+
+    def test_named_with_the_type_of_another_is_loaded_as_what_it_is(self, output: Path) -> None:
+        put(output / "f_0000.jpg", 50).rename(output / "f_0000.png")
+
+        assert loaded().shape == (1, 4, 6, 3)
+
+    @pytest.mark.parametrize(
+        ("name", "options"),
+        [("GIF", {}), ("JPEG2000", {}), ("ICO", {}), ("TIFF", {"compression": "webp"})],
+        ids=str,
+    )
+    def test_of_a_kind_that_is_not_read_is_not_called_damaged(
+        self, output: Path, name: str, options: dict[str, Any]
+    ) -> None:
+        """To render or copy it again would bring the same file."""
+        buffer = io.BytesIO()
+        try:
+            Image.fromarray(noise(16, 16)).save(buffer, name, **options)
+        except OSError:  # a libtiff without WebP
+            pytest.skip("this Pillow does not write such files")
+        (output / "f_0000.png").write_bytes(buffer.getvalue())
+
+        with pytest.raises(FrameReadError, match=r"is not read|does not read") as caught:
+            loaded()
+
+        assert re.search(r"; (convert|save) it [^.]*\.?$", str(caught.value))
+        assert "again" not in str(caught.value)
+        assert "damaged" not in str(caught.value)
+
+    def test_that_became_a_pipe_since_it_was_looked_for_is_not_waited_for(self, output: Path) -> None:
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("there are no such pipes")
+        on_disk(output, 0, 1)
+        selection = selected(0, 2)
+        (output / "f_0001.png").unlink()
+        os.mkfifo(output / "f_0001.png")
+
+        with pytest.raises(FileNotFoundError, match=r"Frame 1 cannot be read \(not a regular file\).*f_0001\.png"):
+            load(selection, OnSizeMismatch.ERROR)
+
+    def test_that_vanished_since_it_was_looked_for_is_named(self, output: Path) -> None:
+        on_disk(output, 0, 1)
+        selection = selected(0, 2)
+        (output / "f_0001.png").unlink()
+
+        with pytest.raises(FileNotFoundError, match=r"Frame 1 cannot be read .*f_0001\.png"):
+            load(selection, OnSizeMismatch.ERROR)
+
+
+class TestMemory:
+    """A plane of 16 x 16 takes 1 KiB in float32. A frame has three, and a mask with alpha; one in flight takes four, and three are."""
+
+    @pytest.fixture(autouse=True)
+    def _frames(self, output: Path) -> None:
+        for number in range(8):
+            put(output / f"f_{number:04d}.png", number, width=16, height=16)
+
+    @staticmethod
+    def leave(monkeypatch: pytest.MonkeyPatch, free: int | None) -> None:
+        two_workers(monkeypatch)
+        monkeypatch.setattr(read, "free_bytes", lambda: free)
+
+    def test_that_cannot_hold_the_batch_is_an_error_that_says_how_much_and_how_many(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.leave(monkeypatch, 27 * 1024)
+
+        with pytest.raises(
+            BatchTooLargeError, match=r"batch of 8 at 16 x 16 needs .* of memory.*5 would fit"
+        ) as caught:
+            loaded()
+
+        assert (caught.value.needed, caught.value.free, caught.value.fitting) == (36 * 1024, 27 * 1024, 5)
+        assert loaded(count=5).shape[0] == 5
+
+    @pytest.mark.parametrize(
+        ("mode", "name", "options", "planes"),
+        [
+            ("RGB", "f.png", {}, 3),
+            ("L", "f.png", {}, 3),
+            ("RGB", "f.jpg", {}, 3),
+            ("P", "f.png", {}, 3),
+            ("RGBA", "f.png", {}, 4),
+            ("LA", "f.png", {}, 4),
+            ("P", "f.png", {"transparency": 0}, 4),
+            ("RGB", "f.png", {"transparency": (1, 2, 3)}, 4),
+            ("RGBA", "f.webp", {"lossless": True}, 4),
+            ("RGBA", "f.tif", {}, 4),
+        ],
+    )
+    def test_is_asked_for_a_mask_only_where_there_can_be_alpha(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, mode: str, name: str, options: dict[str, Any], planes: int
+    ) -> None:
+        """Zeros take no memory until they are written to: most sequences have no alpha."""
+        Image.new(mode, (16, 16)).save(output / name, **options)
+        selection = Selection((0, 1, 2, 3), (0, 0, None, 0), {0: output / name})
+        needed = 4 * 3 + (planes - 3) * 3 + 4  # black frames have no mask either
+
+        self.leave(monkeypatch, needed * 1024)
+        assert len(load(selection, OnSizeMismatch.ERROR)[0]) == 4
+        self.leave(monkeypatch, needed * 1024 - 1)
+        with pytest.raises(BatchTooLargeError):
+            load(selection, OnSizeMismatch.ERROR)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+    def test_that_is_not_asked_for_is_not_taken(self, output: Path) -> None:
+        """Frames without alpha, one of them resized, and a black one."""
+        for number, height in enumerate((2048, 1024)):
+            put(output / f"g_{number}.jpg", 50, width=1152, height=height)
+        selection = Selection((0, 1, 2), (0, 1, None), {n: output / f"g_{n}.jpg" for n in (0, 1)})
+
+        _, mask = load(selection, OnSizeMismatch.RESIZE)
+
+        taken, frame = pages_taken(mask.data_ptr(), mask.numel() * 4), 2048 * 1152 * 4 // os.sysconf("SC_PAGE_SIZE")
+        assert taken < frame // 2, "huge pages at the ends belong to what lies beside it, too"
+        assert not mask.any()
+
+    def test_is_told_in_gib(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.leave(monkeypatch, 3 * 2**30)
+        put(output / "g_0000.png", width=8192, height=8192)
+        selection = Selection((0, 1, 2, 3), (0, None, None, None), {0: output / "g_0000.png"})
+
+        with pytest.raises(BatchTooLargeError, match=r"needs 4\.0 GiB of memory, but 3\.0 GiB are free: 2 would fit"):
+            load(selection, OnSizeMismatch.ERROR)
+
+    def test_is_asked_for_before_any_frame_is_decoded(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.leave(monkeypatch, 4096)
+        for number in range(8):
+            tear(output / f"f_{number:04d}.png", 60)
+
+        with pytest.raises(BatchTooLargeError):
+            loaded()
+
+    def test_counts_frames_that_are_filled_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.leave(monkeypatch, 66 * 1024)
+
+        with pytest.raises(BatchTooLargeError, match="batch of 20"):
+            loaded(count=20, on_missing=BLACK)
+        assert loaded(count=18, on_missing=BLACK).shape[0] == 18
+
+    def test_is_half_as_much_where_comfyui_wants_halves(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.leave(monkeypatch, 18 * 1024)
+        monkeypatch.setattr(host, "float_dtype", lambda: torch.float16)
+
+        assert loaded().shape[0] == 8
+
+    def test_is_not_asked_for_where_the_system_does_not_tell(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.leave(monkeypatch, None)
+
+        assert loaded().shape[0] == 8
+
+
+@needs_links
+class TestLinks:
+    def test_a_frame_that_is_a_link_out_is_refused(self, output: Path, base: Path) -> None:
+        on_disk(output, 0)
+        (output / "f_0001.png").symlink_to(put(base / "elsewhere.png"))
+
+        with pytest.raises(PathError, match=r"f_0001\.png.*outside"):
+            loaded()
+
+    def test_a_folder_of_a_frame_that_is_a_link_out_is_refused(self, output: Path, base: Path) -> None:
+        put(output / "0000" / "f.png")
+        put(base / "elsewhere" / "f.png")
+        (output / "0001").symlink_to(base / "elsewhere", target_is_directory=True)
+
+        with pytest.raises(PathError, match=r"0001.*outside"):
+            loaded("####/f.png")
+
+    def test_a_frame_that_is_a_link_into_another_allowed_folder_is_loaded(self, output: Path, base: Path) -> None:
+        on_disk(output, 0)
+        (output / "f_0001.png").symlink_to(put(base / "input" / "x.png", 9))
+
+        assert shades_of(loaded()) == [0, 9]
+
+
+def test_cancel_passes_through_and_ends_the_load(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_workers(monkeypatch)
+    on_disk(output, *range(30))
+    (output / "f_0029.png").write_bytes((output / "f_0029.png").read_bytes()[:60])  # would be noticed when decoded
+    asked = cancel_at(2, monkeypatch)
+
+    with pytest.raises(InterruptProcessingException):
+        loaded()
+    assert asked[-1] == 2
+
+
+@pytest.mark.parametrize("broken", ["f_0029.png", None], ids=["one of them broken", "all whole"])
+def test_cancel_is_noticed_while_headers_are_read(
+    output: Path, monkeypatch: pytest.MonkeyPatch, broken: str | None
+) -> None:
+    """On a network folder the headers of 5,000 files take minutes. Counted in files, as time is not ours to tell."""
+    monkeypatch.setattr("io_utils.run.in_flight", lambda: 1)
+    on_disk(output, *range(30))
+    if broken:
+        (output / broken).write_bytes(b"")
+    headers: list[str] = []
+    decoded: list[Any] = []
+    read_header = read.registry.read_header
+    monkeypatch.setattr(read.registry, "read_header", lambda file: (headers.append(file.name), read_header(file))[1])
+    monkeypatch.setattr(read.registry, "decode", decoded.append)
+    asked = cancel_at(3, monkeypatch)
+
+    with pytest.raises(InterruptProcessingException):
+        loaded()
+
+    assert asked[-1] == 3
+    assert len(headers) <= 3 * 8, "eight at a time"
+    assert decoded == []
+
+
+def test_progress_counts_every_file(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_disk(output, *range(7))
+    seen: list[tuple[int, int]] = []
+
+    class ProgressBar:
+        def __init__(self, total: int) -> None:
+            self.total = total
+
+        def update_absolute(self, value: int, total: int) -> None:
+            seen.append((value, total))
+
+    stand_in(monkeypatch, "comfy.utils", ProgressBar=ProgressBar)
+
+    loaded()
+
+    assert seen[-1] == (8, 8), "the headers, all at a time, then 7 files"
+    assert seen == sorted(seen)
+    assert {total for _, total in seen} == {8}
+
+
+class TestFingerprint:
+    @staticmethod
+    def of(
+        start: int = 0,
+        count: int = 0,
+        step: int = 1,
+        on_missing: str = "true",
+        pattern: str = "f_####.png",
+        kind: str = "output",
+    ) -> str:
+        return request(pattern, start, count, OnMissing(on_missing), step, kind).fingerprint()
+
+    @pytest.fixture(autouse=True)
+    def _frames(self, output: Path) -> None:
+        on_disk(output, *range(2, 8))
+
+    def test_is_text_and_stays_while_nothing_changes(self) -> None:
+        assert isinstance(self.of(), str)
+        assert self.of() == self.of()
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param(lambda output: put(output / "f_0005.png", 99, width=50), id="another size"),
+            pytest.param(lambda output: os.utime(output / "f_0005.png", (1, 1)), id="another time"),
+            pytest.param(lambda output: (output / "f_0005.png").unlink(), id="gone"),
+            pytest.param(lambda output: put(output / "f_0008.png"), id="one more"),
+        ],
+    )
+    def test_changes_when_a_frame_does(self, output: Path, change: Callable[[Path], object]) -> None:
+        before = self.of()
+        change(output)
+
+        assert self.of() != before
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param(lambda output: put(output / "g_0005.png"), id="another sequence"),
+            pytest.param(lambda output: put(output / "f_0009.png"), id="a frame behind the last"),
+            pytest.param(lambda output: (output / "f_0002.png").unlink(), id="a frame long before the first"),
+            pytest.param(lambda output: put(output / "f_0005-0.png"), id="another take"),
+            pytest.param(lambda output: (output / ".f_0005.png.0123456789ab.part").write_bytes(b""), id="a part file"),
+        ],
+    )
+    def test_stays_when_anything_else_changes(self, output: Path, change: Callable[[Path], object]) -> None:
+        before = self.of(4, 3)
+        change(output)
+
+        assert self.of(4, 3) == before
+
+    def test_changes_when_a_missing_frame_comes(self, output: Path) -> None:
+        before = self.of(6, 4)
+        on_disk(output, 9)
+
+        assert self.of(6, 4) != before
+
+    def test_changes_with_the_frame_that_hold_previous_repeats(self, output: Path) -> None:
+        (output / "f_0005.png").unlink()
+        before = self.of(5, 2, 1, "hold previous")
+        os.utime(output / "f_0004.png", (1, 1))
+
+        assert self.of(5, 2, 1, "hold previous") != before
+
+    @pytest.mark.parametrize("on_missing", [policy.value for policy in OnMissing])
+    def test_stays_when_a_frame_between_the_steps_changes(self, output: Path, on_missing: str) -> None:
+        before = self.of(2, 2, 3, on_missing)
+        os.utime(output / "f_0003.png", (1, 1))
+        (output / "f_0004.png").unlink()
+
+        assert self.of(2, 2, 3, on_missing) == before
+
+    def test_of_frames_that_are_missing_says_so(self, output: Path) -> None:
+        assert "Frames 0-1 are missing" in self.of(0, 4, 1, "false")
+
+    @pytest.mark.parametrize("on_missing", ["", "drop", "None"])
+    def test_of_no_policy_is_no_exception(self, pack: ModuleType, on_missing: str) -> None:
+        node = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]
+        assert isinstance(node.IS_CHANGED(path_pattern="f_####.png", ignore_missing_images=on_missing), str)
+
+    def test_of_one_file_changes_with_it(self, output: Path) -> None:
+        missing = self.of(pattern="still.png")
+        put(output / "still.png")
+        there = self.of(pattern="still.png")
+        os.utime(output / "still.png", (1, 1))
+
+        assert len({missing, there, self.of(pattern="still.png")}) == 3
+
+    def test_differs_with_every_setting(self) -> None:
+        prints = [self.of(), self.of(3), self.of(0, 3), self.of(0, 0, 2), self.of(pattern="g_####.png")]
+        prints.append(self.of(kind="input"))
+
+        assert len(set(prints)) == len(prints)
+
+    @pytest.mark.parametrize(
+        "pattern", ["../f_####.png", "f_####", "####/f_##.png", "\0.png", "x" * 5000, "a/b/f_#.png"]
+    )
+    def test_of_what_cannot_be_located_is_no_exception(self, pattern: str) -> None:
+        assert self.of(pattern=pattern) == self.of(pattern=pattern)
+
+
+def animation(*files: Path, batches: int = 1, fps: float = 12.0) -> Any:
+    """What the Dream pack's saver hands on: absolute paths, one for each image of the batch."""
+    frames = {
+        number: [str(file.parent / f"v{batch}_{file.name}" if batches > 1 else file) for batch in range(batches)]
+        for number, file in enumerate(files)
+    }
+    return SimpleNamespace(
+        is_defined=bool(frames), frames=frames, keys_in_order=sorted(frames), num_batches=batches, fps=fps
+    )
+
+
+class TestSelectAnimation:
+    def test_is_all_files_in_the_order_of_their_frames(self, output: Path) -> None:
+        on_disk(output, 0, 1, 2)
+        sequence = animation(*(output / f"f_{n:04d}.png" for n in range(3)))
+        sequence.frames = dict(reversed(sequence.frames.items()))
+
+        selection = choose_animation(sequence, 0)
+
+        assert selection.numbers == (0, 1, 2)
+        assert shades_of(load(selection, OnSizeMismatch.ERROR)[0]) == [0, 1, 2]
+
+    def test_is_the_image_of_every_batch_that_is_asked_for(self, output: Path) -> None:
+        for n, batch in itertools.product(range(2), range(3)):
+            put(output / f"v{batch}_f_{n:04d}.png", 100 * batch + n)
+        sequence = animation(*(output / f"f_{n:04d}.png" for n in range(2)), batches=3)
+
+        shades = [shades_of(load(choose_animation(sequence, b), OnSizeMismatch.ERROR)[0]) for b in range(3)]
+
+        assert shades == [[0, 1], [100, 101], [200, 201]]
+
+    @pytest.mark.parametrize("index", [-1, 3, 99])
+    def test_of_a_batch_that_there_is_not_is_an_error(self, output: Path, index: int) -> None:
+        with pytest.raises(
+            ValueError, match=rf"batch_index is {index}, .* 3 images per frame\. Set it to a number from 0 to 2"
+        ):
+            choose_animation(animation(output / "f_0000.png", batches=3), index)
+
+    def test_names_all_frames_that_are_gone(self, output: Path) -> None:
+        on_disk(output, 0, 3)
+        sequence = animation(*(output / f"f_{n:04d}.png" for n in range(5)))
+
+        with pytest.raises(FileNotFoundError, match=r"1-2,4.*f_0001\.png"):
+            choose_animation(sequence, 0)
+
+    def test_outside_the_allowed_folders_is_refused(self, output: Path, base: Path) -> None:
+        elsewhere = put(base / "elsewhere" / "f_0000.png")
+
+        with pytest.raises(PathError, match="outside"):
+            load(choose_animation(animation(elsewhere), 0), OnSizeMismatch.ERROR)
+
+
+def test_head_of_a_file_is_all_that_its_size_takes(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 frames of 50 MB are looked at before the first is decoded: that must not read 25 GB twice."""
+    Image.fromarray(noise(1024, 1024)).save(output / "f_0000.png", compress_level=0)
+    put(output / "f_0001.png")
+    sizes: list[int] = []
+
+    class Counting(io.FileIO):
+        def read(self, size: int | None = -1) -> bytes:  # type: ignore[override, unused-ignore]
+            data = super().read(-1 if size is None else size)
+            sizes.append(len(data))
+            return data
+
+        def readall(self) -> bytes:
+            data = super().readall()
+            sizes.append(len(data))
+            return data
+
+        def readinto(self, buffer: Any) -> int:
+            count = super().readinto(buffer) or 0
+            sizes.append(count)
+            return count
+
+    def opened(path: Path) -> Any:
+        raw = Counting(path)
+        return io.BufferedReader(raw)
+
+    monkeypatch.setattr(read, "open_regular", opened)
+
+    with pytest.raises(FrameSizeError):
+        loaded()
+    assert sizes
+    assert sum(sizes) < 1 << 20
+
+
+NOT_UTF_8 = os.fsdecode(b"caf\xe9_0001.png")  # é in Latin-1
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+class TestANameThatIsNotUtf8:
+    @pytest.fixture
+    def selection(self, output: Path) -> Selection:
+        put(output / "x.png", 7).rename(output / NOT_UTF_8)
+        return Selection((1,), (1,), {1: output / NOT_UTF_8})
+
+    def test_is_loaded(self, selection: Selection) -> None:
+        assert shades_of(load(selection, OnSizeMismatch.ERROR)[0]) == [7]
+
+    def test_has_a_fingerprint_that_changes_with_the_file(self, output: Path, selection: Selection) -> None:
+        before = selection.fingerprint
+        os.utime(output / NOT_UTF_8, (1, 1))
+
+        assert selection.fingerprint != before
+
+    def test_is_named_in_errors_that_a_log_in_utf_8_holds(self, output: Path, selection: Selection) -> None:
+        (output / NOT_UTF_8).write_bytes(b"broken")
+        with pytest.raises(FrameReadError) as caught:
+            load(selection, OnSizeMismatch.ERROR)
+
+        assert str(caught.value).encode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
+@pytest.mark.parametrize("pattern", ["f_####.png", "f_0001.png", "####/f.png"])
+def test_a_pipe_named_like_a_frame_is_missing_and_never_opened(output: Path, pattern: str) -> None:
+    """Opening a pipe that nobody writes to would block for good."""
+    for name in ("f_0001.png", "0001/f.png"):
+        (output / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(output / name)
+
+    with pytest.raises(FrameMissingError, match="Frame 1 is missing"):
+        selected(1, 1, pattern=pattern)
+    assert "Frame 1 is missing" in request(pattern, 1, 1).fingerprint()
+    with pytest.raises(FileNotFoundError, match="Frame 0 "):
+        choose_animation(animation(output / "f_0001.png"), 0)
+
+
+def test_black_needs_only_the_header_of_a_frame(output: Path) -> None:
+    tear(put(output / "f_0000.png", width=9, height=5), -20)
+
+    image, mask = black_frame(0, output / "f_0000.png", torch.float32)
+    assert (image.shape, mask.shape) == ((1, 5, 9, 3), (1, 5, 9))
+
+
+class TestWhatIsNoAnimation:
+    @pytest.mark.parametrize(
+        "sequence",
+        [
+            None,
+            [],
+            "output/f_####.png",
+            7,
+            SimpleNamespace(),
+            SimpleNamespace(keys_in_order=[0], num_batches=1, frames=None),
+            SimpleNamespace(keys_in_order=[0], num_batches=1, frames={}),
+            SimpleNamespace(keys_in_order=[0], num_batches=None, frames={0: ["f.png"]}),
+            SimpleNamespace(keys_in_order=[0], num_batches=1, frames={0: None}),
+            SimpleNamespace(keys_in_order=[0], num_batches=1, frames={0: [None]}),
+            SimpleNamespace(keys_in_order=["0"], num_batches=1, frames={"0": ["f.png"]}),
+            SimpleNamespace(keys_in_order=None, num_batches=1, frames={0: ["f.png"]}),
+        ],
+        ids=repr,
+    )
+    def test_is_an_error_that_says_what_to_wire(self, output: Path, sequence: Any) -> None:
+        with pytest.raises(ValueError, match=r"not a finished animation sequence.*Save Image Sequence"):
+            choose_animation(sequence, 0)
+
+    def test_with_fewer_images_than_it_says_is_refused(self, output: Path) -> None:
+        sequence = SimpleNamespace(keys_in_order=[0, 1], num_batches=2, frames={0: ["a", "b"], 1: ["a"]})
+
+        with pytest.raises(ValueError, match=r"holds 1 image per frame\. Set it to 0"):
+            choose_animation(sequence, 1)
+
+
+class TestWhatALoaderSuggests:
+    @pytest.mark.parametrize(
+        ("pattern", "better"),
+        [
+            ("*.png", "####.png"),
+            ("f_*.png", "f_####.png"),
+            ("f_????.png", "f_####.png"),
+            ("f_####*.png", "f_####.png"),
+        ],
+    )
+    def test_for_wildcards(self, output: Path, pattern: str, better: str) -> None:
+        with pytest.raises(PatternError, match="write #### for the number") as caught:
+            locate(pattern, "output")
+        assert caught.value.suggestion == better
+
+    @pytest.mark.parametrize(
+        ("pattern", "better"),
+        [
+            ("p.1001.png", "p.####.png"),
+            ("sub/shot010.png", "sub/shot###.png"),
+            ("f_7.png", "f_#.png"),
+            ("v2.png", "v2_{:06d}.png"),
+            ("plate.png", "plate_{:06d}.png"),
+        ],
+    )
+    def test_for_one_file_where_many_are_asked_for(self, output: Path, pattern: str, better: str) -> None:
+        with pytest.raises(PatternError) as caught:
+            locate(pattern, "output").pattern.require_number(2)
+        assert caught.value.suggestion == better
+
+    @pytest.mark.parametrize("pattern", ["../f_####.png", "a|b_%04d.png", "{{x}}/../f_##.png"])
+    def test_quotes_what_was_typed(self, output: Path, pattern: str) -> None:
+        with pytest.raises(PathError) as caught:
+            locate(pattern, "output")
+        assert repr(pattern) in str(caught.value)
+
+    @pytest.mark.skipif(os.name == "nt", reason="a drive is a folder there")
+    def test_for_a_drive_names_no_folder_that_was_not_chosen(self, output: Path) -> None:
+        with pytest.raises(PathError, match="relative to the folder that is chosen in the node"):
+            check_pattern("C:/f_####.png")

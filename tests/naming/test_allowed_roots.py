@@ -1,0 +1,577 @@
+"""Where files may be: inside ComfyUI's folders and the operator's, nowhere else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from io_utils.errors import OutsideError, PathError, PatternError
+from io_utils.naming.allowed_roots import Root, allowed_roots, root_of, roots_file
+from io_utils.naming.file_names import check_names, normalise
+from io_utils.naming.file_sequence import FileSequence
+from io_utils.naming.frame_pattern import FramePattern
+
+from ..disk import needs_links
+
+PACK = Path(__file__).resolve().parents[2]
+
+
+# The folder under test is made once per test and only read by the examples.
+calmly = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+names = st.sampled_from(
+    [".", "~", "con", "nul.txt", "out", "in", "a", "{}", "####", "output_evil", "é", " ", "\0", "\n"]
+)
+ways = st.sampled_from(
+    ["..", "/", "//", "\\", "\\\\", "C:", "c:\\", "../output_evil", "..\\..", "．．", "∕", "/etc", "/proc"]
+)
+path_texts = st.lists(names | ways | st.text(max_size=3), max_size=8).map("".join)
+
+
+@pytest.fixture
+def output(base: Path) -> Path:
+    """The output folder, with a folder beside it whose name starts the same, and links from the one into the other."""
+    output = base / "output"
+    for folder in (output / "ok", base / "output_evil", base / "input", base / "temp", base / "elsewhere"):
+        folder.mkdir(parents=True)
+    if os.name != "nt":
+        (output / "out").symlink_to(base / "elsewhere")
+        (output / "in").symlink_to(output / "ok")
+        (output / "loop").symlink_to(output / "loop")
+    return output
+
+
+def operators_file(base: Path, text: str | bytes) -> Path:
+    file = base / "user" / "__system" / "image_sequence_roots.txt"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return file
+
+
+class TestRelativeFolders:
+    @pytest.mark.parametrize(
+        ("folder", "relative"),
+        [
+            pytest.param("ok/f", "ok/f", id="a folder"),
+            pytest.param("ok\\f", "ok/f", id="backslashes"),
+            pytest.param("./ok//f/.", "ok/f", id="names that mean nothing"),
+            pytest.param("", "", id="the output folder itself"),
+            pytest.param(".", "", id="the output folder itself, as a dot"),
+            pytest.param("new/deep/er", "new/deep/er", id="folders that do not exist yet"),
+            pytest.param("séquence 1/日本", "séquence 1/日本", id="letters of all scripts"),
+            pytest.param(".cache", ".cache", id="a hidden folder"),
+        ],
+    )
+    def test_lie_below_the_output_folder(self, output: Path, folder: str, relative: str) -> None:
+        root, found = root_of(folder, "output", write=True)
+
+        assert (root.path, root.kind, found) == (output, "output", relative)
+
+    @pytest.mark.parametrize(
+        ("folder", "rule"),
+        [
+            pytest.param("../output_evil/f", "'..'", id="a sibling whose name starts the same"),
+            pytest.param("../x", "'..'", id="up"),
+            pytest.param("a/../../x", "'..'", id="down and further up"),
+            pytest.param("ok/..", "'..'", id="down and up again"),
+            pytest.param("..\\x", "'..'", id="up, with a backslash"),
+            pytest.param("..", "'..'", id="up alone"),
+            pytest.param("/etc/passwd", "outside the folders", id="an absolute path"),
+            pytest.param("\\etc\\passwd", "outside the folders", id="an absolute path with backslashes"),
+            pytest.param("//server/share", "network path", id="UNC with slashes"),
+            pytest.param("\\\\server\\share", "network path", id="UNC"),
+            pytest.param("\\/server/share", "network path", id="UNC, mixed"),
+            pytest.param("C:\\Windows", "drive letter", id="a drive"),
+            pytest.param("c:/Windows", "drive letter", id="a drive in small letters"),
+            pytest.param("C:relative", "drive letter", id="relative to a drive's folder"),
+            pytest.param("ok/f:stream", "character ':'", id="an alternate data stream"),
+            pytest.param("a\0b", "character '\\x00'", id="NUL"),
+            pytest.param("/etc\0", "character '\\x00'", id="NUL in an absolute path"),
+            pytest.param("a\nb", "character '\\n'", id="line end"),
+            pytest.param("a\tb", "character '\\t'", id="tab"),
+            pytest.param("a\x7fb", "character '\\x7f'", id="delete"),
+            pytest.param("a*b", "character '*'", id="wildcard"),
+            pytest.param("a<b>", "character '<'", id="angle bracket"),
+            pytest.param('a"b', "character '\"'", id="quote"),
+            pytest.param("a|b", "character '|'", id="pipe"),
+            pytest.param("a?b", "character '?'", id="question mark"),
+            pytest.param("~/x", "'~'", id="home"),
+            pytest.param("~root", "'~'", id="another one's home"),
+            pytest.param("a/~/b", "'~'", id="home further down"),
+            pytest.param("con", "device on Windows", id="device"),
+            pytest.param("NUL", "device on Windows", id="device in capitals"),
+            pytest.param("a/Com1.png/b", "device on Windows", id="device with an extension"),
+            pytest.param("lpt9.tar.gz", "device on Windows", id="device with two"),
+            pytest.param("aux .txt", "device on Windows", id="device, space, extension"),
+            pytest.param("COM¹", "device on Windows", id="device with a superscript"),
+            pytest.param("CONIN$", "device on Windows", id="console"),
+            pytest.param("a.", "a dot or a space", id="trailing dot"),
+            pytest.param("a /b", "a dot or a space", id="trailing space"),
+            pytest.param(" a", "a dot or a space", id="leading space"),
+            pytest.param("a. ./b", "a dot or a space", id="trailing dot and space"),
+            pytest.param("...", "two dots", id="three dots"),
+            pytest.param("shot..v2", "two dots in a row", id="two dots in a name"),
+        ],
+    )
+    def test_that_lead_elsewhere_or_are_not_safe_on_every_system_are_refused(
+        self, output: Path, folder: str, rule: str
+    ) -> None:
+        for write in (True, False):
+            with pytest.raises(PathError) as caught:
+                root_of(folder, "output", write=write)
+
+            assert rule in str(caught.value)
+            assert repr(folder) in str(caught.value)
+            assert (caught.value.path, caught.value.rule in str(caught.value)) == (folder, True)
+
+    @pytest.mark.parametrize("folder", ["\ud800", "a/\udfffb", "/\ud800", "x\udc80"], ids=ascii)
+    def test_with_half_a_character_are_refused(self, output: Path, folder: str) -> None:
+        """JSON may hold lone surrogates ("\\ud800"), which no file name encodes."""
+        with pytest.raises(PathError):
+            root_of(folder, "output", write=True)
+
+    @pytest.mark.parametrize("name", ["nul", "con.png", "COM1.tar.gz", "aux .txt"])
+    def test_that_are_devices_are_refused_with_a_name_that_is_none(self, output: Path, name: str) -> None:
+        with pytest.raises(PathError) as caught:
+            check_names(name)
+        instead = str(caught.value).partition("Use '")[2].partition("' instead.")[0]
+
+        check_names(instead)
+
+    @pytest.mark.parametrize("name", ["console", "con_", "nullify.png", "com", "com10", "lpt", "auxiliary", "conin"])
+    def test_that_only_look_like_devices_are_fine(self, output: Path, name: str) -> None:
+        assert root_of(name, "output", write=True)[1] == name
+
+    @pytest.mark.parametrize("kind", ["input", "temp"])
+    def test_may_be_read_but_not_written_in_the_other_folders(self, output: Path, kind: str) -> None:
+        assert root_of("a", kind, write=False)[0].path == output.parent / kind
+        with pytest.raises(PathError, match="outside the folders that sequences may be written to"):
+            root_of("a", kind, write=True)
+
+    def test_are_shown_as_the_user_wrote_them(self, output: Path) -> None:
+        with pytest.raises(PathError, match=r"'my/\.\./pattern_####\.png'"):
+            root_of("my/..", "output", write=True, shown="my/../pattern_####.png")
+
+    @pytest.mark.skipif(os.name == "nt", reason="no limit on processor time there")
+    @pytest.mark.parametrize("repeated", ["a/", "a"])
+    def test_of_a_megabyte_are_answered_not_in_hours(self, base: Path, repeated: str) -> None:
+        """They are checked in the server's event loop, while a prompt is posted."""
+        program = (
+            "import resource, sys; resource.setrlimit(resource.RLIMIT_CPU, (120, 120)); sys.path.insert(0, sys.argv[1])\n"
+            "from io_utils.errors import PathError\nfrom io_utils.naming.allowed_roots import root_of\n"
+            "try: root_of(sys.argv[2] * (2**20 // len(sys.argv[2])), 'output', write=True)\n"
+            "except PathError: pass\n"
+            "print('answered')"
+        )
+        command = [sys.executable, "-c", program, str(PACK), repeated]
+        done = subprocess.run(command, cwd=base, capture_output=True, text=True, check=False)
+
+        assert done.stdout == "answered\n"
+
+    @needs_links
+    def test_that_a_link_leads_out_of_are_refused_with_the_line_that_would_allow_them(self, output: Path) -> None:
+        elsewhere = output.parent / "elsewhere"
+        for folder, real in (("out", elsewhere), ("out/new", elsewhere / "new")):
+            with pytest.raises(OutsideError) as caught:
+                root_of(folder, "output", write=True)
+            assert str(caught.value).endswith(f" adds this line to {roots_file()}:\nrw {real}")
+
+        with pytest.raises(OutsideError) as caught:
+            root_of("out", "output", write=False)
+        assert (caught.value.line, caught.value.file) == (f"ro {elsewhere}", roots_file())
+
+    @needs_links
+    @pytest.mark.parametrize("write", [True, False])
+    def test_that_a_link_leads_out_of_are_shown_as_the_user_wrote_them(self, output: Path, write: bool) -> None:
+        with pytest.raises(PathError) as caught:
+            root_of("out", "output", write=write, shown="out/f_####.png")
+
+        assert caught.value.path == "out/f_####.png"
+
+    @needs_links
+    def test_that_a_link_leads_out_of_are_fine_once_the_operator_adds_that_line(self, output: Path) -> None:
+        operators_file(output.parent, f"rw {output.parent / 'elsewhere'}\n")
+
+        root, relative = root_of("out/new", "output", write=True)
+
+        assert (root.kind, relative) == ("output", "out/new")
+
+    @needs_links
+    def test_behind_a_link_within_the_output_folder_are_fine(self, output: Path) -> None:
+        assert root_of("in/f", "output", write=True)[1] == "in/f"
+
+    @needs_links
+    def test_of_an_output_folder_that_is_a_link_itself_are_fine(self, base: Path) -> None:
+        (base / "disk").mkdir()
+        (base / "output").symlink_to(base / "disk")
+
+        root, relative = root_of("shots/a", "output", write=True)
+
+        assert root.confirm(root.path / relative / "f.png", write=True) == base / "output" / "shots" / "a" / "f.png"
+        with pytest.raises(PathError):
+            root_of("../x", "output", write=True)
+
+    @needs_links
+    def test_a_link_made_after_the_check_is_caught_by_the_next_one(self, output: Path) -> None:
+        root, relative = root_of("late", "output", write=True)
+        file = root.path / relative / "f.png"
+        assert root.confirm(file, write=True) == file
+
+        (output / "late").symlink_to(output.parent / "elsewhere")
+
+        for write in (True, False):
+            with pytest.raises(PathError, match="elsewhere"):
+                root.confirm(file, write=write)
+
+    @needs_links
+    def test_a_file_that_is_a_link_outwards_is_not_read_but_may_be_replaced(self, output: Path) -> None:
+        secret = output.parent / "elsewhere" / "secret.png"
+        secret.write_bytes(b"secret")
+        (output / "ok" / "f.png").symlink_to(secret)
+        root, relative = root_of("ok", "output", write=True)
+        file = root.path / relative / "f.png"
+
+        assert root.confirm(file, write=True) == file
+        with pytest.raises(PathError, match="secret"):
+            root.confirm(file, write=False)
+
+    @calmly
+    @given(path_texts, st.booleans())
+    @example("\u2028", False)
+    def test_never_lead_out_of_the_allowed_ones_whatever_the_text(self, output: Path, text: str, write: bool) -> None:
+        try:
+            root, relative = root_of(text, "output", write=write)
+        except PathError as error:
+            refused = error.path
+        else:
+            refused = text
+            assert_inside(output, root.path / relative)
+
+        assert refused == text
+
+    @calmly
+    @given(path_texts, st.booleans(), st.integers(0, 10**12))
+    @example("com{}.png", True, 1)
+    @example("lpt{}", True, 9)
+    @example("{}.", True, 0)
+    @example("{}/../x", True, 0)
+    @example("..{}/x", True, 0)
+    def test_never_lead_out_of_the_allowed_ones_whatever_the_pattern(
+        self, output: Path, text: str, write: bool, frame: int
+    ) -> None:
+        try:
+            sequence = FileSequence.from_pattern(FramePattern.parse(text), "output", write=write)
+            path = sequence.root.confirm(sequence.file(frame), write=write)
+        except (PathError, PatternError):
+            return
+        # A link that stands where a frame is to be written is replaced, not followed.
+        assert_inside(output, path.parent if write else path)
+        check_names(sequence.pattern.name(frame))
+
+
+def assert_inside(folder: Path, path: Path) -> None:
+    real = Path(os.path.realpath(path))
+    assert Path(os.path.realpath(folder)) in (real, *real.parents)
+
+
+class TestPatterns:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            pytest.param("../f_{}.png", id="the folder"),
+            pytest.param("a/../../f_{}.png", id="the folder, further down"),
+            pytest.param("f_{}/../../x.png", id="behind the number"),
+            pytest.param("f_{}.png/../../../x", id="the extension"),
+            pytest.param("{i}/../{i}.png", id="between two numbers"),
+            pytest.param("..\\f_{}.png", id="with backslashes"),
+            pytest.param("f_{}\\..\\..\\x.png", id="with backslashes behind the number"),
+            pytest.param("/etc/f_{}.png", id="an absolute folder"),
+            pytest.param("/{}", id="the root of all"),
+            pytest.param("C:\\f_{}.png", id="a drive"),
+            pytest.param("C:f_{}.png", id="a drive's folder"),
+            pytest.param("\\\\server\\share\\f_{}.png", id="UNC"),
+            pytest.param("//server/share/f_{}.png", id="UNC with slashes"),
+            pytest.param("f_{}.png:stream", id="a stream"),
+            pytest.param("f_{}.png\0.jpg", id="NUL"),
+            pytest.param("f_{}.png.", id="trailing dot"),
+            pytest.param("f_{}.png ", id="trailing space"),
+            pytest.param("f_{}..png", id="two dots"),
+            pytest.param("f.{i}..{i}", id="two dots between numbers"),
+            pytest.param("con/{}.png", id="a device"),
+            pytest.param("nul.{}.png", id="a device with the number as extension"),
+            pytest.param("com{}.png", id="a device of frames 1 to 9"),
+            pytest.param("a/LPT{}/f.png", id="a device folder of frames 1 to 9"),
+            pytest.param("~/f_{}.png", id="home"),
+            pytest.param("~{}.png", id="home in the name"),
+            pytest.param("f_{}\ud800.png", id="half a character"),
+        ],
+    )
+    def test_that_lead_elsewhere_or_are_not_safe_are_refused_wherever_it_stands(self, output: Path, text: str) -> None:
+        pattern = FramePattern.parse(text)
+        with pytest.raises(PathError) as caught:
+            FileSequence.from_pattern(pattern, "output", write=True)
+        assert repr(str(pattern)) in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            pytest.param("../f_", ".png", id="the prefix"),
+            pytest.param("a/../../f_", ".png", id="the prefix, further down"),
+            pytest.param("/tmp/f_", ".png", id="an absolute prefix"),
+            pytest.param("f_", "/../../x.png", id="the suffix"),
+            pytest.param("f_", "\\..\\..\\x.png", id="the suffix, with backslashes"),
+            pytest.param("..", "/x.png", id="two dots before the number"),
+            pytest.param("f_", ".png\0.jpg", id="NUL in the suffix"),
+        ],
+    )
+    def test_made_of_a_prefix_and_a_suffix_are_refused_as_well(self, output: Path, before: str, after: str) -> None:
+        with pytest.raises(PathError):
+            FileSequence.from_pattern(FramePattern.around(before, after, 4), "output", write=True)
+
+    @pytest.mark.parametrize("text", ["com{:02d}.png", "lpt_{}.png", "com1_{}.png", "nul{}.png"])
+    def test_whose_names_are_devices_for_no_frame_are_fine(self, output: Path, text: str) -> None:
+        FileSequence.from_pattern(FramePattern.parse(text), "output", write=True)
+
+
+class TestAbsoluteFolders:
+    def test_inside_the_output_folder_are_the_relative_ones(self, output: Path) -> None:
+        root, relative = root_of(str(output / "ok" / "f"), "output", write=True)
+
+        assert (root.path, root.kind, relative) == (output, "output", "ok/f")
+
+    def test_that_are_an_allowed_root_are_its_empty_path(self, output: Path) -> None:
+        assert root_of(f"{output}/", "output", write=True)[1] == ""
+
+    @pytest.mark.parametrize("kind", ["input", "temp"])
+    def test_have_the_kind_of_the_root_they_are_in(self, output: Path, kind: str) -> None:
+        root, relative = root_of(str(output.parent / kind / "a"), "output", write=False)
+
+        assert (root.kind, relative) == (kind, "a")
+        with pytest.raises(PathError):
+            root_of(str(output.parent / kind / "a"), "output", write=True)
+
+    @pytest.mark.parametrize("write", [True, False])
+    @pytest.mark.parametrize(
+        "folder",
+        [
+            pytest.param("renders", id="a folder"),
+            pytest.param("renders/shot 1//take/", id="separators too many"),
+            pytest.param("L'été", id="a quote and no ASCII"),
+            pytest.param("finals rw", id="a name that ends as a line may"),
+        ],
+    )
+    def test_that_are_refused_are_fine_once_the_line_that_is_shown_is_in_the_file_that_is_shown(
+        self, base: Path, folder: str, write: bool
+    ) -> None:
+        text = f"{base.as_posix()}/elsewhere/{folder}"
+        with pytest.raises(OutsideError) as caught:
+            root_of(text, "output", write=write)
+        shown, line = str(caught.value).split(" adds this line to ")[1].split(":\n")
+        Path(shown).parent.mkdir(parents=True)
+        Path(shown).write_text(f"# ours\n{line}\n", encoding="utf-8")
+        Path(text).mkdir(parents=True)
+
+        root, relative = root_of(text, "output", write=write)
+
+        assert root.path / relative == Path(text)
+        assert (caught.value.line, caught.value.file) == (line, Path(shown))
+
+    def test_that_are_a_whole_drive_cannot_be_allowed_by_any_line(self, base: Path) -> None:
+        with pytest.raises(OutsideError, match="whole drive is never allowed") as caught:
+            root_of(base.anchor, "output", write=True)
+
+        assert caught.value.line is None
+
+    def test_beside_an_allowed_root_with_its_name_as_start_are_refused(self, output: Path) -> None:
+        with pytest.raises(PathError, match="outside"):
+            root_of(f"{output}_evil", "output", write=True)
+
+    @needs_links
+    def test_through_a_link_have_the_path_that_they_really_have(self, base: Path, output: Path) -> None:
+        (base / "shortcut").symlink_to(output / "ok")
+
+        assert root_of(str(base / "shortcut" / "f"), "output", write=True)[1] == "ok/f"
+
+    @needs_links
+    def test_to_an_output_folder_that_is_a_link_count_by_either_name(self, base: Path) -> None:
+        (base / "disk").mkdir()
+        (base / "output").symlink_to(base / "disk")
+
+        assert root_of(str(base / "output" / "a"), "output", write=True)[1] == "a"
+        assert root_of(str(base / "disk" / "a"), "output", write=True)[1] == "a"
+
+
+class TestOperatorsFile:
+    @pytest.mark.parametrize(
+        ("line", "writable"),
+        [
+            pytest.param("rw {}", True, id="rw before"),
+            pytest.param("{} rw", True, id="rw behind"),
+            pytest.param("ro {}", False, id="ro before"),
+            pytest.param("{} ro", False, id="ro behind"),
+            pytest.param("{}", False, id="ro is the default"),
+            pytest.param("  rw \t {}  ", True, id="blanks around"),
+            pytest.param("\ufeffrw {}", True, id="byte order mark"),
+            pytest.param("# shows\n\n   # more\nrw {}\r\n\n", True, id="comments, blank lines, Windows line ends"),
+            pytest.param("rw {}/", True, id="slash at the end"),
+        ],
+    )
+    def test_lists_further_folders(self, base: Path, line: str, writable: bool) -> None:
+        renders = base / "my renders"
+        renders.mkdir()
+        operators_file(base, line.format(renders))
+
+        root, relative = root_of(str(renders / "shot"), "output", write=False)
+
+        assert (root.path, root.kind, relative) == (renders, "", "shot")
+        assert (os.path.realpath(renders), writable) in root.allowed
+        if writable:
+            assert root_of(str(renders / "shot"), "output", write=True) == (root, relative)
+        else:
+            with pytest.raises(PathError, match="rw "):
+                root_of(str(renders / "shot"), "output", write=True)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            pytest.param("/", id="everything"),
+            pytest.param("rw /", id="everything, writable"),
+            pytest.param("//", id="everything, with two slashes"),
+            pytest.param("/tmp/..", id="everything, the long way"),
+            pytest.param("rw", id="no folder"),
+            pytest.param("renders", id="relative"),
+            pytest.param("rw ./renders", id="relative, writable"),
+            pytest.param("rwx /mnt/renders", id="unknown word"),
+            pytest.param("RW /mnt/renders", id="word in capitals"),
+            pytest.param("rw=/mnt/renders", id="another notation"),
+            pytest.param("~/renders", id="home"),
+        ],
+    )
+    def test_with_a_line_that_is_not_one_folder_is_refused_with_its_place(self, base: Path, line: str) -> None:
+        file = operators_file(base, f"# ours\n\n{line}\n")
+
+        with pytest.raises(ValueError, match=r"^Line 3 of ") as caught:
+            allowed_roots()
+
+        assert repr(str(file)) in str(caught.value)
+        assert repr(line) in str(caught.value)
+
+    @needs_links
+    def test_with_a_link_to_everything_is_refused(self, base: Path) -> None:
+        (base / "all").symlink_to("/")
+        operators_file(base, f"rw {base / 'all'}")
+
+        with pytest.raises(ValueError, match=r"^Line 1 of "):
+            allowed_roots()
+
+    def test_that_is_not_utf_8_is_refused_by_its_name(self, base: Path) -> None:
+        file = operators_file(base, "rw /mnt/séquences\n".encode("latin-1"))
+
+        with pytest.raises(ValueError, match=r"(?i)utf-8") as caught:
+            allowed_roots()
+        assert repr(str(file)) in str(caught.value)
+
+    def test_that_is_not_there_lists_nothing(self, base: Path) -> None:
+        assert list(allowed_roots()) == ["output", "input", "temp"]
+
+    def test_that_is_empty_lists_nothing(self, base: Path) -> None:
+        operators_file(base, "\ufeff\n# none yet\n")
+
+        assert list(allowed_roots()) == ["output", "input", "temp"]
+
+    def test_is_read_anew_every_time(self, base: Path) -> None:
+        with pytest.raises(PathError):
+            root_of(str(base / "renders"), "output", write=True)
+
+        operators_file(base, f"rw {base / 'renders'}")
+        (base / "renders").mkdir()
+
+        assert root_of(str(base / "renders"), "output", write=True)[1] == ""
+
+    @pytest.mark.parametrize("write", [True, False])
+    @pytest.mark.parametrize("below", ["", "/shot", "/shot/take1"])
+    def test_with_a_folder_that_is_not_there_is_an_error_and_the_folder_is_not_made(
+        self, base: Path, below: str, write: bool
+    ) -> None:
+        """A share that is not mounted: its frames would fill the local disk, and vanish below it once it is."""
+        share = base / "mnt" / "share"
+        operators_file(base, f"rw {share}")
+
+        with pytest.raises(PathError, match=r"mnt/share.*does not exist.*[Mm]ount"):
+            root_of(f"{share}{below}", "output", write=write)
+        assert not (base / "mnt").exists()
+
+    @needs_links
+    def test_with_a_folder_that_is_not_there_is_an_error_by_a_link_too(self, base: Path) -> None:
+        """output/shots leads to a share that is not mounted: not "no folder", and nothing is made in its place."""
+        share = base / "mnt" / "share"
+        operators_file(base, f"rw {share}")
+        (base / "output").mkdir(exist_ok=True)
+        (base / "output" / "shots").symlink_to(share, target_is_directory=True)
+
+        for folder in ("shots", "shots/take1"):
+            with pytest.raises(PathError, match=r"mnt/share.*does not exist.*[Mm]ount"):
+                root_of(folder, "output", write=True)
+        assert not (base / "mnt").exists()
+
+    def test_with_a_folder_that_is_not_there_does_not_keep_the_others_from_being_used(self, base: Path) -> None:
+        operators_file(base, f"rw {base / 'mnt' / 'share'}\nrw {base / 'renders'}")
+        (base / "renders").mkdir()
+
+        assert root_of(str(base / "renders"), "output", write=True)[1] == ""
+        assert root_of("shot", "output", write=True)[1] == "shot"
+
+    def test_the_longest_root_that_holds_a_folder_is_its_root(self, base: Path) -> None:
+        (base / "all" / "shows" / "a").mkdir(parents=True)
+        operators_file(base, f"rw {base / 'all'}\nrw {base / 'all' / 'shows'}\n")
+
+        root, relative = root_of(str(base / "all" / "shows" / "a"), "output", write=True)
+
+        assert (root.path, relative) == (base / "all" / "shows", "a")
+
+    def test_a_folder_that_may_only_be_read_is_not_written_because_one_around_it_may_be(self, base: Path) -> None:
+        (base / "all" / "finals").mkdir(parents=True)
+        operators_file(base, f"rw {base / 'all'}\nro {base / 'all' / 'finals'}\n")
+
+        with pytest.raises(PathError):
+            root_of(str(base / "all" / "finals" / "a"), "output", write=True)
+
+    @needs_links
+    def test_a_link_from_a_listed_folder_to_an_unlisted_one_is_refused(self, base: Path) -> None:
+        (base / "renders").mkdir()
+        (base / "elsewhere").mkdir()
+        (base / "renders" / "out").symlink_to(base / "elsewhere")
+        operators_file(base, f"rw {base / 'renders'}")
+
+        with pytest.raises(PathError, match="elsewhere"):
+            root_of(str(base / "renders" / "out"), "output", write=True)
+
+    def test_nothing_in_the_output_folder_is_taken_for_it(self, base: Path, output: Path) -> None:
+        for folder in (output, base, base / "user", base / "user" / "default"):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "image_sequence_roots.txt").write_text(f"rw {base / 'elsewhere'}")
+
+        with pytest.raises(PathError):
+            root_of(str(base / "elsewhere"), "output", write=True)
+
+
+class TestNormalise:
+    @calmly
+    @given(path_texts)
+    def test_gives_a_path_that_it_leaves_as_it_is(self, text: str) -> None:
+        try:
+            path = normalise(text)
+        except PathError:
+            return
+        assert normalise(path) == path
+        assert not path.startswith("/")
+        check_names(path)
+
+    def test_root_is_a_value(self, output: Path) -> None:
+        assert isinstance(root_of("a", "output", write=True)[0], Root)
+        assert root_of("a", "output", write=True) == root_of("a", "output", write=True)

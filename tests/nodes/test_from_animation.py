@@ -1,0 +1,268 @@
+"""Animation Sequence to Images: the node, as ComfyUI and scripts call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from ..disk import is_plain, needs_links, put, shades, stand_in, tear
+
+
+@pytest.fixture
+def node(pack: ModuleType) -> Any:
+    return pack.NODE_CLASS_MAPPINGS["ImageSequenceFromAnimation"]()
+
+
+class DreamAnimationSequence:
+    """What the Dream pack's saver hands on: dreamtypes.AnimationSequence 5.1.2, whose attributes these are."""
+
+    def __init__(self, frames: dict[int, list[str]] | None, fps: float = 25.0) -> None:
+        self.frames, self.fps = frames, fps
+        self.frame_counter = SimpleNamespace(frames_per_second=fps)
+        self.keys_in_order = sorted(frames) if frames else []
+        self.num_batches = min(map(len, frames.values())) if frames else 0
+
+    @property
+    def is_defined(self) -> bool:
+        return bool(self.frames)
+
+
+def animation(folder: Path, *numbers: int, variants: int = 1) -> DreamAnimationSequence:
+    """Frames on disk, of shade number (plus 100 for each further variant), and the sequence of them."""
+    files = {
+        number: [
+            put(folder / (f"batch_{v:04d}" if variants > 1 else "") / f"f_{number:05d}.png", number + 100 * v)
+            for v in range(variants)
+        ]
+        for number in numbers
+    }
+    return DreamAnimationSequence({number: [str(path) for path in paths] for number, paths in files.items()})
+
+
+def load(node: Any, sequence: Any, **inputs: Any) -> tuple[dict[str, Any], torch.Tensor, float]:
+    result = node.load(sequence=sequence, **inputs)
+    return result["ui"], *result["result"]
+
+
+def shades_of(images: torch.Tensor) -> list[int]:
+    return (images[:, 0, 0, 0] * 255).round().int().tolist()
+
+
+class TestBeforeTheFinalFrame:
+    class ExecutionBlocker:
+        """As in comfy_execution.graph_utils."""
+
+        def __init__(self, message: str | None) -> None:
+            self.message = message
+
+    @pytest.mark.parametrize("frames", [None, {}])
+    def test_what_is_wired_behind_is_blocked_silently(
+        self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch, frames: Any
+    ) -> None:
+        stand_in(monkeypatch, "comfy_execution.graph_utils", ExecutionBlocker=self.ExecutionBlocker)
+
+        result = node.load(sequence=DreamAnimationSequence(frames))
+
+        assert [type(value) for value in result["result"]] == [self.ExecutionBlocker] * 2
+        assert [value.message for value in result["result"]] == [None, None], "a message would be an error"
+
+    def test_the_batch_index_does_not_matter_yet(
+        self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stand_in(monkeypatch, "comfy_execution.graph_utils", ExecutionBlocker=self.ExecutionBlocker)
+
+        assert node.load(sequence=DreamAnimationSequence(None), batch_index=7)["result"][0].message is None
+
+    def test_the_saver_s_own_sequence_blocks_as_well(
+        self, node: Any, pack: ModuleType, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stand_in(monkeypatch, "comfy_execution.graph_utils", ExecutionBlocker=self.ExecutionBlocker)
+        saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
+        counter = SimpleNamespace(current_frame=0, total_frames=2, frames_per_second=12)
+        sequence, _ = saver.save(
+            counter, shades(1), directory_path="shot", prefix="f", digits=5, at_end="stop output", filetype="png"
+        )["result"]
+
+        assert node.load(sequence=sequence)["result"][0].message is None
+
+
+class TestAFinishedAnimation:
+    def test_is_one_batch_in_order_with_its_speed(self, node: Any, output: Path) -> None:
+        sequence = animation(output / "shot", *range(9, 13))
+        sequence.frames = dict(reversed(sequence.frames.items()))  # type: ignore[union-attr]
+
+        _, images, fps = load(node, sequence)
+
+        assert shades_of(images) == [9, 10, 11, 12]
+        assert images.shape == (4, 4, 6, 3)
+        assert fps == 25.0
+        assert type(fps) is float
+
+    @pytest.mark.parametrize("index", [0, 1, 2])
+    def test_of_a_batch_is_the_image_asked_for(self, node: Any, output: Path, index: int) -> None:
+        sequence = animation(output / "shot", 0, 1, variants=3)
+
+        ui, images, _ = load(node, sequence, batch_index=index)
+
+        assert shades_of(images) == [100 * index, 100 * index + 1]
+        assert {image["subfolder"] for image in ui["images"]} == {f"shot/batch_{index:04d}"}
+
+    @pytest.mark.parametrize(
+        ("index", "told"), [(3, "batch_index is 3.*0 to 2"), (-1, "-1"), (None, "None"), ("1", "'1'"), (0.5, "0.5")]
+    )
+    def test_has_no_other_image_of_a_batch(self, node: Any, output: Path, index: Any, told: str) -> None:
+        with pytest.raises(ValueError, match=rf"batch_index.*{told}|{told}"):
+            load(node, animation(output / "shot", 0, 1, variants=3), batch_index=index)
+
+    @pytest.mark.parametrize(
+        "sequence", [None, [], "shot", SimpleNamespace(), SimpleNamespace(is_defined=True, fps=None)], ids=repr
+    )
+    def test_is_what_a_saver_hands_on_and_nothing_else(self, node: Any, output: Path, sequence: Any) -> None:
+        with pytest.raises(ValueError, match=r"not a finished animation sequence.*Save Image Sequence"):
+            node.load(sequence=sequence)
+
+    def test_asks_for_the_allowed_folders_as_often_however_many_frames_it_has(
+        self, node: Any, pack: ModuleType, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each time, the operator's file is read and the real path of every folder in it looked up."""
+        sequences = [animation(output / f"of {count}", *range(count)) for count in (1, 40)]
+        paths = sys.modules[f"{pack.__name__}.io_utils.naming.allowed_roots"]
+        read, real = [], paths._operator_folders
+        monkeypatch.setattr(paths, "_operator_folders", lambda file: (read.append(file), real(file))[1])
+        asked = []
+        for sequence in sequences:
+            load(node, sequence)
+            asked.append(len(read))
+
+        assert asked[0] > 0
+        assert asked[1] == 2 * asked[0]
+
+    @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
+    def test_whose_file_names_are_not_utf_8_is_loaded(self, node: Any, output: Path) -> None:
+        file = output / os.fsdecode(b"caf\xe9_0000.png")
+        put(output / "x.png", 9).rename(file)
+
+        ui, images, _ = load(node, DreamAnimationSequence({0: [str(file)]}))
+
+        assert shades_of(images) == [9]
+        assert ui["images"] == []
+        assert json.dumps(ui, ensure_ascii=False).encode()
+
+    def test_that_the_saver_hands_on_is_loaded(self, node: Any, pack: ModuleType, output: Path) -> None:
+        saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
+        for frame in range(3):
+            counter = SimpleNamespace(current_frame=frame, total_frames=3, frames_per_second=12)
+            result = saver.save(
+                counter,
+                shades(frame, 50 + frame),
+                directory_path="shot",
+                prefix="f",
+                digits=5,
+                at_end="stop output",
+                filetype="png",
+            )["result"]
+
+        _, images, fps = load(node, result[0], batch_index=1)
+
+        assert (shades_of(images), fps) == ([50, 51, 52], 12.0)
+
+    def test_is_described_in_plain_values(self, node: Any, output: Path) -> None:
+        ui, *_ = load(node, animation(output / "shot", 0, 1, 3))
+
+        assert is_plain(ui)
+        assert ui["images"] == [
+            {"filename": f"f_{n:05d}.png", "subfolder": "shot", "type": "output"} for n in (0, 1, 3)
+        ]
+        (text,) = ui["image_sequence"]
+        description = json.loads(text)
+        assert {key: description[key] for key in ("pattern", "subfolder", "first", "last", "missing", "fps")} == {
+            "pattern": "f_{:05d}.png",
+            "subfolder": "shot",
+            "first": 0,
+            "last": 3,
+            "missing": [2],
+            "fps": 25.0,
+        }
+
+    def test_whose_file_names_are_not_their_frame_numbers_is_loaded(self, node: Any, output: Path) -> None:
+        """The Dream pack lists a folder: cover.png may be its frame -1."""
+        sequence = DreamAnimationSequence(
+            {-1: [str(put(output / "cover.png", 7))], 0: [str(put(output / "f_5.png", 8))]}
+        )
+
+        ui, images, _ = load(node, sequence)
+
+        assert shades_of(images) == [7, 8]
+        assert [image["filename"] for image in ui["images"]] == ["cover.png", "f_5.png"]
+
+
+class TestFilesThatAreNotThere:
+    def test_are_all_named(self, node: Any, output: Path) -> None:
+        sequence = animation(output / "shot", *range(6))
+        for number in (1, 2, 4):
+            (output / "shot" / f"f_{number:05d}.png").unlink()
+
+        with pytest.raises(FileNotFoundError, match=r"1-2,4.*f_00001\.png"):
+            load(node, sequence)
+
+    def test_whole_are_named(self, node: Any, output: Path) -> None:
+        sequence = animation(output / "shot", 0, 1)
+        tear(output / "shot" / "f_00001.png")
+
+        with pytest.raises(ValueError, match=r"Frame 1 .*f_00001\.png"):
+            load(node, sequence)
+
+    def test_of_one_size_are_named(self, node: Any, output: Path) -> None:
+        sequence = animation(output / "shot", 0, 1)
+        put(output / "shot" / "f_00001.png", width=9)
+
+        with pytest.raises(
+            ValueError, match=r"Frame 0 is 6 x 4, but frame 1 is 9 x 4.*same size\. Render the frames of another"
+        ):
+            load(node, sequence)
+
+
+class TestWhereFilesMayBe:
+    def test_outside_the_allowed_folders_is_refused(self, node: Any, output: Path, base: Path) -> None:
+        with pytest.raises(ValueError, match="outside"):
+            load(node, animation(base / "elsewhere", 0, 1))
+
+    @needs_links
+    def test_a_link_out_is_refused(self, node: Any, output: Path, base: Path) -> None:
+        animation(base / "elsewhere", 0)
+        (output / "shot").symlink_to(base / "elsewhere", target_is_directory=True)
+
+        with pytest.raises(ValueError, match="outside"):
+            load(node, DreamAnimationSequence({0: [str(output / "shot" / "f_00000.png")]}))
+
+    def test_a_path_that_climbs_out_is_refused(self, node: Any, output: Path, base: Path) -> None:
+        animation(base / "elsewhere", 0)
+
+        with pytest.raises(ValueError, match=r"outside|\.\."):
+            load(node, DreamAnimationSequence({0: [str(output / ".." / "elsewhere" / "f_00000.png")]}))
+
+    @pytest.mark.parametrize("kind", ["output", "input", "temp"])
+    def test_in_any_folder_of_comfyui_is_fine(self, node: Any, base: Path, kind: str) -> None:
+        ui, images, _ = load(node, animation(base / kind / "a", 3))
+
+        assert shades_of(images) == [3]
+        assert ui["images"] == [{"filename": "f_00003.png", "subfolder": "a", "type": kind}]
+
+    def test_in_a_folder_of_the_operator_is_loaded_but_not_listed_for_view(
+        self, node: Any, output: Path, base: Path
+    ) -> None:
+        """/view serves ComfyUI's own folders only."""
+        (base / "user" / "__system").mkdir(parents=True)
+        (base / "user" / "__system" / "image_sequence_roots.txt").write_text(f"ro {base / 'renders'}\n")
+
+        ui, images, _ = load(node, animation(base / "renders" / "a", 3, 4))
+
+        assert shades_of(images) == [3, 4]
+        assert ui["images"] == []

@@ -1,0 +1,469 @@
+"""Every node under every condition that ComfyUI and other packs' nodes bring about: it works, or it says why in words.
+
+One table of nodes (`NODES`), and for each kind of condition one table of cases. tests/conftest.py adds what holds for all of
+them: a thread that is not the main one, in PyTorch's inference mode.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from .. import hosted, kinds
+from ..disk import put, stand_in
+from ..hosted import wire
+
+Inputs = dict[str, Any]
+
+HEIGHT, WIDTH = 6, 10
+
+
+def counter(frame: float = 0, total: int = 3, fps: float = 24) -> SimpleNamespace:
+    """A frame counter of another pack: nothing but the three values of the contract."""
+    return SimpleNamespace(current_frame=frame, total_frames=total, frames_per_second=fps)
+
+
+def images(count: int = 1, channels: int = 3, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """An IMAGE: every value a whole number of 1 / 64, which all floating-point types hold."""
+    generator = np.random.default_rng(channels)
+    return torch.from_numpy(generator.integers(0, 65, (count, HEIGHT, WIDTH, channels)) / 64).to(dtype)
+
+
+def animation(output: Path, *frames: int) -> SimpleNamespace:
+    files = {frame: [str(output / f"r/f_{frame:04d}.png")] for frame in frames}
+    return SimpleNamespace(
+        frames=files, fps=24, frame_counter=counter(), keys_in_order=sorted(files), num_batches=1, is_defined=True
+    )
+
+
+def save_frame(output: Path) -> Inputs:
+    return {"images": wire(images()), "filename_prefix": "s", "current_frame": 0}
+
+
+def save_counted(output: Path) -> Inputs:
+    return {
+        "frame_counter": wire(counter()),
+        "image": wire(images()),
+        "directory_path": "s",
+        "prefix": "s",
+        "digits": 5,
+        "at_end": "stop output",
+        "filetype": "png",
+    }
+
+
+def save_batch(output: Path) -> Inputs:
+    return {"images": wire(images()), "path_pattern": "s/s_#####.png", "start_index": 0, "overwrite": "true"}
+
+
+def load_batch(output: Path) -> Inputs:
+    return {"path_pattern": "r/f_####.png", "start_index": 0, "frame_count": 2, "ignore_missing_images": "false"}
+
+
+def load_frame(output: Path) -> Inputs:
+    return {
+        "directory_path": "r",
+        "pattern": "f_####.png",
+        "indexing": "numeric",
+        "frame_counter": wire(counter()),
+        "default_image": wire(images()),
+    }
+
+
+def frame_counter(output: Path) -> Inputs:
+    return {"frame_index": 0, "total_frames": 3, "frames_per_second": 24}
+
+
+def resume(output: Path) -> Inputs:
+    return {
+        "directory_path": "r",
+        "pattern": "*",
+        "indexing": "numeric",
+        "total_frames": 3,
+        "frames_per_second": 24,
+    }
+
+
+def from_animation(output: Path) -> Inputs:
+    return {"sequence": wire(animation(output, 0, 1))}
+
+
+# What each node gets on an ordinary run. In the output folder are r/f_0000.png and r/f_0001.png.
+NODES: dict[str, Callable[[Path], Inputs]] = {
+    "SaveFrame": save_frame,
+    "SaveCounted": save_counted,
+    "SaveBatch": save_batch,
+    "LoadBatch": load_batch,
+    "LoadFrame": load_frame,
+    "FrameCounter": frame_counter,
+    "FrameCounterFromDirectory": resume,
+    "FromAnimation": from_animation,
+}
+SAVERS = {"SaveFrame": "images", "SaveCounted": "image", "SaveBatch": "images"}
+LOADERS = ("LoadBatch", "LoadFrame", "FromAnimation")
+
+every_node = pytest.mark.parametrize("name", NODES)
+every_saver = pytest.mark.parametrize("saver", SAVERS)
+every_loader = pytest.mark.parametrize("loader", LOADERS)
+
+
+@pytest.fixture
+def disk(output: Path) -> Path:
+    for frame in (0, 1):
+        put(output / f"r/f_{frame:04d}.png", 100 + frame, height=HEIGHT, width=WIDTH)
+    return output
+
+
+def in_words(error: Exception) -> str:
+    """What a refusal says. AssertionError for one that is not for people: a raw error of Python, numpy or torch."""
+    assert isinstance(error, (ValueError, FileNotFoundError, FileExistsError)), f"a raw {error!r}"
+    assert not isinstance(error, UnicodeError), f"a raw {error!r}"
+    said = str(error)
+    # Ours are whole sentences; Python's own ("'x' is not a valid OnExisting") are not.
+    assert len(said.split()) > 4, f"too short for a person: {said!r}"
+    assert said.rstrip().endswith("."), f"no sentence: {said!r}"
+    assert "NoneType" not in said, said
+    assert "object at 0x" not in said, said
+    return said
+
+
+def works_or_is_refused(pack: ModuleType, name: str, /, **inputs: Any) -> hosted.Answer | str:
+    try:
+        return hosted.run(pack, name, **inputs)
+    except Exception as error:
+        return in_words(error)
+
+
+def saved(output: Path) -> list[np.ndarray]:
+    """The pictures below s/, in order of their names, as another decoder reads them: (H, W, C), 0..1."""
+    written = sorted((output / "s").rglob("*.png"))
+    return [kinds.WRITTEN["png"].read(path) for path in written]
+
+
+class TestTheTable:
+    def test_has_every_node(self, pack: ModuleType) -> None:
+        assert {f"ImageSequence{name}" for name in NODES} == set(pack.NODE_CLASS_MAPPINGS)
+
+    @every_node
+    def test_is_of_runs_that_work(self, pack: ModuleType, disk: Path, name: str) -> None:
+        hosted.run(pack, name, **NODES[name](disk))
+
+
+def _outside(image: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(image.tolist(), dtype=image.dtype)
+
+
+def _computed(image: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode(False), torch.enable_grad():
+        return _outside(image).requires_grad_() * 1
+
+
+TENSORS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "float32": lambda image: image,
+    "float16": torch.Tensor.half,
+    "bfloat16": torch.Tensor.bfloat16,
+    "float64": torch.Tensor.double,
+    "that asks for gradients": lambda image: _outside(image).requires_grad_(),
+    "made outside inference mode": _outside,
+    "result of a computation with gradients": _computed,
+    "channels first in memory": lambda image: image.movedim(-1, 1).contiguous().movedim(1, -1),
+    "columns first in memory": lambda image: image.swapaxes(1, 2).contiguous().swapaxes(1, 2),
+    "every other row of a larger one": lambda image: image.repeat_interleave(2, dim=1)[:, ::2],
+    "a part of a larger one": lambda image: torch.nn.functional.pad(image, (0, 1, 3, 3, 2, 2))[:, 2:-2, 3:-3, :-1],
+    "not a tensor's own memory": lambda image: image[:1].expand(len(image), -1, -1, -1),
+    "of a list that ends in it": lambda image: torch.stack([image, image])[1],
+}
+
+
+@pytest.mark.parametrize("tensor", TENSORS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+class TestATensor:
+    @every_saver
+    def test_is_saved(self, pack: ModuleType, disk: Path, saver: str, channels: int, tensor: str) -> None:
+        image = images(channels=channels)
+        inputs = NODES[saver](disk) | {SAVERS[saver]: wire(TENSORS[tensor](image))}
+
+        hosted.run(pack, saver, **inputs)
+
+        (picture,) = saved(disk)
+        np.testing.assert_array_equal(picture, np.floor(image[0].double().numpy() * 255 + 0.5) / 255)
+
+    def test_stands_for_a_missing_frame(self, pack: ModuleType, disk: Path, channels: int, tensor: str) -> None:
+        image = TENSORS[tensor](images(channels=channels))
+        inputs = load_frame(disk) | {"frame_counter": wire(counter(9)), "default_image": wire(image)}
+
+        loaded, mask, name = hosted.run(pack, "LoadFrame", **inputs).outputs
+
+        assert torch.equal(loaded[0], image)
+        assert mask[0].shape == (1, HEIGHT, WIDTH)
+        assert not mask[0].any()
+        assert name == [""]
+
+
+@every_saver
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(torch.zeros(1, 4, 6, 5), id="five channels"),
+        pytest.param(torch.zeros(4, 6, 3), id="no batch"),
+        pytest.param(torch.zeros(1, 4, 6), id="a mask"),
+        pytest.param(torch.zeros(1, 2, 4, 6, 3), id="a video"),
+        pytest.param(torch.zeros(0, 4, 6, 3), id="a batch of none"),
+        pytest.param(torch.zeros(1, 0, 6, 3), id="no rows"),
+        pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.uint8), id="whole numbers"),
+        pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.bool), id="booleans"),
+        pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.complex64), id="complex numbers"),
+    ],
+)
+def test_a_tensor_that_is_no_image_is_refused(pack: ModuleType, disk: Path, saver: str, image: torch.Tensor) -> None:
+    said = works_or_is_refused(pack, saver, **NODES[saver](disk) | {SAVERS[saver]: wire(image)})
+
+    assert isinstance(said, str), "it was saved"
+    assert not (disk / "s").exists() or not list((disk / "s").rglob("*.png"))
+
+
+# Inputs that NODES leaves to their defaults: a value that each may have.
+MORE: dict[str, Inputs] = {
+    "SaveFrame": {"digits": 5, "filetype": "png", "on_existing": "overwrite", "quality": 95, "workflow_file": False},
+    "SaveCounted": {"on_existing": "overwrite", "quality": 95, "workflow_file": False},
+    "SaveBatch": {"filetype": "png", "quality": 95, "workflow_file": False},
+    "LoadBatch": {"folder": "output", "step": 1, "on_size_mismatch": "error"},
+    "LoadFrame": {"frame_number": 0, "on_missing": "error", "folder": "output"},
+    "FrameCounter": {},
+    "FrameCounterFromDirectory": {"resume_at": "after last"},
+    "FromAnimation": {"batch_index": 0},
+}
+
+
+def everything(name: str, output: Path) -> Inputs:
+    """Every input of the node, with a value that works."""
+    return NODES[name](output) | MORE[name]
+
+
+INPUTS = [(name, key) for name in NODES for key in everything(name, Path())]
+every_input = pytest.mark.parametrize(("name", "key"), INPUTS)
+
+
+@every_node
+def test_the_table_has_every_input(pack: ModuleType, name: str) -> None:
+    declared = pack.NODE_CLASS_MAPPINGS[f"ImageSequence{name}"].INPUT_TYPES()
+
+    assert set(everything(name, Path())) == {*declared["required"], *declared.get("optional", {})}
+
+
+class TestAWire:
+    """A widget becomes an input by a click: any of them may be wired, to any node."""
+
+    @every_input
+    def test_brings_what_the_widget_would(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
+        inputs = everything(name, disk)
+
+        hosted.run(pack, name, **inputs | {key: wire(*hosted.listed(inputs[key]))})
+
+    @every_input
+    def test_brings_none(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
+        """What a node gives that found nothing, and ComfyUI for a lazy input that was not asked for."""
+        works_or_is_refused(pack, name, **everything(name, disk) | {key: wire(None)})
+
+    @pytest.mark.parametrize(("name", "key"), [row for row in INPUTS if row[0] in SAVERS])
+    def test_brings_nothing(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
+        """An empty list, as filters give. To nodes that take one item at a time ComfyUI itself cannot hand it."""
+        works_or_is_refused(pack, name, **everything(name, disk) | {key: wire()})
+
+    @every_input
+    def test_brings_the_same_twice(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
+        inputs = everything(name, disk)
+        twice = hosted.listed(inputs[key]) * 2
+
+        works_or_is_refused(pack, name, **inputs | {key: wire(*twice)})
+
+    @every_input
+    def test_brings_none_beside_a_value(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
+        inputs = everything(name, disk)
+
+        works_or_is_refused(pack, name, **inputs | {key: wire(*hosted.listed(inputs[key]), None)})
+
+
+class TestAnImageThatIsNotThere:
+    @every_saver
+    @pytest.mark.parametrize("on_disk", [False, True])
+    @pytest.mark.parametrize("on_existing", ["overwrite", "skip", "error"])
+    def test_never_counts_as_saved(
+        self, pack: ModuleType, disk: Path, saver: str, on_disk: bool, on_existing: str
+    ) -> None:
+        """None from a node does not mean that the frame is on disk: the run fails, and what is there stays."""
+        if on_disk:
+            hosted.run(pack, saver, **NODES[saver](disk))
+        before = saved(disk) if on_disk else []
+        key, policy = ("overwrite", "true") if saver == "SaveBatch" else ("on_existing", on_existing)
+        policy = on_existing if saver == "SaveBatch" and on_existing != "overwrite" else policy
+        inputs = NODES[saver](disk) | {SAVERS[saver]: wire(None), key: policy}
+
+        answer = works_or_is_refused(pack, saver, **inputs)
+
+        if isinstance(answer, hosted.Answer):  # only where it was never asked for
+            assert (on_existing, on_disk) == ("skip", True)
+        assert len(before) == len(saved(disk)) if on_disk else not (disk / "s").exists()
+
+
+RING: list[Any] = []
+RING.append(RING)
+EXTRA: dict[str, Any] = {
+    "none": None,
+    "empty": {},
+    "no workflow": {"seed": 7},
+    "no mapping": ["workflow"],
+    "workflow of none": {"workflow": None},
+    "key with two spaces": {"lora  hashes": 1},
+    "key with a space at its edge": {" note ": 1},
+    "key of 80 letters": {"k" * 80: 1},
+    "empty key": {"": 1},
+    "key with a line break": {"a\nb": 1},
+    "key with NUL": {"a\0b": 1},
+    "Chinese key": {"提示词": 1},
+    "key that is a number": {5: 1},
+    "key with a lone surrogate": {"a\ud800": 1},
+    "tensor": {"latent": torch.zeros(3)},
+    "array": {"latent": np.zeros(3)},
+    "number of numpy": {"seed": np.int64(7)},
+    "bytes": {"thumbnail": b"\xff"},
+    "set": {"tags": {"a"}},
+    "path": {"from": Path("a")},
+    "object": {"pipe": object()},
+    "function": {"call": print},
+    "not a number": {"cfg": float("nan")},
+    "infinity": {"cfg": float("inf")},
+    "keys that are numbers, inside": {"map": {1: {2.5: "x", None: "y"}}},
+    "keys that are tuples, inside": {"map": {("a", 1): "x"}},
+    "itself": {"ring": RING},
+    "text with NUL and a lone surrogate": {"note": "a\0b\ud800"},
+    "100 deep": {"deep": json.loads("[" * 100 + "]" * 100)},
+}
+PROMPT = {"3": {"class_type": "Probe", "inputs": {"x": 1}}}
+PROMPTS: dict[str, Any] = {
+    "none": None,
+    "empty": {},
+    "with a note of the cache": {"3": {**PROMPT["3"], "is_changed": [float("nan")]}},
+    "with a note of the cache that is not a number": {"3": {**PROMPT["3"], "is_changed": float("nan")}},
+    "with a tensor": {"3": {"class_type": "Probe", "inputs": {"x": torch.zeros(2)}}},
+    "with an infinity": {"3": {"class_type": "Probe", "inputs": {"x": float("inf")}}},
+    "with a node that is null": {"3": None},
+    "with numbers as ids": {3: PROMPT["3"]},
+}
+FILETYPES = ["png with embedded workflow", "webp lossless with embedded workflow", "jpg", "exr"]
+
+
+@every_saver
+class TestMetadata:
+    """It never costs the picture, whatever other packs put into it."""
+
+    @pytest.mark.parametrize("filetype", FILETYPES)
+    @pytest.mark.parametrize("content", EXTRA)
+    def test_of_the_workflow(self, pack: ModuleType, disk: Path, saver: str, filetype: str, content: str) -> None:
+        self.save(pack, disk, saver, filetype, prompt=PROMPT, extra_pnginfo=EXTRA[content])
+
+    @pytest.mark.parametrize("filetype", FILETYPES)
+    @pytest.mark.parametrize("content", PROMPTS)
+    def test_of_the_prompt(self, pack: ModuleType, disk: Path, saver: str, filetype: str, content: str) -> None:
+        self.save(pack, disk, saver, filetype, prompt=PROMPTS[content], extra_pnginfo={"workflow": {"nodes": []}})
+
+    def save(self, pack: ModuleType, disk: Path, saver: str, filetype: str, **hidden: Any) -> None:
+        extension, read, tolerance, _ = kinds.WRITTEN[filetype]
+        inputs = everything(saver, disk) | {"filetype": filetype, "workflow_file": True}
+        if saver == "SaveBatch":
+            inputs["path_pattern"] = f"s/s_#####{extension}"
+
+        hosted.run(pack, saver, **inputs, **hidden)
+
+        picture = read(disk / f"s/s_00000{extension}")
+        if filetype != "jpg":
+            np.testing.assert_allclose(picture, images()[0], atol=tolerance + 1e-7)
+
+
+class TestACounter:
+    """Of another pack, with whatever its arithmetic brought about."""
+
+    COUNTERS: dict[str, Any] = {
+        "between two frames": counter(0.5),
+        "before the first": counter(-1),
+        "past the last": counter(3),
+        "not a number": counter(float("nan")),
+        "infinite": counter(float("inf")),
+        "a float": counter(1.0, 3.0, 23.976),  # type: ignore[arg-type]
+        "of no frames": counter(0, 0),
+        "huge": counter(10**20, 10**21),
+    }
+
+    @pytest.mark.parametrize("at_end", ["stop output", "raise error", "keep going"])
+    @pytest.mark.parametrize("stands", COUNTERS)
+    def test_is_saved_by_or_refused(self, pack: ModuleType, disk: Path, stands: str, at_end: str) -> None:
+        inputs = save_counted(disk) | {"frame_counter": wire(self.COUNTERS[stands]), "at_end": at_end}
+
+        works_or_is_refused(pack, "SaveCounted", **inputs)
+
+    @pytest.mark.parametrize("on_missing", ["error", "hold previous", "hold next", "black"])
+    @pytest.mark.parametrize("stands", COUNTERS)
+    def test_is_loaded_by_or_refused(self, pack: ModuleType, disk: Path, stands: str, on_missing: str) -> None:
+        inputs = load_frame(disk) | {"frame_counter": wire(self.COUNTERS[stands]), "on_missing": on_missing}
+        inputs.pop("default_image")
+
+        works_or_is_refused(pack, "LoadFrame", **inputs)
+
+
+class TestAnAnimation:
+    def test_that_is_not_finished_blocks_silently(
+        self, pack: ModuleType, disk: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class ExecutionBlocker:
+            def __init__(self, message: str | None) -> None:
+                self.message = message
+
+        stand_in(monkeypatch, "comfy_execution.graph_utils", ExecutionBlocker=ExecutionBlocker)
+        unfinished = SimpleNamespace(is_defined=False, frames={})
+
+        outputs = hosted.run(pack, "FromAnimation", sequence=wire(unfinished)).outputs
+
+        assert [(type(value), value.message) for (value,) in outputs] == [(ExecutionBlocker, None)] * 2
+
+    @pytest.mark.parametrize("index", [0, 1, -1, 10**20])
+    def test_has_the_batch_index_or_says_what_it_has(self, pack: ModuleType, disk: Path, index: int) -> None:
+        answer = works_or_is_refused(pack, "FromAnimation", **from_animation(disk), batch_index=index)
+
+        assert isinstance(answer, hosted.Answer) == (index == 0)
+
+    def test_whose_file_is_gone_is_refused(self, pack: ModuleType, disk: Path) -> None:
+        inputs = {"sequence": wire(animation(disk, 0, 1, 2))}
+
+        said = works_or_is_refused(pack, "FromAnimation", **inputs)
+
+        assert "f_0002.png" in str(said)
+
+
+@pytest.fixture(params=[torch.float32, torch.float16], ids=["float32", "float16"])
+def dtype(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> torch.dtype:
+    """ComfyUI, without and with --fp16-intermediates."""
+    wanted: torch.dtype = request.param
+    stand_in(
+        monkeypatch,
+        "comfy.model_management",
+        intermediate_dtype=lambda: wanted,
+        throw_exception_if_processing_interrupted=lambda: None,
+    )
+    return wanted
+
+
+@every_node
+def test_runs_under_both_types_of_intermediates(pack: ModuleType, disk: Path, name: str, dtype: torch.dtype) -> None:
+    outputs = hosted.run(pack, name, **NODES[name](disk)).outputs
+
+    tensors = [value for output in outputs for value in output if isinstance(value, torch.Tensor)]
+    assert bool(tensors) == (name in LOADERS)
+    assert {tensor.dtype for tensor in tensors} <= {dtype}

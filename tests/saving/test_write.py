@@ -1,0 +1,1058 @@
+"""Many frames -> many files: which are written, which are kept, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import socket
+import stat
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from io_utils import run
+from io_utils.comfyui.report import comfyui_run
+from io_utils.errors import ForeignFileError, FrameExistsError, FrameWriteError, PathError
+from io_utils.formats.file_type import EncodedFrame, FileType
+from io_utils.formats.registry import decode
+from io_utils.naming.file_sequence import FileSequence
+from io_utils.naming.frame_pattern import FramePattern
+from io_utils.policies import OnExisting
+from io_utils.saving.existing import is_saved, wants
+from io_utils.saving.plan import Frame, Saved, SaveRequest
+from io_utils.saving.write import summary, write_frames, write_workflow
+
+from ..disk import (
+    Fails,
+    InterruptProcessingException,
+    cancel_at,
+    needs_links,
+    noise,
+    on_disk,
+    put,
+    shades,
+    tear,
+    two_workers,
+)
+
+OVERWRITE, SKIP, ERROR, KEEP_BOTH = OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR, OnExisting.KEEP_BOTH
+TEXT = {"prompt": "{}"}
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc what is flushed")
+
+
+def sequence(pattern: str = "f_{:04d}.png") -> FileSequence:
+    return FileSequence.from_pattern(FramePattern.parse(pattern), "output", write=True)
+
+
+def frames(*values: int, start: int = 0, pattern: str = "f_{:04d}.png") -> list[Frame]:
+    return [Frame(sequence(pattern), number, image) for number, image in enumerate(shades(*values), start)]
+
+
+def save(
+    items: list[Frame], filetype: FileType, text: dict[str, str], on_existing: OnExisting, quality: int = 95
+) -> list[Saved]:
+    request = SaveRequest(filetype=filetype, on_existing=on_existing, quality=quality)
+    return write_frames(items, request, text, comfyui_run())
+
+
+def written(items: list[Frame], on_existing: OnExisting = OVERWRITE, filetype: FileType = FileType.PNG) -> list[str]:
+    """The names of the files that a save wrote."""
+    return [saved.path.name for saved in save(items, filetype, TEXT, on_existing) if saved.written]
+
+
+class TestFrames:
+    def test_are_all_there_in_order_with_the_pixels_they_had(self, output: Path) -> None:
+        pixels = [noise(seed=seed) for seed in range(20)]
+        items = [Frame(sequence(), n, torch.from_numpy(p / np.float32(255))) for n, p in enumerate(pixels)]
+
+        saved = save(items, FileType.PNG, TEXT, OVERWRITE)
+
+        assert [item.path for item in saved] == [output / f"f_{n:04d}.png" for n in range(20)]
+        assert [item.number for item in saved] == list(range(20))
+        assert all(item.written for item in saved)
+        for n, expected in enumerate(pixels):
+            with Image.open(output / f"f_{n:04d}.png") as image:
+                np.testing.assert_array_equal(np.asarray(image), expected)
+
+    def test_may_be_none(self, output: Path) -> None:
+        assert save([], FileType.PNG, TEXT, OVERWRITE) == []
+        assert on_disk(output) == {}
+
+    def test_may_be_of_different_sizes(self, output: Path) -> None:
+        items = [Frame(sequence(), n, shades(n, height=2 + n, width=9 - n)[0]) for n in range(3)]
+        save(items, FileType.PNG, TEXT, OVERWRITE)
+
+        assert on_disk(output) == {"f_0000.png": 0, "f_0001.png": 1, "f_0002.png": 2}
+
+    def test_of_two_sequences_can_be_saved_in_one_run(self, output: Path) -> None:
+        save(frames(1, 2, pattern="a/f_#.png") + frames(3, 4, pattern="b/f_#.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert on_disk(output) == {"a/f_0.png": 1, "a/f_1.png": 2, "b/f_0.png": 3, "b/f_1.png": 4}
+
+    def test_go_into_folders_of_their_own_where_the_pattern_says_so(self, output: Path) -> None:
+        save(frames(1, 2, pattern="shot/####/beauty.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert on_disk(output) == {"shot/0000/beauty.png": 1, "shot/0001/beauty.png": 2}
+
+    def test_with_one_path_for_two_of_them_are_refused_before_anything_is_written(self, output: Path) -> None:
+        items = [*frames(1, 2), *frames(3, start=1)]
+
+        with pytest.raises(ValueError, match=r"frame 1, '.*f_0001\.png'.*Save Image Sequence \(Batch\)"):
+            save(items, FileType.PNG, TEXT, OVERWRITE)
+        assert on_disk(output) == {}
+
+    @pytest.mark.parametrize(
+        ("image", "fact"),
+        [
+            pytest.param(torch.zeros(4, 6, 5), "(4, 6, 5)", id="five channels"),
+            pytest.param(torch.zeros(4, 6), "(4, 6)", id="no channels"),
+            pytest.param(torch.zeros(0, 6, 3), "(0, 6, 3)", id="no rows"),
+            pytest.param(torch.zeros(4, 6, 3, dtype=torch.uint8), "uint8", id="integers"),
+        ],
+    )
+    def test_that_are_no_images_are_named(self, output: Path, image: torch.Tensor, fact: str) -> None:
+        with pytest.raises(ValueError, match=r"Frame 7 \('.*f_0007\.png'\) was not saved") as caught:
+            save([Frame(sequence(), 7, image)], FileType.PNG, TEXT, OVERWRITE)
+
+        assert fact in str(caught.value)
+        assert on_disk(output) == {}
+
+    def test_that_were_not_rendered_are_kept_if_they_are_on_disk(self, output: Path) -> None:
+        put(output / "f_0007.png", 70)
+        unrendered = Frame(sequence(), 7)
+
+        (saved,) = save([unrendered], FileType.PNG, TEXT, SKIP)
+
+        assert (saved.number, saved.written, saved.path) == (7, False, output / "f_0007.png")
+        assert on_disk(output) == {"f_0007.png": 70}
+
+    @pytest.mark.parametrize("on_existing", [OVERWRITE, KEEP_BOTH])
+    @pytest.mark.parametrize("there", [False, True])
+    def test_that_should_have_been_rendered_and_were_not_are_an_error(
+        self, output: Path, on_existing: OnExisting, there: bool
+    ) -> None:
+        if there:
+            put(output / "f_0007.png", 70)
+
+        with pytest.raises(ValueError, match=r"Frame 7 .*f_0007\.png.*no image was rendered"):
+            save([Frame(sequence(), 7)], FileType.PNG, TEXT, on_existing)
+
+    @pytest.mark.parametrize("state", ["gone", "torn"])
+    def test_that_were_not_rendered_and_are_gone_are_named(self, output: Path, state: str) -> None:
+        if state == "torn":
+            tear(put(output / "f_0007.png"))
+
+        with pytest.raises(FileNotFoundError, match=r"[Ff]rame 7 .*f_0007\.png'.*[Qq]ueue"):
+            save([Frame(sequence(), 7)], FileType.PNG, TEXT, SKIP)
+
+
+class TestAFrameThatIsOnDisk:
+    @pytest.fixture(autouse=True)
+    def _old_take(self, output: Path) -> None:
+        put(output / "f_0001.png", 10)
+        put(output / "f_0002.png", 20)
+
+    def test_is_replaced_under_overwrite(self, output: Path) -> None:
+        assert written(frames(100, 101, 102, 103)) == ["f_0000.png", "f_0001.png", "f_0002.png", "f_0003.png"]
+        assert on_disk(output) == {"f_0000.png": 100, "f_0001.png": 101, "f_0002.png": 102, "f_0003.png": 103}
+
+    def test_is_kept_under_skip(self, output: Path) -> None:
+        assert written(frames(100, 101, 102, 103), SKIP) == ["f_0000.png", "f_0003.png"]
+        assert on_disk(output) == {"f_0000.png": 100, "f_0001.png": 10, "f_0002.png": 20, "f_0003.png": 103}
+
+    @pytest.mark.parametrize("keep", [0, 20, -1], ids=["empty", "its head only", "all but one byte"])
+    def test_is_written_again_under_skip_if_it_is_torn(self, output: Path, keep: int) -> None:
+        tear(output / "f_0001.png", keep)
+
+        assert written(frames(100, 101, 102), SKIP) == ["f_0000.png", "f_0001.png"]
+        assert on_disk(output) == {"f_0000.png": 100, "f_0001.png": 101, "f_0002.png": 20}
+
+    def test_is_an_error_under_error_that_names_all_of_them(self, output: Path) -> None:
+        with pytest.raises(FrameExistsError, match=r"Frames 1-2 .*f_0001\.png'.*skip.*overwrite") as caught:
+            save(frames(100, 101, 102, 103), FileType.PNG, TEXT, ERROR)
+
+        assert (caught.value.frames, caught.value.path) == ([1, 2], output / "f_0001.png")
+        assert on_disk(output) == {"f_0001.png": 10, "f_0002.png": 20}
+
+    def test_is_an_error_under_error_before_any_frame_is_encoded(self, output: Path) -> None:
+        """Frame 0 is not an image: that would be noticed when it is encoded."""
+        items = [Frame(sequence(), 0, torch.zeros(4, 6, 5)), *frames(101, start=1)]
+
+        with pytest.raises(FrameExistsError):
+            save(items, FileType.PNG, TEXT, ERROR)
+
+    def test_of_another_frame_is_no_error_under_error(self, output: Path) -> None:
+        assert written(frames(103, 104, start=3), ERROR) == ["f_0003.png", "f_0004.png"]
+
+    def test_is_kept_under_keep_both_and_the_new_one_goes_beside_it(self, output: Path) -> None:
+        assert written(frames(100, 101, 102), KEEP_BOTH) == ["f_0000.png", "f_0001-0.png", "f_0002-0.png"]
+        assert written(frames(200, 201, 202), KEEP_BOTH) == ["f_0000-0.png", "f_0001-1.png", "f_0002-1.png"]
+        assert on_disk(output) == {
+            "f_0000.png": 100,
+            "f_0000-0.png": 200,
+            "f_0001.png": 10,
+            "f_0001-0.png": 101,
+            "f_0001-1.png": 201,
+            "f_0002.png": 20,
+            "f_0002-0.png": 102,
+            "f_0002-1.png": 202,
+        }
+
+    @pytest.mark.parametrize("on_existing", list(OnExisting))
+    def test_and_really_a_folder_is_left_alone(self, output: Path, on_existing: OnExisting) -> None:
+        (output / "f_0007.png").mkdir()
+
+        if on_existing is KEEP_BOTH:
+            assert written(frames(107, start=7), on_existing) == ["f_0007-0.png"]
+        else:
+            with pytest.raises(OSError, match=r"f_0007\.png"):
+                save(frames(107, start=7), FileType.PNG, TEXT, on_existing)
+        assert (output / "f_0007.png").is_dir()
+        assert not list(output.glob(".*"))
+
+    @needs_links
+    def test_and_is_a_link_is_replaced_and_never_written_through(self, output: Path, base: Path) -> None:
+        precious = put(base / "precious.png", 1)
+        (output / "f_0003.png").symlink_to(precious)
+
+        save(frames(103, start=3), FileType.PNG, TEXT, OVERWRITE)
+
+        assert on_disk(output)["f_0003.png"] == 103
+        assert not (output / "f_0003.png").is_symlink()
+        assert on_disk(base)["precious.png"] == 1
+
+    @needs_links
+    @pytest.mark.parametrize("on_existing", [SKIP, ERROR, KEEP_BOTH])
+    def test_and_is_a_link_to_nothing_brings_nothing_into_being_elsewhere(
+        self, output: Path, base: Path, on_existing: OnExisting
+    ) -> None:
+        (output / "f_0003.png").symlink_to(base / "elsewhere.png")
+
+        try:
+            save(frames(103, start=3), FileType.PNG, TEXT, on_existing)
+        except (OSError, PathError) as error:
+            assert "f_0003.png" in str(error)  # noqa: PT017 either way is right, as long as nothing is written through
+        assert not (base / "elsewhere.png").exists()
+
+
+class TestWhereFilesMayBe:
+    @needs_links
+    @pytest.mark.parametrize("on_existing", list(OnExisting))
+    def test_a_folder_that_leads_out_is_refused_before_any_frame_is_written(
+        self, output: Path, base: Path, on_existing: OnExisting
+    ) -> None:
+        (base / "elsewhere").mkdir()
+        (output / "0003").symlink_to(base / "elsewhere", target_is_directory=True)
+
+        with pytest.raises(PathError, match=r"0003.*outside"):
+            save(frames(0, 1, 2, 3, 4, pattern="####/f.png"), FileType.PNG, TEXT, on_existing)
+        assert on_disk(base) == {}
+
+    @needs_links
+    def test_a_folder_that_leads_out_is_refused_even_when_it_was_a_folder_before(
+        self, output: Path, base: Path
+    ) -> None:
+        """Single frames are saved run by run, and anything may happen to the folder in between."""
+        items = frames(1, 2, pattern="shot/f_#.png")
+        save(items[:1], FileType.PNG, TEXT, OVERWRITE)
+        (output / "shot").rename(base / "elsewhere")
+        (output / "shot").symlink_to(base / "elsewhere", target_is_directory=True)
+
+        with pytest.raises(PathError):
+            save(items[1:], FileType.PNG, TEXT, OVERWRITE)
+        assert on_disk(base / "elsewhere") == {"f_0.png": 1}
+
+
+class TestNotANumber:
+    def test_is_saved_as_0_and_one_warning_names_all_frames(
+        self, output: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        batch = shades(50, 50, 50, 50)
+        batch[1, 0, 0, 0] = batch[3, 2, 2, 1] = batch[3, 2, 2, 2] = torch.nan
+        items = [Frame(sequence(), number, image) for number, image in enumerate(batch)]
+
+        with caplog.at_level(logging.WARNING):
+            save(items, FileType.PNG, TEXT, OVERWRITE)
+
+        (record,) = caplog.records
+        assert record.levelno == logging.WARNING
+        assert "1,3" in record.getMessage()
+        assert "3 values" in record.getMessage()
+        with Image.open(output / "f_0003.png") as image:
+            pixels = np.asarray(image)
+        assert pixels[2, 2].tolist() == [50, 0, 0]
+        assert pixels[0, 0].tolist() == [50, 50, 50]
+
+    def test_is_told_from_infinity(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
+        image = shades(50)[0]
+        image[0, 0] = torch.tensor([torch.inf, -torch.inf, 300.0])
+
+        with caplog.at_level(logging.WARNING):
+            save([Frame(sequence(), 0, image)], FileType.PNG, TEXT, OVERWRITE)
+
+        assert caplog.records == []
+        with Image.open(output / "f_0000.png") as saved:
+            assert np.asarray(saved)[0, 0].tolist() == [255, 0, 255]
+
+
+@pytest.fixture(params=["os.fsync", "os.replace"])
+def full_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Fails]:
+    """Makes a disk that is full from the k-th write on: noticed when data go to disk, or when they get their name."""
+    name = request.param.partition(".")[2]
+
+    def fill(k: int) -> Fails:
+        failing = Fails(getattr(os, name), lambda call, *_: call >= k)
+        monkeypatch.setattr(os, name, failing)
+        return failing
+
+    return fill
+
+
+class TestAFullDisk:
+    def test_leaves_earlier_frames_whole_later_ones_absent_and_no_part_files(
+        self, output: Path, full_disk: Callable[[int], Fails], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(run, "in_flight", lambda: 1)
+        failing = full_disk(3)
+
+        with pytest.raises(FrameWriteError, match=r"Frame 3 .*No space left.*f_0003\.png") as caught:
+            save(frames(*range(100, 110)), FileType.PNG, TEXT, OVERWRITE)
+
+        assert failing.fired
+        assert (caught.value.frame, caught.value.path) == (3, output / "f_0003.png")
+        assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(output / "f_0003.png"))
+        assert on_disk(output) == {"f_0000.png": 100, "f_0001.png": 101, "f_0002.png": 102}
+
+    def test_leaves_old_frames_as_they_were(self, output: Path, full_disk: Callable[[int], Fails]) -> None:
+        for number in range(4):
+            put(output / f"f_{number:04d}.png", number)
+        old = {path.name: path.read_bytes() for path in output.iterdir()}
+        failing = full_disk(0)
+
+        with pytest.raises(FrameWriteError):
+            save(frames(100, 101, 102, 103), FileType.PNG, TEXT, OVERWRITE)
+
+        assert failing.fired
+        assert {path.name: path.read_bytes() for path in output.iterdir()} == old
+
+    @pytest.mark.parametrize("on_existing", [SKIP, ERROR, KEEP_BOTH])
+    def test_is_an_error_under_every_policy(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, on_existing: OnExisting
+    ) -> None:
+        failing = Fails(os.fsync, lambda call, *_: call == 0)
+        monkeypatch.setattr(os, "fsync", failing)
+
+        with pytest.raises(FrameWriteError) as caught:
+            save(frames(100), FileType.PNG, TEXT, on_existing)
+
+        assert failing.fired == 1
+        assert caught.value.errno == errno.ENOSPC
+        assert on_disk(output) == {}
+
+    def test_is_told_of_the_first_frame_that_is_not_there_whichever_failed_first(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Frames are written side by side. "The frames before it are whole" must be true of the frame that is named."""
+        two_workers(monkeypatch)
+        later_failed, run_ends = threading.Event(), threading.Event()
+        shutdown = ThreadPoolExecutor.shutdown
+
+        def full(_call: int, _part: Path, path: Path) -> bool:
+            if path.name == "f_0004.png":
+                assert later_failed.wait(10)
+                run_ends.wait(0.3)  # if frame 5 ends it; a run that waits for frame 4 as well takes its time
+            elif path.name == "f_0005.png":
+                later_failed.set()
+            return path.name in ("f_0004.png", "f_0005.png")
+
+        monkeypatch.setattr(ThreadPoolExecutor, "shutdown", lambda *a, **k: (run_ends.set(), shutdown(*a, **k))[1])
+        failing = Fails(os.replace, full)
+        monkeypatch.setattr(os, "replace", failing)
+
+        with pytest.raises(FrameWriteError) as caught:
+            save(frames(*range(100, 110)), FileType.PNG, TEXT, OVERWRITE)
+
+        assert failing.fired == 2
+        assert not (output / "f_0004.png").exists()
+        assert caught.value.frame == 4
+
+    def test_that_has_room_again_is_filled_up_by_the_next_run(
+        self, output: Path, full_disk: Callable[[int], Fails], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context():
+            failing = full_disk(2)
+            with pytest.raises(FrameWriteError):
+                save(frames(100, 101, 102, 103), FileType.PNG, TEXT, OVERWRITE)
+            assert failing.fired
+        monkeypatch.undo()
+        monkeypatch.chdir(output.parent)
+
+        save(frames(200, 201, 202, 203), FileType.PNG, TEXT, SKIP)
+
+        assert len(on_disk(output)) == 4
+        assert "torn" not in on_disk(output).values()
+
+
+def test_a_folder_that_is_a_file_is_an_error_that_names_frame_and_path(output: Path) -> None:
+    (output / "shot").write_text("notes")
+
+    with pytest.raises(FrameWriteError, match=r"Frame 7 .*Not a directory.*f_7\.png"):
+        save(frames(1, start=7, pattern="shot/f_#.png"), FileType.PNG, TEXT, OVERWRITE)
+
+
+class TestCancel:
+    def test_leaves_finished_frames_whole_and_writes_no_more(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        two_workers(monkeypatch)
+        asked = cancel_at(3, monkeypatch)
+
+        with pytest.raises(InterruptProcessingException):
+            save(frames(*range(40)), FileType.PNG, TEXT, OVERWRITE)
+
+        assert asked[-1] == 3
+        found = on_disk(output)
+        # Three in flight: begun before the first question, and at most three more between two questions.
+        assert 3 <= len(found) <= 9
+        assert found == {f"f_{n:04d}.png": n for n in range(len(found))}
+
+    def test_before_the_first_frame_writes_nothing(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        cancel_at(0, monkeypatch)
+
+        with pytest.raises(InterruptProcessingException):
+            save(frames(1, 2), FileType.PNG, TEXT, OVERWRITE)
+        assert on_disk(output) == {}
+
+    def test_is_asked_for_in_the_caller_s_thread_only(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In a worker the question would use up the flag, and the caller would go on."""
+        threads = set()
+        asked = cancel_at(-1, monkeypatch)
+        management = __import__("sys").modules["comfy.model_management"]
+        ask = management.throw_exception_if_processing_interrupted
+        monkeypatch.setattr(
+            management,
+            "throw_exception_if_processing_interrupted",
+            lambda: (threads.add(threading.current_thread()), ask())[1],
+        )
+
+        save(frames(*range(8)), FileType.PNG, TEXT, OVERWRITE)
+
+        assert asked
+        assert threads == {threading.current_thread()}
+
+
+PART = ".{}.0123456789ab.part"
+
+
+class TestWhatAKilledRunLeft:
+    def test_is_removed_by_the_next_run_over_that_sequence_and_nothing_else_is(self, output: Path) -> None:
+        ours = ["f_0000.png", "f_0099.png", "f_0007-0.png", "f_12345.png"]
+        others = ["g_0000.png", "f_0000.jpg", "f_1.png"]
+        for name in (*ours, *others):
+            (output / PART.format(name)).write_bytes(b"half a frame")
+        (output / "notes.part").write_bytes(b"mine")
+
+        save(frames(1, 2), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == sorted([*map(PART.format, others), "notes.part", "f_0000.png", "f_0001.png"])
+
+    def test_is_removed_from_every_folder_of_the_sequence(self, output: Path) -> None:
+        for folder in ("0000", "0001"):
+            (output / folder).mkdir()
+            (output / folder / PART.format("f.png")).write_bytes(b"half a frame")
+
+        save(frames(1, 2, pattern="####/f.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == ["0000/f.png", "0001/f.png"]
+
+    def test_is_removed_once_for_each_sequence_of_a_folder(self, output: Path) -> None:
+        """Frames come one per run; another sequence may have been swept in this folder already."""
+        save(frames(1, pattern="a_####.png"), FileType.PNG, TEXT, OVERWRITE)
+        (output / PART.format("b_0003.png")).write_bytes(b"half a frame")
+        save(frames(1, pattern="b_####.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == ["a_0000.png", "b_0000.png"]
+
+    def test_is_removed_of_both_sequences_that_one_run_saves_into_a_folder(self, output: Path) -> None:
+        for name in ("a_0003.png", "b_0003.png"):
+            (output / PART.format(name)).write_bytes(b"half a frame")
+
+        both = frames(1, pattern="a_####.png") + frames(2, pattern="b_####.png")
+        save(both, FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == ["a_0000.png", "b_0000.png"]
+
+    def test_is_looked_for_once_however_many_runs_save_a_frame_each(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        listed: list[Path] = []
+        listdir = os.listdir
+        monkeypatch.setattr(os, "listdir", lambda path: (listed.append(path), listdir(path))[1])
+
+        for number in range(5):
+            for pattern in ("once_a_####.png", "once_b_####.png"):
+                save(frames(1, start=number, pattern=pattern), FileType.PNG, TEXT, OVERWRITE)
+
+        assert listed == [output] * 2
+
+    def test_is_removed_by_a_run_of_one_frame(self, output: Path) -> None:
+        (output / PART.format("f_0003.png")).write_bytes(b"half a frame")
+
+        save(frames(1), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == ["f_0000.png"]
+
+    def test_is_removed_where_the_file_has_no_frame_number(self, output: Path) -> None:
+        (output / PART.format("still.png")).write_bytes(b"half a frame")
+
+        save(frames(1, pattern="still.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(on_disk(output)) == ["still.png"]
+
+
+class TestManyWriters:
+    def test_that_keep_both_find_a_torn_file_lose_none_of_their_frames(self, output: Path) -> None:
+        """One of them may put its frame in the place of the torn one; the others must not take that for torn."""
+        tear(put(output / "f_0000.png"))
+        start, failures = threading.Barrier(8), []
+
+        def write(value: int) -> None:
+            start.wait()
+            try:
+                save(frames(value), FileType.PNG, TEXT, KEEP_BOTH)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=write, args=(value,)) for value in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert failures == []
+        assert sorted(on_disk(output).values()) == list(range(8))
+        assert "f_0000.png" in on_disk(output)
+
+    @pytest.mark.parametrize("on_existing", [OVERWRITE, SKIP, KEEP_BOTH])
+    def test_of_the_same_frames_lose_none(self, output: Path, on_existing: OnExisting) -> None:
+        start, failures = threading.Barrier(8), []
+
+        def write(value: int) -> None:
+            start.wait()
+            try:
+                save(frames(*[value] * 5), FileType.PNG, TEXT, on_existing)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=write, args=(value,)) for value in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert failures == []
+        found = on_disk(output)
+        names = {f"f_{n:04d}" for n in range(5)}
+        if on_existing is KEEP_BOTH:
+            takes = ["", *(f"-{take}" for take in range(7))]
+            assert set(found) == {f"{name}{take}.png" for name in names for take in takes}
+            for name in names:
+                assert sorted(found[f"{name}{take}.png"] for take in takes) == list(range(8))
+        else:
+            assert set(found) == {f"{name}.png" for name in names}
+            assert "torn" not in found.values()
+
+    def test_under_error_leave_each_frame_to_one_of_them(self, output: Path) -> None:
+        start, outcomes = threading.Barrier(8), []
+
+        def write(value: int) -> None:
+            start.wait()
+            try:
+                save(frames(value), FileType.PNG, TEXT, ERROR)
+            except FrameExistsError as error:
+                outcomes.append(error.frames)
+            else:
+                outcomes.append(value)  # type: ignore[arg-type]
+
+        threads = [threading.Thread(target=write, args=(value,)) for value in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        (winner,) = [outcome for outcome in outcomes if outcome != [0]]
+        assert len(outcomes) == 8
+        assert on_disk(output) == {"f_0000.png": winner}
+
+
+class TestAFrameThatAnotherRunFinishesFirst:
+    """It was not there when this run looked, and is there when this run's own is about to get its name."""
+
+    @pytest.fixture(autouse=True)
+    def faster(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+        finished: list[Path] = []
+        fsync = os.fsync
+
+        def finish_first(descriptor: int) -> None:
+            fsync(descriptor)
+            if not finished:
+                finished.append(put(output / "f_0000.png", 99))
+
+        monkeypatch.setattr(os, "fsync", finish_first)
+        yield finished
+        assert finished
+
+    def test_is_kept_under_skip(self, output: Path) -> None:
+        assert written(frames(1), SKIP) == []
+        assert on_disk(output) == {"f_0000.png": 99}
+
+    def test_is_an_error_under_error(self, output: Path) -> None:
+        with pytest.raises(FrameExistsError, match=r"Frame 0 .*f_0000\.png"):
+            save(frames(1), FileType.PNG, TEXT, ERROR)
+        assert on_disk(output) == {"f_0000.png": 99}
+
+    def test_is_kept_under_keep_both_and_this_one_goes_beside_it(self, output: Path) -> None:
+        assert written(frames(1), KEEP_BOTH) == ["f_0000-0.png"]
+        assert on_disk(output) == {"f_0000.png": 99, "f_0000-0.png": 1}
+
+    def test_is_replaced_under_overwrite(self, output: Path) -> None:
+        assert written(frames(1)) == ["f_0000.png"]
+        assert on_disk(output) == {"f_0000.png": 1}
+
+
+class TestATornFrameThatAnotherRunFinishesFirst:
+    """It was torn when this run looked, and is whole when this run's own is about to get its name."""
+
+    @pytest.mark.parametrize("torn", ["empty", "its head only", "a link to nothing", "a link to a torn file"])
+    @pytest.mark.parametrize("on_existing", [SKIP, KEEP_BOTH])
+    @needs_links
+    def test_is_never_overwritten(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, torn: str, on_existing: OnExisting
+    ) -> None:
+        path, fsync = output / "f_0000.png", os.fsync
+        finished: list[int] = []
+        target = output / "elsewhere.png"
+        if torn == "empty":
+            path.touch()
+        elif torn == "its head only":
+            tear(put(path), 20)
+        else:
+            path.symlink_to(target)
+            if torn == "a link to a torn file":
+                tear(put(target), 20)
+
+        def finish_first(descriptor: int) -> None:
+            fsync(descriptor)
+            if not finished:
+                finished.append(1)
+                put(output / "new.png", 99)
+                os.replace(output / "new.png", path)
+
+        monkeypatch.setattr(os, "fsync", finish_first)
+        save(frames(1), FileType.PNG, TEXT, on_existing)
+
+        assert finished
+        assert on_disk(output)["f_0000.png"] == 99
+        assert ("f_0000-0.png" in on_disk(output)) == (on_existing is KEEP_BOTH)
+
+    @needs_links
+    def test_and_is_a_link_to_a_torn_file_is_replaced_and_the_file_stays(self, output: Path) -> None:
+        target = tear(put(output / "elsewhere.png"), 20)
+        (output / "f_0000.png").symlink_to(target)
+
+        assert written(frames(1), SKIP) == ["f_0000.png"]
+        assert not (output / "f_0000.png").is_symlink()
+        assert target.stat().st_size == 20
+
+
+FOREIGN = {
+    "a GIF": b"GIF89a\1\0\1\0\0\0\0;",
+    "AVIF": b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf",
+    "JPEG XL": b"\xff\x0a\xfa\x1f",
+    "JPEG XL in a container": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40),
+    "a text": b"my notes",
+    "a text that begins as BMP does": b"BM is what the client calls this shot",
+    "two letters": b"BM",
+    "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+    "a WAV file": b"RIFF\x24\0\0\0WAVEfmt " + bytes(30),
+    "JPEG-LS": bytes.fromhex("ffd8fff7000b080008000801011100") + bytes(20),
+    "PNG of Apple's variety": b"\x89PNG\r\n\x1a\n\0\0\0\4CgBI\x50\0\x20\2" + bytes(30),
+}
+
+
+class TestAForeignFileWithAFramesName:
+    """An image of a kind that is not read, or no image at all, is nothing that a crash has left: somebody made it."""
+
+    @pytest.fixture(params=FOREIGN)
+    def foreign(self, request: pytest.FixtureRequest, output: Path) -> bytes:
+        (output / "f_0001.png").write_bytes(FOREIGN[request.param])
+        return FOREIGN[request.param]
+
+    def test_is_kept_by_skip_which_names_it_and_the_fix(self, output: Path, foreign: bytes) -> None:
+        with pytest.raises(ForeignFileError, match=r"Frame 1 .*f_0001\.png'.*Move it away") as caught:
+            save(frames(9, start=1), FileType.PNG, TEXT, SKIP)
+
+        assert (caught.value.frame, caught.value.path) == (1, output / "f_0001.png")
+        assert (output / "f_0001.png").read_bytes() == foreign
+
+    def test_is_named_by_skip_before_anything_is_rendered(self, output: Path, foreign: bytes) -> None:
+        with pytest.raises(ForeignFileError):
+            wants(SKIP, sequence(), 1)
+
+    def test_is_kept_by_keep_both_which_writes_beside_it(self, output: Path, foreign: bytes) -> None:
+        assert written(frames(9, start=1), KEEP_BOTH) == ["f_0001-0.png"]
+        assert (output / "f_0001.png").read_bytes() == foreign
+
+    def test_is_refused_by_error(self, output: Path, foreign: bytes) -> None:
+        with pytest.raises(FrameExistsError):
+            save(frames(9, start=1), FileType.PNG, TEXT, ERROR)
+        assert (output / "f_0001.png").read_bytes() == foreign
+
+    def test_is_replaced_by_overwrite(self, output: Path, foreign: bytes) -> None:
+        assert written(frames(9, start=1)) == ["f_0001.png"]
+        assert on_disk(output) == {"f_0001.png": 9}
+
+    def test_is_no_frame_on_disk(self, output: Path, foreign: bytes) -> None:
+        assert not is_saved(sequence(), 1)
+
+    @pytest.mark.parametrize("left", [b"", bytes(70), bytes(3_000_000), b"\x89P", b"\xff", b"RIFF\1\2", b"v/1"])
+    @pytest.mark.parametrize("on_existing", [SKIP, KEEP_BOTH])
+    def test_is_not_what_a_crash_leaves(self, output: Path, left: bytes, on_existing: OnExisting) -> None:
+        """A few bytes of a signature, or the zeros of a file whose length got to the disk and whose data did not."""
+        (output / "f_0001.png").write_bytes(left)
+
+        assert written(frames(9, start=1), on_existing) == ["f_0001.png"]
+        assert on_disk(output) == {"f_0001.png": 9}
+
+
+class TestIsSaved:
+    @pytest.mark.parametrize("name", ["f_####.png", "f_####.jpg"])
+    def test_a_whole_file_is(self, output: Path, name: str) -> None:
+        put(sequence(name).file(3))
+
+        assert [is_saved(sequence(name), number) for number in (2, 3)] == [False, True]
+
+    @pytest.mark.parametrize("keep", [0, 8, 20, -12, -1])
+    @pytest.mark.parametrize("name", ["f_####.png", "f_####.jpg"])
+    def test_a_torn_one_is_not(self, output: Path, name: str, keep: int) -> None:
+        tear(put(sequence(name).file(3)), keep)
+
+        assert not is_saved(sequence(name), 3)
+
+    def test_a_folder_is_not(self, output: Path) -> None:
+        (output / "f_0003.png").mkdir()
+
+        assert not is_saved(sequence(), 3)
+
+    @needs_links
+    def test_a_file_outside_is_refused(self, output: Path, base: Path) -> None:
+        (output / "f_0003.png").symlink_to(put(base / "elsewhere.png"))
+
+        with pytest.raises(PathError, match=r"f_0003\.png"):
+            is_saved(sequence(), 3)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no fifos there")
+    def test_a_fifo_is_not_and_is_not_waited_for(self, output: Path) -> None:
+        os.mkfifo(output / "f_0003.png")
+
+        assert not is_saved(sequence(), 3)
+
+    @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no sockets there")
+    def test_a_socket_is_not(self, output: Path) -> None:
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(output / "f_0003.png"))
+
+            assert not is_saved(sequence(), 3)
+
+
+class TestSummary:
+    def test_says_what_was_written_and_where(self, output: Path) -> None:
+        saved = save(frames(1, 2, 3, start=5), FileType.PNG, TEXT, OVERWRITE)
+
+        assert summary(saved) == f"Saved frames 5-7: {output.as_posix()}/f_{{:04d}}.png"
+
+    def test_says_what_was_kept(self, output: Path) -> None:
+        put(output / "f_0001.png")
+        saved = save(frames(1, 2, 3), FileType.PNG, TEXT, SKIP)
+
+        first, second = summary(saved).splitlines()
+        assert "Saved" in first
+        assert "0,2" in first
+        assert "Kept" in second
+        assert "frame 1" in second
+
+    def test_says_when_there_was_nothing_to_do(self) -> None:
+        assert summary([]) == "Saved nothing"
+
+
+WORKFLOW = {"prompt": '{"1": {}}', "workflow": '{"nodes": []}'}
+
+
+class TestWorkflow:
+    def save(self, *shade: int, on_existing: OnExisting = OVERWRITE, text: dict[str, str] | None = None) -> list[Path]:
+        saved = save(frames(*shade, pattern="f_{:04d}.exr"), FileType.EXR, {}, on_existing)
+        workflows, warnings = write_workflow(saved, WORKFLOW if text is None else text, on_existing)
+        assert warnings == []
+        return workflows
+
+    def test_is_one_file_beside_the_frames(self, output: Path) -> None:
+        assert self.save(1, 2, 3) == [output / "f_####.exr.workflow.json"]
+
+        assert (output / "f_####.exr.workflow.json").read_text() == WORKFLOW["workflow"]
+        assert len(list(output.iterdir())) == 4
+
+    def test_is_the_prompt_where_there_is_no_workflow(self, output: Path) -> None:
+        self.save(1, text={"prompt": '{"1": {}}'})
+
+        assert (output / "f_####.exr.workflow.json").read_text() == '{"1": {}}'
+
+    def test_is_not_written_where_metadata_are_disabled(self, output: Path) -> None:
+        assert self.save(1, text={}) == []
+        assert [path.name for path in output.iterdir()] == ["f_0000.exr"]
+
+    @pytest.mark.parametrize(("on_existing", "kept"), [(OVERWRITE, False), (SKIP, True), (KEEP_BOTH, True)], ids=str)
+    def test_of_an_earlier_run_is_replaced_as_the_frames_are(
+        self, output: Path, on_existing: OnExisting, kept: bool
+    ) -> None:
+        (output / "f_####.exr.workflow.json").write_text("theirs")
+
+        self.save(1, on_existing=on_existing)
+
+        assert ((output / "f_####.exr.workflow.json").read_text() == "theirs") is kept
+
+    def test_is_no_reason_to_refuse_the_next_frame(self, output: Path) -> None:
+        for number in (0, 1):
+            saved = save(frames(9, start=number, pattern="f_{:04d}.exr"), FileType.EXR, {}, ERROR)
+            write_workflow(saved, {"workflow": f'{{"n": {number}}}'}, ERROR)
+
+        assert (output / "f_####.exr.workflow.json").read_text() == '{"n": 0}'
+
+    def test_is_not_of_frames_that_another_run_wrote(self, output: Path) -> None:
+        self.save(1, 2, text={})
+
+        assert self.save(1, 2, on_existing=SKIP) == []
+        assert not (output / "f_####.exr.workflow.json").exists()
+
+    def test_of_a_second_take_stands_beside_the_first(self, output: Path) -> None:
+        self.save(1, on_existing=KEEP_BOTH)
+
+        assert self.save(2, on_existing=KEEP_BOTH) == [output / "f_####-0.exr.workflow.json"]
+        assert sorted(path.name for path in output.iterdir()) == [
+            "f_####-0.exr.workflow.json",
+            "f_####.exr.workflow.json",
+            "f_0000-0.exr",
+            "f_0000.exr",
+        ]
+
+    def test_that_a_killed_run_left_half_is_removed(self, output: Path) -> None:
+        debris = output / ".f_####.exr.workflow.json.0123456789ab.part"
+        debris.touch()
+
+        self.save(1, 2)
+
+        assert not debris.exists()
+
+    def test_that_a_killed_run_left_half_is_removed_where_each_frame_has_a_folder(self, output: Path) -> None:
+        items = frames(1, pattern="shot/####/beauty.exr")
+        debris = output / "shot" / f".{items[0].sequence.workflow_file.name}.0123456789ab.part"
+        debris.parent.mkdir()
+        debris.touch()
+
+        save(items, FileType.EXR, {}, OVERWRITE)
+
+        assert not debris.exists()
+
+    @pytest.mark.parametrize("in_the_way", ["a directory", "no permission", "a full disk", "a folder that leads out"])
+    @pytest.mark.parametrize("on_existing", [OVERWRITE, SKIP])
+    @needs_links
+    def test_that_cannot_be_written_is_a_warning_and_no_error(
+        self,
+        output: Path,
+        base: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        in_the_way: str,
+        on_existing: OnExisting,
+    ) -> None:
+        items = frames(1, pattern="shot/f_{:04d}.exr")
+        saved = save(items, FileType.EXR, {}, on_existing)
+        path = output / "shot" / "f_####.exr.workflow.json"
+        if in_the_way == "a directory":
+            path.mkdir()
+        elif in_the_way == "a folder that leads out":
+            (output / "shot").rename(base / "elsewhere")
+            (output / "shot").symlink_to(base / "elsewhere", target_is_directory=True)
+        else:
+            number = errno.EACCES if in_the_way == "no permission" else errno.ENOSPC
+
+            def fail(*_: object, **__: object) -> None:
+                raise OSError(number, os.strerror(number))
+
+            monkeypatch.setattr(os, "fsync", fail)
+        workflows, warnings = write_workflow(saved, WORKFLOW, on_existing)
+
+        assert workflows == []
+        (warning,) = warnings
+        assert "The frames are whole" in warning
+        assert str(path) in warning
+        assert warning in caplog.text
+
+    @needs_links
+    def test_never_leaves_the_output_folder(self, output: Path, tmp_path: Path) -> None:
+        outside = tmp_path / "outside.json"
+        outside.write_text("mine")
+        (output / "f_####.exr.workflow.json").symlink_to(outside)
+
+        self.save(1)
+
+        assert outside.read_text() == "mine"
+        assert not (output / "f_####.exr.workflow.json").is_symlink()
+
+
+class TestTheFolder:
+    """A rename is on disk once the folder is: without that, a power cut brings the old name back."""
+
+    @pytest.fixture
+    def flushed(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """What is flushed, in order: "file", or the name of a folder with the files that are in it by then."""
+        events: list[str] = []
+        fsync = os.fsync
+
+        def noted(descriptor: int) -> None:
+            folder = Path(f"/proc/self/fd/{descriptor}").resolve()
+            names = ",".join(sorted(path.name for path in folder.iterdir())) if folder.is_dir() else ""
+            events.append(f"{folder.name}: {names}" if folder.is_dir() else "file")
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", noted)
+        return events
+
+    @on_linux
+    def test_is_flushed_once_a_save_when_all_frames_have_their_names(self, output: Path, flushed: list[str]) -> None:
+        save(frames(1, 2, 3), FileType.PNG, TEXT, OVERWRITE)
+
+        assert flushed == ["file"] * 3 + ["output: f_0000.png,f_0001.png,f_0002.png"]
+
+    @on_linux
+    def test_of_every_sequence_is_flushed(self, output: Path, flushed: list[str]) -> None:
+        save(frames(1, pattern="a/f_#.png") + frames(2, pattern="b/f_#.png"), FileType.PNG, TEXT, OVERWRITE)
+
+        assert sorted(flushed[2:]) == ["a: f_0.png", "b: f_0.png"]
+
+    @on_linux
+    def test_is_not_flushed_where_nothing_was_written(self, output: Path, flushed: list[str]) -> None:
+        put(output / "f_0000.png")
+        save(frames(1), FileType.PNG, TEXT, SKIP)
+
+        assert flushed == []
+
+    @on_linux
+    def test_is_flushed_for_the_frames_that_were_finished_when_one_failed(
+        self, output: Path, flushed: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(run, "in_flight", lambda: 1)
+        items = [*frames(1, 2), Frame(sequence(), 2, torch.zeros(4, 6, 5))]
+
+        with pytest.raises(ValueError, match="Frame 2"):
+            save(items, FileType.PNG, TEXT, OVERWRITE)
+        assert flushed[-1] == "output: f_0000.png,f_0001.png"
+
+    @on_linux
+    @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF, errno.EACCES])
+    def test_that_cannot_be_flushed_is_no_error_where_the_system_has_no_such_thing(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+    ) -> None:
+        is_folder = lambda _, descriptor: stat.S_ISDIR(os.fstat(descriptor).st_mode)  # noqa: E731
+        failing = Fails(os.fsync, is_folder, code)
+        monkeypatch.setattr(os, "fsync", failing)
+
+        assert written(frames(1)) == ["f_0000.png"]
+        assert failing.fired == 1
+        assert not caplog.records
+
+    @on_linux
+    def test_that_fails_is_an_error_that_names_it(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        is_folder = lambda _, descriptor: stat.S_ISDIR(os.fstat(descriptor).st_mode)  # noqa: E731
+        failing = Fails(os.fsync, is_folder, errno.EIO)
+        monkeypatch.setattr(os, "fsync", failing)
+
+        with pytest.raises(OSError, match=r"files are written, but their folder .*output") as caught:
+            save(frames(1), FileType.PNG, TEXT, OVERWRITE)
+        assert (caught.value.errno, failing.fired) == (errno.EIO, 1)
+
+
+class TestAnOperatorsFolder:
+    """A share: where it is not mounted, its frames would fill the local disk."""
+
+    def test_that_vanishes_between_the_check_and_the_write_is_not_made(self, output: Path, base: Path) -> None:
+        share = base / "mnt" / "share"
+        share.mkdir(parents=True)
+        (base / "user" / "__system").mkdir(parents=True)
+        (base / "user" / "__system" / "image_sequence_roots.txt").write_text(f"rw {share}\n")
+        items = frames(1, pattern=f"{share}/shot/take/f_####.png")
+        save(items, FileType.PNG, TEXT, OVERWRITE)
+        assert on_disk(share) == {"shot/take/f_0000.png": 1}
+        shutil.rmtree(share)
+
+        with pytest.raises(FrameWriteError, match=r"Frame 0 .*mnt/share' does not exist.*mount it"):
+            save(items, FileType.PNG, TEXT, OVERWRITE)
+        assert not share.exists()
+
+    def test_of_comfyui_itself_is_made(self, base: Path) -> None:
+        save(frames(1), FileType.PNG, TEXT, OVERWRITE)
+
+        assert on_disk(base / "output") == {"f_0000.png": 1}
+
+
+class TestAFailureToEncode:
+    @pytest.mark.parametrize(
+        ("raised", "caught"),
+        [(ValueError("too large"), ValueError), (OSError("encoder error -2"), FrameWriteError)],
+        ids=["ValueError", "OSError"],
+    )
+    def test_names_the_frame_and_its_path(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception, caught: type[Exception]
+    ) -> None:
+        def fail(*_: object, **__: object) -> EncodedFrame:
+            raise raised
+
+        monkeypatch.setattr(FileType, "encode_frame", fail)
+
+        with pytest.raises(caught, match=rf"[Ff]rame 7 .*{raised}|[Ff]rame 7 .*f_0007\.png.*{raised}") as error:
+            save(frames(1, start=7), FileType.PNG, TEXT, OVERWRITE)
+        assert "f_0007.png" in str(error.value)
+
+
+class TestTransparency:
+    def rgba(self, *alphas: float) -> list[Frame]:
+        images = [torch.cat([torch.ones(4, 6, 3), torch.full((4, 6, 1), alpha)], dim=-1) for alpha in alphas]
+        return [Frame(sequence("f_{:04d}"), number, image) for number, image in enumerate(images)]
+
+    def test_that_jpg_cannot_hold_is_told_once(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
+        saved = save(self.rgba(1, 0.5, 0, 1), FileType.JPG, {}, OVERWRITE)
+
+        told = "JPG has no transparency: frames 1-2 are composited on black."
+        assert [record.getMessage() for record in caplog.records] == [told]
+        assert summary(saved).endswith(f"\n{told}")
+
+    @pytest.mark.parametrize("filetype", sorted(set(FileType) - {FileType.JPG}))
+    def test_is_kept_by_everything_else(
+        self, output: Path, filetype: FileType, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        saved = save(self.rgba(0.5), filetype, {}, OVERWRITE)
+
+        pixels = decode(saved[0].path.read_bytes())
+        largest = 1 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max  # type: ignore[type-var]
+        assert pixels.shape == (4, 6, 4)
+        np.testing.assert_allclose(pixels[..., 3] / largest, 0.5, atol=1 / 250)
+        assert not caplog.records
