@@ -25,8 +25,8 @@ PAGE = """<!doctype html>
 <style>body { margin: 0; background: #353535 } #node { width: 320px; height: 340px } .seqplayer { height: 100% }</style>
 <div id="node"></div>
 <script type="module">
-  import { FrameCache } from "/web/js/frame_cache.js";
-  import { SequencePlayer } from "/web/js/sequence_player.js";
+  import { FrameCache } from "/web/js/player/frame_cache.js";
+  import { SequencePlayer } from "/web/js/player/sequence_player.js";
   const { load } = FrameCache.prototype;
   window.loading = 0;
   FrameCache.prototype.load = function (url) {

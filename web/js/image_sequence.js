@@ -18,13 +18,13 @@
  *
  * @typedef {Report & { run: string }} Told a report, and the run whose pictures are meant
  * @typedef {{ record: Told, text: string }} Live what a run is at
- * @typedef {import("./sequence_player.js").Sequence} Sequence
+ * @typedef {import("./player/sequence_player.js").Sequence} Sequence
  */
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { labelOf, loadLocales, noteLanguage, translate } from "./locale.js";
-import { SequencePlayer } from "./sequence_player.js";
+import { labelOf, loadLocales, noteLanguage, t } from "./locale.js";
+import { SequencePlayer } from "./player/sequence_player.js";
 
 // One frame a run: what they report is added to the frames of the runs before.
 const ONE_FRAME_A_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
@@ -70,8 +70,8 @@ class NodePlayer {
     this.#node = node;
     this.#adds = adds;
     this.#player = new SequencePlayer({
-      actions: [{ label: translate("Open the workflow of this frame"), icon: WORKFLOW_ICON, run: openWorkflow }],
-      translate,
+      actions: [{ label: t("Open the workflow of this frame"), icon: WORKFLOW_ICON, run: openWorkflow }],
+      translate: t,
       onLayout: () => this.#makeRoom(),
     });
     const { element } = this.#player;
@@ -156,7 +156,7 @@ class NodePlayer {
   }
 
   stop() {
-    if (this.#live) this.#player.showMessage(translate("Stopped: %progress%", { progress: this.#live.text }));
+    if (this.#live) this.#player.showMessage(t("Stopped: %progress%", { progress: this.#live.text }));
     this.#keepLive();
   }
 
@@ -372,13 +372,13 @@ function greatestCommonDivisor(a, b) {
 async function openWorkflow(sequence, frame) {
   const name = sequence.name(frame);
   const answer = await fetch(sequence.full(frame));
-  if (!answer.ok) throw new Error(translate("%name% cannot be read any more.", { name }));
+  if (!answer.ok) throw new Error(t("%name% cannot be read any more.", { name }));
   const blob = await answer.blob();
   // Without one, the frontend would make a Load Image node of the frame.
   const text = new TextDecoder("latin1").decode(await blob.arrayBuffer());
-  if (!EMBEDDED_WORKFLOW.test(text)) throw new Error(translate("%name% carries no workflow.", { name }));
+  if (!EMBEDDED_WORKFLOW.test(text)) throw new Error(t("%name% carries no workflow.", { name }));
   await app.handleFile(new File([blob], splitPath(name)[1], { type: blob.type }));
-  return translate("Workflow opened.");
+  return t("Workflow opened.");
 }
 
 // --- nodes and graphs -------------------------------------------------------------------------------------------------
@@ -467,7 +467,7 @@ function refusalOf(node, errors) {
     const input = extra?.input_name ?? "";
     const label = labelOf(node, input);
     if (type === "required_input_missing" && input) {
-      lines.set(translate("Nothing is connected to %input%, which is required.", { input: label }), []);
+      lines.set(t("Nothing is connected to %input%, which is required.", { input: label }), []);
     } else if (type === "custom_validation_failed" && details?.startsWith(`${input} - `)) {
       // The node's own words, behind the name of whatever input its check happens to take.
       const text = details.slice(input.length + 3);

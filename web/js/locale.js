@@ -12,7 +12,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { fill } from "./fill.js";
+import { fill } from "./player/fill.js";
 
 /** @type {Record<string, Texts>} */
 let languages = {};
@@ -69,14 +69,11 @@ export function inputTexts(comfyClass) {
 }
 
 /**
- * What the player says, with `values` for the %placeholders% in it: `english` where there is no translation.
+ * What the player says: `english`, with `values` for its %placeholders%, where there is no translation.
  *
- * @param {string} english
- * @param {import("./fill.js").Values} [values]
+ * @type {import("./player/fill.js").Translate}
  */
-export function translate(english, values) {
-  return fill(texts().imageSequencePlayer?.[key(english)] ?? english, values);
-}
+export const t = (english, values) => fill(texts().imageSequencePlayer?.[key(english)] ?? english, values);
 
 /**
  * A dot in a key leads into the next level.
