@@ -157,8 +157,8 @@ export class FrameDisplay {
   }
 
   /**
-   * A picture that was needed has come. If the user has moved on, it is still nearer than what is shown, unless the one
-   * that is wanted now was in memory.
+   * A needed picture has arrived. If the user has moved on, it is still nearer than the one on the canvas, unless the
+   * wanted one is there already.
    *
    * @param {Picture} picture
    */

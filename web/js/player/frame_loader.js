@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * Which picture is fetched next, and what is known of frames that cannot be had.
+ * Decides which picture is fetched next, and knows which frames cannot be loaded.
  *
  * One request at a time for the frame that is wanted: scrubbing skips what it passes. Once that frame is there, a few
  * frames ahead.
@@ -9,10 +9,10 @@
  * @typedef {import("./sequence.js").Sequence} Sequence
  * @typedef {import("./sequence.js").Picture} Picture
  *
- * @typedef {object} Demand what the viewer needs; asked again after every answer
+ * @typedef {object} Demand asked again after every answer
  * @property {() => Picture | null} needed the picture to wait for; null: none
- * @property {() => Picture[] | null} upcoming those worth loading ahead, in order; null: leave what is under way
- * @property {(picture: Picture) => void} onLoad a needed picture is there, or has failed
+ * @property {() => Picture[] | null} upcoming those worth loading ahead, in order; null: leave running requests alone
+ * @property {(picture: Picture) => void} onLoad a needed picture has arrived, or has failed
  * @property {() => void} onAbsent `absent` has changed
  */
 

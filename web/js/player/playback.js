@@ -1,8 +1,8 @@
 // @ts-check
 
 /**
- * Where the viewer is in a sequence and where they go next: by hand, by playing, or along with new frames. It knows no
- * DOM and reads no clock: times are handed in, in milliseconds.
+ * Where the user is in a sequence and which frame comes next. Uses no DOM and reads no clock: times are handed in, in
+ * milliseconds.
  *
  * @typedef {import("./sequence.js").FrameRange} FrameRange
  * @typedef {FrameRange & { key: string, fps: number | null }} PlayableSequence
@@ -11,7 +11,7 @@
  * @property {number} frame
  * @property {number | null} [fps] the user's own rate
  * @property {"loop" | "ping-pong"} [mode]
- * @property {boolean} [following] goes where new frames appear
+ * @property {boolean} [following] moves along with new frames
  */
 
 import { frameCount, lastFrame, nearestFrame } from "./sequence.js";
@@ -51,7 +51,7 @@ export class Playback {
     return this.#ownRate ?? this.#range.fps ?? DEFAULT_FPS;
   }
 
-  /** Does the viewer play, or look at a frame of their choice? Then new frames must not move them. */
+  /** Is the user playing, or looking at a frame of their choice? Then new frames must not move them. */
   get isPinned() {
     return this.#isPlaying || !this.#isFollowing;
   }
@@ -62,7 +62,7 @@ export class Playback {
   }
 
   /**
-   * All of a state but its frame, which jumpTo() takes: its sequence may be gone.
+   * Restore all but the frame, which is for jumpTo(): the sequence may be gone.
    *
    * @param {PlaybackState} state
    */
@@ -82,10 +82,10 @@ export class Playback {
   }
 
   /**
-   * Go on in the sequence of a later run. A pinned viewer keeps the frame, if it is the same sequence.
+   * Go on in the sequence of a later run. A pinned user keeps the frame, if it is the same sequence.
    *
    * @param {PlayableSequence} sequence
-   * @param {number} [frame] where everybody else goes
+   * @param {number} [frame] to go to otherwise
    */
   continueIn(sequence, frame = sequence.first) {
     const before = this.#sequence;
@@ -96,7 +96,7 @@ export class Playback {
   }
 
   /**
-   * Show a frame that the viewer did not choose.
+   * Show a frame that the user did not choose.
    *
    * @param {number} frame
    */
@@ -105,7 +105,7 @@ export class Playback {
   }
 
   /**
-   * Show a frame that the viewer chose. Whoever goes to the last one follows new frames.
+   * Show a frame that the user chose. From the last one they follow new frames.
    *
    * @param {number} frame
    */
@@ -158,7 +158,7 @@ export class Playback {
   advance(now, isReady) {
     const next = this.#after(this.#frame, this.#direction);
     if (!this.#isPlaying || now < this.#due || !isReady(next.frame)) return false;
-    // Frames after one that came a period late or later do not hurry to catch up.
+    // After a delay of a period or more, playing goes on from now instead of catching up.
     const isOnTime = now - this.#due < this.#period;
     this.#due = (isOnTime ? this.#due : now) + this.#period;
     this.#frame = next.frame;

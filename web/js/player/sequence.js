@@ -9,7 +9,7 @@
  * @property {number} step between frame numbers, at least 1
  *
  * @typedef {object} SequenceFacts
- * @property {string} key the same from run to run: a sequence with the same key keeps the viewer's position
+ * @property {string} key the same from run to run: in a sequence with the same key the user keeps the position
  * @property {string} label shown in the list to choose from, when there are several
  * @property {number[]} missing frame numbers known to be absent
  * @property {number | null} fps

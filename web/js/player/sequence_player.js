@@ -1,10 +1,10 @@
 // @ts-check
 
 /**
- * Shows a numbered image sequence one frame at a time. A plain DOM component: its user says where the pictures are.
+ * Shows a numbered image sequence one frame at a time. A plain DOM component: the caller says where the pictures are.
  *
- * It costs what the frames looked at cost: one request at a time for the frame that is wanted, a few ahead of it, a
- * bounded cache, and no element or array that grows with the sequence.
+ * Costs do not grow with the length of the sequence: one request at a time for the frame that is wanted, a few frames
+ * loaded ahead, a bounded cache, and no element or array per frame.
  *
  * @typedef {import("./playback.js").PlaybackState & { key?: string }} State where the user was; `key` is the sequence's
  * @typedef {import("./sequence.js").Picture} Picture
@@ -188,7 +188,7 @@ export class SequencePlayer {
   #describeFrame(wanted) {
     const { sequence } = wanted;
     const problem = this.#problemText(wanted);
-    // The caption is about the picture that is seen: the wanted one may be on its way.
+    // The caption describes the picture on the canvas: the wanted one may still be loading.
     const frame = problem ? wanted.frame : this.#view.shownFrame ?? wanted.frame;
     this.#choice.update(sequence);
     this.#transport.update(sequence, this.#playback, frameLabel(this.#t, sequence, wanted.frame));

@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * What is looked at, and every way to look at something else: by the user, and by new frames.
+ * Moves through sequences, on the user's commands and along with new frames.
  *
  * @typedef {import("./frame_display.js").FrameDisplay} FrameDisplay
  * @typedef {import("./picture_view.js").PictureView} PictureView
@@ -37,10 +37,10 @@ export class Viewer {
   }
 
   /**
-   * Show the sequence of a later run, or none. Whoever plays, or has chosen a frame of it, stays there.
+   * Show the sequence of a later run, or none. A user who is playing, or has chosen a frame, stays there.
    *
    * @param {Sequence | null} sequence
-   * @param {number} [frame] where everybody else goes; default: the first
+   * @param {number} [frame] to go to otherwise; default: the first
    */
   continueIn(sequence, frame) {
     this.#display.looksAhead = true;
@@ -60,7 +60,7 @@ export class Viewer {
   }
 
   /**
-   * Show a frame that has just been made. Nothing is loaded ahead until settle(), or until the user goes elsewhere.
+   * Show a frame that has just been made. Nothing is loaded ahead until settle(), or until the user moves.
    *
    * @param {Sequence} sequence
    * @param {number} frame
@@ -70,14 +70,14 @@ export class Viewer {
     this.openAt(sequence, frame);
   }
 
-  /** No more frames are being made. */
+  /** Frames are no longer being made. */
   settle() {
     this.#display.looksAhead = true;
     this.#display.update();
   }
 
   /**
-   * Another sequence, at the same frame number if it has that.
+   * Switch to another sequence, at the same frame number if it has one.
    *
    * @param {Sequence} sequence
    */
@@ -97,7 +97,7 @@ export class Viewer {
     this.seek(this.#playback.frameAt(steps));
   }
 
-  /** @returns {(fraction: number) => void} goes from here by a fraction of the whole sequence */
+  /** @returns {(fraction: number) => void} moves from here by this fraction of the sequence */
   startScrub() {
     const from = this.#playback.frame;
     return (fraction) => {
