@@ -2,7 +2,8 @@
 
 English stands in the nodes and in the player. devtools/translations/<language>.json translates it, text for text, whatever says
 it; both together give locales/<language>/nodeDefs.json, keyed as ComfyUI's frontend looks texts up (docs.comfy.org,
-custom-nodes/i18n), and main.json, where web/js/locale.js finds the player's.
+custom-nodes/i18n), and main.json, where web/js/locale.js finds the player's. Texts keep their places in these files when
+code moves.
 So a text that changes has no translation until somebody looks at it: the test says which.
 """
 
@@ -25,7 +26,15 @@ LOCALES = PACK / "locales"
 # The frontend translates every part of a category; "image" is its own.
 CATEGORY = "sequence"
 
+# t() of anything, and translate() of a text.
+_CALL = re.compile(r"\b(?:(?P<marker>t)\(\s*|translate\(\s*(?=[\"'`]))")
+_TEXT = re.compile(r'("(?:[^"\\\n]|\\.)*")\s*[,)]')
+
 Texts = dict[str, Any]
+
+
+class UncollectableTextError(Exception):
+    """A script of the player says a text that player() cannot read."""
 
 
 def english(pack: ModuleType) -> Texts:
@@ -46,11 +55,26 @@ def english(pack: ModuleType) -> Texts:
     }
 
 
-def player() -> Texts:
-    """What the player says, with its %placeholders%, as web/js has it: {key: text}."""
-    spoken = re.compile(r"(?:\bt|ranslate)\(\s*\"([^\"]+)\"[,)]")
-    scripts = sorted((PACK / "web" / "js").glob("*.js"))
-    return {key(text): text for script in scripts for text in spoken.findall(script.read_text(encoding="utf-8"))}
+def player(scripts: Path = PACK / "web" / "js") -> Texts:
+    """What the player says, with its %placeholders%: {key: text}.
+
+    Every text stands in the scripts as t("text"), in double quotes. UncollectableTextError where it stands otherwise: it
+    would stay English.
+    """
+    said = [text for script in sorted(scripts.rglob("*.js")) for text in _said(script)]
+    return {key(text): text for text in said}
+
+
+def _said(script: Path) -> Iterator[str]:
+    """The texts that a script says."""
+    source = script.read_text(encoding="utf-8")
+    for call in _CALL.finditer(source):
+        text = _TEXT.match(source, call.end()) if call["marker"] == "t" else None
+        if text is None:
+            line = source.count("\n", 0, call.start()) + 1
+            msg = f'{script.name}, line {line}: write t("text"), else the text cannot be translated'
+            raise UncollectableTextError(msg)
+        yield json.loads(text[1])
 
 
 def key(name: str) -> str:
@@ -123,6 +147,15 @@ def _translated(definitions: Texts, words: Callable[[str], str | None]) -> Texts
     return {name: value for name, value in translated.items() if value}
 
 
+def _in_order_of(before: Texts, content: Texts) -> Texts:
+    """`content` in the order of `before`; new texts come last."""
+    kept = {name: content[name] for name in before if name in content}
+    return {
+        name: _in_order_of(before.get(name, {}), value) if isinstance(value, dict) else value
+        for name, value in (kept | content).items()
+    }
+
+
 def _unless_syntax(text: str) -> str | None:
     """The text, unless vue-i18n would read something into it: the frontend then shows the one from the node."""
     return None if set(text) & set("{}|@") else text
@@ -130,6 +163,8 @@ def _unless_syntax(text: str) -> str | None:
 
 def _write(path: Path, content: Texts) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        content = _in_order_of(json.loads(path.read_text(encoding="utf-8")), content)
     path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
 
 

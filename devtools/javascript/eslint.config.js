@@ -12,6 +12,8 @@ export default [
       curly: ["error", "multi-line"],
       "default-case-last": "error",
       eqeqeq: "error",
+      "max-lines": ["error", 250],
+      "max-lines-per-function": ["error", 40],
       "no-constructor-return": "error",
       "no-else-return": "error",
       "no-eval": "error",

@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from PIL import Image
 
+from .scripts import script_paths
+
 PACK = Path(__file__).resolve().parents[2]
 
 PAGE = """<!doctype html>
@@ -25,8 +27,8 @@ PAGE = """<!doctype html>
 <style>body { margin: 0; background: #353535 } #node { width: 320px; height: 340px } .seqplayer { height: 100% }</style>
 <div id="node"></div>
 <script type="module">
-  import { FrameCache } from "/web/js/frame_cache.js";
-  import { SequencePlayer } from "/web/js/sequence_player.js";
+  import { FrameCache } from "/web/js/player/frame_cache.js";
+  import { SequencePlayer } from "/web/js/player/sequence_player.js";
   const { load } = FrameCache.prototype;
   window.loading = 0;
   FrameCache.prototype.load = function (url) {
@@ -75,7 +77,7 @@ DESK = """<!doctype html>
   import { api } from "/scripts/api.js";
   Object.assign(window, { app, api, LiteGraph: { vueNodesMode: false }, crashes: [] });
   addEventListener("unhandledrejection", ({ reason }) => crashes.push(String(reason?.stack ?? reason)));
-  for (const name of ["image_sequence", "counting", "option_labels"]) await import(`/extensions/pack/js/${name}.js`);
+  await Promise.all(SCRIPTS.map((path) => import(`/extensions/pack/${path}`)));
   window.ready = true;
 </script>
 """
@@ -93,6 +95,7 @@ class Graph {
 }
 
 export const app = {
+  extensions,
   labels: {}, // in the user's language, if the frontend has it
   rootGraph: new Graph(),
   get graph() { return this.rootGraph; },
@@ -237,7 +240,8 @@ class _Handler(BaseHTTPRequestHandler):
         pages = {"/": PAGE, "/desk": DESK}
         scripts = {"/scripts/app.js": EDITOR, "/scripts/api.js": API}
         if url.path in pages:
-            self.answer(200, "text/html", pages[url.path].encode())
+            page = pages[url.path].replace("SCRIPTS", json.dumps(script_paths()))
+            self.answer(200, "text/html", page.encode())
         elif url.path in scripts:
             self.answer(200, "text/javascript", scripts[url.path].encode())
         elif url.path.startswith(("/web/", "/extensions/pack/")):

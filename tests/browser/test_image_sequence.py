@@ -283,6 +283,55 @@ class TestPictures:
         assert link.partition("#")[0] == "/api/image_sequence/preview?type=output&subfolder=a&filename=f_0003.png"
 
 
+class TestFramesOfSeveralRuns:
+    """A node that saves one frame a run shows those of the runs before, too."""
+
+    def saved(self, stage, *frames):
+        """What the slider offers after a run for each of these frames."""
+        for run, frame in enumerate(frames):
+            stage.run("api.tell('execution_start', { prompt_id: a })", str(run))
+            stage.run("node.onExecuted(a)", report(frame))
+        return stage.run("['min', 'max', 'step', 'value'].map((name) => Number(node.slider()[name]))")
+
+    @pytest.fixture
+    def saver(self, node):
+        stage = node()
+        stage.run("{ node.slider = () => document.querySelector('.seqplayer input[type=range]') }")
+        return stage
+
+    @pytest.mark.parametrize(
+        ("frames", "offered"),
+        [
+            ([1001], [1001, 1001, 1, 1001]),
+            ([1001, 1002, 1003], [1001, 1003, 1, 1003]),
+            ([1001, 1005], [1001, 1005, 4, 1005]),
+            ([1001, 1005, 1007], [1001, 1007, 2, 1007]),
+            ([1007, 1001, 1005], [1001, 1007, 2, 1005]),
+            ([1001, 1001], [1001, 1001, 1, 1001]),
+        ],
+        ids=str,
+    )
+    def test_are_one_sequence_with_the_largest_step_that_reaches_them_all(self, saver, frames, offered):
+        assert self.saved(saver, *frames) == offered
+
+    def test_are_back_when_the_page_is_loaded_again(self, node, site):
+        site.make("a", range(1, 4))
+        stage = node()
+        self.run_three(stage)
+        stage.slider.fill("2")
+        stage = node()
+        assert stage.page.locator(".seqplayer[data-layout=empty]").count() == 1
+        stage.run("app.configure(() => { window.node = app.add(a, 7); app.render(node) })", SAVER)
+        stage.says("2", "number")
+        stage.says("/ 3", "last")
+        stage.says("Saved frame 3", "message")
+
+    def run_three(self, stage):
+        stage.run("node.onExecuted(a)", report(1))
+        stage.run("node.onExecuted(a)", report(2))
+        stage.run("node.onExecuted(a)", report(3))
+
+
 class TestWhatIsSaid:
     @pytest.mark.parametrize("language", ["de", "es", "fr", "ja", "ko", "zh"])
     def test_is_in_the_users_language(self, node, site, language):

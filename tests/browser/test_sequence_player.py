@@ -226,6 +226,11 @@ class TestPlaying:
         self.start(stage)
         assert self.played(stage, 8)[:7] == [2, 3, 4, 3, 2, 1, 2]
 
+    def test_a_missing_frame_takes_its_time_with_the_picture_before_it(self, stage, site):
+        site.remove("a", 3)
+        self.start(stage, missing=[3])
+        assert self.played(stage, 6)[:5] == [2, 2, 4, 1, 2]
+
     def test_space_stops(self, stage):
         self.start(stage)
         self.played(stage, 2)

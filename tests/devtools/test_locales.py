@@ -61,6 +61,43 @@ def test_the_player_says_what_is_plain_text_in_html(language: str) -> None:
     assert set("".join(said.values())).isdisjoint('<>&"')
 
 
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ('t("Play");', ["Play"]),
+        ('this.#t("Frame %frame%", { frame })', ["Frame %frame%"]),
+        ('t(\n  "Stop",\n)', ["Stop"]),
+        (r't("Say \"no\".")', ['Say "no".']),
+        ('start("Play"); fill("Play"); [...set("Play")]', []),
+    ],
+)
+def test_the_player_says_what_its_scripts_mark(tmp_path: Path, source: str, texts: list[str]) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "script.js").write_text(source, encoding="utf-8")
+
+    assert list(locales.player(tmp_path).values()) == texts
+
+
+@pytest.mark.parametrize(
+    "call", ["t(text)", "t('Play')", "t(`Play`)", 't(a ? "Play" : "Pause")', 't("Play" + more)', 'translate("Play")']
+)
+def test_a_text_that_cannot_be_collected_is_refused(tmp_path: Path, call: str) -> None:
+    (tmp_path / "script.js").write_text(f"// @ts-check\n\nsay({call});\n", encoding="utf-8")
+
+    with pytest.raises(locales.UncollectableTextError, match=r"^script\.js, line 3: write t"):
+        locales.player(tmp_path)
+
+
+def test_texts_keep_their_places_in_the_files(tmp_path: Path) -> None:
+    locales._write(tmp_path / "main.json", {"player": {"a": "A", "b": "B"}, "nodes": {"c": "C"}})
+    locales._write(tmp_path / "main.json", {"nodes": {"d": "D", "c": "C"}, "player": {"x": "X", "b": "BB", "a": "A"}})
+
+    written = json.loads((tmp_path / "main.json").read_text(encoding="utf-8"))
+    assert list(written) == ["player", "nodes"]
+    assert list(written["player"].items()) == [("a", "A"), ("b", "BB"), ("x", "X")]
+    assert list(written["nodes"]) == ["c", "d"]
+
+
 @every_translation
 def test_what_the_player_fills_in_stays_in_the_text(language: str) -> None:
     words = locales.load_words(language)

@@ -1,8 +1,8 @@
 // @ts-check
 
 /**
- * What the pack's locales/ say in the user's language. The frontend's own way to texts is closed to extensions, so this
- * reads what it reads. After a change of language the frontend makes all nodes anew.
+ * The pack's locales/ in the user's language. Extensions cannot use the frontend's own translations, so this reads the
+ * same files from the server. When the language changes, the frontend creates all nodes again.
  *
  * @typedef {{ name?: string, tooltip?: string, options?: Record<string, string> }} InputTexts
  * @typedef {object} Texts
@@ -12,17 +12,17 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { fill } from "./fill.js";
+import { fill } from "./player/fill.js";
 
 /** @type {Record<string, Texts>} */
 let languages = {};
 /** @type {Promise<void> | undefined} */
 let loading;
-// The language that the labels of our nodes are drawn in. The setting may name another, that of the browser: a frontend
-// without it draws English, and so do we.
+// The language that the labels of our nodes are drawn in. The setting may name another, the browser's: a frontend that
+// lacks it draws English, and so do we.
 let drawn = "";
 
-/** To be awaited by an extension before its nodes are made. Without an answer everything stays English. */
+/** An extension awaits this before its nodes are created. Without an answer everything stays English. */
 export function loadLocales() {
   loading ??= api.fetchApi("/i18n").then(async (answer) => {
     if (answer.ok) languages = await answer.json();
@@ -31,7 +31,7 @@ export function loadLocales() {
 }
 
 /**
- * To be called with each new node of the pack, before anything is said in it.
+ * Find out from a new node of the pack which language is drawn. To be called before any text for it is translated.
  *
  * @param {ComfyNode} node
  */
@@ -46,7 +46,7 @@ export function noteLanguage(node) {
 }
 
 /**
- * What the node shows as the name of its input: what the user called it, or the frontend's translation.
+ * The name of an input as the node shows it: the user's own, or the frontend's translation.
  *
  * @param {ComfyNode} node
  * @param {string} name
@@ -59,7 +59,7 @@ export function labelOf(node, name) {
 }
 
 /**
- * Names, tooltips and options of the node's inputs, {} where there are none.
+ * Translated names, tooltips and options of a node's inputs; {} if there are none.
  *
  * @param {string | undefined} comfyClass
  * @returns {Record<string, InputTexts>}
@@ -69,17 +69,15 @@ export function inputTexts(comfyClass) {
 }
 
 /**
- * What the player says, with `values` for the %placeholders% in it: `english` where there is no translation.
+ * A text of the player in the user's language, or `english` if there is no translation, with `values` for its
+ * %placeholders%.
  *
- * @param {string} english
- * @param {import("./fill.js").Values} [values]
+ * @type {import("./player/fill.js").Translate}
  */
-export function translate(english, values) {
-  return fill(texts().imageSequencePlayer?.[key(english)] ?? english, values);
-}
+export const t = (english, values) => fill(texts().imageSequencePlayer?.[key(english)] ?? english, values);
 
 /**
- * A dot in a key leads into the next level.
+ * The key of a text in the locales. Dots are replaced: they would lead into the next level.
  *
  * @param {string} text
  */

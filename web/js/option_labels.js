@@ -1,9 +1,11 @@
 // @ts-check
 
-// The values of our combo widgets in the user's language; what is sent and saved stays the value.
-//
-// The frontend translates names and tooltips from locales/, but no options: it asks a widget's getOptionLabel (1.42 in
-// the classic renderer, 1.58 in both; 1.27 shows values as they are).
+/**
+ * Shows the values of our combo widgets in the user's language. What is sent and saved does not change.
+ *
+ * The frontend translates names and tooltips from locales/, but not options: for those it asks a widget's getOptionLabel
+ * (1.42 in the classic renderer, 1.58 in both; 1.27 shows values as they are).
+ */
 
 import { app } from "../../../scripts/app.js";
 import { inputTexts, key, loadLocales, noteLanguage } from "./locale.js";

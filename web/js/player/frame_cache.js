@@ -1,20 +1,18 @@
 // @ts-check
 
 /**
- * Decoded pictures by URL: each fetched once at a time, the least recently used dropped when memory is full.
+ * Decoded pictures by URL. Concurrent requests for a URL share one fetch; the least recently used picture is dropped when
+ * memory is full.
  *
- * The fragment of a URL tells states of one file apart in here, and is never sent: the browser's own cache asks the server
- * whether the file has changed, and gets it again only if it has.
+ * The fragment of a URL distinguishes versions of a file here and is never sent: the browser's own cache asks the server
+ * whether the file has changed and downloads it again only if it has.
  */
 
-/**
- * Why a picture could not be had. `status` is the HTTP status, 0 if the server did not answer, 415 if the browser cannot
- * decode the file; `message` is the server's own line about it, or "".
- */
+/** Why a picture could not be loaded. */
 export class FrameError extends Error {
   /**
-   * @param {string} message
-   * @param {number} status
+   * @param {string} message the server's own line about it, or ""
+   * @param {number} status of HTTP; 0 if the server did not answer, 415 if the browser cannot decode the file
    */
   constructor(message, status) {
     super(message);
@@ -25,25 +23,27 @@ export class FrameError extends Error {
 
 export class FrameCache {
   /** @type {Map<string, ImageBitmap>} */
-  #bitmaps = new Map(); // in order of use, the oldest first
+  #bitmaps = new Map(); // in order of use, oldest first
   /** @type {Map<string, { promise: Promise<void>, controller: AbortController }>} */
   #loading = new Map();
   #budget;
   #bytes = 0;
 
-  /** @param {number} budget bytes of decoded pixels to keep, at 4 a pixel; the newest picture stays whatever its size */
+  /** @param {number} budget bytes of decoded pixels to keep, 4 per pixel; the newest picture stays whatever its size */
   constructor(budget) {
     this.#budget = budget;
   }
 
-  /** Decoded pixels held just now, in bytes. */
+  /** Size of the decoded pictures in memory. */
   get bytes() {
     return this.#bytes;
   }
 
   /**
-   * @returns {ImageBitmap | undefined} the picture, if it is here. It belongs to the cache: draw it now, do not keep it.
+   * The picture, if it is in memory. It belongs to the cache, which may close it: draw it at once, do not keep it.
+   *
    * @param {string} url
+   * @returns {ImageBitmap | undefined}
    */
   get(url) {
     const bitmap = this.#bitmaps.get(url);
@@ -65,7 +65,7 @@ export class FrameCache {
   }
 
   /**
-   * Bring a picture into the cache. Rejects with a FrameError, or with an AbortError after keepOnly() or clear().
+   * Fetch and decode a picture. Rejects with a FrameError, or with an AbortError after keepOnly() or clear().
    *
    * @param {string} url
    * @returns {Promise<void>}
@@ -83,7 +83,7 @@ export class FrameCache {
   }
 
   /**
-   * Give up the requests under way for anything but these URLs.
+   * Abort the requests for all other URLs.
    *
    * @param {Set<string>} urls
    */
@@ -112,6 +112,14 @@ export class FrameCache {
       bitmap.close();
       signal.throwIfAborted();
     }
+    this.#keep(url, bitmap);
+  }
+
+  /**
+   * @param {string} url
+   * @param {ImageBitmap} bitmap
+   */
+  #keep(url, bitmap) {
     this.#bitmaps.set(url, bitmap);
     this.#bytes += size(bitmap);
     for (const [oldUrl, old] of this.#bitmaps) {
@@ -143,7 +151,7 @@ async function download(url, signal) {
 }
 
 /**
- * Was it the request that was given up, and nothing that went wrong?
+ * Was the request aborted, rather than gone wrong?
  *
  * @param {unknown} error
  */

@@ -1,0 +1,41 @@
+// @ts-check
+
+/** Nodes, and how ComfyUI names them across subgraphs. */
+
+import { app } from "../../../scripts/app.js";
+
+export function rootGraph() {
+  return app.rootGraph ?? app.graph; // 1.27 has no rootGraph
+}
+
+/**
+ * The node that an event is about: "5:12" is node 12 in the subgraph that node 5 stands for.
+ *
+ * @param {number | string} executionId
+ */
+export function nodeAt(executionId) {
+  /** @type {ComfyNode | null | undefined} */
+  let node = null;
+  /** @type {ComfyGraph | undefined} */
+  let graph = rootGraph();
+  for (const id of String(executionId).split(":")) {
+    node = graph?.getNodeById(id);
+    graph = node?.subgraph;
+  }
+  return node ?? null;
+}
+
+/** All nodes, those in subgraphs too. */
+export function* allNodes() {
+  const root = rootGraph();
+  for (const graph of [root, ...(root.subgraphs?.values() ?? [])]) yield* graph.nodes;
+}
+
+/**
+ * As ComfyUI names nodes in its outputs: "12", or "<uuid of the subgraph>:12".
+ *
+ * @param {ComfyNode} node
+ */
+export function locator(node) {
+  return !node.graph || node.graph === rootGraph() ? String(node.id) : `${node.graph.id}:${node.id}`;
+}

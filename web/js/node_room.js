@@ -1,0 +1,58 @@
+// @ts-check
+
+/** Makes a node tall enough for its player. */
+
+import { app } from "../../../scripts/app.js";
+
+// Heights in pixels: of the picture, in its own shape as far as this goes, and of what is below it.
+const PICTURE_HEIGHT = { least: 120, most: 400 };
+const BELOW_PICTURE = 76;
+const MARGINS = 20; // left and right of the picture
+
+export class NodeRoom {
+  #node;
+  #widget;
+  #player;
+  /** @type {boolean | null} */
+  #wantsPicture = null; // is the node to grow by the whole picture, once its shape is known? null: not decided yet
+
+  /**
+   * @param {ComfyNode} node
+   * @param {ComfyWidget} widget of the player
+   * @param {import("./player/sequence_player.js").SequencePlayer} player
+   */
+  constructor(node, widget, player) {
+    this.#node = node;
+    this.#widget = widget;
+    this.#player = player;
+  }
+
+  /** To be called when the layout of the player has changed. A node only ever grows. */
+  update() {
+    const node = this.#node;
+    this.#widget.hidden = this.#player.layout === "empty";
+    const [width, height] = node.size;
+    const needed = node.computeSize()[1];
+    const wanted = needed + this.#extraForPicture(width, height < needed);
+    if (height < wanted) node.setSize([width, wanted]);
+    app.graph.setDirtyCanvas(true, true);
+  }
+
+  /**
+   * Pixels beyond the least, for the first picture in a node that has no room for it. A node that had room before was
+   * given its size by the user, with a player in it.
+   *
+   * @param {number} width
+   * @param {boolean} isTooSmall
+   */
+  #extraForPicture(width, isTooSmall) {
+    const { layout, aspect, minHeight } = this.#player;
+    if (layout !== "picture") return 0;
+    this.#wantsPicture ??= isTooSmall;
+    if (!aspect || !this.#wantsPicture) return 0;
+    this.#wantsPicture = false;
+    const { least, most } = PICTURE_HEIGHT;
+    const picture = Math.min(most, Math.max(least, (width - MARGINS) / aspect));
+    return Math.max(0, picture + BELOW_PICTURE - minHeight);
+  }
+}

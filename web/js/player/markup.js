@@ -1,0 +1,116 @@
+// @ts-check
+
+/** @typedef {ReturnType<typeof build>} Parts the elements of a player that change */
+
+import { escapeHtml, icon } from "./dom.js";
+
+const TEXTS = `
+  <div class="seqplayer-caption">
+    <span class="seqplayer-number"></span><span class="seqplayer-last"></span>
+    <span class="seqplayer-name"></span>
+  </div>
+  <div class="seqplayer-message" role="status"></div>
+  <div class="seqplayer-error" role="alert" tabindex="0"></div>`;
+
+/**
+ * Fill the element of a player.
+ *
+ * @param {HTMLElement} element
+ * @param {import("./fill.js").Translate} t
+ */
+export function build(element, t) {
+  addStyle();
+  element.className = "seqplayer";
+  element.setAttribute("role", "group");
+  element.setAttribute("aria-label", t("Image sequence"));
+  const html = escaping(t);
+  element.innerHTML = stage(html) + transport(html) + TEXTS;
+  return findParts(element);
+}
+
+/**
+ * @param {(english: string) => string} translate
+ * @returns {(english: string) => string} the translation as HTML
+ */
+function escaping(translate) {
+  return (english) => escapeHtml(translate(english));
+}
+
+/** @param {(english: string) => string} t */
+function stage(t) {
+  return `
+  <div class="seqplayer-stage">
+    <div class="seqplayer-view" tabindex="0" role="img" title="${t("Drag to scrub, double-click for 100 %")}">
+      <canvas></canvas>
+      <div class="seqplayer-note" hidden></div>
+    </div>
+    <select class="seqplayer-choice" aria-label="${t("Sequence")}" hidden></select>
+    <div class="seqplayer-tools">
+      <button type="button" data-do="zoom"></button>
+      <a data-do="open" target="_blank" rel="noopener" title="${t("Open this frame in a new tab")}"
+        aria-label="${t("Open this frame in a new tab")}">${icon("open")}</a>
+      <button type="button" data-do="copy" title="${t("Copy the path of this frame")}"
+        aria-label="${t("Copy the path of this frame")}">${icon("copy")}</button>
+    </div>
+  </div>`;
+}
+
+/** @param {(english: string) => string} t */
+function transport(t) {
+  return `
+  <div class="seqplayer-transport">
+    <button type="button" data-do="play"></button>
+    <div class="seqplayer-slider">
+      <input type="range" aria-label="${t("Frame")}">
+      <canvas aria-hidden="true"></canvas>
+    </div>
+    <button type="button" data-do="mode"></button>
+    <label class="seqplayer-fps" title="${t("Frames per second")}"
+      ><input type="number" min="1" step="any" aria-label="${t("Frames per second")}"><span>${t("fps")}</span></label>
+  </div>`;
+}
+
+/** @param {HTMLElement} element */
+function findParts(element) {
+  /**
+   * @template {Element} T
+   * @param {string} selector
+   * @param {{ new (): T }} kind
+   */
+  const find = (selector, kind) => {
+    const found = element.querySelector(selector);
+    if (found instanceof kind) return found;
+    throw new TypeError(`${selector} is not a ${kind.name} in the markup above`);
+  };
+  return {
+    view: find(".seqplayer-view", HTMLDivElement),
+    picture: find(".seqplayer-view canvas", HTMLCanvasElement),
+    note: find(".seqplayer-note", HTMLDivElement),
+    choice: find(".seqplayer-choice", HTMLSelectElement),
+    tools: find(".seqplayer-tools", HTMLDivElement),
+    transport: find(".seqplayer-transport", HTMLDivElement),
+    slider: find(".seqplayer-slider input", HTMLInputElement),
+    marks: find(".seqplayer-slider canvas", HTMLCanvasElement),
+    fps: find(".seqplayer-fps input", HTMLInputElement),
+    number: find(".seqplayer-number", HTMLSpanElement),
+    last: find(".seqplayer-last", HTMLSpanElement),
+    name: find(".seqplayer-name", HTMLSpanElement),
+    message: find(".seqplayer-message", HTMLDivElement),
+    error: find(".seqplayer-error", HTMLDivElement),
+    play: find("[data-do=play]", HTMLButtonElement),
+    mode: find("[data-do=mode]", HTMLButtonElement),
+    zoom: find("[data-do=zoom]", HTMLButtonElement),
+    open: find("[data-do=open]", HTMLAnchorElement),
+    copy: find("[data-do=copy]", HTMLButtonElement),
+  };
+}
+
+/** Once in a page. */
+function addStyle() {
+  const { href } = new URL("./sequence_player.css", import.meta.url);
+  if (document.querySelector(`link[href="${href}"]`)) return;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = href;
+  document.head.append(link);
+}

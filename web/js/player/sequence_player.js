@@ -1,0 +1,231 @@
+// @ts-check
+
+/**
+ * Shows a numbered image sequence one frame at a time. A plain DOM component: the caller says where the pictures are.
+ *
+ * Costs do not grow with the length of the sequence: one request at a time for the frame that is wanted, a few frames
+ * loaded ahead, a bounded cache, and no element or array per frame.
+ *
+ * @typedef {import("./playback.js").PlaybackState & { key?: string }} State where the user was; `key` is the sequence's
+ * @typedef {import("./sequence.js").Picture} Picture
+ * @typedef {import("./sequence.js").Sequence} Sequence
+ * @typedef {import("./tools.js").Action} Action
+ * @typedef {import("./fill.js").Translate} Translate
+ */
+
+import { updateCaption } from "./caption.js";
+import { Choice } from "./choice.js";
+import { fill } from "./fill.js";
+import { FrameDisplay } from "./frame_display.js";
+import { failureText, frameLabel, missingText } from "./frame_texts.js";
+import { listenToKeys } from "./keyboard.js";
+import { Layout } from "./layout.js";
+import { drawMarks } from "./marks.js";
+import { build } from "./markup.js";
+import { Messages } from "./messages.js";
+import { PictureView } from "./picture_view.js";
+import { Playback } from "./playback.js";
+import { listenToPointer } from "./pointer.js";
+import { Tools } from "./tools.js";
+import { Transport } from "./transport.js";
+import { Viewer } from "./viewer.js";
+
+const MEMORY = 64 * 2 ** 20;
+
+export class SequencePlayer {
+  /** The element to put somewhere. It fills what it is given; `minHeight` says how much it needs. */
+  element = document.createElement("div");
+
+  #t;
+  #parts;
+  #messages;
+  #layout;
+  #playback = new Playback();
+  #view;
+  #display;
+  #viewer;
+  #choice;
+  #transport;
+  #tools;
+
+  /**
+   * @param {object} [options]
+   * @param {Action[]} [options.actions] further buttons
+   * @param {Translate} [options.translate] says a text in the user's language
+   * @param {number} [options.memory] bytes of decoded pictures to keep
+   * @param {() => void} [options.onLayout] called when `layout`, `minHeight` or `aspect` has changed
+   */
+  constructor({ actions = [], translate = fill, memory = MEMORY, onLayout = () => {} } = {}) {
+    const parts = build(this.element, translate);
+    this.#parts = parts;
+    this.#t = translate;
+    this.#messages = new Messages(parts);
+    this.#layout = new Layout(this.element, this.#messages, onLayout);
+    this.#view = new PictureView(parts);
+    this.#display = new FrameDisplay(this.#view, this.#playback, memory, {
+      onChange: () => this.#describe(),
+      onMarks: () => this.#drawMarks(),
+      onAspect: () => this.#layout.tell(),
+    });
+    const viewer = new Viewer(this.#playback, this.#view, this.#display);
+    this.#viewer = viewer;
+    this.#choice = new Choice(parts.choice, (sequence) => viewer.choose(sequence));
+    this.#transport = new Transport(parts, translate, viewer);
+    this.#tools = new Tools(parts, translate, actions, {
+      toggleZoom: () => viewer.toggleZoom(),
+      act: (run) => this.#act(run),
+    });
+    listenToKeys(this.element, viewer);
+    listenToPointer(parts.view, parts.picture, viewer);
+  }
+
+  /** "empty": nothing to see, "text": a line or two, "picture": everything. */
+  get layout() {
+    return this.#layout.name;
+  }
+
+  /** In pixels. */
+  get minHeight() {
+    return this.#layout.minHeight;
+  }
+
+  /** Width / height of the picture, or null before there is one. */
+  get aspect() {
+    return this.#view.aspect;
+  }
+
+  /** The line below. */
+  get message() {
+    return this.#messages.message;
+  }
+
+  /** Size of the decoded pictures in memory. */
+  get cachedBytes() {
+    return this.#display.cachedBytes;
+  }
+
+  /**
+   * Where the user was, as plain values, for restore().
+   *
+   * @returns {State}
+   */
+  get state() {
+    return { key: this.#viewer.sequence?.key, ...this.#playback.state };
+  }
+
+  /** @param {State} state */
+  restore(state) {
+    this.#playback.restore(state);
+    const sequence = this.#choice.find(state.key);
+    if (sequence) this.#viewer.openAt(sequence, state.frame);
+  }
+
+  /**
+   * Replace the sequences. The old picture stays until the new one is there. A user who is playing, or looking at a frame
+   * of their choice, stays there.
+   *
+   * @param {Sequence[]} sequences
+   * @param {object} [options]
+   * @param {number} [options.frame] where all other users go; default: the first
+   * @param {string} [options.message] a line below
+   */
+  show(sequences, { frame, message = "" } = {}) {
+    this.#messages.showMessage(message);
+    this.#choice.offer(sequences);
+    const sequence = this.#choice.find(this.#viewer.sequence?.key) ?? sequences[0] ?? null;
+    this.#viewer.continueIn(sequence, frame);
+  }
+
+  /**
+   * While a sequence is being made: `text` below, and its newest `frame`, unless the user is playing or looking at a frame
+   * of their choice. show(), showMessage() and showError() end this.
+   *
+   * @param {Sequence} sequence
+   * @param {number} frame
+   * @param {string} text
+   */
+  showProgress(sequence, frame, text) {
+    this.#messages.showMessage(text);
+    if (this.#playback.isPinned) return;
+    this.#choice.offer([sequence]);
+    this.#viewer.follow(sequence, frame);
+  }
+
+  /**
+   * A line below; what is shown stays.
+   *
+   * @param {string} text
+   */
+  showMessage(text) {
+    this.#messages.showMessage(text);
+    this.#viewer.settle();
+  }
+
+  /**
+   * What went wrong, as an alert; "" takes it away.
+   *
+   * @param {string} text
+   */
+  showError(text) {
+    this.#messages.showError(text);
+    this.#viewer.settle();
+  }
+
+  /** Stop, and let go of requests and memory, until it is seen again. */
+  release() {
+    this.#messages.showNotice("");
+    this.#viewer.release();
+  }
+
+  /** Write everything that depends on the state. */
+  #describe() {
+    const { wanted } = this.#display;
+    if (wanted) this.#describeFrame(wanted);
+    this.#layout.update(Boolean(wanted));
+  }
+
+  /** @param {Picture} wanted */
+  #describeFrame(wanted) {
+    const { sequence } = wanted;
+    const problem = this.#problemText(wanted);
+    // The caption describes the picture on the canvas: the wanted one may still be loading.
+    const frame = problem ? wanted.frame : this.#view.shownFrame ?? wanted.frame;
+    this.#choice.update(sequence);
+    this.#transport.update(sequence, this.#playback, frameLabel(this.#t, sequence, wanted.frame));
+    updateCaption(this.#parts, sequence, frame, Boolean(problem));
+    this.#view.describe({
+      label: problem || frameLabel(this.#t, sequence, frame),
+      note: problem,
+      isBusy: !this.#display.isReady(wanted),
+    });
+    this.#tools.update(this.#view.isZoomed, sequence.full(wanted.frame));
+  }
+
+  /**
+   * Why the wanted frame cannot be shown, or "".
+   *
+   * @param {Picture} wanted
+   */
+  #problemText(wanted) {
+    const problem = this.#display.problem(wanted);
+    if (!problem) return "";
+    if (problem === "missing") return missingText(this.#t, wanted.frame);
+    return failureText(this.#t, wanted.sequence.name(wanted.frame), problem);
+  }
+
+  #drawMarks() {
+    const { sequence, absentFrames } = this.#display;
+    if (sequence) drawMarks(this.#parts.marks, sequence, absentFrames);
+  }
+
+  /** @param {Action["run"]} run */
+  async #act(run) {
+    const { sequence } = this.#viewer;
+    if (!sequence) return;
+    try {
+      this.#messages.showNotice(await run(sequence, this.#playback.frame));
+    } catch (error) {
+      this.#messages.showNotice(error instanceof Error ? error.message : String(error));
+    }
+  }
+}

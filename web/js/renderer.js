@@ -1,0 +1,70 @@
+// @ts-check
+
+/** Differences between ComfyUI's two renderers: the canvas, and Vue nodes. */
+
+import { app } from "../../../scripts/app.js";
+
+/** @type {WeakMap<Element, ComfyNode>} the nodes of our elements */
+const owners = new WeakMap();
+
+function isVue() {
+  return Boolean(LiteGraph.vueNodesMode);
+}
+
+/**
+ * On the canvas, let the wheel and the middle and right buttons do over the element what they do everywhere else. Vue
+ * nodes let them through by themselves.
+ *
+ * @param {HTMLElement} element
+ */
+export function forwardToCanvas(element) {
+  element.addEventListener("wheel", (event) => {
+    if (isVue()) return;
+    event.preventDefault();
+    app.canvas.processMouseWheel(event);
+  }, { passive: false });
+  /** @param {"processMouseDown" | "processMouseMove" | "processMouseUp"} name */
+  const forward = (name) => (/** @type {PointerEvent} */ event) => {
+    const isOurs = event.type === "pointermove" ? !(event.buttons & 4) : event.button === 0;
+    if (!isVue() && !isOurs) app.canvas[name](event);
+  };
+  element.addEventListener("pointerdown", forward("processMouseDown"));
+  element.addEventListener("pointermove", forward("processMouseMove"));
+  element.addEventListener("pointerup", forward("processMouseUp"));
+  element.addEventListener("contextmenu", (event) => !isVue() && event.preventDefault());
+}
+
+/**
+ * Say whose element this is, so that attachTo() can find it.
+ *
+ * @param {Element} element
+ * @param {ComfyNode} node
+ */
+export function setOwner(element, node) {
+  owners.set(element, node);
+}
+
+/**
+ * Put an element into the page, if ComfyUI has not. When Vue nodes are made anew under their old ids (Undo, 1.42 and
+ * 1.58), the elements of the nodes that are gone stay in place of the new ones.
+ *
+ * @param {ComfyNode} node
+ * @param {Element} element
+ */
+export function attachTo(node, element) {
+  if (!isVue() || element.isConnected) return;
+  const others = [...document.querySelectorAll(".seqplayer")];
+  others.find((other) => isReplacedBy(node, owners.get(other)))?.replaceWith(element);
+}
+
+/**
+ * Has `node` taken the place of `other`, in the graph that is open?
+ *
+ * @param {ComfyNode} node
+ * @param {ComfyNode | undefined} other
+ */
+function isReplacedBy(node, other) {
+  const { graph, id } = node;
+  if (!other || String(other.id) !== String(id)) return false;
+  return graph?.getNodeById(id) === node && graph === app.canvas.graph;
+}

@@ -1,0 +1,138 @@
+// @ts-check
+
+/**
+ * Sequences as nodes report them (io_utils/comfyui/report.py), and as the player takes them.
+ *
+ * @typedef {object} Report
+ * @property {string} pattern for Python's str.format, with one field for the frame number
+ * @property {number} first frame number
+ * @property {number} last frame number
+ * @property {number} step
+ * @property {number[]} missing
+ * @property {string} type "output", "input" or "temp", and `subfolder` a path in there; or "", and `folder` an absolute path
+ * @property {string} subfolder
+ * @property {string} folder
+ * @property {number | null} fps
+ * @property {string} [message]
+ *
+ * @typedef {Report & { run: string }} RunReport a report and the run that it is from
+ * @typedef {import("./player/sequence.js").Sequence} Sequence
+ */
+
+import { api } from "../../../scripts/api.js";
+
+/**
+ * @param {RunReport} report
+ * @returns {Sequence}
+ */
+export function sequenceOf(report) {
+  const { pattern, subfolder, type, folder, run } = report;
+  /** @param {number} frame */
+  const name = (frame) => frameName(pattern, frame);
+  /** @param {number} frame */
+  const query = (frame) => {
+    const [below, filename] = splitPath(name(frame));
+    const place = type ? ["subfolder", joinPath(subfolder, below)] : ["folder", joinPath(folder, below)];
+    return [["type", type], place, ["filename", filename]];
+  };
+  return {
+    key: keyOf(report),
+    label: joinPath(subfolder || folder, pattern.replace(/\{[^{}]*\}/g, "#")),
+    first: report.first,
+    last: report.last,
+    step: report.step,
+    missing: report.missing,
+    fps: report.fps,
+    name,
+    path: (frame) => joinPath(folder || joinPath(type, subfolder), name(frame)),
+    preview: (frame, size) => previewUrl([...query(frame), ["size", String(size)]], run),
+    full: (frame) => previewUrl(query(frame), run),
+  };
+}
+
+/**
+ * `report`, of a node that saves or loads one frame a run, with the frames of the same files from `earlier` runs.
+ *
+ * @param {RunReport} report
+ * @param {RunReport[]} earlier
+ * @returns {RunReport}
+ */
+export function withEarlierFrames(report, earlier) {
+  const before = earlier.find((other) => keyOf(other) === keyOf(report));
+  if (!before || report.first !== report.last) return report;
+  const frame = report.first;
+  // Nothing is known of the frames between; they are asked for when they are looked at. Pictures are loaded again only
+  // if their file may have been replaced.
+  const isNew = frame < before.first || frame > before.last;
+  return {
+    ...report,
+    first: Math.min(before.first, frame),
+    last: Math.max(before.last, frame),
+    step: joinedStep(before, frame),
+    missing: [...new Set([...before.missing, ...report.missing])].filter((number) => number !== frame),
+    run: isNew ? before.run : report.run,
+  };
+}
+
+/**
+ * The step of a range that one more frame joins. No run reports it, as each sees one frame: it is the largest step that
+ * reaches every frame so far. After 1001 and 1005 it is 4, after 1007 too it is 2.
+ *
+ * @param {Report} range
+ * @param {number} frame
+ */
+function joinedStep({ first, last, step }, frame) {
+  const known = first === last ? 0 : step; // a single frame has no step yet
+  return greatestCommonDivisor(known, Math.abs(frame - first)) || 1;
+}
+
+/**
+ * @param {number} a
+ * @param {number} b
+ * @returns {number}
+ */
+function greatestCommonDivisor(a, b) {
+  return b ? greatestCommonDivisor(b, a % b) : a;
+}
+
+/**
+ * The run is in the fragment: this page then has other pictures than after the run before. The server never sees it; the
+ * browser asks it whether the file has changed, whoever wrote it.
+ *
+ * @param {string[][]} query names and values
+ * @param {string} run
+ */
+function previewUrl(query, run) {
+  return `${api.apiURL(`/image_sequence/preview?${new URLSearchParams(query)}`)}#${run}`;
+}
+
+/** @param {Report} report */
+function keyOf({ pattern, subfolder, type, folder }) {
+  return [type, type ? subfolder : folder, pattern].join("|");
+}
+
+/**
+ * Python's `pattern.format(frame)`, for the patterns in reports.
+ *
+ * @param {string} pattern
+ * @param {number} frame
+ */
+function frameName(pattern, frame) {
+  return pattern.replace(/\{\{|\}\}|\{\d*(?::0(\d+)d)?\}/g, (field, width) =>
+    field === "{{" || field === "}}" ? field.slice(1) : String(frame).padStart(Number(width ?? 0), "0"),
+  );
+}
+
+/** @param {string[]} parts */
+function joinPath(...parts) {
+  return parts.filter(Boolean).join("/");
+}
+
+/**
+ * @param {string} path
+ * @returns {[folder: string, name: string]}
+ */
+export function splitPath(path) {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? ["", path] : [path.slice(0, slash), path.slice(slash + 1)];
+}
