@@ -1,4 +1,4 @@
-"""What is in a folder, in words for a user whose pattern matches no frame there."""
+"""Describes the contents of a folder to a user whose pattern matches no frame in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .regular_files import entry_names, regular_files
 
 
 def inventory(folder: Path) -> str:
-    """What is in `folder`, in a sentence or two for a user who looks for frames: sequences as patterns that would match."""
+    """One or more sentences about the files in `folder`. Sequences are shown as patterns that would match them."""
     shown = [name for name in regular_files(folder) if not name.startswith(".")]
     if not shown:
         inside = sorted(entry_names(folder, lambda entry: not entry.name.startswith(".")))
@@ -40,7 +40,10 @@ def inventory(folder: Path) -> str:
 def _sorted_out(
     names: list[str],
 ) -> tuple[dict[tuple[str, str], list[str]], list[str], list[str], list[str]]:
-    """Frames, as the digits in the names by what is before and behind them; negative and too large numbers; all others."""
+    """Sorts names into frames, negative numbers, numbers that are too large, and all others.
+
+    The frames are grouped by (text before the number, text after it); each group holds the digits as they are written.
+    """
     sequences: dict[tuple[str, str], list[str]] = {}
     negative, large, others = [], [], []
     for name in sorted(names):
@@ -68,7 +71,7 @@ def _some(names: list[str], what: str) -> str:
 
 
 def _left_out(names: list[str], reason: str) -> str:
-    """`reason`: what their numbers are, such as "negative"."""
+    """A sentence about names that are not frames; `reason` says why their numbers do not count, such as "negative"."""
     if len(names) == 1:
         return f"{names[0]!r} is left out: its number is {reason}."
     return f"{_some(names, 'file')} are left out: their numbers are {reason}."

@@ -1,18 +1,18 @@
-"""Batch folders: `batch_0000`, `batch_0001`, ... beside the frames, one for each image of a batch (the Dream pack's layout).
+"""Variants: the batch folders `batch_0000`, `batch_0001`, ... beside the frames, one for each image of a batch.
 
-Each folder is a sequence of its own, with one file per frame. Saving, resuming and loading all ask here which of the
-folders count, and what a frame needs to be complete:
+The layout is the Dream pack's: each folder is a sequence of its own, with one file per frame. Saving, resuming and loading
+all ask this module which folders count and when a frame is complete:
 
-- A batch folder counts if it holds any frame of the sequence in question. It need not hold frame 0.
-- If any folder counts, a frame is on disk when it is on disk in every one that does; the single file `frame_00007.png`
-  beside them does not stand for a batch. If none counts, the single file decides.
-- Folders are numbered from 0 without gaps. Where a lower one is gone, or empty, while a higher one counts, its frames are
-  missing: savers and resuming take no frame for complete, and it is rendered again. (Nothing tells of a last folder that is
-  gone.) The loaders load the variants that there are.
+- A batch folder counts if it holds any frame of the sequence. It need not hold frame 0.
+- If any folder counts, a frame is on disk when every folder that counts has it; a single file `frame_00007.png` beside the
+  folders does not replace a batch. If no folder counts, the single file decides.
+- Folders are numbered from 0 without gaps. If a lower one is missing or empty while a higher one counts, no frame is complete
+  for savers and resuming, and every frame is rendered again. (A missing last folder cannot be noticed.) Loaders load the
+  variants that exist.
 
-So files left by another kind of take (single images, or a batch of more images) can cause a frame to be rendered again, but
-never to be skipped; under a policy that keeps existing frames, whole files are kept. The saver keeps that from going on for
-ever: it saves such a frame once and says so, and stops when the same frame comes again (`OtherTakeError`).
+So files left by another kind of take (single images, or larger batches) can cause a frame to be rendered again, but never to
+be skipped; whole files are kept under a policy that keeps existing frames. The saver prevents an endless loop: it saves such
+a frame once and says so, and stops when the same frame comes again (`OtherTakeError`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .allowed_roots import Root
 
 _NAME = re.compile(r"batch_([0-9]{4,9})")
 
-# What holds the frames of one variant: a sequence for a saver, a folder and its frames for a loader.
+# What represents one variant: a sequence for a saver, its files or frame numbers for a loader.
 Place = TypeVar("Place")
 
 
@@ -41,7 +41,7 @@ def batch_folder(index: int) -> str:
 
 @dataclass(frozen=True)
 class Variants(Generic[Place]):
-    """The batch folders that count, by the index of their image."""
+    """The batch folders that count, by the index of their image in the batch."""
 
     places: Mapping[int, Place]
 
@@ -49,10 +49,10 @@ class Variants(Generic[Place]):
     def find(
         cls, root: Root, folder: Path, frames_in: Callable[[int, Path], Place | None], *, strict: bool = True
     ) -> Variants[Place]:
-        """The batch folders in `folder` for which `frames_in(index, path)` finds something: None is a folder without frames.
+        """The batch folders in `folder` that hold frames. `frames_in(index, path)` returns None for one without frames.
 
-        PathError for one that is a link to somewhere else. Such links are left out unless `strict`, for a look that must
-        not cost frames that are rendered already. One listing: 5 ms of CPU time where 10,000 frames lie beside them.
+        Raises PathError if a batch folder is a link to a folder that is not allowed. Unless `strict`, such links are left
+        out: frames that are rendered already must not be lost. Lists the folder once: 5 ms of CPU time with 10,000 frames.
         """
         found = ((index, frames_in(index, path)) for index, path in _folders(root, folder, strict=strict))
         return cls({index: place for index, place in found if place is not None})
@@ -62,7 +62,7 @@ class Variants(Generic[Place]):
 
     @property
     def gaps(self) -> str:
-        """The folders that are missing below the highest that counts: "batch_0001, batch_0003 to batch_0007"; "" for none."""
+        """The folders missing below the highest one that counts: "batch_0001, batch_0003 to batch_0007"; "" if none."""
         expected, missing = 0, []
         for index in sorted(self.places):
             if index == expected + 1:
@@ -73,15 +73,15 @@ class Variants(Generic[Place]):
         return ", ".join(missing)
 
     def lacking(self, has_frame: Callable[[Place], bool]) -> list[Place]:
-        """The places that lack a frame. All are asked: any of them may raise."""
+        """The places for which `has_frame` is false. It is called for all of them, because any call may raise."""
         return [place for place in self.places.values() if not has_frame(place)]
 
     def common(self: Variants[set[int]]) -> set[int]:
-        """Where the places are sets of frames: those that are in every folder that counts; none where no folder does."""
+        """For places that are sets of frame numbers: the frames in every folder that counts; empty if no folder counts."""
         return set.intersection(*self.places.values()) if self.places else set()
 
     def complete(self: Variants[set[int]]) -> set[int]:
-        """The frames that savers and resuming take for complete: `common`, but none while there are `gaps`."""
+        """The frames that are complete for savers and resuming: `common`, but none while there are `gaps`."""
         return set() if self.gaps else self.common()
 
 
