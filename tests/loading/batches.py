@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -55,7 +56,7 @@ def loaded(pattern: str = "f_####.png", start: int = 0, count: int = 0, on_missi
     return images
 
 
-def animation(*files: Path, batches: int = 1) -> DreamAnimationSequence:
+def animation(*files: Path, batches: int = 1) -> Any:
     """The files as frames 0, 1, ...; if there are several `batches`, v<i>_<name> of each."""
     return DreamAnimationSequence(
         {
