@@ -1,8 +1,8 @@
-"""Everything that this pack raises on purpose: one tree below ImageSequenceError.
+"""All exceptions that this pack raises on purpose, in one tree below ImageSequenceError.
 
-Each class is also the built-in exception that callers expect: ValueError for what the user asked for, FileNotFoundError for a
-missing file, FileExistsError for an existing one, OSError for a disk. Facts are attributes; the message is made of them and
-says what to do.
+Each class is also the built-in exception that callers expect: ValueError for invalid input, FileNotFoundError for a
+missing file, FileExistsError for an existing one, OSError for disk errors. The facts are attributes. The message states
+them and says what to do.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PatternError(ImageSequenceError, ValueError):
 
 
 class PathError(ImageSequenceError, ValueError):
-    """A path that this pack may not read or write. Attributes: `path` (the text), `rule` (the rule that it breaks)."""
+    """A path that this pack may not read or write. Attributes: `path` (the text), `rule` (the broken rule)."""
 
     def __init__(self, path: str, rule: str, fix: str) -> None:
         self.path, self.rule = path, rule
@@ -48,18 +48,19 @@ class PathError(ImageSequenceError, ValueError):
 class OutsideError(PathError):
     """A path outside the allowed folders.
 
-    Attributes: `file`, the operator's list of folders, and `line`, the line to add to it, or None if no line can allow it.
+    Attributes: `file`, the operator's list of folders, and `line`, the line to add to it, or None if no
+    line can allow the path.
     """
 
     def __init__(self, path: str, real: str, file: Path, line: str | None, *, write: bool) -> None:
-        """`real`: where the path leads. `line`: as it is to be written; shown with U+FFFD for bytes that are not UTF-8."""
+        """`real`: where the path leads. In the message, bytes of `line` that are not UTF-8 are shown as U+FFFD."""
         verb, allowed = ("write", "written to") if write else ("read", "read from")
         self.file, self.line = file, line
         fix = "A whole drive is never allowed: choose a folder on it."
         if line is not None:
             fix = (
-                f"To let ComfyUI {verb} there, the operator of the server creates this text file and its folder, if they "
-                f"do not exist, and adds this line to {file}:\n{_SURROGATE.sub(chr(0xFFFD), line)}"
+                f"To let ComfyUI {verb} there, the operator of the server creates this text file and its folder, if "
+                f"they do not exist, and adds this line to {file}:\n{_SURROGATE.sub(chr(0xFFFD), line)}"
             )
         super().__init__(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
 
@@ -76,11 +77,11 @@ class TokenError(ImageSequenceError, ValueError):
 
 
 class BrokenImageError(ImageSequenceError, ValueError):
-    """Bytes that are not one whole image, or of a kind that is not read."""
+    """Bytes that are not one whole image, or of an unsupported kind."""
 
 
 class UnreadKindError(BrokenImageError):
-    """A file of a kind that is not read, whether it is sound or not.
+    """A file of an unsupported kind, damaged or not.
 
     Attributes: `reason` and `remedy`, both without a full stop.
     """
@@ -91,7 +92,7 @@ class UnreadKindError(BrokenImageError):
 
 
 class FileTypeError(ImageSequenceError, ValueError):
-    """A file name extension that the savers do not write. Attributes: `extension`, `extensions` (those they do)."""
+    """A file name extension that the savers do not write. Attributes: `extension`, `extensions` (those they write)."""
 
     def __init__(self, extension: str, extensions: Iterable[str]) -> None:
         self.extension, self.extensions = extension, list(extensions)
@@ -102,7 +103,10 @@ class FileTypeError(ImageSequenceError, ValueError):
 
 
 class NoImageError(ImageSequenceError, ValueError):
-    """An IMAGE input got something that is not a batch of images. Attributes: `input` (its name), `fact` (what it got)."""
+    """An IMAGE input got something that is not a batch of images.
+
+    Attributes: `input` (its name), `fact` (what it got).
+    """
 
     def __init__(self, name: str, where: str, fact: str, fix: str) -> None:
         self.input, self.fact = name, fact
@@ -113,40 +117,41 @@ class NoImageError(ImageSequenceError, ValueError):
 
 
 class FrameExistsError(ImageSequenceError, FileExistsError):
-    """Frames that are on disk already, while existing frames are not to be touched. Attributes: `frames`, `path` (of the first)."""
+    """Frames that exist already and must not be touched. Attributes: `frames`, `path` (of the first)."""
 
     def __init__(self, frames: Sequence[int], path: Path) -> None:
         self.frames, self.path = list(frames), path
         verb = "exists" if len(frames) == 1 else "exist"
         super().__init__(
-            f"{named(frames).capitalize()} {verb} already: {str(path)!r}. Nothing was written over it. Move the old take away, "
-            f"start at another frame, or choose to skip or to overwrite."
+            f"{named(frames).capitalize()} {verb} already: {str(path)!r}. Nothing was written over it. Move the old "
+            f"take away, start at another frame, or choose to skip or to overwrite."
         )
 
 
 class NotAFileError(ImageSequenceError, FileExistsError):
-    """Something that is not a file has the name of a frame. Attributes: `frame`, `path`, `kind` ("a directory")."""
+    """Something other than a file has the name of a frame. Attributes: `frame`, `path`, `kind` ("a directory")."""
 
     def __init__(self, frame: int, path: Path, kind: str) -> None:
         self.frame, self.path, self.kind = frame, path, kind
         super().__init__(
-            f"Frame {frame} cannot be saved: {kind} has its name, {str(path)!r}. Move it away, or save under another name."
+            f"Frame {frame} cannot be saved: {kind} has its name, {str(path)!r}. Move it away, or save under another "
+            f"name."
         )
 
 
 class ForeignFileError(ImageSequenceError, FileExistsError):
-    """A file that is not one of this pack's has the name of a frame. Attributes: `frame`, `path`."""
+    """A file that this pack cannot read has the name of a frame. Attributes: `frame`, `path`."""
 
     def __init__(self, frame: int, path: Path) -> None:
         self.frame, self.path = frame, path
         super().__init__(
-            f"Frame {frame} cannot be kept or saved: the file that has its name, {str(path)!r}, is not an image of a kind "
-            f"that this pack reads. Nothing was written over it. Move it away, or choose to overwrite."
+            f"Frame {frame} cannot be kept or saved: the file that has its name, {str(path)!r}, is not an image of a "
+            f"kind that this pack reads. Nothing was written over it. Move it away, or choose to overwrite."
         )
 
 
 class FrameWriteError(ImageSequenceError, OSError):
-    """A frame that could not be written. `errno` as the system gave it; attributes `frame`, `path`."""
+    """A frame that could not be written. `errno` is the system's. Attributes: `frame`, `path`."""
 
     def __init__(self, frame: int, path: Path, error: OSError) -> None:
         self.frame, self.path = frame, path
@@ -157,15 +162,16 @@ class FrameWriteError(ImageSequenceError, OSError):
 class OtherTakeError(ImageSequenceError, ValueError):
     """A frame that would be rendered again and again, because files of another take lack it.
 
-    Attributes: `frame`, `folder`, `done` and `lacking` (the places below `folder` that have the frame, and that do not).
+    Attributes: `frame`, `folder`, `done` and `lacking` (the places below `folder` with and
+    without the frame).
     """
 
     def __init__(self, frame: int, folder: Path, done: Sequence[str], lacking: Sequence[str]) -> None:
         self.frame, self.folder, self.done, self.lacking = frame, folder, list(done), list(lacking)
         super().__init__(
-            f"The folder {str(folder)!r} has frames of two takes: frame {frame} is on disk in {', '.join(done)}, but not in "
-            f"{', '.join(lacking)}, so it would be rendered again and again. Move the take that you do not want to continue "
-            f"to another folder, or save under another prefix."
+            f"The folder {str(folder)!r} has frames of two takes: frame {frame} is on disk in {', '.join(done)}, but "
+            f"not in {', '.join(lacking)}, so it would be rendered again and again. Move the take that you do not want to "
+            f"continue to another folder, or save under another prefix."
         )
 
 
@@ -184,9 +190,10 @@ class EndOfAnimationError(ImageSequenceError, ValueError):
 
 
 class FrameMissingError(ImageSequenceError, FileNotFoundError):
-    """Frames that are not on disk. Attributes: `frames` (missing), `available`, `path` (of the first one missing).
+    """Frames that are not on disk.
 
-    `beyond`: the first of further ones, all missing and too many to list; None if `frames` are all of them.
+    Attributes: `frames` (the missing ones), `available`, `path` (of the first missing one), `beyond` (the first of
+    further missing frames, too many to list; None if there are none).
     """
 
     def __init__(
@@ -198,32 +205,33 @@ class FrameMissingError(ImageSequenceError, FileNotFoundError):
         fix: str,
         beyond: int | None = None,
     ) -> None:
-        """`instead`: what to say if no frame is available. `fix`: what to do about it, without the full stop."""
+        """`instead`: what to say if no frame is available. `fix`: what to do, without the full stop."""
         self.frames, self.available, self.path, self.beyond = list(frames), list(available), Path(path), beyond
         listed = [named(frames)] if frames else []
         if beyond is not None:
             listed.append(f"all frames from {beyond} on")
-        what = f"{' and '.join(listed).capitalize()} {'is' if len(frames) == 1 and beyond is None else 'are'} missing: {path!r}"
+        verb = "is" if len(frames) == 1 and beyond is None else "are"
+        what = f"{' and '.join(listed).capitalize()} {verb} missing: {path!r}"
         have = f"On disk are {ranges(available)}." if available else instead
         super().__init__(f"{what}. {have} {fix}.")
 
 
 class FrameReadError(ImageSequenceError, ValueError):
-    """A file that is not a whole image, or of a kind that is not read. Attributes: `frame`, `path`, `reason`."""
+    """A file that is not a whole image, or of an unsupported kind. Attributes: `frame`, `path`, `reason`."""
 
     def __init__(self, frame: int, path: Path, reason: str, remedy: str = "Render or copy it again.") -> None:
-        """`remedy`: a sentence, or nothing if the reason says already what to do."""
+        """`remedy`: a sentence; empty if the reason already says what to do."""
         self.frame, self.path, self.reason = frame, path, reason
         super().__init__(f"Frame {frame} cannot be read: {str(path)!r}: {reason}. {remedy}".rstrip())
 
 
 class FrameSizeError(ImageSequenceError, ValueError):
-    """Two frames of different size. Attributes: `frames`, `sizes`, two each; sizes are (width, height) in pixels."""
+    """Two frames of different sizes. Attributes: `frames`, `sizes` (two each, (width, height) in pixels), `path`."""
 
     def __init__(
         self, frames: tuple[int, int], sizes: tuple[tuple[int, int], tuple[int, int]], path: Path, fix: str = ""
     ) -> None:
-        """`fix`: what to do about it, in a sentence; without it, what helps in Load Image Sequence (Batch)."""
+        """`fix`: a sentence that says what to do; by default, what helps in Load Image Sequence (Batch)."""
         self.frames, self.sizes, self.path = frames, sizes, path
         first, second = (f"frame {frame} is {width} x {height}" for frame, (width, height) in zip(frames, sizes))
         fix = fix or f"Load them separately, or set on_size_mismatch to {OnSizeMismatch.RESIZE.value!r}."
@@ -233,19 +241,25 @@ class FrameSizeError(ImageSequenceError, ValueError):
 
 
 class BatchTooLargeError(ImageSequenceError, ValueError):
-    """A batch that memory cannot hold. Attributes: `needed`, `free` (bytes), `fitting` (how many frames would fit)."""
+    """A batch that does not fit into memory.
+
+    Attributes: `needed`, `free` (bytes), `fitting` (how many frames would fit).
+    """
 
     def __init__(self, count: int, size: tuple[int, int], needed: int, free: int, fitting: int) -> None:
         self.needed, self.free, self.fitting = needed, free, fitting
         super().__init__(
             f"A batch of {count} at {size[0]} x {size[1]} needs {gib(needed)} of memory, but {gib(free)} are free: "
-            f"{fitting} would fit. Load fewer at a time, by frame_count or step, or one per run with Load Image Sequence "
-            f"(Frame)."
+            f"{fitting} would fit. Load fewer at a time, by frame_count or step, or one per run with Load Image "
+            f"Sequence (Frame)."
         )
 
 
 class AmbiguousFrameError(ImageSequenceError, ValueError):
-    """Several files have the number of one frame. Attributes: `frame`, `paths`, `suggestion` (a pattern for the first)."""
+    """Several files have the number of one frame.
+
+    Attributes: `frame`, `paths`, `suggestion` (a pattern for the first).
+    """
 
     def __init__(self, frame: int, paths: Sequence[Path], suggestion: str) -> None:
         self.frame, self.paths, self.suggestion = frame, list(paths), suggestion
@@ -265,12 +279,12 @@ class MixedTakesError(ImageSequenceError, ValueError):
     def __init__(self, folder: Path, single: int, batch: int) -> None:
         self.folder, self.single, self.batch = folder, single, batch
         super().__init__(
-            f"The folder {str(folder)!r} has frames of two takes: by the single files the next one is frame {single}, by "
-            f"the batch folders (batch_0000, ...) it is frame {batch}. Move the take that you do not want to continue to "
-            f"another folder, or choose a pattern that only the other one matches."
+            f"The folder {str(folder)!r} has frames of two takes: by the single files the next one is frame {single}, "
+            f"by the batch folders (batch_0000, ...) it is frame {batch}. Move the take that you do not want to "
+            f"continue to another folder, or choose a pattern that only the other one matches."
         )
 
 
 def gib(count: int) -> str:
-    """A number of bytes as people read it: "1.5 GiB"."""
+    """A number of bytes for messages, such as "1.5 GiB"."""
     return f"{count / 2**30:,.1f} GiB"

@@ -1,4 +1,4 @@
-"""The choices that widgets offer, by the words that users see and saved workflows hold."""
+"""The choices that widgets offer. The values are the words that users see and saved workflows contain."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class OnExisting(str, Enum):
-    """What to do about a frame that is on disk already. saving's `existing.wants` is the rule, with its table."""
+    """What to do about a frame that is on disk already. The table in `saving/existing.py` is the rule."""
 
     OVERWRITE = "overwrite"
     SKIP = "skip"
@@ -23,7 +23,7 @@ class AtEnd(str, Enum):
 
 
 class OnMissing(str, Enum):
-    """What to do about a frame that is not on disk. The first two keep the earlier pack's words."""
+    """What to do about a frame that is not on disk, in a batch. The first two are the earlier pack's words."""
 
     ERROR = "false"
     DROP = "true"
@@ -32,7 +32,7 @@ class OnMissing(str, Enum):
 
 
 class OnMissingFrame(str, Enum):
-    """What a frame that is not on disk gives."""
+    """What to load for a single frame that is not on disk."""
 
     ERROR = "error"
     HOLD_PREVIOUS = "hold previous"
@@ -41,17 +41,17 @@ class OnMissingFrame(str, Enum):
 
 
 class OnSizeMismatch(str, Enum):
-    """What to do about a frame that is not as large as the first one."""
+    """What to do about a frame whose size differs from the first one's."""
 
     ERROR = "error"
     RESIZE = "resize to first"
 
 
 class Indexing(str, Enum):
-    """How a file stands for a frame: by the number at the end of its name, or by its place in alphabetic order.
+    """How a file is assigned to a frame: by the number at the end of its name, or by its place in alphabetic order.
 
-    Punctuation may follow the number if no file that begins alike has its number at the very end, as in ComfyUI's own
-    `ComfyUI_00001_.png` or in `frame (1).png`. Numbers above `numbered_names.LARGEST`, and negative ones, are not frames.
+    Punctuation may follow the number (ComfyUI's own `ComfyUI_00001_.png`, `frame (1).png`), unless a file with the same
+    beginning has its number at the very end. Negative numbers and those above `numbered_names.LARGEST` are not frames.
     """
 
     NUMERIC = "numeric"
@@ -59,7 +59,7 @@ class Indexing(str, Enum):
 
 
 class ResumeAt(str, Enum):
-    """Which frame comes next in a folder that has some: the one after the highest, or the first that is missing."""
+    """Which frame comes next in a folder with frames: the one after the highest, or the first missing one."""
 
     AFTER_LAST = "after last"
     FIRST_GAP = "first gap"

@@ -1,7 +1,7 @@
-"""A request: a frozen value made from a node's inputs, one class a node.
+"""Requests: frozen values that hold a node's inputs, one class per node.
 
-It says once what the default of an input is and what it may hold; the node's widget and the node's function both read it
-there. `nodes/_inputs.py` makes one of what ComfyUI hands over.
+A request is the one place that defines the default and the limits of an input. The node's widget and the node's
+function both read them there. `nodes/_inputs.py` turns ComfyUI's inputs into a request.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ _KEY = "input"
 
 @dataclass(frozen=True)
 class Limits:
-    """What an input may hold: numbers from `least` to `most` or above `above`, or one of the words in `words`.
+    """The values that an input accepts: numbers from `least` to `most` or above `above`, or one of `words`.
 
-    `name`: of the input, where it is not that of the field. `words` maps what the widget offers to what it means.
+    `words` maps each word that the widget offers to its meaning. `name` is the input's name if it differs from the
+    field's.
     """
 
     least: int | None = None
@@ -36,17 +37,17 @@ def limited(
     words: Mapping[str, Any] | None = None,
     name: str | None = None,
 ) -> Any:
-    """A field of a request with its default and its `Limits`."""
+    """A request field that is an input, with its default and `Limits`."""
     return field(default=default, metadata={_KEY: Limits(least, most, above, words, name)})
 
 
 def known(make: Callable[[], Any]) -> Any:
-    """A field of a request that is not an input: what the node knows besides, by default what `make()` returns."""
+    """A request field that is not an input but set by the node; its default is `make()`."""
     return field(default_factory=make, metadata={_KEY: None})
 
 
 def inputs_of(request: type[Any]) -> dict[str, tuple[Field[Any], Limits, type[Any]]]:
-    """By the name of each input: its field, its limits and its type."""
+    """The field, limits and type of each input, by the input's name."""
     hints = get_type_hints(request)
     found = ((declared, declared.metadata.get(_KEY, Limits())) for declared in fields(request))
     return {

@@ -1,6 +1,6 @@
-"""Run: what work on many frames reports to and asks, and the threads that do the work.
+"""Run: processes many frames on threads, reports progress and notices Cancel.
 
-The nodes hand a Run in, so that saving and loading know neither ComfyUI nor the browser.
+The nodes pass in a Run, so that saving and loading need to know neither ComfyUI nor the browser.
 """
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ import torch
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# How soon a Cancel is noticed while long frames are under way.
+# The longest delay before Cancel is noticed while frames take longer than this.
 _CANCEL_POLL_SECONDS = 0.1
 
-# Each event makes the browser fetch a picture: as often as people look, not as often as there are frames.
+# Each event makes the browser fetch a picture, so limit the rate to what a person can follow.
 _TELL_SECONDS = 0.25
 
 
 def worker_count() -> int:
-    """How many cores this process may use: encoding and decoding release the GIL, so as many threads can work."""
+    """The number of cores that this process may use.
+
+    Encoding and decoding release the GIL, so threads can use them all.
+    """
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS, Windows
@@ -33,10 +36,10 @@ def worker_count() -> int:
 
 
 def in_flight() -> int:
-    """How many frames are worked on at any time: one a core, and one more.
+    """The number of frames processed at any time: one more than there are cores.
 
-    While one frame waits for the disk, its core encodes another: 60 frames of 1024 x 1024 on 2 cores take 0.57 s, against
-    0.61 with one a core, and flushing them to the disk costs 5 % instead of 10.
+    While one frame waits for the disk, its core encodes another. On 2 cores, 60 frames of 1024 x 1024 take 0.57 s,
+    against 0.61 s with one frame per core, and flushing to disk costs 5 % instead of 10 %.
     """
     return worker_count() + 1
 
@@ -47,15 +50,15 @@ def _no_progress_bar(_total: int) -> Callable[[int], None]:
 
 @dataclass(frozen=True)
 class Run:
-    """What saving and loading report to and ask. Without arguments nobody watches and nobody cancels.
+    """Connects saving and loading to the host. The defaults report nothing and never cancel.
 
-    progress_bar: given the number of steps, returns the function that shows how many are done.
+    progress_bar: takes the number of steps and returns a function that shows how many are done.
     raise_if_cancelled: raises the host's exception once the user has pressed Cancel.
-    tell: hears of frames while others are under way: (sequence, frame number) pairs of those that are done, the latest
-        last; the numbers of all frames; the step between them.
-    float_dtype: of the tensors that loading makes.
+    tell: receives progress while frames are in flight: (sequence, frame number) pairs of the finished frames, the
+        latest last; the numbers of all frames; the step between them.
+    float_dtype: the dtype of loaded tensors.
 
-    All of them are called in the thread that began the work, never in a worker.
+    All functions are called in the thread that calls `each`, never in a worker.
     """
 
     progress_bar: Callable[[int], Callable[[int], None]] = _no_progress_bar
@@ -72,14 +75,14 @@ class Run:
         steps_before: int = 0,
         steps_after: int = 0,
     ) -> list[Result]:
-        """`[work(item) for item in items]` on threads, `in_flight()` items at any time, under the caller's conditions.
+        """`[work(item) for item in items]` on threads, `in_flight()` items at a time, in the caller's inference mode.
 
-        Each item is a step of the progress bar; `steps_before` and `steps_after` count the steps of the work around this.
-        On Cancel, and on the first error, nothing new begins, what is in flight is finished, then the exception is
-        raised: of several errors, that of the first item.
+        Each item is one step of the progress bar; `steps_before` and `steps_after` are the steps of other work. On
+        Cancel or an error, no new item begins, those in flight finish, and then the exception is raised; of several
+        errors, that of the first item.
 
-        `tell(results)` is called with what is done so far, results by the position of their items, the latest last: four
-        times a second at most, and not when all is done, as the returned list says it then.
+        Calls `tell(results)` with the results so far, by the position of their items, the latest last: at most four
+        times a second, and not at the end, when the returned list has them all.
         """
         if not items:
             return []
@@ -113,7 +116,7 @@ def _as_caller(work: Callable[[Item], Result]) -> Callable[[Item], Result]:
     """`work`, wrapped to run on another thread in the inference and gradient modes of this one.
 
     PyTorch keeps both per thread, and ComfyUI runs nodes in inference mode: a thread outside it may not write into a
-    tensor that was made inside it (https://pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html).
+    tensor created inside it (https://pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html).
     """
     inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
 

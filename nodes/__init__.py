@@ -1,1 +1,1 @@
-"""Thin shells: widgets -> values -> one call into io_utils -> result."""
+"""Thin nodes: each turns its widgets into a request, calls io_utils once, and returns the result."""

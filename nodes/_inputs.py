@@ -1,7 +1,7 @@
-"""The inputs of a node: what its widgets offer, and what they and its wires bring, as a request.
+"""The inputs of a node: declares its widgets, and turns the values of widgets and links into a request.
 
-ComfyUI checks widgets, not links: a link brings whatever the node in front of it returns. To nodes with INPUT_IS_LIST it
-hands every input over as a list.
+ComfyUI checks widgets, not links: a link brings whatever the node before it returns. Nodes with INPUT_IS_LIST get every
+input as a list.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ Member = TypeVar("Member", bound=Enum)
 Meaning = TypeVar("Meaning")
 Request = TypeVar("Request")
 
-# The value of an input that the prompt does not have. (None is that of a link that has not brought one yet.)
+# The value of an input that is not in the prompt. (None means a link that has not brought a value yet.)
 ABSENT: Any = object()
 
 
 def read(request: type[Request], inputs: Mapping[str, Any], **known: Any) -> Request:
-    """The request that a node's inputs make; `known` holds what the node knows besides.
+    """The request with a node's `inputs`; `known` are its fields that are not inputs.
 
-    ValueError, naming the input, for a value that it cannot hold; TypeError for an input that the node does not have.
+    Raises ValueError, naming the input, for an invalid value; TypeError for an input that the node does not have.
     """
     return _read(request, inputs, lambda value, name: value, known)
 
 
 def read_lists(request: type[Request], inputs: Mapping[str, Any], **known: Any) -> Request:
-    """The same for a node with INPUT_IS_LIST, of inputs that hold for all images: one value each."""
+    """Like `read`, for a node with INPUT_IS_LIST whose inputs apply to all images: one value each."""
     return _read(request, inputs, one, known)
 
 
 def read_rows(request: type[Request], inputs: Mapping[str, Any], each: tuple[str, ...], **known: Any) -> list[Request]:
-    """The same, one request for each row of the inputs named by `each`; the other inputs hold for all of them."""
+    """Like `read_lists`, with one request per row of the inputs named in `each`. The other inputs apply to all rows."""
     common = {name: value for name, value in inputs.items() if name not in each}
     columns = {name: inputs[name] for name in each}
     return [read_lists(request, common | dict(zip(each, row)), **known) for row in rows(**columns)]
 
 
 def widget(request: type[Any], name: str, tooltip: str, **options: Any) -> tuple[Any, dict[str, Any]]:
-    """The declaration of an input, with the default and the limits that the request has for it."""
+    """The declaration of an input, with the request's default and limits."""
     declared, limit, kind = inputs_of(request)[name]
     words = limit.words or ({member.value: member for member in kind} if issubclass(kind, Enum) else None)
     if words:
@@ -90,12 +90,15 @@ def _value(value: Any, name: str, kind: type[Any], limit: Limits, single: Callab
 
 
 def listed(value: Any) -> list[Any]:
-    """Every item of an input. ComfyUI's own lists are lists; tensors and strings are single items."""
+    """The items of an input. Tensors and strings are single items."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def one(value: Any, name: str = "a setting") -> Any:
-    """The value of a setting, which holds for every image of the run. ValueError, naming it, for no value or several."""
+    """The value of a setting that applies to every image of the run.
+
+    Raises ValueError, naming it, for none or several.
+    """
     items = some(value, name)
     first, *others = items
     different = [other for other in others if not _is_same(other, first)]
@@ -107,13 +110,16 @@ def one(value: Any, name: str = "a setting") -> Any:
     return first
 
 
-def _is_same(one: Any, other: Any) -> bool:
-    """Are two settings one? Arrays and tensors, which compare element by element, are none: whoever reads them says so."""
-    if one is other:
+def _is_same(value: Any, other: Any) -> bool:
+    """Whether two settings are equal.
+
+    False for arrays and tensors, which compare by element; a later check refuses them.
+    """
+    if value is other:
         return True
     try:
-        return bool(one == other)
-    except Exception:  # whatever a foreign class raises from its own comparison
+        return bool(value == other)
+    except Exception:  # a foreign class may raise anything from its comparison
         return False
 
 
@@ -122,25 +128,25 @@ def _shown(value: Any) -> str:
 
 
 def hidden(value: Any) -> Any:
-    """What ComfyUI hands to a hidden input, whatever it is; None for nothing."""
+    """The value of a hidden input; None if there is none."""
     return next(iter(listed(value)), None)
 
 
 def some(value: Any, name: str) -> list[Any]:
-    """Every item of an input, of which there must be one; ValueError, naming the input, for an empty list."""
+    """The items of an input, at least one. Raises ValueError, naming the input, for an empty list."""
     items = listed(value)
     if not items:
         raise ValueError(
             f"The input {name!r} got an empty list, so there is nothing to save. Check the node that is wired to it: a "
-            f"filter that lets nothing through, say."
+            f"filter may let nothing through."
         )
     return items
 
 
 def rows(**inputs: Any) -> list[tuple[Any, ...]]:
-    """Inputs side by side, one row a run, the last item of a shorter list repeated: ComfyUI's rule for lists.
+    """The items of several inputs in rows. Shorter lists repeat their last item: ComfyUI's rule for lists.
 
-    ValueError, naming the input, for an empty list, which has no last item.
+    Raises ValueError, naming the input, for an empty list, which has no last item.
     """
     columns = [some(value, name) for name, value in inputs.items()]
     longest = max(len(column) for column in columns)
@@ -150,17 +156,18 @@ def rows(**inputs: Any) -> list[tuple[Any, ...]]:
 def lazy_images(value: Any) -> Any:
     """A lazy IMAGE input, with UNRENDERED in place of an image that was not rendered.
 
-    ComfyUI hands over (None,), a tuple, where it did not run the nodes in front of a lazy input (`mark_missing` in its
-    execution.py), and lists for everything that nodes gave, [None] for one that gave None.
+    If ComfyUI did not run the nodes before a lazy input, it passes the tuple (None,) (`mark_missing` in its
+    execution.py). Everything that nodes return comes in lists; a node that returned None gives [None].
     """
     return [UNRENDERED] if isinstance(value, tuple) and value == (None,) else value
 
 
 def verdict(check: Callable[..., Any], *values: Any) -> bool | str:
-    """For VALIDATE_INPUTS: True, or why `check(*values)` refuses (its ValueError). Linked inputs, None here, wait.
+    """For VALIDATE_INPUTS: True, or the message of the ValueError that `check(*values)` raises.
 
-    It is asked while a prompt is posted, in the server's event loop: `check` must not look through folders. One input
-    only: ComfyUI blames every input that VALIDATE_INPUTS names for whatever it says.
+    Linked inputs are None here and are checked when the node runs. ComfyUI calls this in the server's event loop while
+    a prompt is posted, so `check` must not list folders. Use one input only: ComfyUI blames every input that
+    VALIDATE_INPUTS names for the message.
     """
     items = [listed(value)[-1] if listed(value) else None for value in values]
     if any(item is None for item in items):
@@ -173,25 +180,25 @@ def verdict(check: Callable[..., Any], *values: Any) -> bool | str:
 
 
 def text(value: Any, name: str) -> str:
-    """`value` if it is text. ValueError naming the input if not."""
+    """`value`, which must be text. Raises ValueError naming the input."""
     if not isinstance(value, str):
         raise _unexpected(value, name, "text")
     return value
 
 
 def whole(value: Any, name: str, least: int | None = None, most: int | None = None) -> int:
-    """`value` as a whole number from `least` to `most`, each None for no limit. ValueError naming the input if it is not."""
-    number_ = number(value, name)
-    if number_ != int(number_):
+    """`value` as a whole number from `least` to `most` (None: no limit). Raises ValueError naming the input."""
+    as_number = number(value, name)
+    if as_number != int(as_number):
         raise _unexpected(value, name, "a whole number")
-    if (least is not None and number_ < least) or (most is not None and number_ > most):
+    if (least is not None and as_number < least) or (most is not None and as_number > most):
         wanted = f"{least} or more" if most is None else f"a number from {least} to {most}"
-        raise ValueError(f"The input {name!r} got {_short(str(int(number_)))}. Set it to {wanted}.")
-    return int(number_)
+        raise ValueError(f"The input {name!r} got {_short(str(int(as_number)))}. Set it to {wanted}.")
+    return int(as_number)
 
 
 def number(value: Any, name: str, above: float = -math.inf) -> Any:
-    """`value` if it is a finite number above `above`. ValueError naming the input if not."""
+    """`value`, which must be a finite number above `above`. Raises ValueError naming the input."""
     if isinstance(value, bool) or not isinstance(value, Real) or not _is_finite(value):
         raise _unexpected(value, name, "a number")
     if value <= above:
@@ -200,7 +207,7 @@ def number(value: Any, name: str, above: float = -math.inf) -> Any:
 
 
 def flag(value: Any, name: str) -> bool:
-    """`value` as a boolean, which 0 and 1 stand for too. ValueError naming the input for anything else."""
+    """`value` as a boolean; 0 and 1 count as booleans. Raises ValueError naming the input."""
     if isinstance(value, np.bool_) or (isinstance(value, Real) and value in (0, 1)):
         return bool(value)
     raise _unexpected(value, name, "true or false")
@@ -209,7 +216,7 @@ def flag(value: Any, name: str) -> bool:
 def _is_finite(value: Real) -> bool:
     try:
         return math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
+    except OverflowError:  # an int beyond the range of floats
         return False
 
 
@@ -222,30 +229,26 @@ def choice(value: Any, name: str, among: Mapping[str, Meaning]) -> Meaning: ...
 
 
 def choice(value: Any, name: str, among: type[Enum] | Mapping[str, Any]) -> Any:
-    """What a combo widget's `value` stands for: a member of an enum by its value, or an entry of a mapping.
+    """The meaning of a combo widget's `value`: the enum member with this value, or the entry of a mapping.
 
-    For nodes with INPUT_IS_LIST too, as `lists.one`. ValueError naming the input for anything else.
+    Also takes the lists of nodes with INPUT_IS_LIST, like `one`. Raises ValueError naming the input.
     """
-    said, choices = (
-        one(value, name),
-        among if isinstance(among, Mapping) else {member.value: member for member in among},
-    )
-    if not isinstance(said, str) or said not in choices:
-        raise _unexpected(said, name, f"one of {', '.join(map(repr, choices))}")
-    return choices[said]
+    choices = among if isinstance(among, Mapping) else {member.value: member for member in among}
+    word = one(value, name)
+    if not isinstance(word, str) or word not in choices:
+        raise _unexpected(word, name, f"one of {', '.join(map(repr, choices))}")
+    return choices[word]
 
 
 def _unexpected(value: Any, name: str, wanted: str) -> ValueError:
-    came = described(value)
-    if isinstance(value, (str, int, float)):
-        came = _short(_plain(value))
-    return ValueError(f"The input {name!r} got {came}, not {wanted}. Check the node that is wired to it.")
+    shown = _short(_plain(value)) if isinstance(value, (str, int, float)) else described(value)
+    return ValueError(f"The input {name!r} got {shown}, not {wanted}. Check the node that is wired to it.")
 
 
 def _plain(value: str | float) -> str:
     try:
         return repr(value)
-    except ValueError:  # Python writes no more than 4300 digits: sys.set_int_max_str_digits
+    except ValueError:  # more than 4300 digits: sys.set_int_max_str_digits
         return "a number of thousands of digits"
 
 

@@ -1,4 +1,4 @@
-"""What the nodes that look at folders share: their cache key."""
+"""The cache key that the nodes which read folders share."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Request(Protocol):
 
 
 def mark(watch: CacheWatch, unique_id: Any, request: type[Request], inputs: Mapping[str, Any], **known: Any) -> str:
-    """For IS_CHANGED: what the request finds on disk. Where an input is linked (None), what the last run found counts."""
+    """For IS_CHANGED: the request's fingerprint. If an input is linked (None), changes when the last run's files do."""
     if any(value is None for value in inputs.values()):
         return watch.generation(unique_id, repr((sorted(inputs.items()), known)))
     try:
         return read(request, inputs, **known).fingerprint()
-    except ValueError as error:  # the run says so, too
+    except ValueError as error:  # the run raises it, too
         return str(error)

@@ -1,4 +1,4 @@
-"""What the three savers share: their widgets, their cache key and the last step of a run."""
+"""Shared by the three savers: common widgets, the cache key and the last step of a run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ moments = Moments()
 
 
 def encoding(request: type[SaveRequest]) -> dict[str, Any]:
-    """The widgets of every saver that follow its own."""
+    """The widgets at the end of every saver."""
     return {
         "quality": widget(request, "quality", QUALITY_TOOLTIP),
         "workflow_file": widget(request, "workflow_file", WORKFLOW_FILE_TOOLTIP),
@@ -51,7 +51,7 @@ def encoding(request: type[SaveRequest]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Hidden:
-    """What ComfyUI tells a saver besides its inputs, whatever it is; None where it tells nothing."""
+    """The hidden inputs of a saver, of any type; None for those that ComfyUI does not pass."""
 
     prompt: Any
     extra_pnginfo: Any
@@ -59,15 +59,15 @@ class Hidden:
 
     @classmethod
     def taken_from(cls, inputs: dict[str, Any]) -> Hidden:
-        """Those among `inputs`, which lose them."""
+        """Remove the hidden inputs from `inputs` and return them."""
         return cls(**{name: hidden(inputs.pop(name, None)) for name in HIDDEN})
 
 
 def generation(inputs: dict[str, Any]) -> str:
-    """For IS_CHANGED: changes once after a file that this node left on disk has vanished.
+    """For IS_CHANGED: changes once after a file that this node saved has vanished.
 
-    And with what tokens of the time stand for: a folder called %second% is another one a second later, and the same graph
-    is to write there. `inputs` are as ComfyUI hands them over, with None for what is linked.
+    Also changes with the values of time tokens: a second later, a folder called %second% is another one, and the same
+    graph must write there. `inputs` are ComfyUI's, with None for linked ones.
     """
     node_id = Hidden.taken_from(inputs).unique_id
     texts = [item for value in inputs.values() for item in listed(value) if isinstance(item, str)]
@@ -77,14 +77,14 @@ def generation(inputs: dict[str, Any]) -> str:
     now = moments.note(node_id)
     filled = []
     for text in texts:
-        with suppress(ValueError):  # an unknown token: the run says so
+        with suppress(ValueError):  # an unknown token: the run raises it
             filled.append(tokens.resolve(text, now, 0, 0))
     return f"{_watch.generation(node_id, repr((sorted(inputs.items()), filled)))} {filled}"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a saver did; `message` is that for people."""
+    """What a saver did. `message` describes it for the user."""
 
     saved: list[Saved]
     message: str
@@ -94,13 +94,13 @@ class Outcome:
         return report.ui(shown, fps=fps, message=self.message if message is None else message)
 
 
-def save(frames: list[Frame], request: SaveRequest, told: Hidden) -> Outcome:
-    """Save the frames, and remember their files for `generation`."""
+def save(frames: list[Frame], request: SaveRequest, hidden_inputs: Hidden) -> Outcome:
+    """Save the frames and record their files for `generation`."""
     text = {}
     if request.filetype.embeds_workflow or request.workflow_file:
-        text = text_entries(told.prompt, told.extra_pnginfo, request.filetype.keyword_fault)
+        text = text_entries(hidden_inputs.prompt, hidden_inputs.extra_pnginfo, request.filetype.keyword_fault)
     saved = write_frames(frames, request, text, report.comfyui_run())
     workflows, warnings = write_workflow(saved, text, request.on_existing) if request.workflow_file else ([], [])
-    _watch.record_files(told.unique_id, [*(item.path for item in saved), *workflows])
+    _watch.record_files(hidden_inputs.unique_id, [*(item.path for item in saved), *workflows])
     lines = [summary(saved), *(f"Workflow: {path.as_posix()}" for path in workflows), *warnings]
     return Outcome(saved, "\n".join(lines))

@@ -1,4 +1,4 @@
-"""Frame Counter, and Frame Counter (Resume from Directory): which frame this is, of how many."""
+"""Frame Counter and Frame Counter (Resume from Directory): tell which frame a run renders, and of how many."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import _loader
 from ._inputs import read, verdict, widget
 from ._saver import COUNTING_TOOLTIP
 
-# Where a widget sets none, the frontend stops at 2048.
+# Without a maximum, the frontend stops at 2048.
 _NO_LIMIT = 2**31 - 1
 
 _RETURN_TYPES = ("FRAME_COUNTER", "INT", "INT", "BOOLEAN", "FLOAT")
@@ -25,7 +25,7 @@ _OUTPUT_TOOLTIPS = (
 )
 _TOTAL_TOOLTIP = "How many frames the animation has."
 _RATE_TOOLTIP = "Frames per second of the animation."
-# A step of 0.001, as the frontend shows as many digits; 24000/1001 is not rounded to them.
+# The step makes the frontend show three digits. Values are not rounded to it, so that 24000/1001 stays exact.
 _RATE: dict[str, Any] = {"min": 0.001, "max": float(_NO_LIMIT), "step": 0.001, "round": False}
 
 _watch = CacheWatch()
@@ -90,7 +90,7 @@ class ImageSequenceFrameCounterFromDirectory:
 
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
-        # Not the pattern too: ComfyUI would blame both for what one has. It is checked before anything is counted.
+        # Not the pattern: ComfyUI would blame both inputs for a fault in one. The pattern is checked before counting.
         return verdict(lambda path: ResumeRequest(directory_path=path).frames(), directory_path)
 
     @classmethod
@@ -100,6 +100,6 @@ class ImageSequenceFrameCounterFromDirectory:
     def count(self, unique_id: Any = None, **inputs: Any) -> tuple[Any, ...]:
         request = read(ResumeRequest, inputs)
         counter = request.choose()
-        # What this run counted to: a second look would see what another machine has saved meanwhile.
+        # Compare with this run's count: another look at the folder would include what another machine saved meanwhile.
         _watch.record(unique_id, Unchanged(request.fingerprint, str(counter.current_frame)))
         return _outputs(counter)

@@ -1,4 +1,4 @@
-"""Animation Sequence to Images: the files of a finished animation as one batch."""
+"""Animation Sequence to Images: loads the files of a finished animation as one batch."""
 
 from __future__ import annotations
 

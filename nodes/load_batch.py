@@ -1,4 +1,4 @@
-"""Load Image Sequence (Batch): numbered files as one batch."""
+"""Load Image Sequence (Batch): loads numbered files as one batch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ImageSequenceLoadBatch:
         "How many frames the batch has.",
         "Which frames were read from disk, such as 1001-1006,1008.",
     )
-    # For a node that is not an output node: ComfyUI sends its frames again after a page reload and on cached runs.
+    # Needed because this is not an output node: ComfyUI sends the frames again after a page reload and on cached runs.
     HAS_INTERMEDIATE_OUTPUT = True
 
     @classmethod
@@ -73,7 +73,7 @@ class ImageSequenceLoadBatch:
     def load(self, unique_id: Any = None, **inputs: Any) -> dict[str, Any]:
         request = read(BatchRequest, inputs)
         sequence, selection = request.sequence(), request.choose()
-        # Before they are read: what changes meanwhile is read again by the next run.
+        # Record before reading: if a file changes meanwhile, the next run reads it again.
         _watch.record(unique_id, Unchanged(request.fingerprint, selection.fingerprint))
         images, mask = read_frames(selection, request.on_size_mismatch, report.comfyui_run(), shown=sequence)
         ui = report.loaded(

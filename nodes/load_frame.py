@@ -1,4 +1,4 @@
-"""Load Image Sequence (Frame): one numbered file per run."""
+"""Load Image Sequence (Frame): loads one numbered file per run."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class ImageSequenceLoadFrame:
 
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
-        # Not the pattern too: ComfyUI would blame both for what one has. It is checked before anything is read.
+        # Not the pattern: ComfyUI would blame both inputs for a fault in one. The pattern is checked before reading.
         return verdict(check_directory, directory_path)
 
     @classmethod
@@ -84,7 +84,7 @@ class ImageSequenceLoadFrame:
     def load(self, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> dict[str, Any]:
         request = _request(inputs, has_default=default_image is not ABSENT)
         chosen = request.choose()
-        # Before it is read: what changes meanwhile is read again by the next run.
+        # Record before reading: if the file changes meanwhile, the next run reads it again.
         _watch.record_read(unique_id, Unchanged(request.fingerprint, chosen.fingerprint), chosen.files)
         image, mask = chosen.read(default_image, report.comfyui_run())
         ui = report.loaded(chosen.shown, chosen.summary, missing=chosen.missing)
@@ -92,7 +92,7 @@ class ImageSequenceLoadFrame:
 
 
 def _request(inputs: dict[str, Any], *, has_default: bool) -> FrameRequest:
-    """The counter's frame takes the place of the widget's, where one is wired."""
+    """The request. If a frame counter is wired, its frame replaces the widget's."""
     counter = inputs.pop("frame_counter", ABSENT)
     counted = {} if counter is ABSENT else {"frame_number": whole_frame(counter)}
     return read(FrameRequest, inputs | counted, has_default=has_default)

@@ -1,4 +1,4 @@
-"""Save Image Sequence (Batch): a whole batch, or a list of batches, as one numbered sequence."""
+"""Save Image Sequence (Batch): saves a whole batch, or a list of batches, as one numbered sequence."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ImageSequenceSaveBatch:
         return _saver.generation(inputs)
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
-        told = _saver.Hidden.taken_from(inputs)
-        now = _saver.moments.end(told.unique_id, told.prompt)
+        hidden = _saver.Hidden.taken_from(inputs)
+        now = _saver.moments.end(hidden.unique_id, hidden.prompt)
         request = read_lists(BatchSaveRequest, inputs, now=now).for_images(listed(images))
-        return {"ui": _saver.save(request.frames(listed(images)), request, told).ui()}
+        return {"ui": _saver.save(request.frames(listed(images)), request, hidden).ui()}

@@ -1,4 +1,4 @@
-"""Save Image Sequence (Frame Counter): the frame at which a frame counter stands, until the animation ends."""
+"""Save Image Sequence (Frame Counter): saves the frame that a frame counter is at, until the animation ends."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ImageSequenceSaveCounted:
 
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
-        # Not the prefix too: ComfyUI would blame both for what one has. It is checked before anything is rendered.
+        # Not the prefix: ComfyUI would blame both inputs for a fault in one. The prefix is checked before rendering.
         return verdict(lambda path: CountedRequest(directory_path=path).files, directory_path)
 
     @classmethod
@@ -71,17 +71,17 @@ class ImageSequenceSaveCounted:
         return _saver.generation(inputs)
 
     def check_lazy_status(self, frame_counter: Any, image: Any = None, **inputs: Any) -> list[str]:
-        told = _saver.Hidden.taken_from(inputs)
-        now = _saver.moments.begin(told.unique_id, told.prompt)
+        hidden = _saver.Hidden.taken_from(inputs)
+        now = _saver.moments.begin(hidden.unique_id, hidden.prompt)
         request = read_lists(CountedRequest, inputs, now=now)
         return ["image"] if request.needs_image(some(frame_counter, "frame_counter")) else []
 
     def save(self, frame_counter: Any, image: Any, **inputs: Any) -> dict[str, Any]:
-        told = _saver.Hidden.taken_from(inputs)
-        now, counters = _saver.moments.end(told.unique_id, told.prompt), some(frame_counter, "frame_counter")
+        hidden = _saver.Hidden.taken_from(inputs)
+        now, counters = _saver.moments.end(hidden.unique_id, hidden.prompt), some(frame_counter, "frame_counter")
         request = read_lists(CountedRequest, inputs, now=now).for_images(listed(image))
         frames = request.frames(rows(frame_counter=counters, image=lazy_images(image)))
-        outcome = _saver.save(frames, request, told)
+        outcome = _saver.save(frames, request, hidden)
         sequence, log_entry = request.files.outcome(counters, outcome.saved, outcome.message)
         ui = outcome.ui(str(log_entry), float(counters[-1].frames_per_second))
         return {"ui": ui, "result": (sequence, log_entry)}

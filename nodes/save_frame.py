@@ -1,4 +1,4 @@
-"""Save Image Sequence (Frame Index): one image per run, under the frame number of a widget."""
+"""Save Image Sequence (Frame Index): saves one image per run, with the frame number from a widget."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ class ImageSequenceSaveFrame:
         return _saver.generation(inputs)
 
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
-        told = _saver.Hidden.taken_from(inputs)
-        now = _saver.moments.begin(told.unique_id, told.prompt)
+        hidden = _saver.Hidden.taken_from(inputs)
+        now = _saver.moments.begin(hidden.unique_id, hidden.prompt)
         wanted = [request.needs_image() for request in read_rows(IndexedRequest, inputs, _ROW, now=now)]
         return ["images"] if any(wanted) else []
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
-        told = _saver.Hidden.taken_from(inputs)
-        now = _saver.moments.end(told.unique_id, told.prompt)
-        rows_asked = read_rows(IndexedRequest, inputs, _ROW, now=now)
-        frames = [request.frame(image) for image, request in rows(images=lazy_images(images), request=rows_asked)]
-        return {"ui": _saver.save(frames, rows_asked[0], told).ui()}
+        hidden = _saver.Hidden.taken_from(inputs)
+        now = _saver.moments.end(hidden.unique_id, hidden.prompt)
+        row_requests = read_rows(IndexedRequest, inputs, _ROW, now=now)
+        frames = [request.frame(image) for image, request in rows(images=lazy_images(images), request=row_requests)]
+        return {"ui": _saver.save(frames, row_requests[0], hidden).ui()}

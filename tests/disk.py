@@ -32,6 +32,14 @@ def shades(*values: int, height: int = HEIGHT, width: int = WIDTH) -> torch.Tens
     return grey[:, None, None, None].expand(-1, height, width, 3).clone()
 
 
+def shades_of(images: torch.Tensor) -> list[int]:
+    """The inverse of `shades`. Fails if a frame is not of one shade."""
+    values = (images * 255).round().to(torch.int64)
+    assert all(len(frame.unique()) == 1 for frame in values)
+    shades: list[int] = values[:, 0, 0, 0].tolist()
+    return shades
+
+
 def image_of(pixels: np.ndarray) -> torch.Tensor:
     """The IMAGE of one frame, (1, H, W, C), from uint8 `pixels` (H, W, C)."""
     return torch.from_numpy(pixels.astype(np.float32) / np.float32(255))[None]
@@ -47,6 +55,12 @@ def put(path: Path, shade: int = 0, *, height: int = HEIGHT, width: int = WIDTH,
     colour = shade if mode == "L" else (*[shade] * (len(mode) - 1), shade // 2) if mode[-1] == "A" else (shade,) * 3
     Image.new(mode, (width, height), colour).save(path)
     return path
+
+
+def put_frames(folder: Path, *numbers: int, name: str = "f_{:02d}.png") -> None:
+    """Write a file for each frame number, with the number as its shade."""
+    for number in numbers:
+        put(folder / name.format(number), number)
 
 
 def tear(path: Path, keep: int = -10) -> Path:
@@ -87,6 +101,16 @@ def on_disk(folder: Path) -> dict[str, int | str]:
     """The shade of every file in and below `folder`, including hidden files and part files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): shade(path) for path in files}
+
+
+def forbid_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every attempt to list a folder fail the test."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("a folder was listed")
+
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, fail)
 
 
 class Fails:

@@ -1,4 +1,4 @@
-"""CacheWatch: what a node last left on disk, so that ComfyUI's cache is not believed once that is gone.
+"""CacheWatch: remembers which files a node saved or read, so that ComfyUI runs it again once they have changed.
 
 ComfyUI runs an unchanged save node once and then answers from its cache, even if the files no longer exist.
 The return value of IS_CHANGED is part of the cache key. A fingerprint of the files would change during the first run
@@ -20,7 +20,7 @@ MAX_ENTRIES = 4096
 
 class Watch(Protocol):
     def lost(self) -> bool:
-        """Have the files that the node saved or read changed since? Must not raise."""
+        """Whether the files that the node saved or read have changed since. Must not raise."""
 
 
 @dataclass
@@ -30,7 +30,7 @@ class _Entry:
 
 
 class CacheWatch:
-    """Per key (a node and its settings): what to watch on disk after its runs, and how often that was lost."""
+    """For each node and its settings: the files to watch after its runs, and how often they changed."""
 
     def __init__(self) -> None:
         self._entries: OrderedDict[tuple[Hashable, Hashable], _Entry] = OrderedDict()
@@ -53,7 +53,10 @@ class CacheWatch:
         self._entry(node_id).watch = watch
 
     def record_read(self, node_id: Hashable, watch: Watch, files: Iterable[Path]) -> None:
-        """Call this before a run reads `files`. `watch` is for this run; `files` are watched for all runs with these settings."""
+        """Call this before a run reads `files`.
+
+        `watch` is for this run; `files` are watched for all runs with these settings.
+        """
         entry = self._entry(node_id)
         if not isinstance(entry.watch, FilesRead):
             entry.watch = FilesRead()

@@ -19,8 +19,8 @@ from .. import host
 
 _log = logging.getLogger(__name__)
 
-# If json.dumps fails, values nested deeper than this are left out: the first of these depths that fits into what callers
-# have left of Python's recursion limit (1000). Real workflows have a dozen levels.
+# If json.dumps fails, values nested deeper than this are left out: the first of these depths that fits into what
+# callers have left of Python's recursion limit (1000). Real workflows have a dozen levels.
 _DEEPEST = (300, 200, 100, 50)
 
 # A longer list in the warning would not help the user.
@@ -116,7 +116,7 @@ class _Cleaner:
         self.left_out: list[str] = []
 
     def clean(self, value: Any, place: str) -> Any:
-        """A clean copy of `value`, which is found at `place` ("workflow.nodes.3"); _NOTHING if nothing is left of it."""
+        """A clean copy of `value`, which is at `place` ("workflow.nodes.3"); _NOTHING if nothing is left of it."""
         if isinstance(value, np.generic):
             value = value.item()
         if value is None or isinstance(value, (str, int, float)):

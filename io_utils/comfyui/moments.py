@@ -1,4 +1,4 @@
-"""Moments: when a run of a saver began, for the tokens in its texts."""
+"""Moments: remembers when a saver's run began, for the time tokens in its texts."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ..naming.tokens import moment
 
 
 class Moments:
-    """The moment that a saver's tokens stand for: taken once a run, when the saver is first asked what it needs.
+    """The time that a saver's tokens stand for, taken once per run.
 
-    ComfyUI asks IS_CHANGED when the prompt begins, `check_lazy_status` before the graph in front runs and once more after
-    it, then calls `save`, minutes later; a folder called %date% or %second% must be the same one in all of them. What the
-    last three have in common is the node's id and the prompt, which is one object throughout a run and another one in the
-    next. IS_CHANGED is not told the prompt: the moment that it noted is that of the next run of this node. Only the moments
-    of the prompt seen last are kept, each until its `save`.
+    ComfyUI calls IS_CHANGED when the prompt begins, `check_lazy_status` before and after the graph before the node
+    runs, and `save` minutes later. A folder called %date% or %second% must be the same one in all of them. The last
+    three share the node's id and the prompt, which is one object throughout a run and another in the next. IS_CHANGED
+    does not get the prompt, so the time that it notes belongs to the node's next run. Only the latest prompt's times
+    are kept, each until its `save`.
     """
 
     def __init__(self) -> None:
@@ -24,16 +24,16 @@ class Moments:
         self._noted: dict[Any, datetime] = {}
 
     def note(self, node_id: Any) -> datetime:
-        """For IS_CHANGED: now, which is the moment of the run that follows, if one does."""
+        """For IS_CHANGED: the current time, which becomes the time of the next run of the node."""
         self._noted[node_id] = moment()
         return self._noted[node_id]
 
     def forget(self, node_id: Any) -> None:
-        """For IS_CHANGED: no moment of an earlier prompt is that of the run that follows."""
+        """For IS_CHANGED: drop the time noted for an earlier prompt, so that the next run does not get it."""
         self._noted.pop(node_id, None)
 
     def begin(self, unique_id: Any, prompt: Any) -> datetime:
-        """For `check_lazy_status`: the moment of this run; now, if it was not asked for before."""
+        """For `check_lazy_status`: the time of this run; the current time on the first call."""
         if prompt is None:
             return moment()
         if self._prompt is not prompt:
@@ -43,7 +43,7 @@ class Moments:
         return self._begun[unique_id]
 
     def end(self, unique_id: Any, prompt: Any) -> datetime:
-        """For `save`: the moment of this run, which ends with it."""
+        """For `save`: the time of this run, which is then forgotten."""
         begun = self._begun.pop(unique_id, None) if self._prompt is prompt else None
         noted = self._noted.pop(unique_id, None) if prompt is not None else None
         return begun or noted or moment()

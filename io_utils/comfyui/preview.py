@@ -1,9 +1,10 @@
-"""What the player shows: the query of its route -> one frame as a small picture, or why there is none.
+"""Answers the player's preview route: one frame as a small picture, or the reason why there is none.
 
 GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.png&size=512
 GET /image_sequence/preview?type=&folder=/mnt/renders/a&filename=f_0001.png&size=512&v=18a3c5d2f0b1e2a4-1f40
 
-Whoever can reach ComfyUI can ask, so it may do what a loader may: read one image, by its name, in an allowed folder.
+Anyone who can reach ComfyUI can use it, so it does only what a loader may do: read one image by name in an allowed
+folder.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from ..naming.file_names import check_names, normalise
 
 ROUTE = "/image_sequence/preview"
 
-# Pictures made at the same time. Enough for two cores while a render goes on; a frame of 1080p takes 20 ms.
+# How many pictures are made at the same time. Two suffice while a render goes on: a 1080p frame takes 20 ms.
 AT_ONCE = 2
 
 # Decoded, a 16-bit RGBA frame of this many pixels takes 0.5 GB. The longest common film frame, 8K full aperture, has
@@ -38,7 +39,7 @@ _MAX_PIXELS = 2**26
 _MAX_FILE_BYTES = 2**30
 _SIZES = 16, 4096
 
-# JPEG where there is nothing to see through, else WebP, a tenth of the bytes of PNG. 1080p to 512: 0.3 and 9 ms.
+# JPEG for opaque pictures, else WebP, which takes a tenth of PNG's bytes. 1080p scaled to 512: 0.3 and 9 ms.
 _QUALITY = 80
 _WEBP_EFFORT = 2
 
@@ -46,24 +47,24 @@ _UNQUOTED = f"{ascii_letters}{digits}-._~"
 
 
 class _QueryError(ValueError):
-    """A query that asks for nothing."""
+    """An invalid query."""
 
 
 def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
-    """The picture that `query` asks for; `known_tags` are the ETags of the copies that the client has.
+    """The picture that `query` asks for. `known_tags` are the ETags of the client's copies.
 
-    `type` is "output", "input" or "temp", and `subfolder` a path in that folder; or `type` is "" and `folder` an
-    absolute path in one of the operator's roots. `filename` is the name of a file there, no path. With `size` the
-    picture is scaled down, never up, to that many pixels on its longest side (16 to 4096), as JPEG, or as WebP if it is
-    transparent; without, it is the file itself, or its pixels as PNG where browsers do not show such files.
+    Either `type` is "output", "input" or "temp" and `subfolder` a path in that folder, or `type` is "" and `folder` an
+    absolute path in one of the operator's roots. `filename` is the name of a file there. With `size`, the picture is
+    scaled down to that many pixels on its longest side (16 to 4096; never up), as JPEG, or as WebP if it is
+    transparent. Without `size`, it is the file itself, or its pixels as PNG if browsers do not show such files.
 
-    Whether the client may keep the picture without asking again, the server decides, which alone knows the file: only if
-    `v` is the file's state at this moment, `<mtime in ns>-<size in bytes>`, both in hexadecimal, as `state` writes them,
-    and the picture was made of these very bytes. With any other `v`, or none, the client asks again and is told 304.
+    The client may keep the picture without asking again only if `v` is the file's current state, as `state` writes it:
+    `<mtime in ns>-<size in bytes>`, both in hexadecimal. With any other `v`, or none, the client asks again and gets
+    304 if nothing has changed.
 
-    200, or 304 if the client has it; 400 for a query that makes no sense, 403 where files must not be read, 404 where
-    there is none that can be read, 415 for a file that is not an image (or too large), 503 if memory does not suffice;
-    the body then is one line that says why.
+    Status: 200, or 304 if the client has the picture; 400 for an invalid query; 403 for a file that must not be read;
+    404 if there is no readable file; 415 if it is not an image or too large; 503 if memory does not suffice. For
+    errors, the body is one line that says why.
     """
     name = query.get("filename", "")
     try:
@@ -73,29 +74,29 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     except BrokenImageError as error:
         status, why = 415, f"{name} cannot be shown: {error}."
     except MemoryError:
-        status, why = 503, f"{name} cannot be shown: too little memory is free just now."
+        status, why = 503, f"{name} cannot be shown: not enough memory is free right now."
     except (FileNotFoundError, NotADirectoryError):
         status, why = 404, f"{name} is not on disk any more."
     except PermissionError:
-        status, why = 403, f"{name} may not be read by ComfyUI."
-    except OSError as error:  # links that go round, a path longer than the system takes, a disk that fails
+        status, why = 403, f"ComfyUI has no permission to read {name}."
+    except OSError as error:  # a loop of links, too long a path, a failing disk
         status, why = 404, f"{name} cannot be read: {error.strerror or error}."
-    except ValueError as error:  # PathError, or a line of the operator's file that is none
+    except ValueError as error:  # PathError, or an invalid line in the operator's file
         status, why = 403, str(error)
     headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
     return Answer(status, " ".join(why.split()).encode(), headers)
 
 
 def picture(data: bytes, longest: int | None) -> tuple[str, bytes]:
-    """(media type, bytes) of an image file as 8-bit picture, its longest side `longest` pixels at most (None: as it is).
+    """(media type, bytes) of an image file as an 8-bit picture, scaled down to `longest` pixels on its longest side.
 
-    Of 16 bits the upper 8 are shown; float values are clipped to 0..1. Raises BrokenImageError.
+    None: not scaled. Shows the upper 8 of 16 bits; clips float values to 0..1. Raises BrokenImageError.
     """
     pixels = _eight_bits(registry.decode(data, at_least=longest))
     if longest is None:
         return "image/png", encode_png(pixels)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    # Whole-number averages, then the little that is left: half the time, no visible difference.
+    # Shrink by a whole factor first, then by the rest: this halves the time without a visible difference.
     image.thumbnail((longest, longest), Image.Resampling.BILINEAR, reducing_gap=1.01)
     buffer = io.BytesIO()
     if image.mode in ("LA", "RGBA"):
@@ -116,7 +117,7 @@ def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _file(query: Mapping[str, str]) -> Path:
-    """The file that is meant, in a folder that may be read. Raises _QueryError, PathError, BrokenImageError."""
+    """The requested file, in a folder that may be read. Raises _QueryError, PathError, BrokenImageError."""
     kind, name = query.get("type", ""), query.get("filename", "")
     if kind and kind not in FOLDERS:
         raise _QueryError(f"type is {kind!r}, but should be one of {', '.join(FOLDERS)}, or empty.")
@@ -145,7 +146,7 @@ def _longest_side(query: Mapping[str, str]) -> int | None:
 
 
 def state(status: os.stat_result) -> str:
-    """What `v` has to be for a file of this status: it is another one after every change that the file system shows."""
+    """The value of `v` for a file with this status. It differs after every change that the file system shows."""
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
@@ -154,11 +155,12 @@ def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], wa
     with open_regular(path) as file:
         status = os.fstat(file.fileno())
         if status.st_size > _MAX_FILE_BYTES:
-            raise BrokenImageError(f"it has {status.st_size:,} bytes, more than a preview is made of")
+            raise BrokenImageError(f"it has {status.st_size:,} bytes, too many for a preview")
         registry.read_header(file, _MAX_PIXELS)
         kind = registry.of_extension(path.suffix)
         if longest is None and kind and kind.media_type:
-            # With aiohttp's own ETag, and never for good: it opens the file anew, which may be another one by then.
+            # With aiohttp's own ETag, and never immutable: aiohttp reopens the file, which may have been replaced by
+            # then.
             shown = f"inline; filename*=UTF-8''{_percent_encoded(path.name)}"  # for "Save image as": RFC 6266
             return Answer(200, path, {**headers, "Content-Type": kind.media_type, "Content-Disposition": shown})
         tag = f"{state(status)}-{longest or 'full'}"
@@ -173,5 +175,5 @@ def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], wa
 
 
 def _percent_encoded(name: str) -> str:
-    """RFC 8187, 3.2.1: no name can end the header that it stands in, or begin another."""
+    """Encode per RFC 8187, 3.2.1, so that no name can end this header or begin another."""
     return "".join(chr(byte) if chr(byte) in _UNQUOTED else f"%{byte:02X}" for byte in name.encode())

@@ -1,8 +1,8 @@
-"""Succession: replaces nodes of earlier packs by ours if those packs are not installed.
+"""Replaces nodes of earlier packs with ours if those packs are not installed.
 
-The frontend (1.40 and later) offers the replacement when it opens a saved workflow. API prompts are rewritten before the
-server checks them, in every version of ComfyUI. Our nodes keep the input names and values of the earlier ones, so only
-class types and output numbers change.
+The frontend (1.40 and later) offers the replacement when it opens a saved workflow. API prompts are rewritten before
+the server checks them, in every version of ComfyUI. Our nodes keep the input names and values of the earlier ones, so
+only class types and output numbers change.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ class Succession:
     counting: bool = False
 
     def declaration(self) -> dict[str, Any]:
-        """The arguments of ComfyUI's NodeReplace, as plain data. ComfyUI maps only the inputs and outputs named in it."""
+        """The arguments of ComfyUI's NodeReplace, as plain data.
+
+        ComfyUI maps only the inputs and outputs named in it.
+        """
         inputs = [{"new_id": name, "old_id": name} for name in (*self.slots, *self.widgets)]
         if self.counting:
             inputs.append({"new_id": "control_after_generate", "set_value": "fixed"})  # the old node did not count

@@ -1,4 +1,4 @@
-"""What a node tells ComfyUI about its frames: `ui` values for API clients, the assets panel and the player."""
+"""Reports a node's frames to ComfyUI: `ui` values for API clients, the assets panel and the player."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..naming.file_names import printable
 from ..naming.file_sequence import FileSequence
 from ..run import Run
 
-# Sent while a run goes on, with `progress`.
+# Carries `progress` to the browser during a run.
 PROGRESS_EVENT = "image_sequence.progress"
 
-# Enough for any slider; the message has them all, as ranges.
+# More than any slider can show; the message lists them all, as ranges.
 _MAX_MISSING = 10_000
-# Two frames can be 2^53 and more apart: a list of all between them would not fit into memory.
+# Two frames can be 2^53 and more apart; a list of those between would not fit into memory.
 _MAX_SPAN = 1_000_000
 
 
@@ -31,14 +31,13 @@ def ui(
 ) -> dict[str, list[Any]]:
     """The `ui` dict for `frames`, (sequence, frame number) pairs in order.
 
-    `images`: {filename, subfolder, type} of every frame that /view serves: not those below the operator's roots, nor
-    those whose names are not UTF-8, which no URL holds.
-    `image_sequence`: a JSON string for each pattern among `frames`: {pattern, subfolder, type, folder, first, last,
-    step, missing, fps, message}. `pattern` is the path below `subfolder` as Python's str.format reads it; `folder` is
-    that folder's absolute path, with forward slashes; `missing` has the frames between first and last, in steps, that
-    are not there, and those in `missing`, the first 10 000 of them; type "" is an operator's folder. Frames
-    outside `numbers`, which only stand in for missing ones, are left out.
-    Lists of plain values only: anything else stops ComfyUI's message loop.
+    `images`: {filename, subfolder, type} of every frame that /view serves. Frames in the operator's roots are left out,
+    and so are names that are not UTF-8, which no URL can hold. `image_sequence`: one JSON string for each pattern in
+    `frames`: {pattern, subfolder, type, folder, first, last, step, missing, fps, message}. `pattern` is a str.format
+    pattern below `subfolder`; `folder` is that folder's absolute path, with forward slashes; `type` is "" for an
+    operator's folder. `missing` lists the frames that are missing between `first` and `last`, in steps, and those in
+    the argument `missing`, up to 10,000. Frames outside `numbers`, which only replace missing ones, are left out. All
+    values are plain lists, strings and numbers: anything else stops ComfyUI's message loop.
     """
     frames = [(sequence, frame) for sequence, frame in frames if sequence.is_printable]
     found: dict[FileSequence, set[int]] = {}
@@ -61,12 +60,12 @@ def loaded(
     step: int = 1,
     missing: Iterable[int] = (),
 ) -> dict[str, list[Any]]:
-    """The `ui` dict of a loader, which shows its summary as text, too."""
+    """The `ui` dict of a loader, which also shows its summary as text."""
     return ui(frames, numbers=numbers, step=step, missing=missing, message=summary) | {"text": [summary]}
 
 
 def comfyui_run() -> Run:
-    """A Run in ComfyUI: its progress bar, its Cancel, its float type, and the browser that queued the prompt."""
+    """A Run with ComfyUI's progress bar, Cancel and float dtype. It reports to the browser that queued the prompt."""
 
     def tell(done: Sequence[tuple[FileSequence, int]], numbers: Sequence[int], step: int) -> None:
         if done[-1][0].is_printable:
@@ -76,10 +75,10 @@ def comfyui_run() -> Run:
 
 
 def progress(done: Sequence[tuple[FileSequence, int]], numbers: Iterable[int], *, step: int = 1) -> dict[str, Any]:
-    """What to tell of a run that has saved or loaded `done`, the latest last, of the frames `numbers`.
+    """The progress of a run that has saved or loaded `done`, the latest last, of the frames `numbers`.
 
-    {sequence, done, total, text}: `sequence` as in `image_sequence`, of what is done of the latest frame's pattern, up
-    to its highest frame; how many frames are done, of how many; and that as a line for people.
+    Returns {sequence, done, total, text}. `sequence` describes the finished frames of the latest frame's pattern, as in
+    `image_sequence`; `done` and `total` are numbers of frames; `text` is one line for the user.
     """
     numbers = list(numbers)
     latest = done[-1][0]

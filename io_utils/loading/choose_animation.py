@@ -1,4 +1,4 @@
-"""Animation Sequence to Images: the files of a finished animation, ours or the Dream pack's."""
+"""Chooses the files of a finished animation, ours or the Dream pack's, for Animation Sequence to Images."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from .selection import Selection
 
 
 def is_finished(sequence: Any) -> bool:
-    """Is this animation sequence, ours or the Dream pack's, complete? ValueError if it is not one."""
+    """Whether this animation sequence, ours or the Dream pack's, is complete. Raises ValueError for anything else."""
     with _as_animation(sequence):
         return bool(sequence.is_defined)
 
 
 def frame_rate(sequence: Any) -> float:
-    """Frames per second of an animation sequence. ValueError if it is not one."""
+    """Frames per second of an animation sequence. Raises ValueError for anything else."""
     with _as_animation(sequence):
         return float(sequence.fps)
 
 
 def choose_animation(sequence: Any, batch_index: int) -> Selection:
-    """The files of one image of the batch in a finished animation sequence, ours or the Dream pack's.
+    """The files of image `batch_index` of every batch in a finished animation sequence, ours or the Dream pack's.
 
-    Raises ValueError for an out-of-range `batch_index`, and for what is not an animation sequence; FileNotFoundError
-    naming the frames whose files are gone.
+    Raises ValueError for an out-of-range `batch_index` and for anything that is not an animation sequence,
+    FileNotFoundError naming the frames whose files no longer exist.
     """
     with _as_animation(sequence):
         numbers = tuple(map(operator.index, sequence.keys_in_order))
@@ -48,22 +48,22 @@ def choose_animation(sequence: Any, batch_index: int) -> Selection:
         )
         raise ValueError(f"batch_index is {batch_index}, but the sequence holds {held}. {fix}.")
     files = {number: paths[number][batch_index] for number in numbers}
-    gone = [number for number, file in files.items() if not is_regular(file)]
-    if gone:
+    missing = [number for number, file in files.items() if not is_regular(file)]
+    if missing:
         raise FileNotFoundError(
-            f"{named(gone).capitalize()} of the sequence can no longer be found: {str(files[gone[0]])!r}. Save "
-            f"{'it' if len(gone) == 1 else 'them'} again."
+            f"{named(missing).capitalize()} of the sequence can no longer be found: {str(files[missing[0]])!r}. Save "
+            f"{'it' if len(missing) == 1 else 'them'} again."
         )
     return Selection.of_files(files)
 
 
 @contextmanager
 def _as_animation(sequence: Any) -> Iterator[None]:
-    """Turns errors about what `sequence` lacks of an animation sequence into a ValueError in words."""
+    """Turns an error from reading `sequence` as an animation sequence into a ValueError that says what it is."""
     try:
         yield
     except (AttributeError, TypeError, ValueError, LookupError) as error:
         raise ValueError(
-            f"The input 'sequence' got {described(sequence)}, which is not a finished animation sequence. Wire the output 'sequence' of "
-            f"Save Image Sequence (Frame Counter) to it."
+            f"The input 'sequence' got {described(sequence)}, which is not a finished animation sequence. Wire the "
+            f"output 'sequence' of Save Image Sequence (Frame Counter) to it."
         ) from error

@@ -1,4 +1,4 @@
-"""Load Image Sequence (Batch): which files are the frames of a batch, and what stands for missing ones."""
+"""Chooses the files of a batch, and what replaces missing ones, for Load Image Sequence (Batch)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..policies import OnMissing, OnSizeMismatch
 from ..request import limited
 from .selection import Selection, fingerprint
 
-# No memory holds more, and naming each of 2^53 missing frames would never end.
+# More would not fit into memory, and listing up to 2^53 missing frames would never end.
 MAX_FRAMES = 1_000_000
 
 FOLDER_WORDS = {kind: kind for kind in FOLDERS}
@@ -27,7 +27,7 @@ FOLDER_WORDS = {kind: kind for kind in FOLDERS}
 
 @dataclass(frozen=True, kw_only=True)
 class BatchRequest:
-    """`frame_count` frames of `path_pattern` from `start_index` on, every `step`-th; 0 for all up to the last on disk."""
+    """`frame_count` frames of `path_pattern` from `start_index`, every `step`-th; 0 means up to the last on disk."""
 
     path_pattern: str = "./frame{:06d}.png"
     start_index: int = limited(0, least=0)
@@ -38,7 +38,10 @@ class BatchRequest:
     on_size_mismatch: OnSizeMismatch = OnSizeMismatch.ERROR
 
     def sequence(self) -> FileSequence:
-        """The sequence that the pattern names. Raises PatternError, PathError, ValueError for its extension."""
+        """The sequence that the pattern names.
+
+        Raises PatternError, PathError, ValueError for an unsupported extension.
+        """
         pattern, text = FramePattern.parse(self.path_pattern), self.path_pattern
         if "*" in text or "?" in text:
             better = text if pattern.has_number else re.sub(r"[*?]+", "####", text, count=1)
@@ -48,29 +51,29 @@ class BatchRequest:
         return FileSequence.from_pattern(pattern, self.folder, write=False, shown=text)
 
     def choose(self) -> Selection:
-        """The frames to load, with one directory listing.
+        """The frames to load. Lists the folder once.
 
-        Raises as `sequence`; FrameMissingError naming every missing frame at once (under ERROR; and always if none is
-        there, or "hold previous" has nothing before the first), PatternError for many frames and no number, ValueError
-        for more than MAX_FRAMES.
+        Raises what `sequence` raises; PatternError for several frames and a pattern without a number; ValueError for
+        more than MAX_FRAMES. Raises FrameMissingError, naming every missing frame, under ERROR, if no frame exists, and
+        under HOLD_PREVIOUS if there is no earlier frame to hold.
         """
         return _select(self.sequence(), self)
 
     def fingerprint(self) -> str:
-        """For a cache key: changes when the files that `choose` chooses change on disk, and only then. Never raises."""
+        """For a cache key: changes only when the files that `choose` returns change on disk. Never raises."""
         return fingerprint(lambda: self.choose().fingerprint)
 
 
 def check_pattern(path_pattern: str) -> None:
-    """Raise what is wrong with a pattern in every folder: before the run nobody knows which one it is."""
+    """Raise the error of a pattern that is invalid in every folder: before the run, the folder is unknown."""
     anywhere(lambda kind: BatchRequest(path_pattern=path_pattern, folder=kind).sequence())
 
 
 def require_readable(pattern: FramePattern, text: str) -> None:
-    """ValueError if `text`, parsed as `pattern`, has an extension that is not supported."""
+    """Raise ValueError if `text`, parsed as `pattern`, has an unsupported extension."""
     if pattern.extension.lower() not in EXTENSIONS:
         raise ValueError(
-            f"The pattern {text!r} does not end in an image type that can be read. Write one of {', '.join(EXTENSIONS)}."
+            f"The pattern {text!r} does not end in a supported extension. Write one of {', '.join(EXTENSIONS)}."
         )
 
 
@@ -78,8 +81,8 @@ def _select(sequence: FileSequence, request: BatchRequest) -> Selection:
     start, step, on_missing = request.start_index, request.step, request.ignore_missing_images
     available = _available(sequence, request)
     asked = _Asked.of(request, available)
-    there = set(available)
-    missing = tuple(islice((number for number in asked.numbers if number not in there), MAX_FRAMES))
+    on_disk = set(available)
+    missing = tuple(islice((number for number in asked.numbers if number not in on_disk), MAX_FRAMES))
     found = [number for number in available if number in asked.numbers]
     if not found or ((missing or asked.beyond is not None) and on_missing is OnMissing.ERROR):
         nothing = (start,) if asked.beyond is None else ()
@@ -88,12 +91,12 @@ def _select(sequence: FileSequence, request: BatchRequest) -> Selection:
         return Selection(tuple(found), tuple(found), {number: sequence.file(number) for number in found}, missing, step)
     if asked.count > MAX_FRAMES:
         raise ValueError(
-            f"Frames {start} to {asked.last} in steps of {step} are {asked.count}, more than the {MAX_FRAMES} that can be "
-            f"loaded at a time. Load them in parts, by start_index and frame_count."
+            f"Frames {start} to {asked.last} in steps of {step} are {asked.count}, more than the {MAX_FRAMES} that can "
+            f"be loaded at a time. Load them in parts, by start_index and frame_count."
         )
     sources: list[int | None] = []
     for number in asked.numbers:
-        source = number if number in there else None
+        source = number if number in on_disk else None
         if source is None and on_missing is OnMissing.HOLD_PREVIOUS:
             earlier = bisect_left(available, number)
             if not earlier:
@@ -105,7 +108,7 @@ def _select(sequence: FileSequence, request: BatchRequest) -> Selection:
 
 
 def _available(sequence: FileSequence, request: BatchRequest) -> list[int]:
-    """The frames on disk, in order; of a pattern without a number, the first frame if its one file is there."""
+    """The sorted frames on disk. A pattern without a number has one file, which counts as frame `start_index`."""
     if sequence.pattern.has_number:
         return sequence.frames()
     sequence.pattern.require_number(request.frame_count)
@@ -114,10 +117,10 @@ def _available(sequence: FileSequence, request: BatchRequest) -> list[int]:
 
 @dataclass(frozen=True)
 class _Asked:
-    """The frames that a request asks for: `count` numbers up to `last`.
+    """The frames that a request asks for: `count` numbers, the last of which is `last`.
 
-    Those in `numbers`, and if they are more than MAX_FRAMES, all from `beyond` on, which are not on disk: to count through
-    them would take for ever, and of what lies behind the last frame on disk the first is enough.
+    Up to MAX_FRAMES are all in `numbers`. If there are more, `numbers` goes no further than the last frame on disk.
+    The frames from `beyond` on (None: there are none) are missing; listing them would take for ever.
     """
 
     numbers: range
@@ -130,7 +133,7 @@ class _Asked:
         start, step = request.start_index, request.step
         to_the_end = available and not request.frame_count
         last = available[-1] if to_the_end else start + (max(request.frame_count, 1) - 1) * step
-        count = max(0, (last - start) // step + 1)  # len() has a limit, 2^63, that file names do not have
+        count = max(0, (last - start) // step + 1)  # len() is limited to 2^63, numbers in file names are not
         if count <= MAX_FRAMES:
             return cls(range(start, last + 1, step), last, count)
         end = available[-1] if available else start - 1
@@ -145,7 +148,10 @@ def _missing(
     on_missing: OnMissing,
     beyond: int | None = None,
 ) -> FrameMissingError:
-    """`beyond`: the first of frames that are all missing and too many to list, after `frames`; None if there are none."""
+    """The error for `frames`.
+
+    `beyond` is the first of further missing frames, too many to list; None if there are none.
+    """
     fix = "Check the folder, the pattern, start_index and frame_count, or render what is missing"
     if available and on_missing is OnMissing.ERROR:
         fix += ", or set ignore_missing_images to 'true', 'hold previous' or 'black'"

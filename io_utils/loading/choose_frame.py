@@ -1,4 +1,4 @@
-"""Load Image Sequence (Frame): which file is the frame, and what takes its place if it is missing."""
+"""Chooses the file of one frame, or what replaces it if it is missing, for Load Image Sequence (Frame)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .selection import Selection, fingerprint, stamp
 
 @dataclass(frozen=True, kw_only=True)
 class FrameRequest:
-    """Frame `frame_number` of a folder of frames. `has_default`: the caller has an image for a frame that is missing."""
+    """Frame `frame_number` of a folder. `has_default`: the caller provides an image for a missing frame."""
 
     directory_path: str = ""
     pattern: str = "*"
@@ -36,18 +36,20 @@ class FrameRequest:
     has_default: bool = known(bool)
 
     def frames(self) -> FrameFolder:
-        """The frames that the texts name. Raises what `FrameFolder.parse` does, and ValueError for a file type."""
+        """The frames that the texts name.
+
+        Raises what `FrameFolder.parse` raises, ValueError for an unsupported extension.
+        """
         names = FramePattern.parse(self.pattern)
         if names.has_number:
             require_readable(names, self.pattern)
         return FrameFolder.parse(self.directory_path, self.pattern, self.folder)
 
     def choose(self) -> ChosenFrame:
-        """The frame, or what stands for it.
+        """The frame, or what replaces it.
 
-        Folders are listed only for wildcards, or to find what stands for a missing frame. Raises as `frames`;
-        FrameMissingError (under ERROR; or with nothing to hold, and for black no other frame to tell the size),
-        AmbiguousFrameError.
+        Lists folders only for wildcards, or to find a replacement. Raises what `frames` raises; AmbiguousFrameError;
+        FrameMissingError under ERROR, without a frame to hold, and under BLACK without another frame to give the size.
         """
         frames, number = self.frames(), self.frame_number
         files = frames.files(number, self.indexing)
@@ -69,15 +71,15 @@ class FrameRequest:
         return ChosenFrame(frames, number, sources[0], found, self.on_missing is OnMissingFrame.BLACK)
 
     def fingerprint(self) -> str:
-        """For a cache key: changes when the files that `choose` chooses change on disk, and only then. Never raises."""
+        """For a cache key: changes only when the files that `choose` returns change on disk. Never raises."""
         return fingerprint(lambda: self.choose().fingerprint)
 
 
 @dataclass(frozen=True)
 class ChosenFrame:
-    """What frame `number` gives: the files of frame `source`, one for each image of a batch.
+    """What to load for frame `number`: the files of frame `source`, one for each image of a batch.
 
-    `source` is None where the caller's image stands in for it. If `black`, only the size of the files matters.
+    `source` is None if the caller's image replaces the frame. If `black`, only the size of the files matters.
     """
 
     frames: FrameFolder
@@ -92,40 +94,43 @@ class ChosenFrame:
 
     @property
     def missing(self) -> list[int]:
-        """The frame itself, if something else stands for it."""
+        """The frame itself, if something else replaces it."""
         return [] if self.source == self.number else [self.number]
 
     @property
     def shown(self) -> list[tuple[FileSequence, int]]:
-        """The (sequence, frame) of every picture that is loaded."""
+        """The (sequence, frame) of every loaded picture."""
         if self.black or self.source is None:
             return []
         return [(self.frames.sequence(file, self.source), self.source) for file in self.files]
 
     @property
     def file_name(self) -> str:
-        """Name of the first loaded file, or ''. Bytes of it that are not UTF-8 are U+FFFD: it goes to other nodes."""
+        """Name of the first loaded file, or ''.
+
+        Bytes that are not UTF-8 become U+FFFD, because other nodes get the name.
+        """
         return "" if self.black or self.source is None else printable(self.files[0].name)
 
     @property
     def fingerprint(self) -> str:
-        """The same as long as the same files are chosen and none of them changes."""
+        """Stays the same as long as the same files are chosen and none of them changes."""
         return stamp((self.number, self.source, self.black), self.files)
 
     @property
     def summary(self) -> str:
-        """A line for people."""
+        """One line for the user."""
         if self.source == self.number:
             return f"Loaded frame {self.number}: {self.file_name}"
         held = f"frame {self.source}: {self.file_name}"
-        instead = "a black image" if self.black else "default_image" if self.source is None else held
-        return f"Frame {self.number} is not on disk; in its place {instead}"
+        replacement = "a black image" if self.black else "default_image" if self.source is None else held
+        return f"Frame {self.number} is not on disk; in its place {replacement}"
 
     def read(self, default: Any = None, run: Run | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """(image, mask): (N, H, W, 3) and (N, H, W) as of `read_frames`, N > 1 for a batch. Raises what that raises.
+        """(image, mask), (N, H, W, 3) and (N, H, W), like `read_frames`; N > 1 for a batch. Raises what that raises.
 
-        `default`, (N, H, W, C), is returned as it is, with a mask of zeros, where `is_default`. ValueError if it is not an
-        image.
+        If `is_default`, returns `default`, (N, H, W, C), unchanged with a mask of zeros. Raises ValueError if it is not
+        an image.
         """
         run, number = run or Run(), self.source
         if number is None:
@@ -145,7 +150,7 @@ class ChosenFrame:
 
 
 def check_directory(directory_path: str) -> None:
-    """Raise what is wrong with this path in all of ComfyUI's folders: before the run it is not known which one is meant."""
+    """Raise the error of a path that is invalid in all of ComfyUI's folders: before the run, the folder is unknown."""
     anywhere(lambda kind: root_of(directory_path, kind, write=False))
 
 
@@ -153,7 +158,7 @@ def _default(number: int, default: Any) -> tuple[torch.Tensor, torch.Tensor]:
     if not isinstance(default, torch.Tensor) or default.ndim != 4:
         came = "nothing" if default is None else f"a {type(default).__name__} that is not an IMAGE"
         raise ValueError(
-            f"Frame {number} is not on disk, and {came} came from the node wired to default_image. Wire an image to it."
+            f"Frame {number} is not on disk, and the node wired to default_image gave {came}. Wire an image to it."
         )
     return default, default.new_zeros(default.shape[:3])
 

@@ -1,4 +1,4 @@
-"""How much memory is free, within the limits of the system and of this process's control groups (such as a container)."""
+"""Measures free memory, within the limits of the system and of this process's control groups (such as a container)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
 def free_bytes() -> int | None:
     """Bytes that can be allocated before a process is killed for being out of memory; None if unknown.
 
-    The minimum of the system's free memory and the remainder of each control group's limit, including usable swap space.
-    The page cache counts as free, because the kernel reclaims it.
+    The minimum of the system's free memory and the remainder of each control group's limit, including usable swap
+    space. The page cache counts as free, because the kernel reclaims it.
     """
     available, swap = _of_system()
     left = list(_control_groups_left(swap))

@@ -1,6 +1,6 @@
-"""Many files -> one tensor: parallel, bounded, cancellable, with progress; nothing invented, nothing dropped unasked.
+"""Reads many files into one tensor on threads, with progress and Cancel. No frame is invented or dropped unasked.
 
-Which library decodes which kind of file, and why, is one table, at `registry.decode`.
+The table at `registry.decode` shows which library decodes which kind of file, and why.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ..run import Run, in_flight
 from .memory import free_bytes
 from .selection import Selection
 
-# Reading a header from a local disk takes 0.1 ms, and handing it to a thread as long again. On a network disk, where each
-# takes some 10 ms, eight still take no longer than a frame, so Cancel is noticed soon.
+# Reading a header from a local disk takes 0.1 ms, and handing the job to a thread takes as long again. On a network
+# disk, at about 10 ms each, eight headers still take no longer than a frame, so Cancel is noticed soon.
 _HEADERS_AT_ONCE = 8
 
 
@@ -37,20 +37,20 @@ def read_frames(
     *,
     shown: FileSequence | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """(images, mask): (N, H, W, 3) and (N, H, W), 0.0 .. 1.0, in the dtype that `run` names; mask = 1 - alpha.
+    """(images, mask), (N, H, W, 3) and (N, H, W), 0.0 .. 1.0, with the dtype of `run`; mask = 1 - alpha.
 
-    `run` hears which frames of the sequence `shown` are loaded so far; without one, nobody does.
+    Reports to `run` which frames of the sequence `shown` are loaded so far, unless `shown` is None.
 
-    Every header is read before the first decode, so that sizes are compared and memory is checked in time. Raises
-    FrameSizeError, BatchTooLargeError, FrameReadError (a broken file), FileNotFoundError and other OSErrors of the
-    system, naming the frame, PathError (a file that is a link out of the allowed folders); Cancel passes through.
+    Reads every header before the first decode, to compare sizes and check memory in time. Raises FrameSizeError,
+    BatchTooLargeError, FrameReadError (a broken file), FileNotFoundError and other OSErrors of the system, naming the
+    frame, PathError (a file that is a link out of the allowed folders). Cancel passes through.
     """
     run = run or Run()
     files, numbers = selection.files, list(selection.files)
     count, dtype = len(selection.numbers), run.float_dtype
     width, height = _look_at_all(selection, on_size_mismatch, run)
     images = torch.empty((count, height, width, 3), dtype=dtype)
-    # numpy's zeros take no memory until they are written to: most sequences have no alpha.
+    # Most sequences have no alpha, and numpy's zeros take no memory until they are written to.
     mask = torch.from_numpy(np.zeros((count, height, width), np.float16 if dtype == torch.float16 else np.float32))
     places: dict[int | None, list[int]] = {}
     for place, source in enumerate(selection.sources):
@@ -60,13 +60,13 @@ def read_frames(
         place = places[number][0]
         _load_into(number, files[number], images[place], mask[place], on_size_mismatch)
 
-    asked = set(selection.numbers)
-    told = [number for number in numbers if number in asked]  # not those that only stand in for others
+    requested = set(selection.numbers)
+    reported = [number for number in numbers if number in requested]  # not those that only replace others
 
     def tell(loaded: Mapping[int, None]) -> None:
-        done = [(shown, numbers[position]) for position in loaded if numbers[position] in asked]
+        done = [(shown, numbers[position]) for position in loaded if numbers[position] in requested]
         if shown is not None and done:
-            run.tell(done, told, selection.step)
+            run.tell(done, reported, selection.step)
 
     run.each(load_one, numbers, tell, steps_before=len(_header_groups(numbers)))
     for source, (first, *repeats) in places.items():
@@ -75,13 +75,13 @@ def read_frames(
 
 
 def black_frame(number: int, path: Path, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-    """(image, mask), (1, H, W, 3) and (1, H, W) of zeros, as large as the file of frame `number`, by its header alone."""
+    """(image, mask), (1, H, W, 3) and (1, H, W), all zeros, in the size that the header of frame `number` gives."""
     width, height = _header(number, allowed_roots()["output"].confirm(path, write=False)).extent
     return torch.zeros((1, height, width, 3), dtype=dtype), torch.zeros((1, height, width), dtype=dtype)
 
 
 def _repeat(images: torch.Tensor, mask: torch.Tensor, first: int | None, places: Sequence[int]) -> None:
-    """Put what is at `first` (None: black) at `places` too. Zeros are not copied in masks, where they take no memory."""
+    """Copy what is at `first` (None: black) to `places`. Zero masks are not copied: unwritten, they take no memory."""
     for place in places:
         images[place] = 0 if first is None else images[first]
         if first is not None and mask[first].any():
@@ -89,7 +89,10 @@ def _repeat(images: torch.Tensor, mask: torch.Tensor, first: int | None, places:
 
 
 def _look_at_all(selection: Selection, on_size_mismatch: OnSizeMismatch, run: Run) -> Extent:
-    """The extent of the batch. Raises what `read_frames` raises before the first decode."""
+    """The extent of the batch, after all checks that `read_frames` makes before the first decode.
+
+    Raises their errors.
+    """
     files, numbers = selection.files, list(selection.files)
     any_root = allowed_roots()["output"]
 
@@ -105,10 +108,10 @@ def _look_at_all(selection: Selection, on_size_mismatch: OnSizeMismatch, run: Ru
 
 
 def _require_memory(count: int, masks: int, decoding: int, size: Extent, dtype: torch.dtype) -> None:
-    """BatchTooLargeError if `count` frames of `size`, `masks` of them with alpha, do not fit.
+    """Raise BatchTooLargeError if `count` frames of `size`, `masks` of them with alpha, do not fit into memory.
 
-    In the tensors, each frame takes three planes for colour and, if it has alpha, one for the mask: the zeros of other
-    masks take no memory. Each of the `decoding` frames in flight takes about four planes more.
+    In the tensors, each frame takes three planes for colour and, if it has alpha, one for the mask; other masks are
+    zeros, which take no memory. Each of the `decoding` frames in flight takes about four more planes.
     """
     free, plane = free_bytes(), size.pixel_count * dtype.itemsize
     needed = (3 * count + masks + 4 * decoding) * plane
@@ -127,7 +130,7 @@ def _header(number: int, path: Path) -> Header[Any]:
 
 
 def _common_size(sizes: Mapping[int, Extent], files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch) -> Extent:
-    """The extent of the first frame. FrameSizeError if another differs and is not to be resized."""
+    """The extent of the first frame. Raises FrameSizeError if another differs, unless it may be resized."""
     first, expected = next(iter(sizes.items()))
     for number, size in sizes.items():
         if size != expected and on_size_mismatch is OnSizeMismatch.ERROR:
@@ -137,7 +140,7 @@ def _common_size(sizes: Mapping[int, Extent], files: Mapping[int, Path], on_size
 
 @contextmanager
 def _named_in_errors(number: int, path: Path) -> Iterator[None]:
-    """FrameReadError for what is not a whole image; errors of the system stay what they are, and name the frame."""
+    """Turns a broken image into a FrameReadError. Errors of the system keep their type and name the frame."""
     try:
         yield
     except UnreadKindError as error:
@@ -163,7 +166,10 @@ def _load_into(
 
 
 def _resize_into(pixels: Pixels, image: torch.Tensor, mask: torch.Tensor) -> None:
-    """Bicubic with antialiasing, colour and mask alike, clipped to 0..1; colour of floating-point files is not."""
+    """Resize colour and mask bicubically with antialiasing.
+
+    Clips to 0..1, except the colour of floating-point files.
+    """
     full_image, full_mask = torch.empty((*pixels.shape[:2], 3)), torch.zeros(pixels.shape[:2])
     dequantise(pixels, full_image, full_mask)
     planes = torch.cat([full_image.movedim(-1, 0), full_mask[None]])[None]
@@ -171,5 +177,5 @@ def _resize_into(pixels: Pixels, image: torch.Tensor, mask: torch.Tensor) -> Non
     scaled = torch.nn.functional.interpolate(planes, size, mode="bicubic", antialias=True)[0]
     (scaled[3] if pixels.dtype.kind == "f" else scaled).clamp_(0, 1)
     image.copy_(scaled[:3].movedim(0, -1))
-    if pixels.shape[2] in (2, 4):  # the zeros of the others take no memory until they are written to
+    if pixels.shape[2] in (2, 4):  # other masks stay zeros, which take no memory until written to
         mask.copy_(scaled[3])

@@ -1,4 +1,4 @@
-"""Frame Counter (Resume from Directory): the next frame of a sequence that is partly on disk."""
+"""Finds the next frame of a sequence that is partly on disk, for Frame Counter (Resume from Directory)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .selection import fingerprint
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeRequest:
-    """The frame to render next, by what is in a folder, and the counter that stands at it."""
+    """The frame to render next, given what is in a folder, and the counter for it."""
 
     directory_path: str = ""
     pattern: str = "*"
@@ -30,21 +30,25 @@ class ResumeRequest:
     resume_at: ResumeAt = ResumeAt.AFTER_LAST
 
     def frames(self) -> FrameFolder:
-        """The frames that the texts name, tokens of the date filled in. Raises TokenError, and as FrameFolder.parse."""
+        """The frames that the texts name, with date tokens filled in.
+
+        Raises TokenError, and what FrameFolder.parse raises.
+        """
         now = moment()
         return FrameFolder.parse(*(resolve_time(text, now) for text in (self.directory_path, self.pattern)))
 
     def choose(self) -> FrameCounter:
-        """A counter at the next frame, 0 for a folder that is empty or not there yet. Each folder is listed once.
+        """A counter at the next frame: 0 for a folder that is empty or does not exist yet. Lists each folder once.
 
-        Among batch folders (`batch_0000`, ...) a frame counts once every one that counts has it (see variants.py): a batch
-        that was only half saved, or lacks a folder, is rendered again. Raises as `frames`; MixedTakesError if single files
-        beside them lead to another frame: following either could overwrite the other take, or leave gaps in it.
+        In batch folders (`batch_0000`, ...) a frame counts once it is in all of them that count (see variants.py). A
+        batch that was only half saved, or lacks a folder, is rendered again. Raises what `frames` raises, and
+        MixedTakesError if single files beside the batch folders lead to another frame: continuing one take could
+        overwrite the other, or leave gaps in it.
         """
         return FrameCounter(self.next_frame(), self.total_frames, self.frames_per_second)
 
     def next_frame(self) -> int:
-        """The number that `choose` counts to. Raises as `choose`."""
+        """The frame number of the counter that `choose` returns. Raises what `choose` raises."""
         frames = self.frames()
         single = _done(frames, frames.folder, self.indexing)
         by_single = self._next(single or set())
@@ -57,7 +61,7 @@ class ResumeRequest:
         return by_batch
 
     def fingerprint(self) -> str:
-        """For a cache key: the next frame, or why there is none. Never raises."""
+        """For a cache key: the next frame, or the error. Never raises."""
         return fingerprint(lambda: str(self.next_frame()))
 
     def _next(self, done: set[int]) -> int:
@@ -67,20 +71,23 @@ class ResumeRequest:
 
 
 def _done(frames: FrameFolder, folder: Path, indexing: Indexing) -> set[int] | None:
-    """The frames in one folder, without those at the end that a killed program left torn; None if it has none at all."""
+    """The frames in one folder, without torn ones at the end, which a killed program left; None if it has no files."""
     numbered = frames.listed(folder, indexing)
     if not numbered:
         return None
     links = set(entry_names(folder, lambda entry: entry.is_symlink()))
     numbered = [(number, name) for number, name in numbered if name not in links or _is_inside(frames, folder / name)]
-    # Only from the end: to look into every file of 10 000 takes 0.2 s, for every frame that is rendered.
+    # Only from the end: checking 10,000 files takes 0.2 s, and this runs once per rendered frame.
     while numbered and not is_whole_file(folder / numbered[-1][1]):
         numbered.pop()
     return {number for number, _ in numbered}
 
 
 def _is_inside(frames: FrameFolder, link: Path) -> bool:
-    """Does a link lead to an allowed folder? One that leads out is not opened, and is no frame, as for the loaders."""
+    """Whether a link leads to an allowed folder.
+
+    Others are not opened and do not count as frames, as for the loaders.
+    """
     try:
         frames.root.confirm(link, write=False)
     except PathError:

@@ -1,4 +1,4 @@
-"""Selection: which files are to become a batch, and in which places."""
+"""Selection: which files make up a batch, and in which order."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from ..naming.frame_range import named, ranges
 
 @dataclass(frozen=True)
 class Selection:
-    """Which frames to load: `numbers` in order, and for each the frame that fills its place (None: black).
+    """Which frames to load: `numbers` in order, and in `sources` the frame that fills each place (None: black).
 
-    `files` has the file of every such frame, `missing` the numbers that were asked for and are not on disk; `step` lies
-    between two numbers.
+    files: the file of every source.
+    missing: the requested numbers that are not on disk.
+    step: the difference between two successive numbers.
     """
 
     numbers: tuple[int, ...]
@@ -31,31 +32,34 @@ class Selection:
 
     @property
     def summary(self) -> str:
-        """A line for people: what was loaded, and what was not there."""
+        """One line for the user: what was loaded and what is missing."""
         lacking = f"; not on disk: {ranges(self.missing)}" if self.missing else ""
         return f"Loaded {named(self.files)}{lacking}"
 
     @property
     def fingerprint(self) -> str:
-        """The same as long as the same files are chosen and none of them changes."""
+        """Stays the same as long as the same files are chosen and none of them changes."""
         return stamp(self.sources, self.files.values())
 
 
 def stamp(choice: object, files: Iterable[Path]) -> str:
-    """sha256 of `choice`, by its repr, and of the paths, sizes and modification times of the files."""
+    """SHA-256 of the repr of `choice` and of the paths, sizes and modification times of `files`."""
     digest = hashlib.sha256(repr(choice).encode("utf-8", "surrogatepass"))
     for file in files:
         try:
             status = file.stat()
         except OSError:
             continue
-        # Names that are not UTF-8 contain halves of surrogate pairs.
+        # Names that are not UTF-8 contain lone surrogates.
         digest.update(f"|{file}|{status.st_size}|{status.st_mtime_ns}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
 def fingerprint(look: Callable[[], str]) -> str:
-    """What `look()` finds, for a cache key. Never raises: settings that select nothing have their error as fingerprint."""
+    """The result of `look()`, for a cache key.
+
+    Never raises: if the settings select nothing, it is their error message.
+    """
     try:
         return look()
     except (ValueError, TypeError, OSError) as error:

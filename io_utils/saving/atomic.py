@@ -35,16 +35,16 @@ _PART = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{12}\.part")
 # Another run's cleanup can remove a part file between its creation and its lock; three losses in a row are not a race.
 _ATTEMPTS = 3
 
-# "Not supported": EINVAL according to fsync(2), ENOSYS from FUSE servers without the call, ENOTSUP from network mounts (the
-# same number as EOPNOTSUPP on Linux), ENOTTY where it is implemented as an ioctl. Any other code is a failure: EIO, ENOSPC
-# and EDQUOT mean that the data are lost, EROFS that the disk has become read-only.
+# "Not supported": EINVAL according to fsync(2), ENOSYS from FUSE servers without the call, ENOTSUP from network mounts
+# (the same number as EOPNOTSUPP on Linux), ENOTTY where it is implemented as an ioctl. Any other code is a failure:
+# EIO, ENOSPC and EDQUOT mean that the data are lost, EROFS that the disk has become read-only.
 _NO_FSYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
 
 # Systems that cannot flush folders also report EBADF or EACCES (PostgreSQL's fsync_fname ignores these, too).
 _NO_FOLDER_FSYNC = {*_NO_FSYNC, errno.EBADF, errno.EACCES, errno.EPERM}
 
-# A system that cannot rename or link an open file reports ETXTBSY (vboxsf), EBUSY or EACCES (FUSE, SMB). These codes have
-# other causes too, so the call is repeated once the file is closed.
+# A system that cannot rename or link an open file reports ETXTBSY (vboxsf), EBUSY or EACCES (FUSE, SMB). These codes
+# have other causes too, so the call is repeated once the file is closed.
 _NOT_WHILE_OPEN = {errno.ETXTBSY, errno.EBUSY, errno.EACCES, errno.EPERM}
 
 # The (folder, message) pairs already logged.
@@ -85,7 +85,8 @@ def sync_folders(folders: Iterable[Path]) -> None:
     """Flush the names in `folders` to disk: without this, a power cut can undo a rename, though the file is complete.
 
     Call it once per save, not once per frame: it takes 0.17 ms on ext4, where the fsync of one frame takes 0.67 ms.
-    Skips folders that cannot be opened or flushed (Windows, some network mounts). Raises OSError if the disk fails (EIO).
+    Skips folders that cannot be opened or flushed (Windows, some network mounts). Raises OSError if the disk fails
+    (EIO).
     """
     for folder in folders:
         try:
@@ -104,7 +105,10 @@ def sync_folders(folders: Iterable[Path]) -> None:
 
 
 def remove_parts(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
-    """Remove the part files of killed runs from `folder` whose final name passes `is_ours`. Returns the removed paths."""
+    """Remove the part files of killed runs from `folder` whose final name passes `is_ours`.
+
+    Returns the removed paths.
+    """
     removed = []
     try:
         names = os.listdir(folder)

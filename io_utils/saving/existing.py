@@ -1,4 +1,4 @@
-"""What is at a frame's path, and what each policy makes of it: the one rule, before rendering and while saving.
+"""Decides what each policy does with what is at a frame's path. The same table holds before rendering and while saving.
 
 ==============================  ===========  ===========  ==================  =============================
 at the frame's path             overwrite    skip         error               keep both
@@ -11,10 +11,10 @@ a foreign file                  replace it   refuse       refuse, touch none  ke
 a directory, fifo, device ...   refuse       refuse       refuse, touch none  keep it, write `-0` beside it
 ==============================  ===========  ===========  ==================  =============================
 
-`registry.state` decides what is whole, torn or foreign: a GIF or a text that somebody gave a frame's name is not an unfinished
-frame, and not a frame to keep either. "error" counts a torn file as existing: users who choose it want nothing touched, and
-hear of it before the frame is rendered. A link to a file counts as that file; it is replaced itself, never written through,
-and under "keep both" it stays. Only regular files are ever opened.
+`registry.state_of` decides what is whole, torn or foreign. A GIF or a text file under a frame's name is foreign: it is
+not an unfinished frame, nor is it a frame to keep. "error" counts a torn file as existing, because users who choose it
+want nothing touched; the error comes before the frame is rendered. A link to a file counts as that file. Writing
+replaces the link and never writes through it; "keep both" keeps it. Only regular files are ever opened.
 """
 
 from __future__ import annotations
@@ -42,34 +42,46 @@ _KINDS = {
 
 
 def wants(policy: OnExisting, sequence: FileSequence, frame: int) -> bool:
-    """Is `frame` to be written? FrameExistsError, ForeignFileError, NotAFileError where the table says "refuse"."""
+    """Whether to write `frame`.
+
+    Raises FrameExistsError, ForeignFileError or NotAFileError where the table says "refuse".
+    """
     if policy is OnExisting.KEEP_BOTH:
         return True
-    there = _is_there(sequence.file(frame), frame)
-    if there and policy is OnExisting.ERROR:
+    exists = _exists(sequence.file(frame), frame)
+    if exists and policy is OnExisting.ERROR:
         raise FrameExistsError([frame], sequence.file(frame))
-    if not (there and policy is OnExisting.SKIP):
+    if not (exists and policy is OnExisting.SKIP):
         return True
-    found = _state(sequence, frame)
-    if found is State.FOREIGN:
+    state = _state(sequence, frame)
+    if state is State.FOREIGN:
         raise ForeignFileError(frame, sequence.file(frame))
-    return found is not State.WHOLE
+    return state is not State.WHOLE
 
 
 def refuse_existing(frames: Iterable[Frame]) -> None:
-    """For ERROR, before the first frame is encoded: FrameExistsError that names all frames that are there, NotAFileError."""
-    taken = [frame for frame in frames if _is_there(frame.path, frame.number)]
-    if taken:
-        raise FrameExistsError([frame.number for frame in taken], taken[0].path)
+    """Under ERROR, check all frames before the first is encoded.
+
+    Raises FrameExistsError, naming every frame that exists, and NotAFileError.
+    """
+    existing = [frame for frame in frames if _exists(frame.path, frame.number)]
+    if existing:
+        raise FrameExistsError([frame.number for frame in existing], existing[0].path)
 
 
 def is_saved(sequence: FileSequence, frame: int) -> bool:
-    """Is this frame on disk, whole? (See `registry.state`.) PathError for a link out of the allowed folders."""
+    """Whether the frame's file is whole (see `registry.state_of`).
+
+    Raises PathError for a link out of the allowed folders.
+    """
     return _state(sequence, frame) is State.WHOLE
 
 
 def publish(frame: Frame, data: bytes, policy: OnExisting) -> Saved:
-    """Write `data` as `frame` where the table says so. FileExistsError under ERROR, if a file has appeared meanwhile."""
+    """Write `data` as `frame` where the table says so.
+
+    Raises FileExistsError under ERROR if a file has appeared since the check.
+    """
     sequence, number = frame.sequence, frame.number
     if policy is OnExisting.KEEP_BOTH:
         return _publish_beside(sequence, number, data)
@@ -80,17 +92,23 @@ def publish(frame: Frame, data: bytes, policy: OnExisting) -> Saved:
 
 
 def write_into(sequence: FileSequence, path: Path, data: bytes, *, replace: bool) -> None:
-    """As `write_whole`. Of the roots, ComfyUI's own folder may be made, but not one that the operator listed."""
+    """Like `write_whole`.
+
+    Creates ComfyUI's own folder if it does not exist, but never a folder that the operator listed.
+    """
     write_whole(path, data, replace=replace, mount=None if sequence.root.kind else sequence.root.path)
 
 
 def _publish_if_wanted(sequence: FileSequence, number: int, data: bytes) -> bool:
-    """SKIP: was the frame written? Other runs may be at the same frame: what is there is looked at until one call settles it."""
+    """SKIP: write the frame unless it is whole. Returns whether it was written.
+
+    Other runs may write the same frame, so this looks again until one atomic call settles it.
+    """
     path = sequence.file(number)
     while wants(OnExisting.SKIP, sequence, number):
-        with contextlib.suppress(FileExistsError):  # another run was faster: look again at what there is now
-            if _is_there(path, number):
-                # Not replaced by the rename: between this look and that one, another run may finish the frame.
+        with contextlib.suppress(FileExistsError):  # another run was faster: look again
+            if _exists(path, number):
+                # Replacing it by a rename is not safe: another run may finish the frame after this check.
                 remove_torn(path, lambda: _state(sequence, number) is State.TORN, links=True)
             write_into(sequence, path, data, replace=False)
             return True
@@ -98,30 +116,30 @@ def _publish_if_wanted(sequence: FileSequence, number: int, data: bytes) -> bool
 
 
 def _publish_beside(sequence: FileSequence, number: int, data: bytes) -> Saved:
-    """KEEP_BOTH: under the frame's own name, or else under the first of `-0`, `-1`, ... that is free."""
-    take = -1
+    """KEEP_BOTH: write under the frame's own name, or else with the first free suffix of `-0`, `-1`, ..."""
+    suffix = -1
     while True:
-        beside = sequence if take < 0 else replace(sequence, pattern=sequence.pattern.with_suffix(f"-{take}"))
+        beside = sequence if suffix < 0 else replace(sequence, pattern=sequence.pattern.with_suffix(f"-{suffix}"))
         path = beside.file(number)
-        with contextlib.suppress(FileExistsError):  # another run was faster, or something that is not a file is there
-            if _is_there(path, number):
+        with contextlib.suppress(FileExistsError):  # another run was faster, or it is not a file
+            if _exists(path, number):
                 remove_torn(path, lambda: state_of(path) is State.TORN)  # noqa: B023 called at once
             write_into(beside, path, data, replace=False)
             return Saved(beside, number, written=True)
-        take += 1
+        suffix += 1
 
 
 def _state(sequence: FileSequence, frame: int) -> State | None:
-    """What the file of this frame is, None if there is none. PathError for a link out of the allowed folders."""
+    """The state of the frame's file, None if there is none. Raises PathError for a link out of the allowed folders."""
     return state_of(sequence.root.confirm(sequence.file(frame), write=False))
 
 
-def _is_there(path: Path, frame: int) -> bool:
-    """Is there anything at `path`? NotAFileError if it is neither a file nor a link to one or to nothing."""
+def _exists(path: Path, frame: int) -> bool:
+    """Whether a file or a link is at `path`. Raises NotAFileError for anything else, also behind a link."""
     try:
         mode = path.stat().st_mode
     except OSError:
-        # Nothing there, or a link to nothing or to itself. A failing disk shows when the frame is written.
+        # Nothing, a dangling link, or a link to itself. If the disk fails, writing the frame reports it.
         return path.is_symlink()
     if not stat.S_ISREG(mode):
         raise NotAFileError(frame, path, _KINDS.get(stat.S_IFMT(mode), "something that is not a file"))

@@ -1,4 +1,4 @@
-"""What the three savers' plans have in common: the request, the frames that come of it, and the rules for names."""
+"""Shared by the three savers' plans: the request, the frames that result from it, and the rules for names."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ from ..policies import OnExisting
 from ..request import known, limited
 from ..wire import UNRENDERED, Unrendered
 
-# The extent of images that are not rendered yet.
+# Stands for the extent of images that are not rendered yet.
 NO_EXTENT = Extent(0, 0)
 
-# What the savers of single frames offer: keeping both would leave two files for one number.
+# Savers of single frames do not offer "keep both": it would leave two files with one frame number.
 _OFFERED = {policy.value: policy for policy in (OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SaveRequest:
-    """How a saver is to write its frames.
+    """How a saver writes its frames.
 
-    quality: 1..100, of JPG and lossy WebP. workflow_file: also write the workflow into a file beside the frames.
-    now: the moment that tokens such as %date% stand for, the same throughout a run.
+    quality: 1..100, for JPG and lossy WebP.
+    workflow_file: also write the workflow to a file beside the frames.
+    now: the time for tokens such as %date%, the same throughout a run.
     """
 
     filetype: FileType = FileType.PNG_WITH_WORKFLOW
@@ -46,7 +47,7 @@ class SaveRequest:
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame and the sequence it belongs to. `image`: (H, W, C) tensor, or UNRENDERED for one that is on disk."""
+    """A frame and its sequence. `image` is an (H, W, C) tensor, or UNRENDERED if the frame is on disk already."""
 
     sequence: FileSequence
     number: int
@@ -61,7 +62,7 @@ class Frame:
 class Saved:
     """Where a frame is on disk now, and whether this run wrote it.
 
-    flattened_by: the kind of file ("JPG") that could not hold its transparency, so that it is on black now; "" for none.
+    flattened_by: the format ("JPG") that cannot hold the frame's transparency, which was composited on black; else "".
     """
 
     sequence: FileSequence
@@ -75,9 +76,9 @@ class Saved:
 
 
 def common_size(texts: Iterable[str], images: Iterable[object]) -> Extent:
-    """The extent for the tokens in `texts`, of `images`, (N, H, W, C) each; 0 x 0 if there are none.
+    """The extent of `images`, (N, H, W, C) each, for the tokens in `texts`; 0 x 0 if there are no images.
 
-    ValueError if the texts need it and the images differ.
+    Raises ValueError if the texts need the extent and the images differ in size.
     """
     tensors = [image for image in images if isinstance(image, torch.Tensor) and not image.is_nested]
     batches = [image for image in tensors if image.ndim == 4]
@@ -92,7 +93,10 @@ def common_size(texts: Iterable[str], images: Iterable[object]) -> Extent:
 
 
 def require_own_paths(frames: Iterable[Frame], fault: str) -> None:
-    """ValueError if two frames have one path; `fault` says what went wrong and what to do, without its capital."""
+    """Raise ValueError if two frames have the same path.
+
+    The message ends in `fault`: what went wrong and what to do.
+    """
     paths: set[Path] = set()
     for frame in frames:
         if frame.path in paths:
@@ -101,10 +105,10 @@ def require_own_paths(frames: Iterable[Frame], fault: str) -> None:
 
 
 def require_no_number(prefix: str, shown: str, example: str) -> None:
-    """PathError if `prefix` has a frame number or an image's extension: both are added to it, and would stand there twice.
+    """Raise PathError if `prefix` contains a frame number or an image extension, because the saver appends both.
 
-    'f_####' would be the literal name of a file. `prefix` has its tokens filled in, `shown` is as it was typed, and
-    `example` is what to write if nothing else is left.
+    `prefix` has its tokens filled in, `shown` is the text as typed. The error suggests `shown` without the number and
+    the extension, or `example` if nothing remains.
     """
     name = prefix.replace("\\", "/").rpartition("/")[2]
     extension = next((ending for ending in EXTENSIONS if name.lower().endswith(ending)), "")
@@ -115,10 +119,10 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
     if not numbers_in(prefix):
         return
     typed, folder = shown, ""
-    if os.path.isabs(prefix):  # the folder that it starts in may be called anything
+    if os.path.isabs(prefix):  # the name of the root itself may contain numbers
         try:
             root, prefix = root_of(prefix, "output", write=True)
-        except PathError:  # the caller finds the same fault, and tells it
+        except PathError:  # the caller finds the same fault and reports it
             return
         typed, folder = prefix, "" if root.kind == "output" else f"{root.path.as_posix()}/"
     if numbers := numbers_in(prefix):

@@ -1,4 +1,4 @@
-"""Save Image Sequence (Batch): a batch, or a list of batches, as one numbered sequence."""
+"""Plans Save Image Sequence (Batch): which images of a batch, or of a list of batches, go to which files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ..policies import OnExisting
 from ..request import known, limited
 from .plan import NO_EXTENT, Frame, SaveRequest, common_size
 
-# The frontend's numbers are exact up to here: Number.MAX_SAFE_INTEGER.
+# Number.MAX_SAFE_INTEGER: the frontend's numbers are exact up to here.
 LARGEST_INDEX = 2**53 - 1
 
-# The words of the earlier pack for the first two; a boolean would refuse its saved workflows.
+# "false" and "true" are the earlier pack's words; a boolean widget would refuse the workflows saved with it.
 _OVERWRITE = {
     "false": OnExisting.KEEP_BOTH,
     "true": OnExisting.OVERWRITE,
@@ -39,15 +39,15 @@ class BatchSaveRequest(SaveRequest):
     size: Extent = known(lambda: NO_EXTENT)
 
     def for_images(self, images: Iterable[object]) -> BatchSaveRequest:
-        """The same with the size of the images, and the file type that the pattern's extension asks for.
+        """The same request with the size of the images, and the file type that the pattern's extension asks for.
 
-        Raises TokenError, PatternError, FileTypeError, and ValueError as `common_size`.
+        Raises TokenError, PatternError, FileTypeError, and ValueError like `common_size`.
         """
         sized = replace(self, size=common_size([self.path_pattern], images))
-        return replace(sized, filetype=self.filetype.for_extension(sized._pattern().extension))  # noqa: SLF001 its own
+        return replace(sized, filetype=self.filetype.for_extension(sized._pattern().extension))  # noqa: SLF001
 
     def sequence(self) -> FileSequence:
-        """The sequence that `path_pattern` names, tokens filled in, with the file type's extension if it has none.
+        """The sequence that `path_pattern` names, with tokens filled in; without an extension it gets the file type's.
 
         Raises TokenError, PatternError, PathError, FileTypeError.
         """
@@ -62,10 +62,10 @@ class BatchSaveRequest(SaveRequest):
         return FileSequence.from_pattern(pattern, "output", write=True, shown=self.path_pattern)
 
     def frames(self, batches: Iterable[object]) -> list[Frame]:
-        """The frames of one or many batches, (N, H, W, C) each, counted on from `start_index`.
+        """The frames of one or many batches, (N, H, W, C) each, numbered from `start_index`.
 
-        Raises as `sequence`, PatternError if there are several and the pattern has no frame number, ValueError if there
-        is none, NoImageError for anything but a batch of images.
+        Raises what `sequence` raises; PatternError for several images and a pattern without a frame number; ValueError
+        if there is no image; NoImageError for anything that is not a batch of images.
         """
         sequence = self.sequence()
         images: list[torch.Tensor] = []

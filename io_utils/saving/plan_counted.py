@@ -1,4 +1,4 @@
-"""Save Image Sequence (Frame Counter): the frame at which a frame counter stands, one image or a batch of variants."""
+"""Plans Save Image Sequence (Frame Counter): the frame at a frame counter, as one image or a batch of variants."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class CountedRequest(SaveRequest):
-    """The files `<directory_path>/<prefix>_<frame>.<ext>` of the frames that frame counters stand at.
+    """Saves the frames that frame counters are at as `<directory_path>/<prefix>_<frame>.<ext>`.
 
-    `size`: the extent of the images, for the tokens in the texts; 0 x 0 before they are rendered.
+    `size` is the extent of the images, for tokens in the texts; 0 x 0 before they are rendered.
     """
 
     directory_path: str = ""
     prefix: str = "frame"
-    # The earlier pack set no limits: a number below 0 pads as 0 does.
+    # The earlier pack set no limits; a negative number pads like 0.
     digits: int = limited(5)
     at_end: AtEnd = AtEnd.STOP
     size: Extent = known(lambda: NO_EXTENT)
@@ -49,14 +49,14 @@ class CountedRequest(SaveRequest):
         return self.directory_path, self.prefix
 
     def for_images(self, images: Iterable[object]) -> CountedRequest:
-        """The same with the size of the images. Raises ValueError as `common_size`."""
+        """The same request with the size of the images. Raises ValueError like `common_size`."""
         return replace(self, size=common_size(self.texts, images))
 
     @cached_property
     def files(self) -> CountedFiles:
-        """The files, tokens filled in. An empty `directory_path` is the output folder itself.
+        """The files, with tokens filled in. An empty `directory_path` means the output folder itself.
 
-        Raises TokenError, PathError (as `require_no_number` too), PatternError.
+        Raises TokenError, PathError (also from `require_no_number`), PatternError.
         """
         directory_path, prefix = (tokens.resolve(text, self.now, *self.size) for text in self.texts)
         require_no_number(prefix, self.prefix, "frame")
@@ -64,24 +64,24 @@ class CountedRequest(SaveRequest):
         return CountedFiles.place(root, directory, normalise(prefix), self.digits, self.filetype)
 
     def needs_image(self, counters: Sequence[Any]) -> bool:
-        """Is there a frame to render? Not past the end, nor where it is on disk and to be kept (SKIP).
+        """Whether any frame must be rendered: one that is not past the end, nor kept under SKIP.
 
-        Asked before anything is rendered. Raises EndOfAnimationError, FrameExistsError, ForeignFileError or NotAFileError
-        where the policies say so. It is not yet known how many images will come, so ERROR refuses a file of the frame in any
-        batch folder, or beside them. Under SKIP, OtherTakeError for a frame that is on disk as a single image beside a
-        batch that lacks it: nothing tells which of the two is to be continued.
+        The number of images is not known before rendering, so ERROR refuses a file of the frame in any batch folder or
+        beside them. Raises EndOfAnimationError, FrameExistsError, ForeignFileError or NotAFileError where the policies
+        say so. Under SKIP, raises OtherTakeError if the frame exists as a single image beside a batch that lacks it:
+        either take could be the one to continue.
         """
         files = self.files
         numbers = [whole_frame(counter) for counter in counters if saves(counter, self.at_end)]
-        if tokens.needs_image(*self.texts):  # where the frame goes is known once it is rendered
+        if tokens.needs_image(*self.texts):  # the path is not known before the frame is rendered
             return bool(numbers)
         wanted = files.lacking(numbers, self.on_existing) if numbers else []
         return bool(wanted)
 
     def frames(self, rows: Iterable[tuple[Any, Any]]) -> list[Frame]:
-        """The frames of (counter, images) pairs, those past the end left out; images as for `CountedFiles.frames`.
+        """The frames of (counter, images) pairs, without those past the end. Images are as for `CountedFiles.frames`.
 
-        Raises EndOfAnimationError where `at_end` says so, ValueError if two images have one path.
+        Raises EndOfAnimationError where `at_end` says so, ValueError if two images have the same path.
         """
         frames = [
             frame
@@ -95,12 +95,12 @@ class CountedRequest(SaveRequest):
 
 @dataclass(frozen=True)
 class CountedFiles:
-    """The files `<directory>/<prefix>_<frame>.<ext>` of an animation, or those in its batch folders for batches of images.
+    """The files of an animation: `<directory>/<prefix>_<frame>.<ext>`, or files in batch folders for batches of images.
 
-    The batch folders are beside the frames, so that a loader or a counter that is given their folder finds them: image i of
-    a batch goes to `<directory>/batch_<i>/<prefix>_<frame>.<ext>`, and with a prefix `a/b` to `<directory>/a/batch_<i>/
-    b_<frame>.<ext>`. 0.1.0 wrote `<directory>/batch_<i>/a/b_<frame>.<ext>`; a take that began so is continued so.
-    variants.py says what counts as on disk there. `file` is the pattern below these folders.
+    Image i of a batch goes to `<directory>/batch_<i>/<prefix>_<frame>.<ext>`. With a prefix `a/b` this is
+    `<directory>/a/batch_<i>/b_<frame>.<ext>`: batch folders lie beside single frames, so that a loader or a counter for
+    that folder finds them. 0.1.0 wrote `<directory>/batch_<i>/a/b_<frame>.<ext>`; a take that has such files continues
+    there. variants.py defines what counts as on disk. `file` is the pattern below these folders.
     """
 
     root: Root
@@ -138,7 +138,7 @@ class CountedFiles:
         return Variants.find(self.root, self.root.path / self.directory, begun, strict=strict)
 
     def lacking(self, numbers: Sequence[int], policy: OnExisting) -> list[int]:
-        """Which of the frames `numbers` are to be written, as far as can be told before it is known how many images come."""
+        """Those of the frames `numbers` that must be written, as far as can be known without the number of images."""
         if policy is OnExisting.OVERWRITE:
             return [number for number in numbers if wants(policy, self.single, number)]
         variants = self.variants()
@@ -147,12 +147,14 @@ class CountedFiles:
             return [number for number in numbers for place in places if wants(policy, place, number)]
         if variants.gaps:
             _log.warning(
-                "In %s the frames of %s are gone, so every frame is rendered again.", self.single.folder, variants.gaps
+                "In %s the frames of %s are missing, so every frame is rendered again.",
+                self.single.folder,
+                variants.gaps,
             )
         return [number for number in numbers if self._lacks(number, variants)]
 
     def _lacks(self, number: int, variants: Variants[FileSequence]) -> bool:
-        """Does a frame have to be rendered under SKIP?"""
+        """Whether a frame must be rendered under SKIP."""
         if not variants:
             return wants(OnExisting.SKIP, self.single, number)
         lacking = variants.lacking(lambda sequence: not wants(OnExisting.SKIP, sequence, number))
@@ -162,10 +164,10 @@ class CountedFiles:
         return bool(lacking or variants.gaps)
 
     def frames(self, number: int, images: object) -> list[Frame]:
-        """The frames that `images`, (N, H, W, C), are at `number`; if they are UNRENDERED, those that are on disk.
+        """One frame for each of `images`, (N, H, W, C), at `number`; for UNRENDERED, the frames that are on disk.
 
-        Raises ValueError for an empty batch, NoImageError for what is not a batch of images, OtherTakeError for a batch of
-        which every image is on disk already, while folders of a batch with more images lack the frame: skipping and
+        Raises ValueError for an empty batch, NoImageError for anything that is not a batch of images. Raises
+        OtherTakeError if every image of the batch is on disk, but further batch folders lack the frame: skipping and
         resuming would ask for it for ever.
         """
         if images is UNRENDERED:
@@ -187,9 +189,9 @@ class CountedFiles:
         return frames
 
     def _on_disk(self, number: int) -> list[FileSequence]:
-        """The sequences that hold a frame whole: every batch folder that counts, or the single one if none does.
+        """The sequences that hold the whole frame: all batch folders that count, else the single sequence.
 
-        Empty if it is missing in any of them: then the frame has to be rendered.
+        Empty if any of them lacks the frame, which must then be rendered.
         """
         variants = self.variants()
         sequences = list(variants.places.values()) or [self.single]
@@ -201,8 +203,8 @@ class CountedFiles:
     ) -> tuple[AnimationSequence, LogEntry]:
         """The result of a run at `counters`: the animation, finished if one of them is at its final frame, and a log.
 
-        The animation holds this prefix and file type only, frames 0 .. total - 1 in numeric order, where every variant
-        of the batch is whole on disk; one variant never stands in for another. The log names the frames it lacks.
+        The animation holds the frames 0 .. total - 1 of this prefix and file type, in numeric order, for which every
+        variant of the batch is whole on disk. One variant never replaces another. The log names the missing frames.
         """
         if not saved:
             return AnimationSequence(counters[-1]), LogEntry.new("\n".join(map(_stopped, counters)))
@@ -223,7 +225,7 @@ class CountedFiles:
         return AnimationSequence(final[-1], files), log.add(end)
 
     def _other_takes(self, saved: Sequence[Saved]) -> str:
-        """A line about batch folders of another take, which keep every frame of this one incomplete; "" if there are none."""
+        """A line about batch folders of another take, which make all frames of this one incomplete; "" if none."""
         ours = {item.sequence for item in saved}
         places = self.variants(strict=False).places
         others = ", ".join(_folder(sequence) for sequence in places.values() if sequence not in ours)
@@ -243,12 +245,15 @@ class CountedFiles:
 
 
 def _folder(sequence: FileSequence) -> str:
-    """The name of a variant's batch folder: the last such name in its path."""
+    """The name of a variant's batch folder: the last name in its path that is one."""
     return next(name for name in reversed(sequence.folder.parts) if name.startswith("batch_"))
 
 
 def _listed(sequence: FileSequence, total: int) -> set[int]:
-    """The frames below `total` on disk. As the frames of this run are saved by now, a folder that fails has none."""
+    """The frames below `total` on disk.
+
+    Never raises: this run's frames are saved by now, so a failing folder counts as empty.
+    """
     try:
         return {number for number in sequence.frames() if number < total}
     except OSError as error:
@@ -257,7 +262,10 @@ def _listed(sequence: FileSequence, total: int) -> set[int]:
 
 
 def _is_whole(sequence: FileSequence, frame: int) -> bool:
-    """As `is_saved`, for a look that must not cost a rendered frame: what cannot be read, or leads out, does not count."""
+    """Like `is_saved`, but never raises, because a failure must not cost a rendered frame.
+
+    Unreadable files and links that lead out do not count.
+    """
     try:
         return is_saved(sequence, frame)
     except (PathError, OSError) as error:
@@ -266,9 +274,9 @@ def _is_whole(sequence: FileSequence, frame: int) -> bool:
 
 
 def _missing(whole: Sequence[int], total: int) -> str:
-    """The frames of 0 .. total - 1 that are not in `whole`, which is in order: "frames 1-2,4"; "" for none.
+    """The frames of 0 .. total - 1 that the sorted `whole` lacks, as "frames 1-2,4"; "" for none.
 
-    By what is there, not by `total`, which may be millions.
+    Takes time in proportion to `whole`, not to `total`, which may be millions.
     """
     runs = []
     for before, after in zip([-1, *whole], [*whole, total], strict=True):

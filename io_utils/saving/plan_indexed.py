@@ -1,4 +1,4 @@
-"""Save Image Sequence (Frame Index): one image per run, under the frame number of a widget."""
+"""Plans Save Image Sequence (Frame Index): one image per run, with the frame number from a widget."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class IndexedRequest(SaveRequest):
     digits: int = limited(5, least=0, most=MAX_PADDING)
 
     def sequence(self, image: torch.Tensor | None = None) -> FileSequence:
-        """The sequence, tokens in the prefix filled in (image: (N, H, W, C)).
+        """The sequence. `image`, (N, H, W, C), gives the size for tokens in the prefix.
 
-        Raises TokenError, PathError for an empty prefix, one outside the output folder or as `require_no_number`,
-        PatternError for too many digits.
+        Raises TokenError; PathError for a prefix that is empty, leads out of the output folder, or is refused by
+        `require_no_number`; PatternError for too many digits.
         """
         height, width = (0, 0) if image is None else image.shape[1:3]
         folder = tokens.resolve(self.filename_prefix, self.now, width, height).rstrip("/\\")
@@ -42,15 +42,18 @@ class IndexedRequest(SaveRequest):
         return FileSequence.from_pattern(pattern, "output", write=True, shown=self.filename_prefix)
 
     def needs_image(self) -> bool:
-        """Does the frame have to be rendered, as far as that can be told without its image? Raises as `existing.wants`."""
+        """Whether the frame must be rendered, as far as can be known without its image.
+
+        Raises what `existing.wants` raises.
+        """
         if tokens.needs_image(self.filename_prefix):
             return True
         return wants(self.on_existing, self.sequence(), self.current_frame)
 
     def frame(self, images: object) -> Frame:
-        """The frame, made of `images`: (1, H, W, C), or UNRENDERED.
+        """The frame to save. `images` is (1, H, W, C) or UNRENDERED.
 
-        Raises ValueError for more than one image and for none, NoImageError for anything but an image.
+        Raises ValueError unless there is exactly one image, NoImageError for anything that is not an image.
         """
         number = self.current_frame
         if images is UNRENDERED:

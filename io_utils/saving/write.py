@@ -1,4 +1,4 @@
-"""Many frames -> many files: parallel, bounded, cancellable, with progress; each file whole or absent."""
+"""Writes many frames on threads, with progress and Cancel. Every file is whole or absent."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ from .plan import Frame, Saved, SaveRequest, require_own_paths
 
 _log = logging.getLogger(__name__)
 
-# The (folder, sequence) pairs that this process has cleared of a killed run's part files. Once each is enough: every frame
-# of a long render is a run of its own, and listing 10,000 names for each would make the render quadratic.
+# The (folder, sequence) pairs from which this process has removed the part files of killed runs. Once is enough: every
+# frame of a long render is a run of its own, and listing 10,000 names for each would make the render quadratic.
 _swept: set[tuple[Path, FileSequence]] = set()
 
 
 def write_frames(
     frames: Sequence[Frame], request: SaveRequest, text: Mapping[str, str], run: Run | None = None
 ) -> list[Saved]:
-    """Write `frames`, each whole or not at all, and tell where each is on disk; `text` is embedded if the file type does so.
+    """Write `frames`, each whole or not at all, and return where each is on disk.
 
-    Before the first frame is encoded: FrameExistsError or NotAFileError where ERROR refuses what is there, ValueError if two
-    frames have one path, PathError if a file would leave the allowed folders. While writing: NotAFileError under the other
-    policies, ForeignFileError under SKIP, FrameWriteError (disk full, no permission), ValueError for pixels that cannot be
-    saved; frames finished by then stay. Cancel passes through, every finished file whole. A frame that is UNRENDERED must be
-    on disk, and its policy SKIP, which alone leaves frames unrendered.
+    `text` is embedded if the file type does so.
+
+    Before the first frame is encoded, raises FrameExistsError or NotAFileError under ERROR if a file exists, ValueError
+    if two frames have the same path, PathError if a file would leave the allowed folders. While writing, raises
+    NotAFileError under the other policies, ForeignFileError under SKIP, FrameWriteError (disk full, no permission),
+    ValueError for pixels that cannot be saved. Cancel passes through. In each case the finished files stay, and are
+    whole. An UNRENDERED frame must be on disk and its policy SKIP, because no other policy leaves frames unrendered.
     """
     run = run or Run()
     fault = (
@@ -55,28 +57,28 @@ def write_frames(
     try:
         outcomes = run.each(lambda frame: _write_frame(frame, request, text, threads), frames, tell)
     except BaseException:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
+        with contextlib.suppress(OSError):  # the first error is the one to report
             sync_folders(folders)
         raise
     if any(saved.written for saved, _ in outcomes):
         sync_folders(folders)
     _warn_of_nan([(saved.number, count) for saved, count in outcomes if count])
-    if told := _on_black([saved for saved, _ in outcomes]):
-        _log.warning("%s", told)
+    if warning := _flattening_warning([saved for saved, _ in outcomes]):
+        _log.warning("%s", warning)
     return [saved for saved, _ in outcomes]
 
 
 def write_workflow(
     saved: Sequence[Saved], text: Mapping[str, str], on_existing: OnExisting
 ) -> tuple[list[Path], list[str]]:
-    """Write the workflow that made `saved` beside them, one file a sequence (`FileSequence.workflow_file`).
+    """Write the workflow that made `saved` beside the frames, one file per sequence (`FileSequence.workflow_file`).
 
-    Returns which were written, and warnings for people, which are logged too, about those that could not be: the frames are
-    whole by then, and a file beside them is no reason for the run to fail. Never raises PathError or OSError.
+    Returns the written paths, and a warning for the user about each file that could not be written; the warnings are
+    also logged. Never raises PathError or OSError: the frames are whole by now, so the run must not fail.
 
-    The workflow of `text` (see `metadata.text_entries`), or its prompt if it has none: both open when dropped into ComfyUI.
-    OVERWRITE replaces the file of an earlier run, every other policy keeps it with the frames that it made. Nothing is
-    written if all frames were kept, or without `text`.
+    The file holds the workflow in `text` (see `metadata.text_entries`), or else the prompt; ComfyUI opens both when
+    they are dropped into it. OVERWRITE replaces the file of an earlier run. Every other policy keeps it, like the
+    frames that it made. Nothing is written if all frames were kept, or without `text`.
     """
     workflow = text.get("workflow", text.get("prompt"))
     written, warnings = [], []
@@ -101,7 +103,7 @@ def write_workflow(
 
 
 def summary(saved: Sequence[Saved]) -> str:
-    """A line for people: what was written, what was kept, and where."""
+    """Tells the user what was written, what was kept, and where: one line per sequence."""
     parts = []
     for verb, items in (
         ("Saved", [item for item in saved if item.written]),
@@ -110,20 +112,20 @@ def summary(saved: Sequence[Saved]) -> str:
         for sequence in dict.fromkeys(item.sequence for item in items):
             numbers = [item.number for item in items if item.sequence == sequence]
             parts.append(f"{verb} {named(numbers)}: {sequence}")
-    if told := _on_black(saved):
-        parts.append(told)
+    if warning := _flattening_warning(saved):
+        parts.append(warning)
     return "\n".join(parts) or "Saved nothing"
 
 
 def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], threads: int) -> tuple[Saved, int]:
-    """Where the frame is on disk now, and how many of its values were NaN."""
+    """Write one frame. Returns where it is on disk now, and how many of its values were NaN."""
     policy, path = request.on_existing, frame.sequence.root.confirm(frame.path, write=True)
     kept = Saved(frame.sequence, frame.number, written=False)
     if frame.image is UNRENDERED:
         _require_kept(frame, policy)
         return kept, 0
     try:
-        # ERROR was settled for all frames before; a file that appears meanwhile is noticed when this one gets its name.
+        # ERROR was checked for all frames before. If a file has appeared since, `publish` notices.
         if policy is not OnExisting.ERROR and not wants(policy, frame.sequence, frame.number):
             return kept, 0
         encoded = request.filetype.encode_frame(frame.image, text, quality=request.quality, threads=threads)
@@ -136,8 +138,8 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
         raise FrameExistsError([frame.number], path) from None
     except OSError as error:
         raise FrameWriteError(frame.number, path, error) from error
-    lost = request.filetype.image_format.name if saved.written and encoded.flattened else ""
-    return replace(saved, flattened_by=lost), encoded.nan_count
+    flattened_by = request.filetype.image_format.name if saved.written and encoded.flattened else ""
+    return replace(saved, flattened_by=flattened_by), encoded.nan_count
 
 
 def _require_kept(frame: Frame, on_existing: OnExisting) -> None:
@@ -147,7 +149,8 @@ def _require_kept(frame: Frame, on_existing: OnExisting) -> None:
         )
     if not is_saved(frame.sequence, frame.number):
         raise FileNotFoundError(
-            f"Frame {frame.number} was on disk when this run began and is gone: {str(frame.path)!r}. Queue it again."
+            f"Frame {frame.number} was on disk when this run began, but is no longer there: {str(frame.path)!r}. "
+            f"Queue it again."
         )
 
 
@@ -156,14 +159,14 @@ def _without_workflow(path: Path, reason: str) -> str:
 
 
 def _warn_of_nan(counts: Sequence[tuple[int, int]]) -> None:
-    """`counts`: (frame, how many of its values were NaN), of the frames that have some."""
+    """Log the NaNs. `counts` holds (frame, number of NaNs) of the frames that have any."""
     if counts:
         count = sum(number for _, number in counts)
         frames = named(frame for frame, _ in counts)
         _log.warning("In %s %d values are NaN (not a number); they are saved as 0.", frames, count)
 
 
-def _on_black(saved: Sequence[Saved]) -> str:
+def _flattening_warning(saved: Sequence[Saved]) -> str:
     """A line about the frames that lost their transparency; "" if there are none."""
     flattened = [item for item in saved if item.flattened_by]
     if not flattened:
@@ -174,17 +177,17 @@ def _on_black(saved: Sequence[Saved]) -> str:
 
 
 def _sweep(frames: Sequence[Frame]) -> None:
-    """Remove what a killed run left unfinished of these sequences, with one listing a folder."""
+    """Remove the part files that killed runs left of these sequences, listing each folder once."""
     sequences: dict[Path, set[FileSequence]] = {}
     for frame in frames:
-        # The workflow's folder is another one where each frame has a folder of its own.
+        # If each frame has a folder of its own, the workflow is in another one.
         for folder in {frame.path.parent, frame.sequence.folder}:
             if len(frames) > 1 or (folder, frame.sequence) not in _swept:
                 sequences.setdefault(folder, set()).add(frame.sequence)
-    for folder, of in sequences.items():
-        for sequence in of:
+    for folder, swept in sequences.items():
+        for sequence in swept:
             _swept.add((sequence.root.confirm(folder / "frame", write=True).parent, sequence))
-        removed = remove_parts(folder, lambda name: _is_name_of_any(of, folder / name))  # noqa: B023 called at once
+        removed = remove_parts(folder, lambda name: _is_name_of_any(swept, folder / name))  # noqa: B023 called at once
         if removed:
             _log.info("Removed %d unfinished files that a killed run left in %s.", len(removed), folder)
 
@@ -194,7 +197,7 @@ def _is_name_of_any(sequences: Iterable[FileSequence], path: Path) -> bool:
 
 
 def _is_name_of(sequence: FileSequence, path: Path) -> bool:
-    """Is `path` a file of the sequence, or one that KEEP_BOTH put beside it, or its workflow?"""
+    """Whether `path` is a file of the sequence, one that KEEP_BOTH put beside it, or its workflow."""
     if path == sequence.workflow_file:
         return True
     name = path.relative_to(sequence.root.path).as_posix()
