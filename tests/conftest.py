@@ -26,7 +26,9 @@ PACK = Path(__file__).resolve().parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--mutations", type=int, default=20_000, help="how many files to try in test_mutated_files.py")
+    parser.addoption(
+        "--mutations", type=int, default=20_000, help="how many damaged files test_mutated_files.py decodes"
+    )
     parser.addoption("--without-accelerators", action="store_true", help="make isal and zlib-ng unimportable")
 
 
@@ -51,7 +53,7 @@ def mutations(request: pytest.FixtureRequest) -> int:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run every test as ComfyUI runs nodes: outside the main thread and in PyTorch's inference mode.
 
-    Tests that drive a browser are excepted, because playwright's objects belong to the thread that created them.
+    Tests that drive a browser stay in the main thread, because playwright's objects belong to the thread that created them.
     """
     if "browser" in pyfuncitem.fixturenames:
         return None
@@ -106,7 +108,7 @@ def chromium() -> str | None:
 
 
 def why_no_browser() -> str:
-    """One line that says why tests cannot use a browser here, or ""."""
+    """Why tests cannot use a browser here, in one line, or an empty text."""
     if importlib.util.find_spec("playwright") is None:
         return "needs playwright: see tests/requirements.txt"
     if chromium() is None:

@@ -1,4 +1,4 @@
-"""The door for others: pages, workflows and hooks name commands, versions and files that exist."""
+"""The commands, versions and files that the pages for contributors, the workflows and the hooks name exist."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def text(path: Path) -> str:
 
 
 def commands() -> list[tuple[Path, str]]:
-    """Every command line of dev.py in code spans and code blocks of the pages, and in the configuration, comments aside."""
+    """The command lines of dev.py in code spans and code blocks of the pages, and in the configuration without comments."""
     code = [
         (path, line)
         for path in PROSE
@@ -44,7 +44,7 @@ def commands() -> list[tuple[Path, str]]:
 
 @pytest.fixture(scope="module")
 def dev() -> ModuleType:
-    """The module dev.py, which lies beside the pack, not in it."""
+    """The script dev.py as a module. It is not part of any package."""
     spec = importlib.util.spec_from_file_location("dev_script_of_contributing", ROOT / "dev.py")
     assert spec is not None
     assert spec.loader is not None
@@ -54,7 +54,7 @@ def dev() -> ModuleType:
 
 
 class TestCommands:
-    def test_pages_workflows_and_hooks_name_some(self) -> None:
+    def test_pages_workflows_and_hooks_have_commands(self) -> None:
         named = {path.name for path, _ in commands()}
         assert named >= {"CONTRIBUTING.md", "tests.yml", "lint.yml", "publish.yml", ".pre-commit-config.yaml", "run"}
 
@@ -73,7 +73,7 @@ class TestPages:
         targets = re.findall(r"\]\((?!https?:)([^)#\s]+)\)", text(page))
         assert [target for target in targets if not (page.parent / target).exists()] == []
 
-    def test_contributing_fits_on_a_page_or_two_and_leads_to_the_others(self) -> None:
+    def test_contributing_is_short_and_links_to_the_other_pages(self) -> None:
         contributing = text(ROOT / "CONTRIBUTING.md")
         assert len(contributing.splitlines()) <= 120
         assert "(docs/architecture.md)" in contributing
@@ -87,7 +87,7 @@ class TestPages:
 
 class TestIssueForms:
     @pytest.mark.parametrize("form", FORMS, ids=label)
-    def test_it_asks_for_the_version_the_error_and_something_to_look_at(self, form: Path) -> None:
+    def test_it_asks_for_the_version_the_error_and_a_workflow_or_frame(self, form: Path) -> None:
         asked = text(form)
         for wanted in ("label: ComfyUI version", "label: Error text", "workflow (.json)", "frame"):
             assert wanted in asked
@@ -95,9 +95,9 @@ class TestIssueForms:
 
 class TestWorkflows:
     @pytest.mark.parametrize("path", WORKFLOWS, ids=label)
-    def test_it_may_read_the_repository_and_nothing_else(self, path: Path) -> None:
+    def test_it_has_permission_to_read_the_repository_only(self, path: Path) -> None:
         assert re.findall(r"^permissions:\n((?:  .*\n)+)", text(path), re.MULTILINE) == ["  contents: read\n"]
-        assert text(path).count("permissions:") == 1  # no job asks for more
+        assert text(path).count("permissions:") == 1  # no job has other permissions
         checkouts = re.findall(r"uses: actions/checkout@.*\n((?:        .*\n)*)", text(path))
         assert all("persist-credentials: false" in settings for settings in checkouts)
 
@@ -116,7 +116,7 @@ class TestWorkflows:
         secrets = [(path.name, secret) for path in WORKFLOWS for secret in re.findall(r"secrets\.(\w+)", text(path))]
         assert secrets == [("publish.yml", "REGISTRY_ACCESS_TOKEN")]
 
-    def test_tests_run_on_every_system_from_the_oldest_python_on_with_and_without_accelerators(self) -> None:
+    def test_tests_run_on_every_system_with_the_oldest_python_with_and_without_accelerators(self) -> None:
         tests = text(ROOT / ".github" / "workflows" / "tests.yml")
         oldest = re.findall(r'^requires-python = ">=(3\.\d+)"', text(ROOT / "pyproject.toml"), re.MULTILINE)[0]
         assert "os: [ubuntu-latest, windows-latest, macos-latest]" in tests
@@ -135,11 +135,11 @@ class TestVersions:
         hooks = text(ROOT / ".pre-commit-config.yaml")
         assert re.findall(r"ruff-pre-commit\n    rev: v(\S+)", hooks) == [pinned]
 
-    def test_mypy_runs_in_the_hooks_through_dev_py_alone_and_so_in_its_pinned_version(self) -> None:
+    def test_the_hooks_run_the_pinned_mypy_because_they_run_it_through_dev_py(self) -> None:
         hooks = text(ROOT / ".pre-commit-config.yaml")
         assert "entry: python dev.py lint" in hooks
         assert "mirrors-mypy" not in hooks
 
-    def test_nothing_of_this_is_published(self) -> None:
+    def test_none_of_these_files_are_published(self) -> None:
         ignored = text(ROOT / ".comfyignore").split()
         assert {".ci/", ".gitattributes", ".github/", ".pre-commit-config.yaml", "docs/", "tests/"} <= {*ignored}

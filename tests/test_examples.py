@@ -1,4 +1,4 @@
-"""The example workflows and the help pages, held against the nodes they are about."""
+"""The example workflows and the help pages agree with the nodes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NODE_IDS = [
     "ImageSequenceSaveFrame",
 ]
 
-# In ComfyUI 0.3.64 and 0.19.3, and none of them needs a model or a file. Notes live in the editor only.
+# All of them are in ComfyUI 0.3.64 and 0.19.3, and none needs a model or a file. Notes exist in the editor only.
 CORE_NODES = {
     "CreateVideo",
     "EmptyImage",
@@ -46,7 +46,7 @@ CONTROL_VALUES = {"fixed", "increment", "decrement", "randomize"}
 WIDEST_THUMBNAIL = 1280
 PICTURE = re.compile(r"^!\[(.+)\]\((.+)\)$", re.MULTILINE)
 
-# What people type (issue "Help and discovery"), and the nodes that they look for.
+# What people type into the node search, and the nodes that they look for.
 SAVERS = {"ImageSequenceSaveBatch", "ImageSequenceSaveCounted", "ImageSequenceSaveFrame"}
 LOADERS = {"ImageSequenceLoadBatch", "ImageSequenceLoadFrame"}
 SEARCHES = {
@@ -87,7 +87,7 @@ def refusal(kind: Any, settings: dict[str, Any], value: Any) -> str | None:
     if isinstance(kind, list):
         return None if value in kind else f"{value!r} is not among {kind}"
     if not isinstance(value, WIDGET_TYPES[kind]) or (isinstance(value, bool) and kind != "BOOLEAN"):  # type: ignore[arg-type]
-        return f"{value!r} is no {kind}"
+        return f"{value!r} is not of type {kind}"
     if "min" in settings and value < settings["min"]:
         return f"{value} is below {settings['min']}"
     if "max" in settings and value > settings["max"]:
@@ -96,7 +96,7 @@ def refusal(kind: Any, settings: dict[str, Any], value: Any) -> str | None:
 
 
 def expected_widgets(pack: ModuleType, node_id: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """(name, type, settings) for every entry of widgets_values; the editor puts a control widget behind some."""
+    """(name, type, settings) for every entry of widgets_values. The editor adds a control widget after some widgets."""
     for name, (kind, settings) in inputs_of(pack, node_id).items():
         if is_widget(kind, settings):
             yield name, kind, settings
@@ -108,7 +108,7 @@ def slot_type(kind: Any) -> Any:
     return "COMBO" if isinstance(kind, list) else kind
 
 
-def test_every_node_of_the_pack_is_used_in_some_example(pack):
+def test_every_node_of_the_pack_is_used_in_an_example(pack):
     used = {node["type"] for path in WORKFLOWS for node in read(path)["nodes"] if is_ours(node)}
     assert sorted(used) == sorted(pack.NODE_CLASS_MAPPINGS) == NODE_IDS
 
@@ -124,7 +124,7 @@ def test_an_example_is_a_workflow_of_the_editor_with_a_thumbnail_of_the_same_nam
     assert path.with_suffix(".jpg").stat().st_size < 120_000
 
 
-def test_no_thumbnail_lacks_its_example():
+def test_every_thumbnail_has_an_example():
     pictures = {path.stem for path in (PACK / "example_workflows").iterdir() if path.suffix != ".json"}
     assert pictures == {path.stem for path in WORKFLOWS}
 
@@ -135,13 +135,13 @@ def test_an_example_uses_only_this_pack_and_core_nodes_that_need_no_model(path):
 
 
 @every_workflow
-def test_an_example_says_what_to_press(path):
+def test_an_example_says_to_press_run(path):
     notes = [node for node in read(path)["nodes"] if node["type"] in NOTES]
     assert any("**Run**" in note["widgets_values"][0] for note in notes)
 
 
 @every_workflow
-def test_every_node_of_an_example_names_the_pack_that_it_comes_from(path):
+def test_every_node_of_an_example_names_its_pack(path):
     for node in read(path)["nodes"]:
         if node["type"] in NOTES:
             continue
@@ -152,7 +152,7 @@ def test_every_node_of_an_example_names_the_pack_that_it_comes_from(path):
 
 
 @every_workflow
-def test_both_ends_of_every_link_know_of_it(path):
+def test_both_ends_of_every_link_record_it(path):
     workflow = read(path)
     nodes = {node["id"]: node for node in workflow["nodes"]}
     assert len(nodes) == len(workflow["nodes"])
@@ -172,7 +172,7 @@ def test_both_ends_of_every_link_know_of_it(path):
 
 
 @every_workflow
-def test_the_sockets_of_our_nodes_are_those_that_the_nodes_have(path, pack):
+def test_our_nodes_have_the_sockets_that_they_declare(path, pack):
     for node in read(path)["nodes"]:
         if not is_ours(node):
             continue
@@ -187,7 +187,7 @@ def test_the_sockets_of_our_nodes_are_those_that_the_nodes_have(path, pack):
 
 
 @every_workflow
-def test_the_widget_values_of_our_nodes_are_ones_that_the_nodes_take(path, pack):
+def test_our_nodes_accept_their_widget_values(path, pack):
     for node in read(path)["nodes"]:
         if not is_ours(node):
             continue
@@ -203,7 +203,7 @@ def test_the_widget_values_of_our_nodes_are_ones_that_the_nodes_take(path, pack)
 
 
 @every_workflow
-def test_every_socket_of_our_nodes_that_has_no_widget_and_is_required_is_linked(path, pack):
+def test_every_required_socket_of_our_nodes_is_linked(path, pack):
     for node in read(path)["nodes"]:
         if not is_ours(node):
             continue
@@ -215,7 +215,7 @@ def test_every_socket_of_our_nodes_that_has_no_widget_and_is_required_is_linked(
 
 
 @every_workflow
-def test_the_paths_of_an_example_are_ones_that_its_nodes_accept(path, pack, base):
+def test_our_nodes_accept_the_paths_of_an_example(path, pack, base):
     for node in read(path)["nodes"]:
         validate = getattr(pack.NODE_CLASS_MAPPINGS.get(node["type"]), "VALIDATE_INPUTS", None)
         if validate is None:
@@ -246,7 +246,7 @@ def test_a_help_page_names_every_input_and_no_other(node_id, pack):
 
 
 @every_node
-def test_a_help_page_tells_about_every_choice_of_a_node(node_id, pack):
+def test_a_help_page_explains_every_choice_of_a_node(node_id, pack):
     page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
     choices = [choice for kind, _ in inputs_of(pack, node_id).values() if isinstance(kind, list) for choice in kind]
     assert [choice for choice in choices if f"*{choice}*" not in page and f"| {choice} |" not in page] == []
@@ -261,18 +261,18 @@ def test_a_help_page_names_every_output(node_id, pack):
 
 
 @every_node
-def test_a_help_page_has_an_example_troubles_and_facts(node_id):
+def test_a_help_page_has_all_sections(node_id):
     page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
     for title in ("Example", "What goes wrong and what to do", "Good to know"):
         assert section(page, title).strip()
-    assert "<" not in page, "the help panel shows no HTML"
+    assert "<" not in page, "the help panel does not show HTML"
 
 
 @every_node
 def test_a_help_page_opens_with_one_picture_of_the_node_in_use(node_id):
     page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
     [(caption, file)] = PICTURE.findall(page)
-    assert file == f"{node_id}.jpg", "beside the page: from there the help panel takes it"
+    assert file == f"{node_id}.jpg", "the help panel looks for it next to the page"
     assert caption
     assert page.index("![") < page.index("\n## ")
     with Image.open(PAGES / file) as picture:
@@ -283,15 +283,15 @@ def test_a_help_page_opens_with_one_picture_of_the_node_in_use(node_id):
 
 
 @pytest.mark.parametrize("node_id", sorted(LOADERS))
-def test_the_page_of_a_loader_names_every_type_of_file_that_is_read(node_id, pack):
+def test_the_page_of_a_loader_names_every_file_type_that_it_reads(node_id, pack):
     page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
     types = ", ".join(extension.removeprefix(".") for extension in pack.io_utils.formats.registry.EXTENSIONS)
     assert f"Types: {types}." in page
 
 
 @pytest.mark.parametrize("phrase", SEARCHES)
-def test_the_words_that_people_type_find_the_nodes_that_they_look_for(phrase, pack):
-    """Held stricter than the editor's search, which also finds what is nearly so."""
+def test_a_search_for_these_words_finds_the_nodes(phrase, pack):
+    """Stricter than the editor's search, which also finds similar words."""
     names = {
         node_id: [pack.NODE_DISPLAY_NAME_MAPPINGS[node_id], *cls.SEARCH_ALIASES]
         for node_id, cls in pack.NODE_CLASS_MAPPINGS.items()
@@ -300,7 +300,7 @@ def test_the_words_that_people_type_find_the_nodes_that_they_look_for(phrase, pa
 
 
 class TestReadme:
-    """The commands of "From a script", which tests/e2e/test_prompts.py runs, and the prompts that they post."""
+    """The section "From a script" posts the prompts in tests/prompts. tests/e2e/test_prompts.py runs its commands."""
 
     README = (PACK / "README.md").read_text(encoding="utf-8")
     PROMPTS = sorted(path.name for path in (PACK / "tests" / "prompts").glob("*.json"))
@@ -309,7 +309,7 @@ class TestReadme:
         ("language", "written"), [("sh", "@tests/prompts/{}"), ("powershell", '"@tests/prompts/{}"')]
     )
     def test_it_posts_every_prompt_on_every_system(self, language, written):
-        """PowerShell takes a bare @ for its own, and may take curl for a command of its own."""
+        """In PowerShell a bare @ has a meaning of its own, and curl can be an alias of another command."""
         [block] = [
             text for text in re.findall(rf"```{language}\n(.*?)```", self.README, re.DOTALL) if "/prompt" in text
         ]
@@ -321,7 +321,7 @@ class TestReadme:
             for name in self.PROMPTS
         ]
 
-    def test_its_links_lead_to_files_of_the_pack(self):
+    def test_its_relative_links_lead_to_files_of_the_pack(self):
         targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", self.README)
 
         assert targets

@@ -1,4 +1,4 @@
-"""The only door to ComfyUI. ComfyUI's own modules are stood in for: they are not ours."""
+"""host.py, the only door to ComfyUI. Stand-ins replace ComfyUI's own modules."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from io_utils.host import Answer
 
 @pytest.fixture
 def comfyui(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Makes a module of ComfyUI, with the attributes given."""
+    """A function that installs a module of ComfyUI with the given attributes."""
 
     def module(name: str, **attributes: Any) -> ModuleType:
-        made = ModuleType(name)
-        vars(made).update(attributes)
+        stand_in = ModuleType(name)
+        vars(stand_in).update(attributes)
         if "." in name:
             monkeypatch.setitem(sys.modules, name.partition(".")[0], ModuleType(name.partition(".")[0]))
-        monkeypatch.setitem(sys.modules, name, made)
-        return made
+        monkeypatch.setitem(sys.modules, name, stand_in)
+        return stand_in
 
     return module
 
 
 class TestWithoutComfyUI:
-    def test_the_folders_lie_below_the_current_one(self, base: Path) -> None:
+    def test_the_folders_are_below_the_current_one(self, base: Path) -> None:
         assert [host.folder(kind) for kind in ("output", "input", "temp")] == [
             base / "output",
             base / "input",
@@ -46,7 +46,7 @@ class TestWithoutComfyUI:
         assert host.system_user_folder() == base / "user" / "__system"
         assert list(base.iterdir()) == []
 
-    def test_metadata_is_on_frames_are_float32_and_nothing_is_cancelled(self) -> None:
+    def test_metadata_is_enabled_images_are_float32_and_nothing_is_cancelled(self) -> None:
         assert host.metadata_disabled() is False
         assert host.float_dtype() is torch.float32
         host.raise_if_cancelled()
@@ -55,25 +55,25 @@ class TestWithoutComfyUI:
 
 
 class TestWithComfyUI:
-    def test_the_folders_are_asked_for_each_time(self, comfyui: Any) -> None:
+    def test_the_folders_are_looked_up_every_time(self, comfyui: Any) -> None:
         folder_paths = comfyui("folder_paths", get_output_directory=lambda: "/first")
         assert host.folder("output") == Path("/first")
 
         folder_paths.get_output_directory = lambda: "/second"
         assert host.folder("output") == Path("/second")
 
-    def test_the_system_user_folder_is_the_one_that_no_route_reaches(self, comfyui: Any) -> None:
+    def test_the_system_user_folder_is_out_of_reach_for_http_routes(self, comfyui: Any) -> None:
         comfyui("folder_paths", get_user_directory=lambda: "/comfyui/user")
 
         assert host.system_user_folder() == Path("/comfyui/user/__system")
 
     @pytest.mark.parametrize("disabled", [True, False])
-    def test_disable_metadata_is_read_as_it_is_now(self, comfyui: Any, disabled: bool) -> None:
+    def test_disable_metadata_is_read_every_time(self, comfyui: Any, disabled: bool) -> None:
         comfyui("comfy.cli_args", args=SimpleNamespace(disable_metadata=disabled))
 
         assert host.metadata_disabled() is disabled
 
-    def test_progress_goes_to_one_bar(self, comfyui: Any) -> None:
+    def test_all_progress_goes_to_one_bar(self, comfyui: Any) -> None:
         shown: list[Any] = []
 
         class ProgressBar:
@@ -102,11 +102,11 @@ class TestWithComfyUI:
         with pytest.raises(InterruptProcessingException):
             host.raise_if_cancelled()
 
-    def test_frames_have_the_dtype_that_comfyui_passes_between_nodes(self, comfyui: Any) -> None:
+    def test_images_have_the_dtype_that_comfyui_passes_between_nodes(self, comfyui: Any) -> None:
         comfyui("comfy.model_management", intermediate_dtype=lambda: torch.float16)
         assert host.float_dtype() is torch.float16
 
-    def test_frames_are_float32_before_comfyui_had_a_choice(self, comfyui: Any) -> None:
+    def test_images_are_float32_in_a_comfyui_without_a_choice_of_dtype(self, comfyui: Any) -> None:
         comfyui("comfy.model_management")
         assert host.float_dtype() is torch.float32
 
@@ -117,7 +117,7 @@ class TestWithComfyUI:
 
 
 class Broken(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds `module`, whose import raises `error`."""
+    """Finds `module`, and raises `error` when it is imported. `fired` counts how often it did."""
 
     def __init__(self, module: str, error: BaseException) -> None:
         self.module, self.error, self.fired = module, error, 0
@@ -133,13 +133,13 @@ class Broken(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 @pytest.mark.parametrize(
     "error",
     [
-        pytest.param(ModuleNotFoundError("No module named 'yaml'", name="yaml"), id="misses a requirement"),
-        pytest.param(ImportError("cannot import name 'x'"), id="does not fit its requirements"),
-        pytest.param(SyntaxError("invalid"), id="is torn"),
+        pytest.param(ModuleNotFoundError("No module named 'yaml'", name="yaml"), id="lacks a requirement"),
+        pytest.param(ImportError("cannot import name 'x'"), id="has incompatible requirements"),
+        pytest.param(SyntaxError("invalid"), id="has a damaged file"),
         pytest.param(RuntimeError("no CUDA"), id="cannot start"),
     ],
 )
-def test_a_broken_comfyui_is_not_taken_for_an_absent_one(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_a_broken_comfyui_is_not_mistaken_for_an_absent_one(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     broken = Broken("folder_paths", error)
     monkeypatch.setattr(sys, "meta_path", [broken, *sys.meta_path])
 
@@ -151,7 +151,7 @@ def test_a_broken_comfyui_is_not_taken_for_an_absent_one(monkeypatch: pytest.Mon
 
 
 class Browsers:
-    """Stands in for ComfyUI's PromptServer: who queued the run, and what was sent to whom."""
+    """Stands in for ComfyUI's PromptServer: knows the browser that queued the run, and records what is sent to whom."""
 
     def __init__(self, client_id: str | None) -> None:
         self.client_id = client_id
@@ -165,7 +165,7 @@ class Browsers:
 class TestNotify:
     @pytest.fixture
     def running(self, comfyui: Any) -> Callable[[Browsers], None]:
-        """ComfyUI while node 12 runs."""
+        """Installs a ComfyUI in which node 12 is running."""
 
         def runs(browsers: Browsers) -> None:
             comfyui("server", PromptServer=SimpleNamespace(instance=browsers))
@@ -173,15 +173,15 @@ class TestNotify:
 
         return runs
 
-    def test_the_browser_that_queued_the_run_hears_which_node_it_is(self, running: Any) -> None:
+    def test_the_browser_that_queued_the_run_receives_the_event_with_the_node(self, running: Any) -> None:
         running(browsers := Browsers("mine"))
 
         host.notify("image_sequence.progress", {"done": 3})
 
         assert browsers.sent == [("image_sequence.progress", {"node": "12", "done": 3}, "mine")]
 
-    def test_a_run_that_no_browser_queued_is_told_nobody(self, running: Any) -> None:
-        """To send to None would be to send to everyone."""
+    def test_nothing_is_sent_for_a_run_that_no_browser_queued(self, running: Any) -> None:
+        """Sending to None would send to every browser."""
         running(browsers := Browsers(None))
 
         host.notify("image_sequence.progress", {"done": 3})
@@ -205,11 +205,11 @@ class TestNotify:
 class TestRoute:
     """On a real aiohttp server."""
 
-    PATIENCE = 300  # seconds: only what never happens is waited for that long
+    PATIENCE = 300  # seconds; only an event that never comes takes that long
 
     @pytest.fixture
     def serve(self, comfyui: Any) -> Callable[..., None]:
-        """Run `talk(session, url)` against a server with the route; `answer` and `at_once` as for add_route."""
+        """Runs `talk(session, url)` against a server with the route. `answer` and `at_once` are those of add_route."""
 
         def run(
             answer: Callable[..., Answer], talk: Callable[[ClientSession, str], Awaitable[None]], at_once: int = 2
@@ -235,7 +235,7 @@ class TestRoute:
 
         return run
 
-    def test_gives_the_query_and_the_tags_and_sends_the_answer(self, serve: Any) -> None:
+    def test_passes_query_and_tags_on_and_sends_the_answer(self, serve: Any) -> None:
         asked: list[Any] = []
 
         def answer(query: Any, tags: Any) -> Answer:
@@ -254,7 +254,7 @@ class TestRoute:
 
         assert asked == [({"a": "1 ä/", "b": ""}, {"old", "older"}), ({}, set())]
 
-    def test_sends_a_file_as_it_is(self, serve: Any, tmp_path: Path) -> None:
+    def test_sends_a_file_unchanged(self, serve: Any, tmp_path: Path) -> None:
         (tmp_path / "f.png").write_bytes(b"pixels")
 
         async def talk(session: ClientSession, url: str) -> None:
@@ -265,7 +265,7 @@ class TestRoute:
 
         serve(lambda query, tags: Answer(200, tmp_path / "f.png", {"Cache-Control": "no-cache"}), talk)
 
-    def test_works_in_threads_a_few_at_once_while_the_event_loop_goes_on(self, serve: Any) -> None:
+    def test_answers_in_a_few_threads_while_the_event_loop_goes_on(self, serve: Any) -> None:
         lock, begun, go_on = threading.Lock(), threading.Semaphore(0), threading.Event()
         working, most, threads = 0, 0, set()
 
@@ -297,12 +297,12 @@ class TestRoute:
         assert most == 3
         assert threading.main_thread() not in threads
 
-    def test_what_nobody_waits_for_any_more_is_not_made(self, serve: Any) -> None:
-        made: list[str] = []
+    def test_does_not_answer_requests_that_were_dropped(self, serve: Any) -> None:
+        answered: list[str] = []
         begun, go_on = threading.Event(), threading.Event()
 
         def answer(query: Any, tags: Any) -> Answer:
-            made.append(query["n"])
+            answered.append(query["n"])
             begun.set()
             assert go_on.wait(self.PATIENCE)
             return Answer(200)
@@ -324,15 +324,15 @@ class TestRoute:
                 await asyncio.gather(*dropped, return_exceptions=True)
             last = asyncio.create_task(get("last"))
             async with session.get(url.replace("picture", "other")) as other:
-                assert other.status == 404  # the event loop is free, and has seen who went
+                assert other.status == 404  # the event loop is free, and has noticed the dropped requests
             go_on.set()
             assert await asyncio.gather(first, last) == [200, 200]
 
         serve(answer, talk, at_once=1)
 
-        assert made == ["first", "last"]
+        assert answered == ["first", "last"]
 
-    def test_is_not_there_without_a_server(self) -> None:
+    def test_is_not_added_without_a_server(self) -> None:
         host.add_route("/picture", lambda query, tags: Answer(200), 1)
 
         assert "server" not in sys.modules

@@ -1,4 +1,4 @@
-"""The house: which way its arrows point, what importing it does, and the contract of its nodes."""
+"""The structure of the pack: which room may import which, what importing the pack does, and the contract of its nodes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ else:
     tomllib = pytest.importorskip("tomli")
 
 PACK = Path(__file__).resolve().parents[1]
-# What the registry's archive holds of Python: the rest is in .comfyignore.
+# The Python files in the registry's archive: .comfyignore leaves out all others.
 PUBLISHED = sorted([PACK / "__init__.py", *PACK.glob("nodes/**/*.py"), *PACK.glob("io_utils/**/*.py")])
 
 IDS = {
@@ -39,31 +39,34 @@ SAVERS = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceSa
 
 COMFYUI = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
 
-# What each room of io_utils may import, besides itself, and why. A room is a folder, or a module that lies beside them.
+# What each room of io_utils may import, besides itself, and the reason. A room is a folder, or a module beside the folders.
 WALLS: dict[str, tuple[set[str], str]] = {
-    "policies": (set(), "the choices that widgets offer are plain words that everybody may use"),
-    "request": (set(), "how inputs are declared is the same for every node"),
-    "host": (set(), "the door to ComfyUI knows nothing of what lies behind it"),
-    "run": (set(), "work on many frames is handed what it reports to"),
-    "errors": ({"policies", "naming.frame_range"}, "errors only put facts into words: everybody may raise them"),
-    "wire": ({"errors"}, "the values on the wires are checked before anything else is known of them"),
-    "animation": ({"errors", "policies", "request", "wire"}, "the values on the wires know no files"),
-    "formats": ({"errors"}, "a format turns bytes into pixels and back: it knows no folders, no nodes and no ComfyUI"),
+    "policies": (set(), "the choices that widgets offer are plain values for everybody to use"),
+    "request": (set(), "all nodes declare their inputs in the same way"),
+    "host": (set(), "the door to ComfyUI does not depend on what is behind it"),
+    "run": (set(), "work on many frames is handed its progress display and its Cancel check"),
+    "errors": (
+        {"policies", "naming.frame_range"},
+        "errors only put facts into words, so that every room can raise them",
+    ),
+    "wire": ({"errors"}, "inputs are checked before any room works with them"),
+    "animation": ({"errors", "policies", "request", "wire"}, "the values that nodes pass to each other hold no files"),
+    "formats": ({"errors"}, "a format turns bytes into pixels and back, and needs no folders, no nodes and no ComfyUI"),
     "naming": (
         {"errors", "policies", "host", "formats.registry"},
-        "names and folders know which extensions there are, not what the files hold",
+        "names and folders depend on the extensions that exist, not on what the files contain",
     ),
     "saving": (
         {"errors", "policies", "request", "run", "wire", "animation", "naming", "formats"},
-        "saving knows neither loading nor the browser: what they need of it goes through naming or formats",
+        "it does not depend on loading or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "loading": (
         {"errors", "policies", "request", "run", "wire", "animation", "naming", "formats"},
-        "loading knows neither saving nor the browser: what they need of it goes through naming or formats",
+        "it does not depend on saving or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "comfyui": (
         {"errors", "host", "run", "wire", "naming", "formats"},
-        "what is told to ComfyUI is handed in by the nodes: this folder asks neither saving nor loading",
+        "nodes hand it what it reports to ComfyUI, so it does not depend on saving or loading",
     ),
 }
 
@@ -73,7 +76,7 @@ def label(path: Path) -> str:
 
 
 def imports(file: Path) -> Iterator[tuple[int, str]]:
-    """(dots, module) of everything that `file` imports: `from ..io_utils import x` is (2, "io_utils.x")."""
+    """(dots, module) of everything that `file` imports: `from ..io_utils import x` gives (2, "io_utils.x")."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((0, alias.name) for alias in node.names)
@@ -83,83 +86,121 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.level, f"{module}.{alias.name}".lstrip(".")) for alias in node.names)
 
 
+CORE = sorted(path for path in PACK.glob("io_utils/**/*.py") if path.name != "__init__.py")
+
+
+def core_name(file: Path) -> str:
+    """The module of io_utils in `file`, such as "naming.tokens"."""
+    return file.relative_to(PACK / "io_utils").with_suffix("").as_posix().replace("/", ".")
+
+
 def room_of(module: str) -> str:
-    """Of "naming.tokens" or "run", as seen from io_utils."""
+    """The room of "naming.tokens" is "naming", that of "run" is "run"."""
     return module.partition(".")[0]
 
 
 def core_imports(file: Path) -> Iterator[str]:
-    """The modules of io_utils that `file`, one of them, imports: "naming.tokens"."""
+    """The modules of io_utils, such as "naming.tokens", that `file`, one of them, imports. Folders count as modules."""
     package = file.relative_to(PACK / "io_utils").parts[:-1]
-    modules = {path.relative_to(PACK / "io_utils").with_suffix("").as_posix().replace("/", ".") for path in CORE}
+    modules = {core_name(path) for path in CORE}
+    modules |= {module.rpartition(".")[0] for module in modules if "." in module}
     for dots, name in imports(file):
         if dots:
             full = ".".join([*package[: len(package) + 1 - dots], *filter(None, [name])])
-            if full in modules:
+            if full in modules and not core_name(file).startswith(f"{full}."):
                 yield full
 
 
-CORE = sorted(path for path in PACK.glob("io_utils/**/*.py") if path.name != "__init__.py")
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """Modules of which each imports the next and the last one imports the first, or []."""
+    while leaves := [name for name, imported in arrows.items() if not imported]:
+        arrows = {name: imported - set(leaves) for name, imported in arrows.items() if name not in leaves}
+    path = [min(arrows)] if arrows else []
+    # Every module that is left imports one that is left, so this path comes back to itself.
+    while path and (following := min(arrows[path[-1]])) not in path:
+        path.append(following)
+    return path[path.index(following) :] if path else []
 
 
 class TestWalls:
-    """__init__ -> nodes -> io_utils, and inside io_utils the rooms of docs/architecture.md."""
+    """__init__ imports nodes, nodes import io_utils, and inside io_utils the rooms of docs/architecture.md are separate."""
 
-    def test_there_are_modules_to_look_at(self) -> None:
+    def test_the_modules_are_found(self) -> None:
         assert {"__init__.py", "nodes/save_batch.py", "io_utils/host.py", "io_utils/formats/png/encode.py"} <= {
             label(path) for path in PUBLISHED
         }
-        rooms = {
-            room_of(path.relative_to(PACK / "io_utils").with_suffix("").as_posix().replace("/", ".")) for path in CORE
-        }
-        assert rooms == set(WALLS), "a new room needs a line in WALLS: what may it import, and why?"
+        assert {room_of(core_name(path)) for path in CORE} == set(WALLS), (
+            "Every room of io_utils needs an entry in WALLS, in tests/test_house.py: what it may import, and why."
+        )
 
     @pytest.mark.parametrize("file", CORE, ids=label)
-    def test_a_room_imports_only_what_it_may_know(self, file: Path) -> None:
-        room = file.relative_to(PACK / "io_utils").with_suffix("").parts[0]
-        allowed, why = WALLS[room]
+    def test_a_room_imports_only_the_rooms_that_it_may(self, file: Path) -> None:
+        room = room_of(core_name(file))
+        allowed, why = WALLS.get(room, (set(), "it has no entry in WALLS yet"))
         for module in core_imports(file):
-            is_allowed = room_of(module) in {room, *allowed} or module in allowed
-            assert is_allowed, (
-                f"{label(file)} imports io_utils.{module}. {room} may import only {', '.join(sorted(allowed)) or 'nothing'}, "
-                f"because {why}. Move the code to the room that may, or hand the value in."
+            assert room_of(module) in {room, *allowed} or module in allowed, (
+                f"{label(file)} imports io_utils.{module}. "
+                f"Of io_utils, {room} may import only {', '.join(sorted(allowed)) or 'itself'}, because {why}. "
+                f"Move the code to a room that may import it, or let the caller pass the value in. "
+                f"The rooms are drawn in docs/architecture.md."
             )
 
+    @pytest.mark.parametrize("file", sorted(PACK.glob("io_utils/**/__init__.py")), ids=label)
+    def test_a_folder_has_no_code_of_its_own(self, file: Path) -> None:
+        code = [node for node in ast.parse(file.read_text(encoding="utf-8")).body if not isinstance(node, ast.Expr)]
+
+        assert not code, f"{label(file)} may hold a docstring only: import from the module that has the code instead."
+
     @pytest.mark.parametrize("file", CORE, ids=label)
-    def test_the_core_imports_nothing_of_the_pack_but_itself(self, file: Path) -> None:
-        deepest = len(file.relative_to(PACK / "io_utils").parts)
-        assert {dots for dots, _ in imports(file)} <= set(range(deepest + 1)), "it reaches out of io_utils"
-        assert not [name for dots, name in imports(file) if dots == 0 and name.split(".")[0] in ("nodes", "io_utils")]
+    def test_the_core_imports_nothing_else_of_the_pack(self, file: Path) -> None:
+        depth = len(file.relative_to(PACK / "io_utils").parts)
+        outside = [name for dots, name in imports(file) if dots > depth]
+        absolute = [name for dots, name in imports(file) if dots == 0 and name.split(".")[0] in ("nodes", "io_utils")]
+
+        assert not outside, (
+            f"{label(file)} imports {', '.join(outside)}. io_utils must not import anything else of the pack."
+        )
+        assert not absolute, (
+            f"{label(file)} imports {', '.join(absolute)}. Import relatively: ComfyUI gives the pack another name."
+        )
 
     @pytest.mark.parametrize("file", PUBLISHED, ids=label)
-    def test_nobody_but_the_host_knows_comfyui(self, file: Path) -> None:
+    def test_only_the_host_module_imports_comfyui(self, file: Path) -> None:
         absolute = {name.split(".")[0] for dots, name in imports(file) if dots == 0}
+        comfyui = sorted(absolute & COMFYUI)
 
-        assert not absolute & COMFYUI, "ask io_utils/host.py, which stands in for ComfyUI where there is none"
-        assert "importlib" not in absolute or file.name == "host.py"
+        assert not comfyui, (
+            f"{label(file)} imports {', '.join(comfyui)}. Call io_utils/host.py instead, which also works without ComfyUI."
+        )
+        assert "importlib" not in absolute or file.name == "host.py", (
+            f"{label(file)} imports importlib, which could hide an import of ComfyUI. Only io_utils/host.py may use it."
+        )
 
     @pytest.mark.parametrize("file", sorted(PACK.glob("nodes/*.py")), ids=label)
-    def test_nodes_import_the_core_and_what_nodes_share_only(self, file: Path) -> None:
-        relative = {(dots, name.split(".")[0]) for dots, name in imports(file) if dots and name}
+    def test_nodes_import_only_the_core_and_what_they_share(self, file: Path) -> None:
+        relative = [(dots, name) for dots, name in imports(file) if dots and name]
+        other_nodes = [name for dots, name in relative if dots == 1 and not name.startswith("_")]
+        outside = [name for dots, name in relative if dots > 1 and (dots, name.split(".")[0]) != (2, "io_utils")]
 
-        assert {name for dots, name in relative if dots == 2} <= {"io_utils"}
-        assert all(name.startswith("_") for dots, name in relative if dots == 1), "one node does not know another"
-        assert {dots for dots, _ in relative} <= {1, 2}
+        assert not other_nodes, (
+            f"{label(file)} imports {', '.join(other_nodes)}. One node must not import another: "
+            "move what they share into a module of nodes/ whose name starts with '_', or into io_utils."
+        )
+        assert not outside, f"{label(file)} imports {', '.join(outside)}. Of the pack, a node may import io_utils only."
 
-    def test_no_arrows_go_round(self) -> None:
-        names = {
-            file: file.relative_to(PACK / "io_utils").with_suffix("").as_posix().replace("/", ".") for file in CORE
-        }
-        arrows = {names[file]: set(core_imports(file)) - {names[file]} for file in CORE}
-        while free := [name for name, known in arrows.items() if not known]:
-            arrows = {name: known - set(free) for name, known in arrows.items() if name not in free}
+    def test_no_modules_import_each_other_in_a_circle(self) -> None:
+        modules = {core_name(file) for file in CORE}
+        names = circle({core_name(file): set(core_imports(file)) & modules - {core_name(file)} for file in CORE})
 
-        assert arrows == {}
+        assert not names, (
+            f"These modules of io_utils import each other in a circle: {' -> '.join([*names, *names[:1]])}. "
+            "Move what they share into a module of its own."
+        )
 
 
 class TestPublishedCode:
     @pytest.mark.parametrize("file", PUBLISHED, ids=label)
-    def test_has_nothing_that_the_registry_flags(self, file: Path) -> None:
+    def test_contains_nothing_that_the_registry_flags(self, file: Path) -> None:
         flagged = (
             r"\b(eval\(|exec\(|print\(|subprocess|os\.system|os\.popen|os\.environ|getenv|putenv|rmtree|pickle|ctypes"
         )
@@ -168,8 +209,8 @@ class TestPublishedCode:
         assert re.findall(flagged, file.read_text(encoding="utf-8")) == []
 
     @pytest.mark.parametrize("file", PUBLISHED, ids=label)
-    def test_has_one_statement_a_line(self, file: Path) -> None:
-        """`comfy node validate` warns of semicolons (E702)."""
+    def test_has_one_statement_per_line(self, file: Path) -> None:
+        """`comfy node validate` warns about semicolons (E702)."""
         statements = [
             node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.stmt)
         ]
@@ -188,7 +229,7 @@ class TestPublishedCode:
 
         assert all(handler.type is not None for handler in handlers)
 
-    def test_is_all_the_python_that_is_not_ignored(self) -> None:
+    def test_is_all_the_python_that_comfyignore_leaves_in(self) -> None:
         ignored = [line.strip("/") for line in (PACK / ".comfyignore").read_text().splitlines() if line.strip()]
         others = [
             path
@@ -201,8 +242,8 @@ class TestPublishedCode:
         assert others == []
 
 
-class TestTheFace:
-    """`__init__.py` is read by programs that do not run it: mappings are literal."""
+class TestInit:
+    """Some programs read `__init__.py` without running it, so its mappings must be literals."""
 
     @staticmethod
     def assigned(name: str) -> ast.expr:
@@ -221,7 +262,7 @@ class TestTheFace:
     def test_display_names_are_a_literal_dict(self) -> None:
         assert ast.literal_eval(self.assigned("NODE_DISPLAY_NAME_MAPPINGS")) == IDS
 
-    def test_the_web_folder_is_one_that_exists(self) -> None:
+    def test_the_web_folder_exists(self) -> None:
         assert ast.literal_eval(self.assigned("WEB_DIRECTORY")) == "./web"
         assert (PACK / "web").is_dir()
 
@@ -237,8 +278,8 @@ class TestTheFace:
 
 
 @pytest.mark.parametrize("folder", ["io_utils", "nodes", "devtools", "benchmarks"])
-def test_pillow_opens_nothing_but_the_formats_that_are_named(folder: str) -> None:
-    """It finds a decoder for a file by its first bytes, and some of its decoders start other programs."""
+def test_pillow_opens_only_formats_that_are_named(folder: str) -> None:
+    """Pillow chooses a decoder by the first bytes of a file, and some of its decoders start other programs."""
     opened = []
     for path in (PACK / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -248,7 +289,7 @@ def test_pillow_opens_nothing_but_the_formats_that_are_named(folder: str) -> Non
     assert opened or folder == "nodes"
 
 
-# Watches what an import does, once the libraries that ComfyUI has imported long before are there.
+# Watches what an import does, after importing the libraries that ComfyUI has imported long before.
 IMPORT_UNDER_WATCH = """
 import importlib.util, json, pathlib, sys, threading
 import logging, concurrent.futures, fractions
@@ -281,7 +322,7 @@ sys.__stderr__.write(json.dumps({"done": done, "nodes": list(module.NODE_CLASS_M
 
 
 def test_importing_the_pack_does_nothing(tmp_path: Path) -> None:
-    """No file is written, no connection made, nothing printed, no variable set, no thread begun."""
+    """It writes no file, opens no connection, prints nothing, sets no variable and starts no thread."""
     copy = tmp_path / "custom_nodes" / "image-sequence-pack"
     for file in PUBLISHED:
         (copy / file.relative_to(PACK)).parent.mkdir(parents=True, exist_ok=True)
@@ -310,7 +351,7 @@ def test_importing_the_pack_does_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "cwd").iterdir()) == []
 
 
-# The first three are the earlier pack's words, in its order.
+# The first three values and their order are the earlier pack's.
 FILETYPES = [
     "png with embedded workflow",
     "png",
@@ -325,8 +366,8 @@ FILETYPES = [
 ENCODING = [("quality", "INT", {"default": 95, "min": 1, "max": 100}), ("workflow_file", "BOOLEAN", {"default": False})]
 ON_EXISTING = ["overwrite", "skip", "error"]
 
-# (input, type, options that saved workflows and API prompts depend on), in the order of the widgets. What stands before
-# the star is the earlier pack's: names, order, defaults and accepted values are not to change.
+# (input, type, options that saved workflows and API prompts depend on), in the order of the widgets. The inputs before
+# the star are the earlier pack's: their names, order, defaults and accepted values must not change.
 STAR = "*"
 CONTRACT: dict[str, list[Any]] = {
     "ImageSequenceSaveFrame": [
@@ -370,7 +411,7 @@ CONTRACT: dict[str, list[Any]] = {
         ("step", "INT", {"default": 1, "min": 1}),
         ("on_size_mismatch", None, {}),
     ],
-    # The earlier pack's optional image and its counter, required there, are sockets: the order of widgets does not change.
+    # The earlier pack's counter (required there) and optional image are sockets, so they do not change the order of widgets.
     "ImageSequenceLoadFrame": [
         ("directory_path", "STRING", {"default": ""}),
         ("pattern", "STRING", {"default": "*"}),
@@ -462,8 +503,8 @@ class TestNodes:
             if isinstance(declared, list):
                 assert given.get("default", declared[0]) in declared, name
 
-    def test_values_that_the_contract_leaves_open_are_not_limited(self, node: Any, node_id: str) -> None:
-        """The earlier pack's digits had no limits, its start indices no upper one, its total no lower one than 2."""
+    def test_values_without_a_limit_in_the_contract_have_none(self, node: Any, node_id: str) -> None:
+        """In the earlier packs digits had no limits, start indices had no upper limit, and totals could be as low as 2."""
         given = {name: options for name, (_, options) in inputs(node).items()}
         if node_id == "ImageSequenceSaveCounted":
             assert not {"min", "max"} & set(given["digits"])
@@ -483,29 +524,29 @@ class TestNodes:
         assert len(tooltips) == len(node.RETURN_TYPES)
         assert all(tooltips)
 
-    def test_has_a_description_and_words_to_find_it_by(self, node: Any, node_id: str) -> None:
+    def test_has_a_description_and_search_aliases(self, node: Any, node_id: str) -> None:
         assert node.DESCRIPTION.strip().endswith((".", "!"))
         assert node.SEARCH_ALIASES
         assert all(isinstance(alias, str) and alias for alias in node.SEARCH_ALIASES)
         assert node.CATEGORY == "image/sequence"
 
-    def test_is_an_output_exactly_if_it_saves(self, node: Any, node_id: str) -> None:
-        """ComfyUI asks `is True`."""
+    def test_is_an_output_node_only_if_it_saves(self, node: Any, node_id: str) -> None:
+        """ComfyUI tests OUTPUT_NODE with `is True`."""
         assert (getattr(node, "OUTPUT_NODE", False) is True) == (node_id in SAVERS)
 
-    def test_savers_get_the_workflow_and_their_own_id(self, node: Any, node_id: str) -> None:
+    def test_savers_receive_the_workflow_and_their_own_id(self, node: Any, node_id: str) -> None:
         hidden = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
         if node_id in SAVERS:
             assert node.INPUT_TYPES()["hidden"] == hidden
 
-    def test_counting_goes_on_with_every_run(self, node: Any, node_id: str) -> None:
+    def test_only_frame_numbers_count_up_after_a_run(self, node: Any, node_id: str) -> None:
         counted = {
             "ImageSequenceSaveFrame": "current_frame",
             "ImageSequenceLoadFrame": "frame_number",
             "ImageSequenceFrameCounter": "frame_index",
         }
         for name, (_, options) in inputs(node).items():
-            # Never a string: frontends 1.27 and 1.42 take it for the control's name (web/js/counting.js).
+            # Never a string: frontends 1.27 and 1.42 use a string as the name of the control (web/js/counting.js).
             assert options.get("control_after_generate") == (True if counted.get(node_id) == name else None), name
 
     def test_an_image_that_may_not_be_needed_is_lazy(self, node: Any, node_id: str) -> None:
@@ -519,11 +560,11 @@ class TestNodes:
         assert lazy == expected.get(node_id, set())
         assert hasattr(node, "check_lazy_status") == bool(lazy)
 
-    def test_paths_are_no_dynamic_prompts(self, node: Any, node_id: str) -> None:
-        """The frontend would expand {a|b} and cut // away."""
+    def test_paths_are_not_dynamic_prompts(self, node: Any, node_id: str) -> None:
+        """In dynamic prompts the frontend expands {a|b} and removes everything after //."""
         assert not [name for name, (_, options) in inputs(node).items() if options.get("dynamicPrompts")]
 
-    def test_its_function_takes_every_input_by_name(self, node: Any, node_id: str) -> None:
+    def test_its_function_accepts_every_input_by_name(self, node: Any, node_id: str) -> None:
         declared = node.INPUT_TYPES()
         function = inspect.signature(getattr(node, node.FUNCTION))
         given = {name: None for group in declared.values() for name in group}
@@ -532,7 +573,7 @@ class TestNodes:
         function.bind(None, **dict.fromkeys(declared["required"]))
 
     def test_a_validator_names_its_inputs(self, node: Any, node_id: str) -> None:
-        """**kwargs would switch off ComfyUI's own checks of all inputs."""
+        """With **kwargs, ComfyUI would not check any input itself."""
         if not hasattr(node, "VALIDATE_INPUTS"):
             return
         parameters = inspect.signature(node.VALIDATE_INPUTS).parameters.values()
@@ -540,7 +581,7 @@ class TestNodes:
         assert all(parameter.default is None for parameter in parameters)
         assert {parameter.name for parameter in parameters} <= set(inputs(node))
 
-    def test_is_changed_takes_every_input_linked_or_not_and_is_text(self, node: Any, node_id: str, base: Path) -> None:
+    def test_is_changed_accepts_every_input_and_returns_text(self, node: Any, node_id: str, base: Path) -> None:
         if not hasattr(node, "IS_CHANGED"):
             return
         names = [name for group in node.INPUT_TYPES().values() for name in group]
@@ -548,16 +589,16 @@ class TestNodes:
         assert isinstance(node.IS_CHANGED(**dict.fromkeys(names)), str)
         assert isinstance(node.IS_CHANGED(), str)
 
-    def test_what_it_declares_is_plain_json(self, node: Any, node_id: str) -> None:
-        """/object_info sends it; an exception there takes the node off the list."""
+    def test_its_declaration_is_plain_json(self, node: Any, node_id: str) -> None:
+        """/object_info sends it, and an exception there removes the node from the list."""
         assert json.loads(json.dumps(node.INPUT_TYPES(), allow_nan=False))
 
-    def test_asking_for_its_inputs_touches_no_disk(self, node: Any, node_id: str, base: Path) -> None:
+    def test_declaring_its_inputs_does_not_touch_the_disk(self, node: Any, node_id: str, base: Path) -> None:
         node.INPUT_TYPES()
 
         assert list(base.iterdir()) == []
 
-    def test_its_words_are_english(self, node: Any, node_id: str) -> None:
+    def test_its_texts_are_ascii(self, node: Any, node_id: str) -> None:
         words = [node.DESCRIPTION, *(options["tooltip"] for _, options in inputs(node).values()), *inputs(node)]
 
         assert all(text.isascii() for text in words)
@@ -569,29 +610,29 @@ def project() -> dict[str, Any]:
 
 
 class TestPyproject:
-    def test_its_name_is_one_that_the_registry_takes(self, project: dict[str, Any]) -> None:
+    def test_its_name_is_valid_for_the_registry(self, project: dict[str, Any]) -> None:
         name = project["project"]["name"]
 
         assert re.fullmatch(r"[A-Za-z](?:[A-Za-z0-9]|[._-](?=[A-Za-z0-9]))*", name)
         assert "comfyui" not in name.lower()
         assert len(name) < 100
 
-    def test_its_version_is_three_static_numbers(self, project: dict[str, Any]) -> None:
+    def test_its_version_is_static_and_has_three_numbers(self, project: dict[str, Any]) -> None:
         assert re.fullmatch(r"\d+\.\d+\.\d+", project["project"]["version"])
         assert "dynamic" not in project["project"]
 
-    def test_what_it_requires_of_comfyui_has_three_parts(self, project: dict[str, Any]) -> None:
+    def test_each_required_comfyui_version_has_three_numbers(self, project: dict[str, Any]) -> None:
         parts = project["tool"]["comfy"]["requires-comfyui"].split(",")
 
         assert all(re.fullmatch(r"(>=|<=|==|~=|!=|<|>)?\d+\.\d+\.\d+(-\w+)?", part.strip()) for part in parts)
 
-    def test_it_says_what_the_registry_asks_for(self, project: dict[str, Any]) -> None:
+    def test_it_has_the_fields_that_the_registry_asks_for(self, project: dict[str, Any]) -> None:
         assert project["tool"]["comfy"]["DisplayName"]
         assert (PACK / project["project"]["license"]["file"]).is_file()
         assert (PACK / project["project"]["readme"]).is_file()
 
-    def test_what_only_the_publisher_knows_is_given_or_named_as_left_to_do(self, project: dict[str, Any]) -> None:
-        """A field is left out rather than filled with an address or a publisher that nobody has registered."""
+    def test_the_publisher_s_fields_are_given_or_listed_as_left_to_do(self, project: dict[str, Any]) -> None:
+        """A missing field is better than an address or a publisher that nobody has registered."""
         given = {**project["project"].get("urls", {}), **project["tool"]["comfy"]}
         _, heading, to_do = (PACK / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Before publishing\n")
 
@@ -601,7 +642,7 @@ class TestPyproject:
         ] == []
         assert given.get("Repository", "https://").startswith("https://")
 
-    def test_its_version_is_the_one_that_the_changelog_begins_with(self, project: dict[str, Any]) -> None:
+    def test_its_version_is_the_first_one_in_the_changelog(self, project: dict[str, Any]) -> None:
         changelog = (PACK / "CHANGELOG.md").read_text(encoding="utf-8")
 
         assert re.findall(r"^## \[(.+?)\]", changelog, re.MULTILINE)[0] == project["project"]["version"]
@@ -609,15 +650,15 @@ class TestPyproject:
     def test_its_web_folder_is_not_registered_twice(self, project: dict[str, Any]) -> None:
         assert "web" not in project["tool"]["comfy"]
 
-    def test_its_classifiers_are_ones_that_comfy_cli_keeps(self, project: dict[str, Any]) -> None:
+    def test_comfy_cli_keeps_all_its_classifiers(self, project: dict[str, Any]) -> None:
         kept = ("Microsoft", "POSIX", "MacOS", "OS Independent")
         for classifier in project["project"].get("classifiers", []):
             assert not classifier.startswith("Environment ::")
             if classifier.startswith("Operating System :: "):
                 assert classifier.removeprefix("Operating System :: ").startswith(kept)
 
-    def test_requirements_txt_is_what_it_depends_on(self, project: dict[str, Any]) -> None:
-        """The Manager installs requirements.txt only."""
+    def test_requirements_txt_lists_its_dependencies(self, project: dict[str, Any]) -> None:
+        """ComfyUI-Manager installs from requirements.txt only."""
         lines = (PACK / "requirements.txt").read_text(encoding="utf-8").splitlines()
 
         assert [line for line in lines if line and not line.startswith("#")] == project["project"]["dependencies"]

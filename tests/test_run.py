@@ -1,4 +1,4 @@
-"""Work on many frames at once. Threads wait for each other by events, never by the clock."""
+"""Work on many frames at once. Here threads wait for each other by events and never by the clock."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def each(*args: Any, **options: Any) -> list[Any]:
     return comfyui_run().each(*args, **options)
 
 
-# An event that is never set is a bug of the test: it fails then, instead of hanging.
-PATIENCE = 300  # seconds: only what never happens is waited for that long
+# Seconds. Only an event that never comes, which is a bug, takes that long: the test then fails instead of hanging.
+PATIENCE = 300
 
 
 class InterruptProcessingException(Exception):  # noqa: N818 ComfyUI's name
@@ -27,7 +27,7 @@ class InterruptProcessingException(Exception):  # noqa: N818 ComfyUI's name
 
 
 class ComfyUI:
-    """What ComfyUI's progress bar and Cancel button saw, and on which thread."""
+    """Stands in for ComfyUI's progress bar and Cancel button, and records their calls and the threads of these."""
 
     def __init__(self) -> None:
         self.shown: list[tuple[int, int]] = []
@@ -39,7 +39,7 @@ class ComfyUI:
         self.threads.add(threading.current_thread())
         self.asked += 1
         if self.cancelled.is_set():
-            self.cancelled.clear()  # the question uses up the flag
+            self.cancelled.clear()  # ComfyUI clears its flag when it raises
             raise InterruptProcessingException
 
     def bar(self, total: int) -> Any:
@@ -65,35 +65,35 @@ def comfyui(monkeypatch: pytest.MonkeyPatch) -> ComfyUI:
 
 @pytest.fixture(params=[1, 2, 4], ids=lambda cores: f"{cores} cores")
 def cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The system says that the process may use this many."""
+    """The number of cores that the process may use, according to the system."""
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(request.param)), raising=False)
     return request.param
 
 
 @pytest.fixture
 def four_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three cores, and one item more than cores."""
+    """Three cores, so that four items are processed at once."""
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(3)), raising=False)
 
 
-def test_results_come_in_the_order_of_the_items_whatever_is_done_first(four_at_once: None) -> None:
-    later_ones_done = threading.Event()
+def test_results_are_in_the_order_of_the_items_whichever_finishes_first(four_at_once: None) -> None:
+    later_items_done = threading.Event()
 
     def work(item: int) -> int:
-        if item == 10:  # begun once 3 to 9 are done, by the one worker that is left
-            later_ones_done.set()
+        if item == 10:  # starts after 3 to 9 are done, on the one worker that is free
+            later_items_done.set()
         if item < 3:
-            assert later_ones_done.wait(PATIENCE)
+            assert later_items_done.wait(PATIENCE)
         return item * 10
 
     assert each(work, range(50)) == [item * 10 for item in range(50)]
 
 
-def test_no_items_are_no_work(comfyui: ComfyUI) -> None:
+def test_without_items_there_are_no_results(comfyui: ComfyUI) -> None:
     assert each(lambda item: item, []) == []
 
 
-def test_one_item_more_than_cores_is_under_way_and_never_more(cores: int) -> None:
+def test_at_most_one_item_more_than_cores_is_in_progress(cores: int) -> None:
     lock, all_busy = threading.Lock(), threading.Event()
     working, most = 0, 0
 
@@ -104,7 +104,7 @@ def test_one_item_more_than_cores_is_under_way_and_never_more(cores: int) -> Non
             most = max(most, working)
             if working == cores + 1:
                 all_busy.set()
-        assert all_busy.wait(PATIENCE)  # the first ones stay until all are there
+        assert all_busy.wait(PATIENCE)  # the first items wait until all have started
         with lock:
             working -= 1
 
@@ -113,21 +113,21 @@ def test_one_item_more_than_cores_is_under_way_and_never_more(cores: int) -> Non
     assert most == cores + 1 == in_flight()
 
 
-def test_nothing_waits_in_a_queue_of_its_own(four_at_once: None) -> None:
-    """Items are taken as there are workers for them: what is not begun costs nothing."""
-    begun: list[int] = []
+def test_items_do_not_queue_up_ahead_of_the_workers(four_at_once: None) -> None:
+    """An item is taken when a worker is free for it, so items that have not started cost nothing."""
+    produced: list[int] = []
     taken: list[int] = []
     go_on = threading.Event()
 
     class Items(list[int]):
         def __iter__(self) -> Any:
             for item in range(100):
-                begun.append(item)
+                produced.append(item)
                 yield item
 
     def work(item: int) -> int:
         if item == 3:
-            taken.append(len(begun))
+            taken.append(len(produced))
             go_on.set()
         assert go_on.wait(PATIENCE)
         return item
@@ -136,7 +136,7 @@ def test_nothing_waits_in_a_queue_of_its_own(four_at_once: None) -> None:
     assert taken[0] <= 4
 
 
-def test_progress_counts_up_to_all_of_them(comfyui: ComfyUI, cores: int) -> None:
+def test_progress_counts_up_to_the_number_of_items(comfyui: ComfyUI, cores: int) -> None:
     each(lambda item: item, range(10))
 
     done = [value for value, _ in comfyui.shown]
@@ -145,7 +145,7 @@ def test_progress_counts_up_to_all_of_them(comfyui: ComfyUI, cores: int) -> None
     assert {total for _, total in comfyui.shown} == {10}
 
 
-def test_progress_and_cancel_are_asked_on_the_calling_thread_only(comfyui: ComfyUI, cores: int) -> None:
+def test_progress_and_cancel_use_the_calling_thread_only(comfyui: ComfyUI, cores: int) -> None:
     threads = set()
     each(lambda item: threads.add(threading.current_thread()), range(10))
 
@@ -154,23 +154,23 @@ def test_progress_and_cancel_are_asked_on_the_calling_thread_only(comfyui: Comfy
     assert threading.current_thread() not in threads
 
 
-def test_cancel_begins_nothing_new_and_finishes_what_is_under_way(comfyui: ComfyUI, four_at_once: None) -> None:
-    begun, finished = [], []
+def test_after_cancel_no_item_starts_and_those_in_progress_finish(comfyui: ComfyUI, four_at_once: None) -> None:
+    started, finished = [], []
     all_busy = threading.Barrier(4)
 
     def work(item: int) -> None:
-        begun.append(item)
+        started.append(item)
         all_busy.wait(PATIENCE)
-        comfyui.cancelled.set()  # the user presses Cancel while four are under way
+        comfyui.cancelled.set()  # the user presses Cancel while four items are in progress
         finished.append(item)
 
     with pytest.raises(InterruptProcessingException):
         each(work, range(100))
 
-    assert sorted(begun) == sorted(finished) == [0, 1, 2, 3]
+    assert sorted(started) == sorted(finished) == [0, 1, 2, 3]
 
 
-def test_cancel_is_noticed_while_a_long_item_is_under_way(comfyui: ComfyUI, four_at_once: None) -> None:
+def test_cancel_is_noticed_while_a_long_item_is_in_progress(comfyui: ComfyUI, four_at_once: None) -> None:
     asked_again = threading.Event()
     ask = comfyui.throw_exception_if_processing_interrupted
 
@@ -190,37 +190,37 @@ def test_cancel_is_noticed_while_a_long_item_is_under_way(comfyui: ComfyUI, four
         each(work, [1])
 
 
-def test_cancel_before_the_first_item_begins_none(comfyui: ComfyUI) -> None:
+def test_after_cancel_before_the_first_item_no_item_starts(comfyui: ComfyUI) -> None:
     comfyui.cancelled.set()
-    begun: list[int] = []
+    started: list[int] = []
 
     with pytest.raises(InterruptProcessingException):
-        each(begun.append, range(10))
+        each(started.append, range(10))
 
-    assert begun == []
+    assert started == []
 
 
-def test_a_cancel_that_the_progress_bar_raises_passes_through(
+def test_a_cancel_raised_by_the_progress_bar_passes_through(
     comfyui: ComfyUI, four_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def cancelled(value: int, total: int) -> None:
         raise InterruptProcessingException
 
     monkeypatch.setattr(comfyui, "update_absolute", cancelled)
-    begun: list[int] = []
+    started: list[int] = []
 
     with pytest.raises(InterruptProcessingException):
-        each(begun.append, range(100))
+        each(started.append, range(100))
 
-    assert len(begun) <= 4
+    assert len(started) <= 4
 
 
-def test_the_first_error_is_raised_nothing_new_begins_and_what_is_under_way_finishes(four_at_once: None) -> None:
-    begun, finished = [], []
+def test_after_the_first_error_no_item_starts_and_those_in_progress_finish(four_at_once: None) -> None:
+    started, finished = [], []
     all_busy, failed = threading.Barrier(4), threading.Event()
 
     def work(item: int) -> None:
-        begun.append(item)
+        started.append(item)
         all_busy.wait(PATIENCE)
         if item == 2:
             failed.set()
@@ -231,12 +231,12 @@ def test_the_first_error_is_raised_nothing_new_begins_and_what_is_under_way_fini
     with pytest.raises(OSError, match="No space left on device"):
         each(work, range(100))
 
-    assert 2 in begun
-    assert sorted([*finished, 2]) == sorted(begun)
-    assert len(begun) < 100
+    assert 2 in started
+    assert sorted([*finished, 2]) == sorted(started)
+    assert len(started) < 100
 
 
-def test_of_errors_at_the_same_time_one_is_raised_as_it_is(four_at_once: None) -> None:
+def test_of_several_simultaneous_errors_one_is_raised_unchanged(four_at_once: None) -> None:
     all_busy = threading.Barrier(4)
 
     def work(item: int) -> None:
@@ -266,7 +266,7 @@ def test_no_thread_is_left_over(four_at_once: None) -> None:
     assert threading.active_count() == before
 
 
-def test_there_is_a_worker_even_where_the_system_cannot_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_one_worker_if_the_number_of_cores_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.sched_getaffinity", raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: None)
 
@@ -274,60 +274,60 @@ def test_there_is_a_worker_even_where_the_system_cannot_say(monkeypatch: pytest.
 
 
 class Clock:
-    """A clock that stands at what it is set to."""
+    """A clock that shows the time that a test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         monkeypatch.setattr("time.monotonic", lambda: self.now)
 
 
-class TestTell:
-    """What a browser is told while it goes on."""
+class TestProgressEvents:
+    """The results so far, which a run sends to the browser while it works."""
 
-    def test_is_what_is_done_by_then_the_latest_last(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_hold_the_results_so_far(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("io_utils.run.in_flight", lambda: 1)
-        clock, told = Clock(monkeypatch), []
+        clock, events = Clock(monkeypatch), []
 
         def work(item: int) -> int:
             clock.now += 1
             return item * 10
 
-        each(work, range(5), lambda results: told.append(dict(results)))
+        each(work, range(5), lambda results: events.append(dict(results)))
 
-        assert told == [{position: position * 10 for position in range(done)} for done in (1, 2, 3, 4)]
+        assert events == [{position: position * 10 for position in range(done)} for done in (1, 2, 3, 4)]
 
-    def test_comes_four_times_a_second_at_most(self, monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
-        clock, told = Clock(monkeypatch), []
+    def test_come_at_most_four_times_a_second(self, monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+        clock, events = Clock(monkeypatch), []
         lock = threading.Lock()
 
         def work(item: int) -> None:
             with lock:
                 clock.now += 1 / 64
 
-        each(work, range(256), lambda results: told.append(clock.now))
+        each(work, range(256), lambda results: events.append(clock.now))
 
-        assert 2 <= len(told) <= 16
-        assert min(later - sooner for sooner, later in pairwise(told)) >= 0.25
+        assert 2 <= len(events) <= 16
+        assert min(later - sooner for sooner, later in pairwise(events)) >= 0.25
 
-    def test_is_nothing_when_it_is_over_at_once(self, cores: int) -> None:
-        told: list[int] = []
+    def test_do_not_come_from_a_short_run(self, cores: int) -> None:
+        events: list[int] = []
 
-        each(lambda item: item, range(3), lambda results: told.append(len(results)))
+        each(lambda item: item, range(3), lambda results: events.append(len(results)))
 
-        assert told == []
+        assert events == []
 
-    def test_is_never_all_of_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A run of one frame has nothing to tell before its end."""
-        clock, told = Clock(monkeypatch), []  # type: ignore[var-annotated]
+    def test_never_hold_all_results(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So a run of one frame sends none."""
+        clock, events = Clock(monkeypatch), []  # type: ignore[var-annotated]
 
         def work(item: int) -> None:
             clock.now += 1
 
-        each(work, [1], told.append)
+        each(work, [1], events.append)
 
-        assert told == []
+        assert events == []
 
-    def test_comes_on_the_calling_thread(self, monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    def test_come_on_the_calling_thread(self, monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
         clock, threads = Clock(monkeypatch), set()
 
         def work(item: int) -> None:
@@ -337,7 +337,7 @@ class TestTell:
 
         assert threads == {threading.current_thread()}
 
-    def test_a_cancel_that_comes_of_it_passes_through(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_let_a_cancel_pass_through(self, monkeypatch: pytest.MonkeyPatch) -> None:
         clock = Clock(monkeypatch)
 
         def work(item: int) -> None:

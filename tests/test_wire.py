@@ -1,4 +1,4 @@
-"""What comes over an IMAGE wire: batches of images, and what other nodes give instead, refused in words."""
+"""The values of an IMAGE wire: batches of images pass, and anything else is refused with an explanation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from io_utils.wire import images
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.float8_e4m3fn])
 @pytest.mark.parametrize("shape", [(1, 4, 6, 3), (0, 4, 6, 3), (2, 4, 6, 4), (1, 4, 6, 5)])
-def test_any_batch_of_floating_point_passes_as_it_is(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+def test_any_floating_point_batch_passes_unchanged(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
     batch = torch.zeros(shape, dtype=dtype)
 
     assert images(batch, "images", 7) is batch
@@ -28,7 +28,7 @@ WRONG = [
     pytest.param({"samples": torch.zeros(1, 4, 6, 3)}, r"builtins\.dict", id="a latent"),
     pytest.param("image.png", r"builtins\.str", id="text"),
     pytest.param(torch.zeros(1, 4, 6), r"\(1, 4, 6\).*MASK", id="a mask"),
-    pytest.param(torch.zeros(4, 6, 3), r"\(4, 6, 3\).*batch dimension", id="an image without its batch"),
+    pytest.param(torch.zeros(4, 6, 3), r"\(4, 6, 3\).*batch dimension", id="an image without a batch dimension"),
     pytest.param(torch.zeros(4, 6), r"\(4, 6\)", id="two dimensions"),
     pytest.param(torch.zeros(1, 2, 4, 6, 3), r"\(1, 2, 4, 6, 3\)", id="five dimensions"),
     pytest.param(torch.tensor(0.5), r"\(\)", id="a number"),

@@ -1,4 +1,4 @@
-"""Sequence: numbered files in a folder that may be used, and what of them is on disk."""
+"""A file sequence: numbered files in an allowed folder, and which of them are on disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from io_utils.errors import PathError
@@ -30,7 +30,7 @@ def located(text: str, *, write: bool = True) -> FileSequence:
     return FileSequence.from_pattern(FramePattern.parse(text), "output", write=write)
 
 
-class TestLocate:
+class TestFromPattern:
     @pytest.mark.parametrize(
         ("text", "frame_7"),
         [
@@ -38,9 +38,9 @@ class TestLocate:
             pytest.param("./frame{:06d}.png", "frame000007.png", id="the earlier pack's default"),
             pytest.param("a/b/f_{}.png", "a/b/f_7.png", id="in folders"),
             pytest.param("a\\b\\f_{}.png", "a/b/f_7.png", id="with backslashes"),
-            pytest.param("a//./b/.//f_{}.png", "a/b/f_7.png", id="with names that mean nothing"),
+            pytest.param("a//./b/.//f_{}.png", "a/b/f_7.png", id="with empty names and dots"),
             pytest.param("{:d}/f.png", "7/f.png", id="a folder for each frame"),
-            pytest.param("a/{i}\\.\\f_{i}.png", "a/7/f_7.png", id="a folder for each frame, untidily"),
+            pytest.param("a/{i}\\.\\f_{i}.png", "a/7/f_7.png", id="a folder for each frame, written untidily"),
             pytest.param("still.png", "still.png", id="one file"),
         ],
     )
@@ -53,7 +53,7 @@ class TestLocate:
     def test_finds_the_same_files_by_their_absolute_path(self, output: Path) -> None:
         assert located(f"{output}/a/f_####.png") == located("a/f_{:04d}.png")
 
-    def test_makes_nothing_on_disk(self, output: Path) -> None:
+    def test_creates_nothing_on_disk(self, output: Path) -> None:
         located("a/b/f_{}.png")
 
         assert list(output.iterdir()) == []
@@ -64,7 +64,7 @@ class TestLocate:
     def test_a_sequence_is_a_value(self, output: Path) -> None:
         assert len({located("a/f_####.png"), located("a//f_%04d.png")}) == 1
 
-    def test_str_says_where_it_is(self, output: Path) -> None:
+    def test_str_is_its_absolute_pattern(self, output: Path) -> None:
         assert str(located("a/f_####.png")) == f"{output.as_posix()}/a/f_{{:04d}}.png"
 
 
@@ -74,12 +74,12 @@ class TestFrames:
 
         assert located("f_##.png").frames() == [7, 98, 99, 100, 101]
 
-    def test_go_on_where_the_digits_overflow(self, output: Path) -> None:
+    def test_may_have_more_digits_than_the_padding(self, output: Path) -> None:
         files(output, "f.0999.exr", "f.1000.exr", "f.10000.exr")
 
         assert located("f.{:04d}.exr").frames() == [999, 1000, 10000]
 
-    def test_are_those_of_this_pattern_only(self, output: Path) -> None:
+    def test_belong_to_this_pattern_only(self, output: Path) -> None:
         files(output, "f_0001.png", "f_1.png", "f_00001.png", "f_0001.jpg", "g_0001.png", "F_0001.png", "f_x.png")
         files(output, "cover.png", ".f_0003.png", ".f_0003.png.0123456789ab.part", "f_0004-0.png", "sub/f_0005.png")
 
@@ -87,7 +87,7 @@ class TestFrames:
         assert located("f_{}.png").frames() == [1]
         assert located("f_{:05d}.png").frames() == [1]
 
-    def test_are_told_apart_from_other_digits_in_the_name(self, output: Path) -> None:
+    def test_are_not_confused_with_other_digits_in_the_name(self, output: Path) -> None:
         files(output, "v002_2k.0001.png", "v002_2k.0002.png", "v003_2k.0003.png")
 
         assert located("v002_2k.####.png").frames() == [1, 2]
@@ -103,7 +103,7 @@ class TestFrames:
         assert located("f_####.png").frames() == []
 
     @needs_links
-    def test_are_no_links_to_nothing(self, output: Path) -> None:
+    def test_are_not_broken_links(self, output: Path) -> None:
         (output / "f_0001.png").symlink_to(output / "gone.png")
 
         assert located("f_####.png").frames() == []
@@ -113,12 +113,12 @@ class TestFrames:
 
         assert located("a/####/f.png").frames() == [1, 3]
 
-    def test_of_a_number_written_twice_agree(self, output: Path) -> None:
+    def test_of_a_number_written_twice_must_agree(self, output: Path) -> None:
         files(output, "1/f_1.png", "2/f_1.png")
 
         assert located("{i}/f_{i}.png").frames() == [1]
 
-    def test_in_a_folder_that_is_not_there_are_none(self, output: Path) -> None:
+    def test_in_a_folder_that_does_not_exist_are_none(self, output: Path) -> None:
         assert located("a/b/f_####.png").frames() == []
 
     def test_below_a_file_are_none(self, output: Path) -> None:
@@ -132,9 +132,9 @@ class TestFrames:
 
         assert located("still.png").frames() == []
 
-    @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=50)
     @given(numbers=st.sets(st.integers(0, 10**12), max_size=5), padding=st.integers(0, 32))
-    def test_are_those_whose_files_were_made(
+    def test_are_those_whose_files_exist(
         self, tmp_path_factory: pytest.TempPathFactory, numbers: set[int], padding: int
     ) -> None:
         folder = tmp_path_factory.mktemp("frames")
@@ -145,7 +145,7 @@ class TestFrames:
         assert sequence.frames() == sorted(numbers)
 
 
-class TestOfFile:
+class TestFromFile:
     @pytest.mark.parametrize(
         ("name", "frame", "pattern"),
         [
@@ -159,7 +159,7 @@ class TestOfFile:
             pytest.param("cover.png", 0, "cover.png", id="no number: no pattern"),
         ],
     )
-    def test_takes_the_last_number_for_the_frame_if_it_fits(
+    def test_takes_the_last_number_as_the_frame_if_it_matches(
         self, output: Path, name: str, frame: int, pattern: str
     ) -> None:
         sequence = FileSequence.from_file(output / "a" / name, frame)
@@ -167,7 +167,7 @@ class TestOfFile:
         assert sequence.file(frame) == output / "a" / name
         assert sequence.pattern == FramePattern.parse(pattern).within("a")
 
-    def test_of_many_files_is_one_for_each_in_order(self, output: Path, base: Path) -> None:
+    def test_gives_one_sequence_for_each_of_several_files_in_order(self, output: Path, base: Path) -> None:
         files = {7: output / "a" / "f_07.png", 3: base / "input" / "f_3.png", 8: output / "a" / "f_08.png"}
 
         sequences = FileSequence.from_files(files)
@@ -176,13 +176,13 @@ class TestOfFile:
         assert [sequence.root.kind for sequence in sequences] == ["output", "input", "output"]
 
     @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
-    def test_of_a_name_that_is_not_utf_8_finds_it(self, output: Path) -> None:
+    def test_finds_a_name_that_is_not_utf_8(self, output: Path) -> None:
         file = output / os.fsdecode(b"caf\xe9") / os.fsdecode(b"caf\xe9_07.png")
 
         assert FileSequence.from_file(file, 7).file(7) == file
         assert not FileSequence.from_file(file, 7).is_printable
 
-    def test_of_more_digits_than_a_frame_number_has_is_no_pattern(self, output: Path) -> None:
+    def test_of_more_digits_than_a_frame_number_can_have_gives_no_pattern(self, output: Path) -> None:
         name = "f_" + "0" * 40 + "7.png"
 
         assert FileSequence.from_file(output / name, 7).pattern == FramePattern((name,))
@@ -210,16 +210,16 @@ class TestWorkflowFile:
             ("still.exr", "still.exr.workflow.json"),
         ],
     )
-    def test_is_named_as_the_frames_are(self, output: Path, pattern: str, name: str) -> None:
+    def test_is_named_like_the_frames(self, output: Path, pattern: str, name: str) -> None:
         assert located(pattern).workflow_file == output / name
 
-    def test_of_a_second_take_is_another(self, output: Path) -> None:
+    def test_of_a_second_take_is_different(self, output: Path) -> None:
         take = located("f_####.exr")
 
         second = replace(take, pattern=take.pattern.with_suffix("-0"))
         assert second.workflow_file == output / "f_####-0.exr.workflow.json"
 
-    def test_of_no_two_sequences_in_a_folder_is_the_same(self, output: Path) -> None:
+    def test_differs_between_any_two_sequences_in_a_folder(self, output: Path) -> None:
         patterns = [
             *("f_####.exr", "f.####.exr", "f-####.exr", "f ####.exr", "f####.exr", "f_###.exr", "f_#####.exr"),
             *(
@@ -245,7 +245,7 @@ class TestWorkflowFile:
         assert {name.parent for name in names} == {output}
 
     @pytest.mark.parametrize("letter", ["x", "é", "日"])
-    def test_of_the_longest_names_can_be_written(self, output: Path, letter: str) -> None:
+    def test_can_be_written_for_the_longest_names(self, output: Path, letter: str) -> None:
         """255 bytes hold the name, a dot, and the 18 characters that atomic.py adds while it writes."""
         sequence = located(f"{letter * (220 // len(letter.encode()))}_##.exr")
 
@@ -268,10 +268,10 @@ class TestIsBegun:
 
         assert located("f_####.png").is_begun() is begun
 
-    def test_takes_no_folder_for_a_frame(self, output: Path) -> None:
+    def test_ignores_folders(self, output: Path) -> None:
         (output / "f_0005.png").mkdir()
 
         assert not located("f_####.png").is_begun()
 
-    def test_in_a_folder_that_is_not_there_is_false(self, output: Path) -> None:
+    def test_in_a_folder_that_does_not_exist_is_false(self, output: Path) -> None:
         assert not located("gone/f_####.png").is_begun()

@@ -1,13 +1,9 @@
-"""The files of one folder that stand for frame numbers, chosen by wildcards or by a frame pattern."""
+"""Which file of a folder is which frame, by wildcards or by a frame pattern."""
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +20,7 @@ from ..disk import needs_links, put
 NUMERIC, ALPHABETIC = Indexing.NUMERIC, Indexing.ALPHABETIC
 
 
-def there(folder: Path, *names: str) -> None:
+def put_files(folder: Path, *names: str) -> None:
     for name in names:
         put(folder / name)
 
@@ -34,15 +30,10 @@ def files(number: int, pattern: str = "*", indexing: Indexing = NUMERIC, directo
     return [file.relative_to(frames.folder).as_posix() for file in frames.files(number, indexing)]
 
 
-@pytest.fixture
-def shot(output: Path) -> Path:
-    return output / "shot"
-
-
 class TestAPattern:
     @pytest.mark.parametrize("pattern", ["f_{:04d}.png", "f_%04d.png", "f_####.png", "f_{i:04d}.png", "f_{0:04d}.png"])
     def test_with_a_frame_number_names_one_file_exactly(self, shot: Path, pattern: str) -> None:
-        there(shot, "f_0007.png", "f_7.png", "f_00007.png", "g_0007.png", "f_0007.jpg")
+        put_files(shot, "f_0007.png", "f_7.png", "f_00007.png", "g_0007.png", "f_0007.jpg")
 
         for indexing in Indexing:
             assert files(7, pattern, indexing) == ["f_0007.png"]
@@ -50,17 +41,17 @@ class TestAPattern:
 
     @pytest.mark.parametrize("pattern", ["*", "f_*.png", "f_??.png", "f_[0-9]*", "a|f_07.png", "f_07.png"])
     def test_without_one_is_wildcards(self, shot: Path, pattern: str) -> None:
-        there(shot, "f_07.png", "f_08.png")
+        put_files(shot, "f_07.png", "f_08.png")
 
         assert files(7, pattern) == ["f_07.png"]
 
     @pytest.mark.parametrize("pattern", ["*_####.png", "f_####.*", "f_%04d?.png", "f_{}.png|g_{}.png"])
-    def test_with_both_is_an_error_with_the_nearest_right_one(self, shot: Path, pattern: str) -> None:
+    def test_with_both_is_an_error_that_suggests_a_valid_one(self, shot: Path, pattern: str) -> None:
         with pytest.raises(PatternError, match="Write for example"):
             files(7, pattern)
 
     def test_with_a_frame_number_may_have_brackets(self, shot: Path) -> None:
-        there(shot, "[a]_07.png")
+        put_files(shot, "[a]_07.png")
 
         assert files(7, "[a]_##.png") == ["[a]_07.png"]
 
@@ -76,12 +67,12 @@ class TestByNumber:
         [("f_00012.png", 12), ("12.png", 12), ("f12.webp", 12), ("v2.0012.jpg", 12), ("f_0.PNG", 0), ("f_000.tif", 0)],
     )
     def test_at_the_end_of_the_name(self, shot: Path, name: str, number: int) -> None:
-        there(shot, name, "cover.png", "f_112.png", "f_120.png")
+        put_files(shot, name, "cover.png", "f_112.png", "f_120.png")
 
         assert files(number) == [name]
 
     def test_two_files_of_one_frame_are_an_error_that_names_both_and_a_pattern(self, shot: Path) -> None:
-        there(shot, "clean_0007.png", "matte_0007.png", "clean_0008.png")
+        put_files(shot, "clean_0007.png", "matte_0007.png", "clean_0008.png")
 
         with pytest.raises(
             AmbiguousFrameError, match=r"Frame 7 is 'clean_0007\.png' and 'matte_0007\.png'.*clean_\{:04d\}\.png"
@@ -94,13 +85,13 @@ class TestByNumber:
 
     @pytest.mark.parametrize("names", [("f_7.png", "f_07.png"), ("f_7.png", "f_7.jpg")])
     def test_so_are_two_paddings_and_two_types(self, shot: Path, names: tuple[str, str]) -> None:
-        there(shot, *names)
+        put_files(shot, *names)
 
         with pytest.raises(AmbiguousFrameError):
             files(7)
 
-    def test_what_is_no_image_or_hidden_is_no_frame(self, shot: Path) -> None:
-        there(shot, "f_7.png", ".f_7.png")
+    def test_other_and_hidden_files_are_not_frames(self, shot: Path) -> None:
+        put_files(shot, "f_7.png", ".f_7.png")
         (shot / "f_7.txt").write_text("no image")
         (shot / ".f_7.png.0123456789ab.part").write_bytes(b"")
         (shot / "g_7.png").mkdir()
@@ -110,38 +101,38 @@ class TestByNumber:
 
 class TestByPlace:
     def test_from_0_in_alphabetic_order(self, shot: Path) -> None:
-        there(shot, "b.png", "a.png", "c_0001.png")
+        put_files(shot, "b.png", "a.png", "c_0001.png")
 
         assert [files(place, indexing=ALPHABETIC) for place in range(4)] == [["a.png"], ["b.png"], ["c_0001.png"], []]
 
-    def test_of_what_the_pattern_matches(self, shot: Path) -> None:
-        there(shot, "a.png", "b.png", "c.png")
+    def test_among_the_files_that_the_pattern_matches(self, shot: Path) -> None:
+        put_files(shot, "a.png", "b.png", "c.png")
 
         assert files(1, "[ac]*", ALPHABETIC) == ["c.png"]
 
 
 class TestNumbers:
     def test_are_all_frames_in_order(self, shot: Path) -> None:
-        there(shot, "f_2.png", "f_10.png", "f_1.png", "g_2.png", "cover.png")
+        put_files(shot, "f_2.png", "f_10.png", "f_1.png", "g_2.png", "cover.png")
 
         assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [1, 2, 10]
         assert FrameFolder.parse("shot", "g_#.png").numbers(NUMERIC) == [2]
         assert FrameFolder.parse("shot", "*").numbers(ALPHABETIC) == [0, 1, 2, 3, 4]
 
-    def test_of_a_folder_that_is_not_there_are_none(self, output: Path) -> None:
+    def test_of_a_folder_that_does_not_exist_are_none(self, output: Path) -> None:
         assert FrameFolder.parse("gone", "*").numbers(NUMERIC) == []
         assert files(0, directory="gone") == []
 
 
 class TestABatch:
-    """Variants of a frame, as both savers that count lay them out."""
+    """The variants of a frame in batch folders, as this pack's and the Dream pack's counting savers write them."""
 
     @pytest.fixture(autouse=True)
     def _variants(self, shot: Path) -> None:
-        there(shot, "batch_0000/f_3.png", "batch_0001/f_3.png", "batch_0000/f_4.png")
+        put_files(shot, "batch_0000/f_3.png", "batch_0001/f_3.png", "batch_0000/f_4.png")
 
     @pytest.mark.parametrize("pattern", ["*", "f_#.png"])
-    def test_is_one_file_a_variant(self, pattern: str) -> None:
+    def test_is_one_file_per_variant(self, pattern: str) -> None:
         assert files(3, pattern) == ["batch_0000/f_3.png", "batch_0001/f_3.png"]
 
     @pytest.mark.parametrize("pattern", ["*", "f_#.png"])
@@ -151,25 +142,25 @@ class TestABatch:
 
     @pytest.mark.parametrize("pattern", ["*", "f_#.png"])
     def test_may_lack_a_folder_in_between(self, shot: Path, pattern: str) -> None:
-        there(shot, "batch_0003/f_3.png", "batch_0003/f_4.png")
+        put_files(shot, "batch_0003/f_3.png", "batch_0003/f_4.png")
 
         assert files(3, pattern) == [f"batch_000{index}/f_3.png" for index in (0, 1, 3)]
         assert files(4, pattern) == []
 
     @pytest.mark.parametrize("pattern", ["f_*", "f_#.png"])
-    def test_does_not_wait_for_a_folder_without_any_of_its_frames(self, shot: Path, pattern: str) -> None:
-        there(shot, "batch_0002/other_3.png", "batch_0003/cover.png")
+    def test_ignores_a_folder_without_any_of_its_frames(self, shot: Path, pattern: str) -> None:
+        put_files(shot, "batch_0002/other_3.png", "batch_0003/cover.png")
         (shot / "batch_0004").mkdir()
 
         assert files(3, pattern) == ["batch_0000/f_3.png", "batch_0001/f_3.png"]
         assert FrameFolder.parse("shot", pattern).numbers(NUMERIC) == [3]
 
-    def test_is_not_looked_at_where_the_folder_itself_has_the_frame(self, shot: Path) -> None:
-        there(shot, "f_3.png")
+    def test_is_ignored_if_the_folder_itself_has_the_frame(self, shot: Path) -> None:
+        put_files(shot, "f_3.png")
 
         assert files(3) == ["f_3.png"]
 
-    def test_tells_its_sequences(self, shot: Path) -> None:
+    def test_has_a_sequence_for_each_file(self, shot: Path) -> None:
         for pattern in ("*", "f_#.png"):
             frames = FrameFolder.parse("shot", pattern)
             for file in frames.files(3, NUMERIC):
@@ -177,28 +168,30 @@ class TestABatch:
 
     @needs_links
     def test_that_leads_out_of_the_allowed_folders_is_refused(self, shot: Path, base: Path) -> None:
-        there(base / "elsewhere", "f_5.png")
+        put_files(base / "elsewhere", "f_5.png")
         (shot / "batch_0002").symlink_to(base / "elsewhere", target_is_directory=True)
 
         with pytest.raises(PathError, match="batch_0002"):
             files(5)
 
 
-class TestWhereFilesMayBe:
+class TestAllowedFolders:
     @pytest.mark.parametrize("directory", ["..", "/etc", "shot/../.."])
-    def test_elsewhere_is_refused(self, output: Path, directory: str) -> None:
+    def test_exclude_all_others(self, output: Path, directory: str) -> None:
         with pytest.raises(PathError):
             files(0, directory=directory)
 
     @pytest.mark.parametrize("kind", ["output", "input", "temp"])
-    def test_is_the_folder_asked_for(self, base: Path, kind: str) -> None:
-        there(base / kind, "f_1.png")
+    def test_are_searched_as_asked(self, base: Path, kind: str) -> None:
+        put_files(base / kind, "f_1.png")
 
         assert FrameFolder.parse("", "*", kind).files(1, NUMERIC) == [base / kind / "f_1.png"]
 
 
-def test_a_frame_pattern_lists_no_folder_for_a_frame_that_is_there(shot: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    there(shot, "f_0007.png")
+def test_a_frame_pattern_finds_an_existing_frame_without_listing_a_folder(
+    shot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_files(shot, "f_0007.png")
 
     def listed(*_: Any) -> None:
         raise AssertionError("a folder was listed")
@@ -211,7 +204,7 @@ def test_a_frame_pattern_lists_no_folder_for_a_frame_that_is_there(shot: Path, m
 
 @pytest.mark.parametrize("indexing", list(Indexing))
 def test_wildcards_list_the_folder_once(shot: Path, monkeypatch: pytest.MonkeyPatch, indexing: Indexing) -> None:
-    there(shot, *(f"f_{number:04d}.png" for number in range(50)))
+    put_files(shot, *(f"f_{number:04d}.png" for number in range(50)))
     listed, scandir = [], os.scandir
     monkeypatch.setattr(os, "scandir", lambda folder: (listed.append(folder), scandir(folder))[1])
 
@@ -227,36 +220,36 @@ class TestNamesAsPeopleAndProgramsWriteThem:
         "name",
         [
             pytest.param("ComfyUI_00007_.png", id="ComfyUI's own Save Image"),
-            pytest.param("frame (7).png", id="Windows, many files renamed"),
+            pytest.param("frame (7).png", id="several files renamed on Windows"),
             pytest.param("frame[0007].png", id="in brackets"),
-            pytest.param("0007_.png", id="nothing before it"),
-            pytest.param("v2 - 07 -.png", id="other digits before it"),
+            pytest.param("0007_.png", id="nothing before the number"),
+            pytest.param("v2 - 07 -.png", id="other digits before the number"),
         ],
     )
-    def test_the_last_number_counts_with_only_signs_behind_it(self, shot: Path, name: str) -> None:
-        there(shot, name, "cover.png")
+    def test_the_last_number_counts_if_only_punctuation_follows(self, shot: Path, name: str) -> None:
+        put_files(shot, name, "cover.png")
 
         assert files(7) == [name]
         assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [7]
 
     def test_a_number_at_the_very_end_wins(self, shot: Path) -> None:
         """A browser calls the second download of f_0007.png 'f_0007 (1).png'."""
-        there(shot, "f_0007.png", "f_0007 (1).png", "f_0007 (8).png", "f_0009_.png")
+        put_files(shot, "f_0007.png", "f_0007 (1).png", "f_0007 (8).png", "f_0009_.png")
 
         assert files(7) == ["f_0007.png"]
         assert files(1) == files(8) == files(9) == []
         assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [7]
 
-    def test_a_number_at_the_very_end_hides_no_sequence_of_another_beginning(self, shot: Path) -> None:
-        there(shot, "cover_1.png", *(f"ComfyUI_{n:05d}_.png" for n in (7, 8, 9)))
+    def test_a_number_at_the_very_end_does_not_hide_sequences_with_another_prefix(self, shot: Path) -> None:
+        put_files(shot, "cover_1.png", *(f"ComfyUI_{n:05d}_.png" for n in (7, 8, 9)))
 
         assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [1, 7, 8, 9]
         assert files(8) == ["ComfyUI_00008_.png"]
         assert files(1) == ["cover_1.png"]
 
     @pytest.mark.parametrize("name", ["f_0007_beauty.png", "f_0007b.png", "f_0007é.png", "f_0007_٧.png"])
-    def test_no_number_counts_with_letters_behind_it(self, shot: Path, name: str) -> None:
-        there(shot, name)
+    def test_a_number_with_letters_after_it_does_not_count(self, shot: Path, name: str) -> None:
+        put_files(shot, name)
 
         assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == []
 
@@ -273,15 +266,15 @@ class TestNamesAsPeopleAndProgramsWriteThem:
             "f.\u2013005.png",
         ],
     )
-    def test_a_negative_number_is_no_frame(self, shot: Path, name: str) -> None:
-        there(shot, name, "f.0004.png")
+    def test_a_negative_number_is_not_a_frame(self, shot: Path, name: str) -> None:
+        put_files(shot, name, "f.0004.png")
 
         assert files(5) == []
         assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [4]
 
     @pytest.mark.parametrize("name", ["shot-005.png", "v2-5.png", "shot (a)-5.png", "[a]-005.png", "é-005.png"])
-    def test_a_minus_behind_a_letter_digit_or_bracket_only_separates(self, shot: Path, name: str) -> None:
-        there(shot, name)
+    def test_a_dash_after_a_letter_digit_or_bracket_is_a_separator(self, shot: Path, name: str) -> None:
+        put_files(shot, name)
 
         assert files(5) == [name]
 
@@ -294,7 +287,7 @@ class TestNamesAsPeopleAndProgramsWriteThem:
         assert caught.value.suggestion == better
 
     def test_fileseq_agrees_on_what_is_negative(self, shot: Path) -> None:
-        there(shot, "f.-005.png", "f.0004.png")
+        put_files(shot, "f.-005.png", "f.0004.png")
 
         (found,) = fileseq.findSequencesOnDisk(str(shot))
         judge = sorted(found.frameSet() or ())
@@ -302,8 +295,8 @@ class TestNamesAsPeopleAndProgramsWriteThem:
         assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [frame for frame in judge if frame >= 0]
 
     @pytest.mark.parametrize("digits", [20, 32, 33, 200])
-    def test_a_number_that_no_widget_can_hold_is_no_frame(self, shot: Path, digits: int) -> None:
-        there(shot, "f_0007.png", f"f_{'9' * digits}.png")
+    def test_a_number_that_no_widget_can_hold_is_not_a_frame(self, shot: Path, digits: int) -> None:
+        put_files(shot, "f_0007.png", f"f_{'9' * digits}.png")
 
         assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [7]
         if digits <= 32:
@@ -311,110 +304,21 @@ class TestNamesAsPeopleAndProgramsWriteThem:
 
     @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode there")
     @pytest.mark.parametrize("pattern", ["*", "caf*.png", "caf?_????.png"])
-    def test_names_that_are_not_utf_8_count_as_their_sisters_do(self, shot: Path, pattern: str) -> None:
-        there(shot, NOT_UTF_8, "café_0002.png")
+    def test_names_that_are_not_utf_8_count_too(self, shot: Path, pattern: str) -> None:
+        put_files(shot, NOT_UTF_8, "café_0002.png")
 
         assert files(1, pattern) == [NOT_UTF_8]
         assert FrameFolder.parse("shot", pattern).numbers(NUMERIC) == [1, 2]
 
 
-class TestWhatIsNoRegularFile:
-    @needs_links
-    def test_a_link_that_goes_round_is_left_out(self, shot: Path) -> None:
-        there(shot, "f_0001.png")
-        (shot / "f_0002.png").symlink_to("f_0002.png")
-        (shot / "f_0003.png").symlink_to("f_0004.png")
-        (shot / "f_0004.png").symlink_to("f_0003.png")
-        (shot / "f_0005.png").symlink_to("gone.png")
-
-        for pattern in ("*", "f_####.png"):
-            frames = FrameFolder.parse("shot", pattern)
-            assert frames.numbers(NUMERIC) == [1]
-            assert [len(frames.files(number, NUMERIC)) for number in range(1, 6)] == [1, 0, 0, 0, 0]
-
-    @pytest.mark.parametrize("code", [errno.ELOOP, errno.EACCES, errno.EIO, errno.ESTALE, errno.ENAMETOOLONG])
-    def test_what_the_system_cannot_tell_the_kind_of_is_left_out(
-        self, shot: Path, monkeypatch: pytest.MonkeyPatch, code: int
-    ) -> None:
-        there(shot, "f_0001.png", "f_0002.png")
-        scandir, asked = os.scandir, []
-
-        class Entry:
-            def __init__(self, entry: os.DirEntry[str]) -> None:
-                self.name = entry.name
-
-            def is_file(self) -> bool:
-                asked.append(self.name)
-                if self.name == "f_0002.png":
-                    raise OSError(code, os.strerror(code))
-                return True
-
-        @contextmanager
-        def entries(folder: Path) -> Iterator[Iterator[Entry]]:
-            with scandir(folder) as found:
-                yield map(Entry, found)
-
-        monkeypatch.setattr(os, "scandir", entries)
-
-        assert FrameFolder.parse("shot", "*").numbers(NUMERIC) == [1]
-        assert "f_0002.png" in asked
-
-    @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
-    def test_a_pipe_and_a_socket_are_left_out(self, shot: Path) -> None:
-        there(shot, "f_0001.png")
-        os.mkfifo(shot / "f_0002.png")
-        (shot / "f_0003.png").symlink_to("/dev/zero")
-
-        for pattern in ("*", "f_####.png"):
-            frames = FrameFolder.parse("shot", pattern)
-            assert frames.numbers(NUMERIC) == [1]
-            assert frames.files(2, NUMERIC) == frames.files(3, NUMERIC) == []
-
-
-class TestInventory:
-    """What the user is told if no frame was found: what there is, and what to write instead."""
-
-    @pytest.mark.parametrize(
-        ("names", "told"),
-        [
-            pytest.param(["f_0001.PNG", "f_0002.PNG"], ["'f_{:04d}.PNG' (frames 1-2)"], id="another case"),
-            pytest.param(["f_001.png", "f_002.png"], ["'f_{:03d}.png' (frames 1-2)"], id="another width"),
-            pytest.param(["f_9.png", "f_10.png"], ["'f_{}.png' (frames 9-10)"], id="no width"),
-            pytest.param(["f_0001_beauty.png"], ["'f_{:04d}_beauty.png' (frame 1)"], id="words behind the number"),
-            pytest.param(["f_0001.avif", "f_0002.avif"], ["2 files such as 'f_0001.avif'", ".png, .jpg"], id="avif"),
-            pytest.param(["f_0001.gif"], ["1 file, 'f_0001.gif'", "type"], id="gif"),
-            pytest.param(["cover.png"], ["Without a frame number: 1 file, 'cover.png'"], id="no number"),
-            pytest.param(["f.-005.png"], ["'f.-005.png' is left out: its number is negative."], id="a negative number"),
-            pytest.param(["f.-5.png", "f.-6.png"], ["2 files such as 'f.-5.png' are left out"], id="negative numbers"),
-            pytest.param(["a_1.png", "b_1.png", "c_1.png", "d_1.png"], ["and 1 more"], id="many"),
-            pytest.param(["take1/f_1.png"], ["no files, but 1 folder, 'take1'"], id="in a folder below"),
-            pytest.param([".hidden_1.png"], ["empty"], id="hidden"),
-        ],
-    )
-    def test_says_what_is_there(self, shot: Path, names: list[str], told: list[str]) -> None:
-        for name in names:
-            (shot / name).parent.mkdir(parents=True, exist_ok=True)
-            (shot / name).write_bytes(b"")
-
-        assert all(fact in inventory(shot) for fact in told), inventory(shot)
-
-    def test_of_no_folder_says_so(self, shot: Path) -> None:
-        assert inventory(shot) == f"There is no folder {str(shot)!r}."
-
-    def test_the_patterns_that_it_names_find_the_files(self, shot: Path) -> None:
-        there(shot, "f_0001_beauty.png", "f_0002_beauty.png")
-        told = re.findall(r"'(f_.*?)'", inventory(shot))
-
-        assert told == ["f_{:04d}_beauty.png"]
-        assert FrameFolder.parse("shot", told[0]).numbers(NUMERIC) == [1, 2]
-
-    def test_wildcards_that_match_are_not_said_to_match_nothing(self, shot: Path) -> None:
-        there(shot, "f_0001_beauty.png")
+class TestAdviceWhenNoFrameMatches:
+    def test_does_not_say_that_matching_wildcards_match_nothing(self, shot: Path) -> None:
+        put_files(shot, "f_0001_beauty.png")
 
         assert "No image there matches" not in FrameFolder.parse("shot", "*").instead()
         assert "No image there matches" in FrameFolder.parse("shot", "g*").instead()
 
-    def test_for_names_without_numbers_indexing_by_place_is_named(self, shot: Path) -> None:
-        there(shot, "ant.png", "bee.png")
+    def test_suggests_alphabetic_order_for_names_without_numbers(self, shot: Path) -> None:
+        put_files(shot, "ant.png", "bee.png")
 
         assert "set indexing to 'alphabetic order'" in FrameFolder.parse("shot", "*").instead()

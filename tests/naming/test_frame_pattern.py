@@ -1,4 +1,4 @@
-"""FramePattern: file names <-> frame numbers."""
+"""Frame patterns turn frame numbers into file names and back."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 
 from io_utils.errors import PatternError
 from io_utils.naming.frame_pattern import END, MAX_PADDING, FramePattern
-from io_utils.naming.frame_range import ranges
 
 PACK = Path(__file__).resolve().parents[2]
 
 frame_numbers = st.integers(0, 10**12) | st.integers(0, END - 1)
 paddings = st.integers(0, MAX_PADDING)
 patterns = st.builds(FramePattern, st.lists(st.text(), min_size=2, max_size=4).map(tuple), paddings)
-# Text of the characters that mean something in a pattern, far likelier to be one than text of all characters.
+# Texts of the characters that have a meaning in patterns. Far more of them are patterns than of arbitrary texts.
 numbers = st.sampled_from(
     [
         "{}",
@@ -82,8 +81,6 @@ others = st.sampled_from(
 )
 pattern_texts = st.lists(numbers | others | st.text(max_size=3), max_size=8).map("".join)
 
-calmly = settings(deadline=None)
-
 
 def refusal(text: str) -> PatternError | None:
     try:
@@ -94,7 +91,6 @@ def refusal(text: str) -> PatternError | None:
 
 
 class TestNamesAndNumbers:
-    @calmly
     @given(patterns, frame_numbers)
     @example(FramePattern(("", "1", ""), 0), 11)
     @example(FramePattern(("0", "0"), 0), 0)
@@ -102,26 +98,23 @@ class TestNamesAndNumbers:
     def test_number_is_the_inverse_of_name(self, pattern: FramePattern, frame: int) -> None:
         assert pattern.number(pattern.name(frame)) == frame
 
-    @calmly
     @given(patterns, st.text(alphabet="0123456789", min_size=1, max_size=40))
     @example(FramePattern(("f_", ".png"), 4), "001")
     @example(FramePattern(("f_", ".png"), 0), "007")
     @example(FramePattern(("f_", ".png"), 0), "1" + "0" * 32)
     @example(FramePattern(("f_", ".png"), 0), "9" * 32)
-    def test_digits_that_name_would_not_write_are_no_frame(self, pattern: FramePattern, digits: str) -> None:
+    def test_digits_that_name_would_not_write_are_not_a_frame(self, pattern: FramePattern, digits: str) -> None:
         name = digits.join(pattern.literals)
         canonical = f"{int(digits):0{pattern.padding}d}" == digits
 
         assert pattern.number(name) == (int(digits) if canonical and int(digits) < END else None)
 
-    @calmly
     @given(patterns, st.text())
-    def test_any_name_is_one_of_the_pattern_s_or_none(self, pattern: FramePattern, name: str) -> None:
+    def test_a_name_has_a_number_only_if_the_pattern_writes_that_name(self, pattern: FramePattern, name: str) -> None:
         number = pattern.number(name)
 
         assert number is None or pattern.name(number) == name
 
-    @calmly
     @given(paddings.filter(bool), frame_numbers)
     def test_widths_pad_as_fileseq_pads(self, padding: int, frame: int) -> None:
         for written in ("#" * padding, f"%0{padding}d", "@" * padding, f"$F{padding}"):
@@ -146,17 +139,17 @@ class TestNamesAndNumbers:
             pytest.param("f_0_07.png", id="python's digit separator"),
             pytest.param("f_ 007.png", id="space"),
             pytest.param("f_.png", id="no digits"),
-            pytest.param("f_0007.png\n", id="line end behind the name"),
-            pytest.param("f_0007.png.part", id="more behind the name"),
+            pytest.param("f_0007.png\n", id="line end after the name"),
+            pytest.param("f_0007.png.part", id="more after the name"),
             pytest.param("F_0007.png", id="another case"),
-            pytest.param("f_0007xpng", id="a dot is a dot"),
+            pytest.param("f_0007xpng", id="a dot is not a wildcard"),
         ],
     )
     def test_only_plain_digits_between_the_literals_are_a_frame(self, name: str) -> None:
         assert FramePattern.parse("f_####.png").number(name) is None
 
     @pytest.mark.parametrize("digits", [4299, 5000, 100_000], ids=lambda digits: f"{digits} digits")
-    def test_a_number_beyond_all_frames_is_none_or_a_number_but_no_error(self, digits: int) -> None:
+    def test_a_number_beyond_all_frames_is_not_an_error(self, digits: int) -> None:
         number = FramePattern.parse("f_{}.png").number(f"f_{'9' * digits}.png")
 
         assert number is None or number == 10**digits - 1
@@ -175,17 +168,17 @@ class TestNamesAndNumbers:
     @pytest.mark.parametrize(
         ("text", "frame_7"),
         [
-            pytest.param("{i}/{i}0.png", "7/70.png", id="a zero behind it"),
+            pytest.param("{i}/{i}0.png", "7/70.png", id="a zero after it"),
             pytest.param("shot{i}_{i}2k.png", "shot7_72k.png", id="a word that starts with a digit"),
         ],
     )
-    def test_a_number_that_occurs_twice_may_stand_before_a_digit(self, text: str, frame_7: str) -> None:
+    def test_a_number_that_occurs_twice_may_precede_a_digit(self, text: str, frame_7: str) -> None:
         pattern = FramePattern.parse(text)
 
         assert pattern.name(7) == frame_7
         assert pattern.number(frame_7) == 7
 
-    def test_a_number_that_occurs_twice_is_the_same_one(self) -> None:
+    def test_a_number_that_occurs_twice_must_be_the_same(self) -> None:
         pattern = FramePattern.parse("shot{i:02d}/f_{i:02d}.png")
 
         assert pattern.name(7) == "shot07/f_07.png"
@@ -214,7 +207,7 @@ class TestParse:
             pytest.param("f_%d.png", "f_7.png", id="printf, bare"),
             pytest.param("f_####.png", "f_0007.png", id="hashes"),
             pytest.param("####.png", "0007.png", id="nothing before the number"),
-            pytest.param("f.####", "f.0007", id="nothing behind the number"),
+            pytest.param("f.####", "f.0007", id="nothing after the number"),
             pytest.param("{:d}/f.png", "7/f.png", id="a folder for each frame"),
             pytest.param("{{f}}_{}.png", "{f}_7.png", id="doubled braces are braces"),
             pytest.param("100%_{}.png", "100%_7.png", id="a percent sign alone is itself"),
@@ -223,18 +216,18 @@ class TestParse:
             pytest.param("", "", id="nothing"),
             pytest.param("f.$F4.png", "f.0007.png", id="Houdini"),
             pytest.param("f.${F4}.png", "f.0007.png", id="Houdini, in braces"),
-            pytest.param("f.$F4b.png", "f.0007b.png", id="Houdini, a letter behind"),
+            pytest.param("f.$F4b.png", "f.0007b.png", id="Houdini, followed by a letter"),
             pytest.param("f_$F_b.png", "f_7_b.png", id="Houdini, not padded"),
             pytest.param("f.${F}.png", "f.7.png", id="Houdini, in braces, not padded"),
             pytest.param("f.@@@@.png", "f.0007.png", id="Shake, Katana, RV"),
-            pytest.param("f@@@@.png", "f0007.png", id="Shake, behind a letter"),
+            pytest.param("f@@@@.png", "f0007.png", id="Shake, after a letter"),
             pytest.param("f.@.png", "f.7.png", id="Shake, not padded"),
             pytest.param("f_%05i.png", "f_00007.png", id="printf, i"),
             pytest.param("f_%05u.png", "f_00007.png", id="printf, u"),
             pytest.param("f_%i.png", "f_7.png", id="printf, i, bare"),
             pytest.param("f_[####].png", "f_0007.png", id="After Effects"),
-            pytest.param("f_{frame:04d}.png", "f_0007.png", id="format, called frame"),
-            pytest.param("{frame}/f_{frame}.png", "7/f_7.png", id="format, called frame, twice"),
+            pytest.param("f_{frame:04d}.png", "f_0007.png", id="format, named frame"),
+            pytest.param("{frame}/f_{frame}.png", "7/f_7.png", id="format, named frame, twice"),
             pytest.param("me@home_####.png", "me@home_0007.png", id="an @ inside a word"),
             pytest.param("US$_####.png", "US$_0007.png", id="a dollar sign"),
             pytest.param("$Film_####.png", "$Film_0007.png", id="a dollar sign before a word"),
@@ -253,7 +246,7 @@ class TestParse:
         [
             pytest.param("{i.__class__}.png", "is not the frame number", id="attribute access"),
             pytest.param("{0.__class__.__mro__}.png", "is not the frame number", id="attribute access by index"),
-            pytest.param("{i.__init__.__globals__}.png", "is not the frame number", id="way to globals"),
+            pytest.param("{i.__init__.__globals__}.png", "is not the frame number", id="path to globals"),
             pytest.param("{i[0]}.png", "is not the frame number", id="item access"),
             pytest.param("{i.real}_{i.denominator}.png", "is not the frame number", id="two attributes"),
             pytest.param("{x}.png", "asks for '{x}'", id="unknown name"),
@@ -319,7 +312,7 @@ class TestParse:
         assert (error.pattern, error.reason in str(error)) == (text, True)
         assert FramePattern.parse(error.suggestion).has_number
 
-    def test_names_the_right_form_nearest_to_what_was_written(self) -> None:
+    def test_suggests_the_valid_pattern_nearest_to_what_was_written(self) -> None:
         nearest = {
             "shot_%4d.png": "shot_{:04d}.png",
             "{:200000000d}.png": "{:020d}.png",
@@ -335,13 +328,13 @@ class TestParse:
                 FramePattern.parse(text)
             assert caught.value.suggestion == suggestion
 
-    @settings(deadline=None, max_examples=500)
+    @settings(max_examples=500)
     @given(pattern_texts)
     @example("%{}d{i}")
     @example("{:0}{x}d{i}")
     @example(".@{x}.{:3d}")
     @example("$F$F44")
-    def test_what_it_suggests_always_has_a_number(self, text: str) -> None:
+    def test_its_suggestions_always_have_a_number(self, text: str) -> None:
         error = refusal(text)
 
         assert error is None or FramePattern.parse(error.suggestion).has_number
@@ -355,25 +348,22 @@ class TestParse:
             pattern.require_number(3)
         assert FramePattern.parse(caught.value.suggestion).has_number
 
-    def test_a_pattern_with_a_number_is_enough_for_any_number_of_frames(self) -> None:
+    def test_a_pattern_with_a_number_suffices_for_any_number_of_frames(self) -> None:
         FramePattern.parse("f_{}.png").require_number(10**6)
 
-    @calmly
     @given(pattern_texts)
-    def test_what_str_writes_is_read_back_as_the_same_pattern(self, text: str) -> None:
+    def test_str_is_parsed_as_the_same_pattern(self, text: str) -> None:
         assume(refusal(text) is None)
         pattern = FramePattern.parse(text)
 
         assert FramePattern.parse(str(pattern)) == pattern
 
-    @calmly
     @given(patterns, frame_numbers)
-    def test_what_str_writes_is_what_python_s_str_format_reads(self, pattern: FramePattern, frame: int) -> None:
+    def test_str_is_a_format_string_of_python(self, pattern: FramePattern, frame: int) -> None:
         assert str(pattern).format(frame) == pattern.name(frame)
 
-    @calmly
     @given(st.text())
-    def test_refuses_text_with_its_own_error_only(self, text: str) -> None:
+    def test_raises_no_error_but_its_own(self, text: str) -> None:
         error = refusal(text)
 
         assert error is None or error.pattern == text
@@ -390,7 +380,7 @@ class TestParse:
 
         assert peak < 2**20
 
-    def test_a_text_longer_than_any_path_is_refused_and_shown_in_short(self) -> None:
+    def test_a_text_longer_than_any_path_is_refused_and_abbreviated(self) -> None:
         assert FramePattern.parse("a" * 4094 + "{}").has_number
         with pytest.raises(PatternError, match="4097 characters") as caught:
             FramePattern.parse("a" * 4095 + "{}")
@@ -401,7 +391,7 @@ class TestParse:
     @pytest.mark.skipif(sys.platform == "win32", reason="no limit on processor time there")
     @pytest.mark.parametrize("repeated", ["{{", "#/"])
     def test_reads_a_megabyte_of_hostile_text(self, repeated: str) -> None:
-        """In time that grows with the text, not with its square, which would take hours."""
+        """In linear time: quadratic time would take hours."""
         program = (
             "import resource, sys; resource.setrlimit(resource.RLIMIT_CPU, (120, 120))\n"
             "from io_utils.errors import PatternError\nfrom io_utils.naming.frame_pattern import FramePattern\n"
@@ -417,17 +407,16 @@ class TestParse:
 
 
 class TestPartsOfAPattern:
-    @calmly
     @given(st.text(), st.text(), paddings, frame_numbers)
-    def test_around_takes_text_as_it_is(self, before: str, after: str, padding: int, frame: int) -> None:
+    def test_around_takes_text_literally(self, before: str, after: str, padding: int, frame: int) -> None:
         pattern = FramePattern.around(before, after, padding)
 
         assert pattern.name(frame) == f"{before}{str(frame).zfill(padding)}{after}"
 
-    def test_a_negative_padding_is_none(self) -> None:
+    def test_a_negative_padding_means_no_padding(self) -> None:
         assert FramePattern.around("f_", ".png", -3).name(7) == "f_7.png"
 
-    def test_around_refuses_a_padding_that_no_file_system_holds(self) -> None:
+    def test_around_refuses_a_padding_that_no_file_name_can_hold(self) -> None:
         with pytest.raises(PatternError, match="1000000 digits, more than 32") as caught:
             FramePattern.around("{f}_", ".png", 1_000_000)
         assert FramePattern.parse(caught.value.suggestion).name(7) == "{f}_00007.png"
@@ -482,33 +471,3 @@ class TestPartsOfAPattern:
 
         assert first == second
         assert len({first, second}) == 1
-
-
-class TestRanges:
-    @pytest.mark.parametrize(
-        ("frames", "text"),
-        [
-            pytest.param([1001, 1002, 1003, 1008], "1001-1003,1008", id="a run and one alone"),
-            pytest.param([3, 1, 2, 2], "1-3", id="unordered, with repeats"),
-            pytest.param([5], "5", id="one"),
-            pytest.param([1, 2], "1-2", id="two"),
-            pytest.param([1, 3, 5], "1,3,5", id="every other"),
-            pytest.param([], "", id="none"),
-        ],
-    )
-    def test_frame_numbers_are_written_as_people_write_them(self, frames: list[int], text: str) -> None:
-        assert ranges(frames) == text
-
-    @calmly
-    @given(st.lists(st.integers(0, 60) | st.integers(0, 10**12), min_size=1))
-    def test_fileseq_reads_them_back(self, frames: list[int]) -> None:
-        assert set(fileseq.FrameSet(ranges(frames))) == set(frames)
-
-    @calmly
-    @given(st.sets(st.integers(0, 60)))
-    def test_no_two_of_the_ranges_could_be_one(self, frames: set[int]) -> None:
-        starts = [n for n in range(62) if n in frames and n - 1 not in frames]  # slow and obvious
-        ends = [n for n in range(62) if n in frames and n + 1 not in frames]
-        expected = ",".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
-
-        assert ranges(frames) == expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from io_utils.errors import TokenError
@@ -34,7 +34,7 @@ EVENING = datetime(2026, 11, 21, 23, 45, 59, tzinfo=timezone.utc)
         pytest.param("%date:%", "", id="empty date"),
         pytest.param("a_%width%x%height%_b", "a_640x360_b", id="several"),
         pytest.param("%year%%month%", "202603", id="side by side"),
-        pytest.param("%year%month%", "2026month%", id="a sign ends one token only"),
+        pytest.param("%year%month%", "2026month%", id="a percent sign ends one token only"),
         pytest.param("", "", id="nothing"),
         pytest.param("take 1", "take 1", id="no token"),
         pytest.param("100%", "100%", id="a percent sign"),
@@ -51,7 +51,7 @@ EVENING = datetime(2026, 11, 21, 23, 45, 59, tzinfo=timezone.utc)
         pytest.param("{year} {0.__class__}", "{year} {0.__class__}", id="format fields"),
     ],
 )
-def test_tokens_are_filled_in_and_all_else_stays(text: str, resolved: str) -> None:
+def test_tokens_are_replaced_and_all_other_text_stays(text: str, resolved: str) -> None:
     assert resolve(text, NOW, 640, 360) == resolved
 
 
@@ -60,7 +60,9 @@ def test_tokens_are_filled_in_and_all_else_stays(text: str, resolved: str) -> No
     [
         pytest.param("%KSampler.seed%", "%KSampler.seed%", id="of the frontend"),
         pytest.param("a/%Empty Latent Image.width%_b", "%Empty Latent Image.width%", id="of the frontend, with spaces"),
-        pytest.param("%K-Sampler (2).noise_seed%", "%K-Sampler (2).noise_seed%", id="of the frontend, with signs"),
+        pytest.param(
+            "%K-Sampler (2).noise_seed%", "%K-Sampler (2).noise_seed%", id="of the frontend, with punctuation"
+        ),
         pytest.param("%采样器.seed%", "%采样器.seed%", id="of the frontend, Chinese title"),
         pytest.param("%seed%", "%seed%", id="of other packs"),
         pytest.param("%batch_num%", "%batch_num%", id="of core's Save Image"),
@@ -69,14 +71,14 @@ def test_tokens_are_filled_in_and_all_else_stays(text: str, resolved: str) -> No
         pytest.param("%date%", "%date%", id="date without a format"),
         pytest.param("%time:hh%", "%time:hh%", id="time"),
         pytest.param("%USERPROFILE%", "%USERPROFILE%", id="of Windows"),
-        pytest.param("%year%/%seed%", "%seed%", id="beside one that is known"),
-        pytest.param("%year%seed%", None, id="a sign ends one token only"),
+        pytest.param("%year%/%seed%", "%seed%", id="next to a known one"),
+        pytest.param("%year%seed%", None, id="a percent sign ends one token only"),
         pytest.param("%date:YYYY-MM-DD%", "%date:YYYY-MM-DD%", id="another date format"),
         pytest.param("%date:yyy%", "%date:yyy%", id="three letters for the year"),
         pytest.param("%date:HH%", "%date:HH%", id="another hour format"),
     ],
 )
-def test_what_cannot_be_filled_in_is_an_error_that_says_what_can(text: str, token: str | None) -> None:
+def test_an_unknown_token_is_an_error_that_lists_the_known_ones(text: str, token: str | None) -> None:
     if token is None:
         assert resolve(text, NOW, 1, 1) == "2026seed%"
         return
@@ -88,7 +90,7 @@ def test_what_cannot_be_filled_in_is_an_error_that_says_what_can(text: str, toke
 
 
 @pytest.mark.parametrize("text", ["%width%", "f_%height%", "%year%/%width%"])
-def test_where_there_is_no_image_its_size_is_an_error(text: str) -> None:
+def test_the_size_of_an_image_is_an_error_where_there_is_no_image(text: str) -> None:
     with pytest.raises(TokenError, match="size of an image"):
         resolve_time(text, NOW)
     assert resolve_time("%year%/50%done", NOW) == "2026/50%done"
@@ -98,7 +100,7 @@ def test_hours_count_to_23() -> None:
     assert resolve("%hour%%minute% %date:hh-mm% %date:h%", EVENING, 1, 1) == "2345 23-45 23"
 
 
-def test_what_a_token_stands_for_is_not_resolved_again() -> None:
+def test_the_value_of_a_token_is_not_resolved_again() -> None:
     assert resolve("%date:%%year%", NOW, 1, 1) == "2026"
     assert resolve("%%year%%", NOW, 1, 1) == "%2026%"
 
@@ -113,13 +115,12 @@ def test_what_a_token_stands_for_is_not_resolved_again() -> None:
         pytest.param("width", False, id="a word"),
     ],
 )
-def test_only_the_picture_s_size_needs_the_picture(text: str, needed: bool) -> None:
+def test_only_the_size_of_the_image_needs_the_image(text: str, needed: bool) -> None:
     assert needs_image(text) is needed
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["%", "date:", "width", "year", "y", "M", "_", "%width%"]) | st.text(max_size=2)))
-def test_a_prefix_that_needs_no_picture_is_the_same_for_every_size(pieces: list[str]) -> None:
+def test_a_prefix_that_needs_no_image_is_the_same_for_every_size(pieces: list[str]) -> None:
     text = "".join(pieces)
     if not needs_image(text):
         try:
@@ -129,7 +130,6 @@ def test_a_prefix_that_needs_no_picture_is_the_same_for_every_size(pieces: list[
         assert resolve(text, NOW, 1, 2) == resolve(text, NOW, 3, 4)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="%")))
 def test_text_without_percent_signs_stays_as_it_is(text: str) -> None:
     assert resolve(text, NOW, 1, 1) == text
