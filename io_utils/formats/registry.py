@@ -22,7 +22,7 @@ from .jpeg import JPEG
 from .open_file import open_regular
 from .orientation import upright
 from .png.format import PNG
-from .tiff.decode import TIFF
+from .tiff.format import TIFF
 from .webp import WEBP
 
 FORMATS: tuple[Format[Any], ...] = (PNG, JPEG, WEBP, BMP, TIFF, EXR)
