@@ -19,6 +19,8 @@ from .orientation import UPRIGHT, is_sideways
 
 # Decoded: (height, width, channels), 1 to 4 channels: grey, grey and alpha, RGB, RGBA. Alpha is unassociated.
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+# To be encoded: the same, or float16.
+AnyPixels = NDArray[Any]
 # The same shape with the values of a file: unsigned integers of any depth, or floating point of 16, 32 or 64 bits.
 Samples = NDArray[Any]
 # Bytes, in a shape that the function's docstring gives; often the rows of a picture: (height, bytes of a row).
@@ -131,7 +133,7 @@ class Format(ABC, Generic[Parsed]):
 
     def encode(
         self,
-        pixels: NDArray[Any],
+        pixels: AnyPixels,
         text: Mapping[str, str] | None = None,
         quality: int | None = None,
         threads: int = 1,
@@ -163,7 +165,7 @@ class Format(ABC, Generic[Parsed]):
             pixels = pixels[..., [0, 0, 0, *range(1, channels)]]
         return self._encode(pixels, text or {}, quality, threads)
 
-    def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+    def _encode(self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
         """Like `encode`, but only for one of `depths` and a number of channels in `channels`."""
         raise NotImplementedError
 

@@ -7,13 +7,10 @@ affect the pixels. So the file is parsed here (directory.py, blocks.py), decompr
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from ..base import ByteArray, Samples
+from ..base import AnyPixels, ByteArray, Samples
 from ..pixels import unassociated
 from .blocks import Blocks
 from .directory import Directory
@@ -24,7 +21,7 @@ _BT601 = (0.299, 0.587, 0.114)  # the default of YCbCrCoefficients, section 21
 _FULL_RANGE = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)  # libtiff's default of ReferenceBlackWhite for YCbCr
 
 
-def decode_tiff(data: bytes, directory: Directory) -> NDArray[Any]:
+def decode_tiff(data: bytes, directory: Directory) -> AnyPixels:
     """The pixels of a file whose directory is `directory`, which must have passed `require_supported`.
 
     Returns (height, width, 1 to 4 channels) uint8, uint16 or float32, not rotated, alpha unassociated. Integers of other
