@@ -1,7 +1,7 @@
-"""What every kind of image file has in common: the contract `Format`, and the values that pass through it.
+"""What all image file formats have in common: the contract `Format`, and the values that pass through it.
 
-To add a kind of file: write a module with a subclass of `Format`, and put its one instance into `registry.FORMATS`. If the
-savers are to write it, add a member to `file_type.FileType`. Nothing else lists kinds of files.
+To add a format: write a module with a subclass of `Format`, and add its one instance to `registry.FORMATS`. If the savers
+should write it, add a member to `file_type.FileType`. No other module lists formats.
 """
 
 from __future__ import annotations
@@ -17,12 +17,18 @@ from numpy.typing import NDArray
 
 from .orientation import UPRIGHT, is_sideways
 
-# (height, width, channels), 1 to 4 channels: grey, grey and alpha, RGB, RGBA. Alpha is not premultiplied.
+# Decoded: (height, width, channels), 1 to 4 channels: grey, grey and alpha, RGB, RGBA. Alpha is unassociated.
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+# To be encoded: the same, or float16.
+AnyPixels = NDArray[Any]
+# The same shape with the values of a file: unsigned integers of any depth, or floating point of 16, 32 or 64 bits.
+Samples = NDArray[Any]
+# Bytes, in a shape that the function's docstring gives; often the rows of a picture: (height, bytes of a row).
+ByteArray = NDArray[np.uint8]
 
 
 class State(Enum):
-    """What a file is: a whole image, one that is cut off, or something that this pack does not read."""
+    """What a file is: a complete image, a truncated one, or something that this pack does not read."""
 
     WHOLE = "whole"
     TORN = "torn"
@@ -43,7 +49,7 @@ class Extent(NamedTuple):
         return self.width * self.height
 
     def turned(self, orientation: int) -> Extent:
-        """The extent of the upright picture, if this is that of the stored one."""
+        """The extent after the EXIF orientation is applied to a picture of this extent."""
         return Extent(self.height, self.width) if is_sideways(orientation) else self
 
 
@@ -52,37 +58,39 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class Header(Generic[Parsed]):
-    """What a file says of its picture before it is decoded.
+    """What a file says about its picture before it is decoded.
 
-    `allocated`: every extent that decoding takes memory for, as stored; that of the picture comes first. `parsed` is the
-    format's own header, so that decoding does not parse it again. `may_have_alpha` is False only where that is certain.
+    allocated: every extent for which decoding takes memory, before the orientation is applied; the first is the picture's.
+    parsed: the format's own header, so that decoding does not parse it again.
+    may_have_alpha: False only if the picture certainly has no alpha.
+    orientation: the EXIF orientation, 1 to 8.
     """
 
     allocated: tuple[Extent, ...]
     parsed: Parsed
     may_have_alpha: bool = True
-    orientation: int = UPRIGHT  # as in EXIF, 1 to 8
+    orientation: int = UPRIGHT
 
     @property
     def extent(self) -> Extent:
-        """Of the upright picture."""
+        """The extent of the upright picture."""
         return self.allocated[0].turned(self.orientation)
 
 
 class Format(ABC, Generic[Parsed]):
-    """One kind of image file. It has one instance, in `registry.FORMATS`.
+    """One image file format. Each has a single instance, in `registry.FORMATS`.
 
-    The methods that read raise ValueError, best with the reason as a clause about "it" (the file), and UnreadKindError for
-    a variety that is not read. `registry` turns whatever they raise into BrokenImageError, applies the orientation, and
-    refuses pictures that are too large.
+    Methods that read raise ValueError for files that they cannot read, preferably with the reason as a clause about "it"
+    (the file), and UnreadKindError for varieties that are not supported. `registry` turns all exceptions into
+    BrokenImageError, applies the orientation, and refuses pictures that are too large.
     """
 
     name: str  # as users know it
-    extensions: tuple[str, ...]  # in lower case, with the dot; files are written with the first
-    signatures: tuple[bytes, ...]  # how such a file begins
-    media_type: str | None = None  # None if browsers do not show such files
-    depths: tuple[type[np.generic], ...] = ()  # of samples that are written; none: such files are only read
-    channels: tuple[int, ...] = ()  # numbers of channels that are written
+    extensions: tuple[str, ...]  # lower case, with the dot; new files get the first
+    signatures: tuple[bytes, ...]  # the first bytes of such files
+    media_type: str | None = None  # None if browsers cannot show such files
+    depths: tuple[type[np.generic], ...] = ()  # dtypes that can be written; empty if the format is only read
+    channels: tuple[int, ...] = ()  # numbers of channels that can be written
     holds_text: bool = False
     largest_side: int  # in pixels
 
@@ -92,47 +100,53 @@ class Format(ABC, Generic[Parsed]):
 
     @property
     def holds_alpha(self) -> bool:
-        """Can a file that is written have alpha?"""
+        """Whether files can be written with alpha."""
         return bool({2, 4} & set(self.channels))
 
     def matches(self, start: bytes) -> bool:
-        """Is a file with these first 32 bytes of this kind?"""
+        """Whether a file with these first 32 bytes has this format."""
         return start.startswith(self.signatures)
 
     def is_beginning(self, start: bytes) -> bool:
-        """Are these bytes, all that a file has, too few to tell, but the first ones of such a file?"""
+        """Whether these bytes, a whole file, are an incomplete signature of this format."""
         return any(signature.startswith(start) for signature in self.signatures)
 
     def is_foreign(self, start: bytes) -> bool:
-        """Is a file that `matches`, and is not whole, of another make, rather than a torn file of this kind?"""
+        """Whether an incomplete file that `matches` has another format with the same signature."""
         return False
 
     @abstractmethod
     def read_header(self, file: IO[bytes]) -> Header[Parsed]:
-        """By as little of the file as that takes. It stays open as long as `Header.parsed` is used."""
+        """Read as little of the file as the header requires. `file` stays open as long as `Header.parsed` is used."""
 
     @abstractmethod
     def decode(self, data: bytes, header: Header[Parsed], at_least: int | None = None) -> Pixels:
-        """All pixels of the file `data`, whose header is `header`, as stored: not turned.
+        """Decode a whole file, whose header is `header`. The orientation is not applied.
 
-        With `at_least`, what can be shrunk while it is decoded may be smaller, its longest side at least that long.
+        With `at_least`, decoders that can scale down may return a smaller picture whose longest side is at least that
+        many pixels.
         """
 
     @abstractmethod
     def is_whole(self, file: IO[bytes]) -> bool:
-        """Does the file reach to the picture's own end? By the rule by which `decode` finds that end, but cheaper."""
+        """Whether the file reaches the end of its picture, which is where `decode` finds it. Cheaper than decoding."""
 
     def encode(
         self,
-        pixels: NDArray[Any],
+        pixels: AnyPixels,
         text: Mapping[str, str] | None = None,
         quality: int | None = None,
         threads: int = 1,
     ) -> bytes:
-        """The bytes of one file. `pixels`: (height, width, 1 to 4 channels) of one of `depths`, alpha not premultiplied.
+        """Return `pixels` as the bytes of a file.
 
-        Grey becomes colour where files have no grey. `text`: keyword -> string, to embed. `quality`: 1 to 100; None for
-        no loss. `threads`: how many may work on it. ValueError for what files of this kind cannot hold.
+        pixels: (height, width, 1 to 4 channels), one of `depths`, alpha unassociated. Grey is repeated as RGB if the
+            format has no grey.
+        text: keyword -> string, to embed
+        quality: 1 to 100, or None for lossless
+        threads: how many threads may work on this file
+
+        Raises ValueError for anything that the format cannot hold.
         """
         if pixels.dtype not in self.depths:
             raise ValueError(f"{self.name} files are not written with samples of {pixels.dtype}.")
@@ -151,10 +165,10 @@ class Format(ABC, Generic[Parsed]):
             pixels = pixels[..., [0, 0, 0, *range(1, channels)]]
         return self._encode(pixels, text or {}, quality, threads)
 
-    def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
-        """As `encode`, for pixels of one of `depths` and a number of channels in `channels`."""
+    def _encode(self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+        """Like `encode`, but only for one of `depths` and a number of channels in `channels`."""
         raise NotImplementedError
 
     def keyword_fault(self, keyword: str, earlier: int) -> str | None:
-        """Why a file cannot hold text under `keyword`, after `earlier` others, as the end of a sentence; None if it can."""
+        """Why a file cannot hold text under `keyword` after `earlier` other keywords, as the end of a sentence, or None."""
         return None if self.holds_text else "cannot be held"

@@ -1,4 +1,4 @@
-"""FileType: what the savers write, and the one way from a picture to the bytes of a file."""
+"""The file types that the savers offer, and the function that turns a picture into the bytes of a file."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from .pixels import on_black, quantise
 from .png.format import PNG as _PNG
 from .webp import WEBP as _WEBP
 
-# What the Dream pack writes.
+# The default of the Dream pack.
 QUALITY = 95
 
 
 class EncodedFrame(NamedTuple):
-    """The bytes of one file, how many values were NaN and became 0, and whether transparency was lost (put on black)."""
+    """The bytes of one file, and what was lost on the way."""
 
     data: bytes
-    nan_count: int
-    flattened: bool
+    nan_count: int  # values that were NaN and became 0
+    flattened: bool  # whether transparent pixels were composited on black
 
 
 class FileType(str, Enum):
-    """A value of the savers' `filetype` widget: (kind of file, samples, whether the workflow is embedded, is it lossy).
+    """A value of the savers' `filetype` widget: label, format, sample dtype, embeds the workflow, is lossy.
 
-    Of the members of one kind, the first is what its extension asks for.
+    A file name's extension selects the first member with that format.
     """
 
     PNG_WITH_WORKFLOW = "png with embedded workflow", _PNG, np.uint8, True, False
@@ -64,17 +64,17 @@ class FileType(str, Enum):
         return self.image_format.extensions[0]
 
     def keyword_fault(self, keyword: str, earlier: int) -> str | None:
-        """Why a file of this type cannot hold text under `keyword`, after `earlier` others; None if it can.
+        """Why a file of this type cannot hold text under `keyword` after `earlier` other keywords, or None.
 
-        None also where the text is not embedded at all.
+        None as well if this type does not embed text.
         """
         return self.image_format.keyword_fault(keyword, earlier) if self.embeds_workflow else None
 
     def for_extension(self, extension: str) -> FileType:
-        """The type that a file name's `extension` (".png", any case) asks for; this one where it leaves the choice.
+        """The type for a file name with `extension` (".png", in any case), where this type is chosen in the widget.
 
-        '' leaves everything to this type; an extension of this type's kind leaves the rest of it (bits, workflow, loss).
-        Otherwise the workflow is embedded where it can be, and only ".jpg" loses anything. FileTypeError for an unknown one.
+        This type for '' and for an extension of its own format. For another extension the first type with that format,
+        which embeds the workflow if the format can hold it; only ".jpg" is lossy. Raises FileTypeError if it is unknown.
         """
         named = _BY_EXTENSION.get(extension.lower())
         if extension and named is None:
@@ -84,11 +84,15 @@ class FileType(str, Enum):
     def encode_frame(
         self, image: torch.Tensor, text: Mapping[str, str], *, quality: int = QUALITY, threads: int = 1
     ) -> EncodedFrame:
-        """One file. `image`: (H, W, C), C in 1..4, floating point, 0.0 .. 1.0 (EXR: any value); see `quantise`.
+        """Encode one frame of an IMAGE tensor.
 
-        `text`: the entries to embed, if this type does. `quality`: 1..100, of the types that are lossy. A picture with
-        alpha is composited on black where files hold none, as every viewer shows a transparent frame. `threads`: how many
-        may work on this file. ValueError for a picture that is too large for the format, or is none.
+        image: (height, width, 1 to 4 channels), floating point, 0.0 to 1.0 (EXR: any value); see `quantise`. If the format
+            has no alpha, the picture is composited on black, as viewers show transparent frames.
+        text: keyword -> string; embedded only if the type embeds the workflow
+        quality: 1 to 100; used only by lossy types
+        threads: how many threads may work on this file
+
+        Raises ValueError for another shape or dtype, and for a picture that is too large for the format.
         """
         pixels, nan_count = quantise(image, self.dtype)
         flattened = False

@@ -22,12 +22,12 @@ _XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|>)\s*([1-8])\b")
 
 
 def is_sideways(orientation: int) -> bool:
-    """Does an upright picture have the width of the stored one as its height? From 5 on it is turned by 90 degrees."""
+    """Whether the orientation swaps width and height: 5 to 8 rotate by 90 degrees."""
     return 5 <= orientation <= 8
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """A view of (H, W, C) pixels as they are to be shown; as they are if `orientation` is not one of 2 to 8."""
+    """Apply an EXIF orientation to (height, width, channels). Returns a view; values other than 2 to 8 change nothing."""
     turns = {
         2: lambda: pixels[:, ::-1],
         3: lambda: pixels[::-1, ::-1],
@@ -47,10 +47,10 @@ def of_exif(exif: bytes | None) -> int:
 
 def of_exif_or_xmp(exif: bytes | None, xmp: bytes | None) -> int:
     """The orientation in EXIF data, or else in XMP data (the order of Pillow); 1 if both are missing or invalid."""
-    found = _read(exif or b"")
-    if found is None and xmp and (match := _XMP.search(xmp)):
+    value = _read(exif or b"")
+    if value is None and xmp and (match := _XMP.search(xmp)):
         return int(match[1])
-    return found or UPRIGHT
+    return value or UPRIGHT
 
 
 def _read(exif: bytes) -> int | None:
@@ -63,8 +63,8 @@ def _read(exif: bytes) -> int | None:
         (start,) = struct.unpack_from(f"{order}I", block, 4)
         (count,) = struct.unpack_from(f"{order}H", block, start)
         for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, many = struct.unpack_from(f"{order}HHI", block, entry)
-            if tag == _TAG and kind in _NUMBERS and many == 1:
+            tag, kind, value_count = struct.unpack_from(f"{order}HHI", block, entry)
+            if tag == _TAG and kind in _NUMBERS and value_count == 1:
                 (value,) = struct.unpack_from(order + _NUMBERS[kind], block, entry + 8)
                 return value if 1 <= value <= 8 else None
     except struct.error:  # truncated

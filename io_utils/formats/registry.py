@@ -1,6 +1,6 @@
-"""The kinds of image file that are read and written, and what a file is: bytes -> pixels, header, state.
+"""All image formats, and what can be asked of any image file: its pixels, its header, its state.
 
-Everything that knows kinds of files is derived from `FORMATS`.
+`FORMATS` is the only list of formats; everything else is derived from it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .jpeg import JPEG
 from .open_file import open_regular
 from .orientation import upright
 from .png.format import PNG
-from .tiff.decode import TIFF
+from .tiff.format import TIFF
 from .webp import WEBP
 
 FORMATS: tuple[Format[Any], ...] = (PNG, JPEG, WEBP, BMP, TIFF, EXR)
@@ -30,7 +30,7 @@ FORMATS: tuple[Format[Any], ...] = (PNG, JPEG, WEBP, BMP, TIFF, EXR)
 EXTENSIONS = tuple(extension for kind in FORMATS for extension in kind.extensions)
 _BY_EXTENSION: dict[str, Format[Any]] = {extension: kind for kind in FORMATS for extension in kind.extensions}
 
-# How files begin that people take for a sequence's frames, and that are not read.
+# Signatures of other files that users mistake for frames, so that the error can name them.
 _OTHER_KINDS = {
     b"GIF8": "a GIF file",
     b"8BPS": "a Photoshop file",
@@ -62,79 +62,84 @@ _OTHER_KINDS = {
 # What follows "ftyp" in ISO base media files: https://mp4ra.org/registered-types/brands.
 _BRANDS = {b"avif": "an AVIF file", b"avis": "an AVIF file", b"heic": "an HEIC file", b"heix": "an HEIC file"}
 _BRANDS |= {b"mif1": "an HEIF file", b"msf1": "an HEIF file", b"heif": "an HEIF file", b"crx ": "a Canon raw file"}
-_START_BYTES = 32  # enough to tell all of them apart
+_START_BYTES = 32  # longer than every signature
 
 
 def of_extension(extension: str) -> Format[Any] | None:
-    """The kind of file that has this extension (".png", in any case)."""
+    """The format with this extension (".png", in any case), or None."""
     return _BY_EXTENSION.get(extension.lower())
 
 
 def decode(data: bytes, at_least: int | None = None) -> Pixels:
-    """The pixels of one image file: (H, W, C), C = 1, 2, 3 or 4; uint8, or uint16 or float32 where the file has more.
+    """Decode an image file to (height, width, 1 to 4 channels): uint8, or uint16 or float32 if the file has more bits.
 
-    EXIF orientation is applied, palettes and transparency keys are resolved, alpha is unassociated, floating-point values
-    are as stored, also outside 0..1. The content of a file decides what it is, not its name, and nothing but the kinds
-    below is given to any decoder: some of Pillow's start other programs. Metadata never cost the picture. Raises
-    BrokenImageError, and never returns part of a picture. MemoryError passes through: the machine is too small for this
-    picture, and the file may be sound. With `at_least`, what can be shrunk while it is decoded (JPEG, by 2, 4 or 8) comes
-    smaller, its longest side no shorter than that many pixels.
+    The EXIF orientation is applied, palettes and transparency keys are resolved, and alpha is unassociated. Floating-point
+    values are returned as stored, also outside 0..1. With `at_least`, JPEG files may be scaled down by 2, 4 or 8 while they
+    are decoded; the longest side stays at least that many pixels.
 
-    | file                        | decoder                       | because                                           |
-    |-----------------------------|-------------------------------|---------------------------------------------------|
-    | PNG                         | png_decode: zlib, then FFmpeg | 2x as fast; Pillow 13 gives 8 bits of 16-bit RGB, |
-    |                             |                               | and wrong keys for 2 and 4 bits                   |
-    | EXR, half or float          | exr: FFmpeg, checked          | Pillow has none; FFmpeg shows damage as black     |
-    | TIFF                        | tiff: libtiff, as bytes; fax  | Pillow keeps 8 bits of 16, FFmpeg shows damage as |
-    |                             |                               | black, libtiff fills in damaged fax               |
-    | JPEG                        | jpeg: libjpeg, FFmpeg checks  | libjpeg fills up what is damaged, without a word  |
-    | WebP                        | webp: libwebp                 |                                                   |
-    | BMP                         | bmp: numpy                    | Pillow knows few bit fields, and shows damage     |
+    The content decides the format, not the file name, and files of other formats never reach a decoder: some of Pillow's
+    start other programs. Invalid metadata never prevent decoding.
+
+    Raises BrokenImageError, and never returns part of a picture. MemoryError is passed on: the picture is too large for
+    this machine, but the file may be intact.
+
+    | file | decoder                                           | reason                                                |
+    |------|---------------------------------------------------|-------------------------------------------------------|
+    | PNG  | zlib, then FFmpeg for the filters                 | 2x as fast; Pillow 13 reduces 16-bit RGB to 8 bits    |
+    |      |                                                   | and misreads transparency keys of 2 and 4 bits        |
+    | EXR  | FFmpeg, with checks                               | Pillow has no decoder; FFmpeg shows damage as black   |
+    | TIFF | zlib, FFmpeg, libtiff, fax.py, as each fits best  | Pillow reduces 16-bit colour to 8 bits, FFmpeg shows  |
+    |      |                                                   | damage as black, libtiff makes up damaged fax pixels  |
+    | JPEG | libjpeg, with FFmpeg as a check                   | libjpeg makes up damaged parts without an error       |
+    | WebP | libwebp                                           |                                                       |
+    | BMP  | numpy                                             | Pillow supports few bit fields and accepts damage     |
     """
-    with _broken_named():
-        kind = _of_start(data[:_START_BYTES])
+    with _errors_as_broken_image():
+        kind = _identify(data[:_START_BYTES])
         header = kind.read_header(io.BytesIO(data))
-        _require_sane(header)
+        _require_plausible_extents(header)
         return upright(kind.decode(data, header, at_least), header.orientation)
 
 
 def read_header(file: IO[bytes], at_most_pixels: int | None = None) -> Header[Any]:
-    """The header of an image file; its pixels are not read.
+    """Read the header of an image file, without its pixels.
 
-    BrokenImageError if it is no image that can be read, or if one of the extents that have to be decoded has more than
-    `at_most_pixels`. OSError of the system if the file cannot be read.
+    Raises BrokenImageError if it is not a readable image, or if decoding it takes memory for more than `at_most_pixels`,
+    and the system's OSError if the file cannot be read.
     """
-    with _broken_named():
-        kind = _of_start(_start_of(file))
+    with _errors_as_broken_image():
+        kind = _identify(_read_start(file))
         header = kind.read_header(file)
-        _require_sane(header)
+        _require_plausible_extents(header)
         for extent in header.allocated:
             if at_most_pixels is not None and extent.pixel_count > at_most_pixels:
-                raise BrokenImageError(f"it has {extent} pixels, and at most {at_most_pixels:,} are read here")
+                raise BrokenImageError(f"it has {extent} pixels, more than the limit of {at_most_pixels:,}")
         return header
 
 
 def state(file: IO[bytes]) -> State:
-    """Does an image file hold its picture to the end? By the rule by which its decoder finds that end; see each format.
+    """Whether an image file is complete, truncated, or something else. Much cheaper than decoding.
 
-    The content decides what it is, as in `decode`; bytes behind the end do not matter. Far cheaper than decoding: damage
-    between start and end is not looked for. A file that `decode` reads is WHOLE. TORN is what a crash leaves behind: an
-    empty file, one of zero bytes only, or the beginning of a kind of image that is read. Everything else is FOREIGN,
-    somebody else's work, and not to be removed. OSError of the system if the file cannot be read.
+    WHOLE: the file contains its picture up to the end that `decode` would find. Every file that `decode` accepts is WHOLE;
+    the reverse does not hold, because damage in the middle is not looked for. Bytes after the end do not matter.
+    TORN: what a crash leaves, which is an empty file, only zero bytes, or the beginning of an image in one of `FORMATS`.
+    FOREIGN: everything else. It is somebody else's work and must not be removed.
+
+    Raises the system's OSError if the file cannot be read.
     """
-    start = _start_of(file)
+    start = _read_start(file)
     for kind in FORMATS:
         if kind.matches(start):
-            return State.WHOLE if kind.is_whole(file) else _unfinished(kind, file, start)
-    # Of the kinds that are only read, nobody here has left a beginning.
+            return State.WHOLE if kind.is_whole(file) else _incomplete_state(kind, file, start)
+    # A format that is only read cannot be a leftover of this pack.
     is_beginning = any(kind.is_beginning(start) for kind in FORMATS if kind.is_written)
     return State.TORN if is_beginning or _is_zeros(file) else State.FOREIGN
 
 
 def state_of(path: Path) -> State | None:
-    """What the file at `path` is (see `state`); None where there is none, or something else (a folder, a pipe).
+    """The state of the file at `path`, or None if there is no regular file.
 
-    OSError of the system if there is a file that cannot be read.
+    Raises the system's OSError if the file cannot be read.
     """
     try:
         with open_regular(path) as file:
@@ -144,20 +149,20 @@ def state_of(path: Path) -> State | None:
 
 
 def is_whole_file(path: Path) -> bool:
-    """Is there a whole image file at `path`? OSError of the system if there is a file that cannot be read."""
+    """Whether there is a complete image file at `path`. Raises the system's OSError if the file cannot be read."""
     return state_of(path) is State.WHOLE
 
 
-def _start_of(file: IO[bytes]) -> bytes:
-    """The first bytes. Leaves the file at its beginning."""
+def _read_start(file: IO[bytes]) -> bytes:
+    """The first bytes of the file, which is left at its beginning."""
     file.seek(0)
     start = file.read(_START_BYTES)
     file.seek(0)
     return start
 
 
-def _of_start(start: bytes) -> Format[Any]:
-    """The kind of a file that begins like this. BrokenImageError, which says what it seems to be, if it is not read."""
+def _identify(start: bytes) -> Format[Any]:
+    """The format of a file with these first bytes. Raises BrokenImageError, which names the file type if it is known."""
     for kind in FORMATS:
         if kind.matches(start):
             return kind
@@ -171,8 +176,8 @@ def _of_start(start: bytes) -> Format[Any]:
     raise UnreadKindError(f"it is {name}, which this pack does not read")
 
 
-def _unfinished(kind: Format[Any], file: IO[bytes], start: bytes) -> State:
-    """TORN, or FOREIGN if the file is of a variety that is not read, or of another kind that begins alike."""
+def _incomplete_state(kind: Format[Any], file: IO[bytes], start: bytes) -> State:
+    """TORN, or FOREIGN if the file is an unsupported variety of the format, or another format with the same signature."""
     if kind.is_foreign(start):
         return State.FOREIGN
     try:
@@ -185,7 +190,7 @@ def _unfinished(kind: Format[Any], file: IO[bytes], start: bytes) -> State:
 
 
 def _is_zeros(file: IO[bytes]) -> bool:
-    """Are all bytes 0? A power cut leaves such files on XFS and NTFS: the length is on disk, the data are not."""
+    """Whether all bytes are 0. A power cut leaves such files on XFS and NTFS: the length is on disk, the data are not."""
     file.seek(0)
     while block := file.read(1 << 20):
         if any(block):
@@ -193,23 +198,23 @@ def _is_zeros(file: IO[bytes]) -> bool:
     return True
 
 
-def _require_sane(header: Header[Any]) -> None:
-    """BrokenImageError for an extent that is empty, or beyond Pillow's limit for what may be a bomb.
+def _require_plausible_extents(header: Header[Any]) -> None:
+    """Raise BrokenImageError if an extent is empty or exceeds Pillow's limit for decompression bombs.
 
-    That is 179 megapixels unless set otherwise; it holds for every kind of file.
+    The limit is 179 megapixels unless Image.MAX_IMAGE_PIXELS has been changed. It applies to all formats.
     """
     limit = Image.MAX_IMAGE_PIXELS
     for extent in header.allocated:
         if min(extent) < 1 or (limit is not None and extent.pixel_count > 2 * limit):
-            raise BrokenImageError(f"it says that it has {extent} pixels")
+            raise BrokenImageError(f"its header declares {extent} pixels")
 
 
 @contextmanager
-def _broken_named() -> Iterator[None]:
-    """Turns whatever a decoder raises for a file that it cannot read into BrokenImageError.
+def _errors_as_broken_image() -> Iterator[None]:
+    """Turn every exception of a decoder into BrokenImageError, except disk errors and MemoryError.
 
-    Decoders meet files that nobody foresaw and fail in ways that nobody foresaw, so every Exception is caught. But errors
-    of the disk, and too little memory, are not the file's fault.
+    Damaged files make decoders fail in ways that nobody can foresee, so every Exception is caught. An OSError with an
+    errno comes from the disk, not from the content of the file.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""WebP files, by libwebp in Pillow, with text where ComfyUI's frontend reads it: the EXIF block, as core writes it."""
+"""WebP: libwebp in Pillow decodes and encodes. Text goes into EXIF tags, where ComfyUI's frontend looks for it."""
 
 from __future__ import annotations
 
@@ -7,48 +7,50 @@ import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, TiffTags
 
 from . import orientation
-from .base import Extent, Format, Header, Pixels
+from .base import AnyPixels, ByteArray, Extent, Format, Header, Pixels
 
 _LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
 # prompt goes into Model, everything else into Make and the tags below it, as in core's animated WebP (comfy_api 0.19).
 _MODEL, _MAKE = 0x0110, 0x010F
-# Those of them whose values are not numbers.
+# Make and the tags below it, except those that hold numbers.
 _TAGS = [tag for tag in range(_MAKE, 0, -1) if TiffTags.lookup(tag).type in (None, TiffTags.ASCII)]
-# One for each frame of an animation, and a few. A file made to be slow has millions of empty ones.
+# An animation has one per frame, plus a few. Malicious files have millions of empty ones.
 _MOST_CHUNKS = 1 << 16
-_EXIF_FLAG, _XMP_FLAG = 0x08, 0x04  # in the VP8X chunk: without its flag, libwebp ignores the chunk
+_EXIF_FLAG, _XMP_FLAG = 0x08, 0x04  # in the VP8X chunk; libwebp ignores chunks without their flag
 
-# A megapixel photograph, lossless: 0.11 s and 0.83 of the bytes of PNG; 20 and method 4: 0.15 s and 0.82; 80: 0.6 s and
-# the same. Lossy: method 4, libwebp's own, takes 0.07 s.
+# A lossless megapixel photograph takes 0.11 s and 0.83 of the bytes of PNG; with method 4, 0.15 s and 0.82; with quality
+# 80, 0.6 s and the same. A lossy one takes 0.07 s with method 4, the default of libwebp.
 _LOSSLESS = {"lossless": True, "method": 1, "quality": 20}
 
 
-def encode_webp(pixels: NDArray[np.uint8], text: Mapping[str, str], quality: int | None) -> bytes:
-    """`pixels`: (H, W, C) uint8, C = 3 or 4. `quality`: 1..100, None for lossless.
+def encode_webp(pixels: ByteArray, text: Mapping[str, str], quality: int | None) -> bytes:
+    """Return `pixels` as the bytes of a WebP file.
 
-    `text`: keyword -> ASCII; the frontend finds `keyword:text` in any tag. Colour below alpha 0 is kept (lossless).
-    Raises ValueError for text that WebP cannot hold: see `keyword_fault`.
+    pixels: (height, width, 3 or 4) uint8
+    text: keyword -> ASCII text, stored as "keyword:text"; the frontend finds it in any tag
+    quality: 1 to 100, or None for lossless, which also keeps colour where alpha is 0
+
+    Raises ValueError for a keyword that WebP cannot hold: see `keyword_fault`.
     """
     options = _LOSSLESS if quality is None else {"quality": quality, "method": 4}
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "WEBP", exact=True, exif=_exif(text), **options)
-    return _even(buffer.getvalue())
+    return _without_padding(buffer.getvalue())
 
 
 @dataclass(frozen=True)
 class Container:
-    """What the chunks of a WebP file say. `end`: where the file ends according to its header, in bytes."""
+    """The metadata in the chunks of a WebP file."""
 
     width: int
     height: int
-    end: int
+    end: int  # of the file in bytes, according to its RIFF header
     exif: bytes = b""
     xmp: bytes = b""
 
@@ -58,20 +60,20 @@ class Container:
 
     @classmethod
     def read(cls, file: IO[bytes]) -> Container:
-        """By the chunks' headers; pixels are not read. ValueError if a chunk is not all there.
+        """Read the headers of the chunks. Raises ValueError if a chunk is truncated.
 
-        The rules are those of libwebp's demuxer: the RIFF header says where the file ends, and what follows does not
-        matter; without a VP8X chunk the first chunk is the picture, and there is nothing else.
+        Follows libwebp's demuxer: bytes after the end given in the RIFF header are ignored, and without a VP8X chunk only
+        the first chunk counts, which is the picture.
         """
         length = file.seek(0, os.SEEK_END)
         file.seek(0)
         head = file.read(12)
         if not WEBP.matches(head):
-            raise ValueError("it does not begin as a WebP file")
+            raise ValueError("it does not start like a WebP file")
         end = struct.unpack_from("<I", head, 4)[0] + 8
         if end > length:
             raise ValueError(f"it has {length:,} bytes instead of {end:,}")
-        position, first, found = 12, b"", {}
+        position, first, chunks = 12, b"", {}
         for _ in range(_MOST_CHUNKS):
             if position + 8 > end or first not in (b"", b"VP8X"):
                 break
@@ -80,28 +82,29 @@ class Container:
             position += 8 + size + size % 2
             if position > end:
                 raise ValueError("it ends inside a chunk")
-            if name not in found and name in (b"VP8X", b"VP8 ", b"VP8L", b"ANMF", b"EXIF", b"XMP "):
-                found[name] = file.read(size if name in (b"EXIF", b"XMP ") else min(size, 10))
+            if name not in chunks and name in (b"VP8X", b"VP8 ", b"VP8L", b"ANMF", b"EXIF", b"XMP "):
+                chunks[name] = file.read(size if name in (b"EXIF", b"XMP ") else min(size, 10))
             first = first or name
         else:
             raise ValueError(f"it has more than {_MOST_CHUNKS:,} chunks")
-        width, height = _size(first, found.get(first, b""))
-        if not found.keys() & {b"VP8 ", b"VP8L", b"ANMF"}:
+        width, height = _size(first, chunks.get(first, b""))
+        if not chunks.keys() & {b"VP8 ", b"VP8L", b"ANMF"}:
             raise ValueError("it has no picture")
-        flags = found[first][0] if first == b"VP8X" else 0
+        flags = chunks[first][0] if first == b"VP8X" else 0
         return cls(
             width,
             height,
             end,
-            found.get(b"EXIF", b"") if flags & _EXIF_FLAG else b"",
-            found.get(b"XMP ", b"") if flags & _XMP_FLAG else b"",
+            chunks.get(b"EXIF", b"") if flags & _EXIF_FLAG else b"",
+            chunks.get(b"XMP ", b"") if flags & _XMP_FLAG else b"",
         )
 
 
-def decode_webp(data: bytes, container: Container) -> NDArray[np.uint8]:
-    """(H, W, C) uint8, C = 3 or 4, not turned; of an animation its first frame. ValueError, OSError if it is damaged.
+def decode_webp(data: bytes, container: Container) -> ByteArray:
+    """Decode to (height, width, 3 or 4) uint8, without applying the orientation. Animations: the first frame.
 
-    Pillow's WebP reader ignores LOAD_TRUNCATED_IMAGES, which other packs set.
+    Raises ValueError or OSError for damaged files. Pillow's WebP reader ignores LOAD_TRUNCATED_IMAGES, which other packs
+    set.
     """
     with Image.open(io.BytesIO(data[: container.end]), formats=("WEBP",)) as image:
         image.load()
@@ -109,7 +112,7 @@ def decode_webp(data: bytes, container: Container) -> NDArray[np.uint8]:
 
 
 def _size(name: bytes, contents: bytes) -> tuple[int, int]:
-    """(width, height) by the first chunk: of the canvas, or of the picture. `contents`: its first 10 bytes.
+    """The width and height in the first chunk, of the canvas or of the picture. `contents`: its first 10 bytes.
 
     https://developers.google.com/speed/webp/docs/riff_container, RFC 6386, 9.1, and RFC 9649, 3.4.
     """
@@ -125,25 +128,25 @@ def _size(name: bytes, contents: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _even(data: bytes) -> bytes:
-    """The file with the byte of padding behind a chunk of odd length made part of it, which decoders pass over.
+def _without_padding(data: bytes) -> bytes:
+    """The file with odd chunk lengths increased by one, so that the padding byte is part of the chunk.
 
-    Frontend 1.27 does not know of the padding, and finds no text behind it.
+    Decoders ignore the extra byte. Frontend 1.27 does not skip padding, and would not find the text after it.
     """
-    even, position = bytearray(data), 12
-    while position < len(even):
-        (length,) = struct.unpack_from("<I", even, position + 4)
+    file, position = bytearray(data), 12
+    while position < len(file):
+        (length,) = struct.unpack_from("<I", file, position + 4)
         length += length % 2
-        struct.pack_into("<I", even, position + 4, length)
+        struct.pack_into("<I", file, position + 4, length)
         position += 8 + length
-    return bytes(even)
+    return bytes(file)
 
 
 def keyword_fault(keyword: str, earlier: int = 0) -> str | None:
-    """Why `keyword` could not be read back out of a WebP file; None if it can.
+    """Why `keyword` could not be read back from a WebP file, or None if it can.
 
-    The tags are ASCII, and every reader splits them at the first colon. There is one tag for each keyword but "prompt":
-    `earlier` is how many of them there are before this one.
+    Tags are ASCII, and readers split them at the first colon. Every keyword except "prompt" takes one of the tags from
+    Make on; `earlier` is how many of them precede this one.
     """
     if not keyword or not keyword.isascii() or not keyword.isprintable():
         return "must be printable ASCII"
@@ -155,6 +158,7 @@ def keyword_fault(keyword: str, earlier: int = 0) -> str | None:
 
 
 def _exif(text: Mapping[str, str]) -> bytes:
+    """The EXIF block with one tag per entry. Raises ValueError for a keyword with a `keyword_fault`."""
     if not text:
         return b""
     tags, others = Image.Exif(), 0
@@ -170,7 +174,7 @@ def _exif(text: Mapping[str, str]) -> bytes:
 class _WebP(Format[Container]):
     name = "WebP"
     extensions = (".webp",)
-    signatures = (b"RIFF",)  # which other kinds of file share
+    signatures = (b"RIFF",)  # shared by other RIFF formats, such as WAV
     media_type = "image/webp"
     depths = (np.uint8,)
     channels = (3, 4)
@@ -192,14 +196,14 @@ class _WebP(Format[Container]):
         return decode_webp(data, header.parsed)
 
     def is_whole(self, file: IO[bytes]) -> bool:
-        """Is every chunk there, up to the end that the RIFF header gives? WebP has no checksums."""
+        """Whether all chunks up to the end given in the RIFF header are complete. WebP has no checksums."""
         try:
             Container.read(file)
         except ValueError:
             return False
         return True
 
-    def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+    def _encode(self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
         return encode_webp(pixels, text, quality)
 
     def keyword_fault(self, keyword: str, earlier: int) -> str | None:

@@ -239,7 +239,7 @@ class TestRefusals:
         ],
     )
     def test_name_the_kind(self, options: dict[str, Any], told: str) -> None:
-        with pytest.raises(BrokenImageError, match=f"{told}.*which is not read; convert it to PNG"):
+        with pytest.raises(BrokenImageError, match=f"{told}.*which is not supported; convert it to PNG"):
             registry.decode(bmp_of(WIDTH, HEIGHT, options.pop("bits"), bytes(500), **options))
 
     @pytest.mark.parametrize(("width", "height"), [(0, 5), (-3, 5), (5, 0), (2**31 - 1, 2**31 - 1)])

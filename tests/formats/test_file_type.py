@@ -1,4 +1,4 @@
-"""FileType: what the savers write, and what a whole file of it looks like."""
+"""FileType: which files the savers write, and when these files count as whole."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ FORMATS = [("png", "PNG"), ("jpg", "JPEG"), ("jpeg", "JPEG")]
 
 
 def picture(channels: int = 3, height: int = 16, width: int = 24) -> np.ndarray:
-    """Smooth gradients, another one in each channel: JPEG keeps them within a few levels."""
+    """Smooth gradients, a different one in each channel: JPEG keeps them within a few levels."""
     rows, columns = np.mgrid[0:height, 0:width]
     ramps = [8 * rows, 8 * columns, 255 - 8 * columns, 100 + 4 * rows]
     return np.stack(ramps[:channels], axis=-1).astype(np.uint8)
 
 
 def encoded(filetype: FileType, pixels: np.ndarray, text: dict[str, str] | None = None, **options: int) -> EncodedFrame:
-    """A frame whose samples in the file are `pixels`, or for EXR as large as these."""
+    """A frame whose samples in the file are `pixels`; for EXR, `pixels` are the values of the image."""
     maximum = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     return filetype.encode_frame(torch.from_numpy(pixels.astype(np.float32) / maximum), text or {}, **options)
 
 
-def by_pillow(format_: str) -> bytes:
+def pillow_file(format_: str) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture()).save(buffer, format_)
     return buffer.getvalue()
 
 
-def test_labels_are_the_earlier_pack_s_words_in_its_order() -> None:
+def test_labels_are_those_of_the_earlier_pack_in_its_order() -> None:
     assert [filetype.value for filetype in FileType][:3] == ["png with embedded workflow", "png", "jpg"]
 
 
@@ -57,7 +57,7 @@ def test_labels_are_the_earlier_pack_s_words_in_its_order() -> None:
         (FileType.EXR_HALF, ".exr", False),
     ],
 )
-def test_a_file_type_knows_its_extension_and_whether_it_holds_the_workflow(
+def test_a_file_type_has_an_extension_and_may_embed_the_workflow(
     filetype: FileType, extension: str, embeds: bool
 ) -> None:
     assert (filetype.extension, filetype.embeds_workflow) == (extension, embeds)
@@ -67,31 +67,31 @@ class TestForExtension:
     @pytest.mark.parametrize(
         ("filetype", "extension", "chosen"),
         [
-            pytest.param(FileType.PNG, "", FileType.PNG, id="none: the widget decides"),
-            pytest.param(FileType.JPG, "", FileType.JPG, id="none: the widget decides on jpg"),
-            pytest.param(FileType.PNG, ".png", FileType.PNG, id="png leaves open whether to embed"),
+            pytest.param(FileType.PNG, "", FileType.PNG, id="no extension: the widget decides"),
+            pytest.param(FileType.JPG, "", FileType.JPG, id="no extension: the widget decides on jpg"),
+            pytest.param(FileType.PNG, ".png", FileType.PNG, id="png leaves it open whether to embed"),
             pytest.param(FileType.PNG_WITH_WORKFLOW, ".png", FileType.PNG_WITH_WORKFLOW, id="png, embedding"),
             pytest.param(FileType.JPG, ".png", FileType.PNG_WITH_WORKFLOW, id="png against a jpg widget"),
             pytest.param(FileType.PNG, ".jpg", FileType.JPG, id="jpg against a png widget"),
             pytest.param(FileType.JPG, ".jpeg", FileType.JPG, id="jpeg"),
             pytest.param(FileType.PNG, ".PNG", FileType.PNG, id="capitals"),
             pytest.param(FileType.PNG, ".Jpg", FileType.JPG, id="mixed"),
-            pytest.param(FileType.PNG16, ".png", FileType.PNG16, id="png leaves open the bits"),
+            pytest.param(FileType.PNG16, ".png", FileType.PNG16, id="png leaves the bit depth open"),
             pytest.param(FileType.EXR_HALF, ".exr", FileType.EXR_HALF, id="exr too"),
-            pytest.param(FileType.WEBP_LOSSY, ".webp", FileType.WEBP_LOSSY, id="webp leaves open the loss"),
-            pytest.param(FileType.PNG, ".webp", FileType.WEBP_LOSSLESS, id="webp against a png widget loses nothing"),
+            pytest.param(
+                FileType.WEBP_LOSSY, ".webp", FileType.WEBP_LOSSY, id="webp leaves it open whether it is lossy"
+            ),
+            pytest.param(FileType.PNG, ".webp", FileType.WEBP_LOSSLESS, id="webp against a png widget is lossless"),
             pytest.param(FileType.PNG16, ".exr", FileType.EXR, id="exr against a png widget is float"),
             pytest.param(FileType.EXR, ".png", FileType.PNG_WITH_WORKFLOW, id="png against an exr widget"),
-            pytest.param(FileType.EXR, "", FileType.EXR, id="none: the widget decides on exr"),
+            pytest.param(FileType.EXR, "", FileType.EXR, id="no extension: the widget decides on exr"),
         ],
     )
-    def test_the_extension_decides_where_there_is_one(
-        self, filetype: FileType, extension: str, chosen: FileType
-    ) -> None:
+    def test_the_extension_decides_if_there_is_one(self, filetype: FileType, extension: str, chosen: FileType) -> None:
         assert filetype.for_extension(extension) is chosen
 
     @pytest.mark.parametrize("extension", [".dpx", ".avif", ".tif", ".png2", ".", ".p ng", ".sh", ".pngé"])
-    def test_an_unknown_extension_is_refused_with_those_that_are_known(self, extension: str) -> None:
+    def test_an_unknown_extension_is_refused_with_a_list_of_the_known_ones(self, extension: str) -> None:
         with pytest.raises(FileTypeError) as caught:
             FileType.PNG.for_extension(extension)
 
@@ -120,7 +120,9 @@ class TestEncodeFrame:
             (FileType.JPG, {}),
         ],
     )
-    def test_only_png_with_embedded_workflow_holds_text(self, filetype: FileType, text: dict[str, str]) -> None:
+    def test_of_these_only_png_with_embedded_workflow_holds_text(
+        self, filetype: FileType, text: dict[str, str]
+    ) -> None:
         data = encoded(filetype, picture(), {"prompt": "{}", "workflow": '{"a": 1}'}).data
 
         assert getattr(Image.open(io.BytesIO(data)), "text", {}) == text
@@ -128,7 +130,7 @@ class TestEncodeFrame:
 
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
     @pytest.mark.parametrize("filetype", [FileType.PNG16, FileType.PNG16_WITH_WORKFLOW])
-    def test_png_of_16_bits_keeps_every_level(self, filetype: FileType, channels: int) -> None:
+    def test_16_bit_png_keeps_every_level(self, filetype: FileType, channels: int) -> None:
         pixels = np.arange(65536 * channels, dtype=np.uint16).reshape(256, 256, channels)
 
         data = encoded(filetype, pixels, {"workflow": "{}"}, threads=2).data
@@ -138,7 +140,7 @@ class TestEncodeFrame:
         assert np.array_equal(np.vstack(list(rows)).reshape(pixels.shape), pixels)
         assert (b"workflow" in data) is filetype.embeds_workflow
 
-    def test_quality_decides_the_size_of_what_loses_and_of_nothing_else(self) -> None:
+    def test_quality_affects_the_size_of_lossy_types_only(self) -> None:
         for filetype in FileType:
             low, high = (
                 encoded(filetype, picture().astype(filetype.dtype), quality=quality).data for quality in (5, 95)
@@ -148,7 +150,7 @@ class TestEncodeFrame:
             else:
                 assert low == high, filetype
 
-    def test_only_jpg_flattens_and_only_what_is_transparent(self) -> None:
+    def test_only_jpg_flattens_and_only_transparent_pictures(self) -> None:
         clear = np.zeros((2, 2, 4), np.uint8)
         opaque = np.full((2, 2, 4), 255, np.uint8)
 
@@ -159,7 +161,7 @@ class TestEncodeFrame:
         assert flattening(opaque) == flattening(clear[..., :3]) == []
 
     @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "L"), (3, "RGB"), (4, "RGB")])
-    def test_jpg_takes_every_number_of_channels(self, channels: int, mode: str) -> None:
+    def test_jpg_accepts_every_number_of_channels(self, channels: int, mode: str) -> None:
         pixels = picture(channels)
 
         image = Image.open(io.BytesIO(encoded(FileType.JPG, pixels).data))
@@ -181,7 +183,7 @@ class TestEncodeFrame:
 
     @pytest.mark.parametrize("filetype", list(FileType))
     @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (9, 1)])
-    def test_pictures_may_be_a_pixel_wide_or_high(self, filetype: FileType, height: int, width: int) -> None:
+    def test_pictures_may_be_one_pixel_wide_or_high(self, filetype: FileType, height: int, width: int) -> None:
         pixels = picture(3, height, width).astype(filetype.dtype)
 
         data = encoded(filetype, pixels).data
@@ -199,16 +201,16 @@ class TestEncodeFrame:
 class TestNoise:
     @pytest.mark.parametrize("quality", [*range(1, 100, 7), *range(90, 101)])
     @pytest.mark.parametrize("channels", [1, 3])
-    def test_is_saved_as_jpg_at_every_quality(self, quality: int, channels: int) -> None:
-        """Nothing takes more room than pixels that are all on or off; Pillow gives optimized tables a byte a pixel."""
+    def test_is_encoded_as_jpg_at_every_quality(self, quality: int, channels: int) -> None:
+        """Pixels that are all on or off make the largest files; Pillow gives optimized tables one byte per pixel."""
         pixels = np.random.default_rng(0).integers(0, 2, (400, 400, channels)).astype(np.uint8) * 255
 
         data = encoded(FileType.JPG, pixels, quality=quality).data
 
         assert registry.decode(data).shape == pixels.shape
-        assert ImageFile.MAXBLOCK == 65536  # of all packs
+        assert ImageFile.MAXBLOCK == 65536  # a global of Pillow that other packs use
 
-    def test_of_bytes_that_do_not_fit_that_room_is_saved_in_small_steps(self) -> None:
+    def test_too_large_for_optimized_tables_is_encoded_with_standard_tables(self) -> None:
         pixels = np.random.default_rng(0).integers(0, 2, (512, 512, 3)).astype(np.uint8) * 255
         with pytest.raises(OSError, match="broken data stream"):
             Image.fromarray(pixels).save(io.BytesIO(), "JPEG", quality=92, optimize=True)
@@ -220,17 +222,19 @@ class TestNoise:
         np.testing.assert_array_equal(decoded, np.asarray(Image.open(buffer)))
 
 
-class TestIsWhole:
+class TestIsWholeFile:
     @pytest.mark.parametrize(("extension", "format_"), [*FORMATS, ("PNG", "PNG"), ("JPG", "JPEG")])
-    def test_a_file_that_pillow_wrote_is(self, tmp_path: Path, extension: str, format_: str) -> None:
+    def test_a_file_of_pillow_is_whole(self, tmp_path: Path, extension: str, format_: str) -> None:
         file = tmp_path / f"f.{extension}"
-        file.write_bytes(by_pillow(format_))
+        file.write_bytes(pillow_file(format_))
 
         assert is_whole(file)
 
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
     @pytest.mark.parametrize("filetype", list(FileType))
-    def test_a_file_of_ours_is_even_of_one_pixel(self, tmp_path: Path, filetype: FileType, channels: int) -> None:
+    def test_a_file_of_this_pack_is_whole_even_with_one_pixel(
+        self, tmp_path: Path, filetype: FileType, channels: int
+    ) -> None:
         file = tmp_path / f"f{filetype.extension}"
         pixels = picture(channels, 1, 1).astype(filetype.dtype)
         file.write_bytes(encoded(filetype, pixels, {"prompt": "{}"}).data)
@@ -238,8 +242,8 @@ class TestIsWhole:
         assert is_whole(file)
 
     @pytest.mark.parametrize(("extension", "format_"), FORMATS[:2])
-    def test_a_file_that_ends_early_is_not(self, tmp_path: Path, extension: str, format_: str) -> None:
-        file, whole = tmp_path / f"f.{extension}", by_pillow(format_)
+    def test_a_truncated_file_is_not_whole(self, tmp_path: Path, extension: str, format_: str) -> None:
+        file, whole = tmp_path / f"f.{extension}", pillow_file(format_)
         lengths = [*range(60), len(whole) // 2, *range(len(whole) - 13, len(whole))]
         for length in lengths:
             file.write_bytes(whole[:length])
@@ -247,9 +251,9 @@ class TestIsWhole:
             assert not is_whole(file), f"{length} of {len(whole)} bytes"
 
     @pytest.mark.parametrize(("extension", "format_"), FORMATS[:2])
-    def test_a_file_whose_rest_was_never_written_is_not(self, tmp_path: Path, extension: str, format_: str) -> None:
-        """What a power cut leaves of a file whose size was known before its bytes."""
-        file, whole = tmp_path / f"f.{extension}", by_pillow(format_)
+    def test_a_file_padded_with_zeros_is_not_whole(self, tmp_path: Path, extension: str, format_: str) -> None:
+        """A power cut leaves such a file if its size is on disk before its data."""
+        file, whole = tmp_path / f"f.{extension}", pillow_file(format_)
         file.write_bytes(whole[:40] + bytes(len(whole) - 40))
 
         assert not is_whole(file)
@@ -263,18 +267,18 @@ class TestIsWhole:
             pytest.param("f.jpg", b"This is not an image.", id="text, jpg"),
             pytest.param("f.png", END_CHUNK, id="the end of a png alone"),
             pytest.param("f.png", b"\x89PNG\r\n\x1a\n" + END_CHUNK, id="the start and the end of a png alone"),
-            pytest.param("f.png", bytes(8) + by_pillow("PNG")[8:], id="a png with another signature"),
+            pytest.param("f.png", bytes(8) + pillow_file("PNG")[8:], id="a png with another signature"),
             pytest.param("f.jpg", b"\xff\xd9", id="the end of a jpg alone"),
-            pytest.param("f.jpg", b"\0\0\0" + by_pillow("JPEG")[3:], id="a jpg with another signature"),
+            pytest.param("f.jpg", b"\0\0\0" + pillow_file("JPEG")[3:], id="a jpg with another signature"),
         ],
     )
-    def test_a_file_without_its_start_or_end_is_not(self, tmp_path: Path, name: str, data: bytes) -> None:
+    def test_a_file_without_its_start_or_end_is_not_whole(self, tmp_path: Path, name: str, data: bytes) -> None:
         (tmp_path / name).write_bytes(data)
 
         assert not is_whole(tmp_path / name)
 
     @pytest.mark.parametrize("filetype", [FileType.WEBP_LOSSLESS, FileType.WEBP_LOSSY, FileType.EXR, FileType.EXR_HALF])
-    def test_a_file_of_ours_that_ends_early_is_not(self, tmp_path: Path, filetype: FileType) -> None:
+    def test_a_truncated_file_of_this_pack_is_not_whole(self, tmp_path: Path, filetype: FileType) -> None:
         file = tmp_path / f"f{filetype.extension}"
         data = encoded(filetype, picture().astype(filetype.dtype), {"prompt": "{}"}).data
         for length in range(len(data)):
@@ -285,7 +289,7 @@ class TestIsWhole:
         assert is_whole(file)
 
     @pytest.mark.parametrize("name", ["f.png", "f.jpg", "f.webp", "f.exr"])
-    def test_what_is_no_file_is_not(self, tmp_path: Path, name: str) -> None:
+    def test_a_missing_file_or_a_folder_is_not_whole(self, tmp_path: Path, name: str) -> None:
         assert not is_whole(tmp_path / name)
         (tmp_path / name).mkdir()
         assert not is_whole(tmp_path / name)

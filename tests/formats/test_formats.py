@@ -1,4 +1,4 @@
-"""Every kind of file through one table: what a Format says of itself holds, by decoders and encoders that are not ours."""
+"""All formats in one table: what each Format declares is true, judged by the decoders and encoders of other projects."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def written_by_others(tmp_path: Path, kind: str, channels: int) -> bytes:
 
 
 def format_of(data: bytes) -> Format[Any]:
-    """The one that takes this file for its own."""
+    """The only format that matches this file."""
     (kind,) = [kind for kind in FORMATS if kind.matches(data[:32])]
     return kind
 
@@ -67,7 +67,7 @@ def decodes(data: bytes) -> bool:
 
 
 def by_openexr(data: bytes, tmp_path: Path) -> Extent:
-    """Of the display window."""
+    """The extent of the display window."""
     path = tmp_path / "judged.exr"
     path.write_bytes(data)
     with OpenEXR.File(str(path)) as file:
@@ -84,7 +84,7 @@ def by_openimageio(data: bytes, tmp_path: Path) -> Extent:
 
 
 class TestExtent:
-    def test_is_width_and_height_and_reads_as_in_messages(self) -> None:
+    def test_is_width_and_height_and_formats_as_in_messages(self) -> None:
         extent = Extent(640, 360)
 
         assert extent == (640, 360)
@@ -92,33 +92,33 @@ class TestExtent:
         assert f"{extent}" == str(extent) == "640 x 360"
 
     @pytest.mark.parametrize("orientation", range(10))
-    def test_is_turned_as_pixels_are(self, orientation: int) -> None:
+    def test_turns_like_the_pixels(self, orientation: int) -> None:
         stored = np.zeros((2, 3, 1))
 
         assert Extent(3, 2).turned(orientation) == upright(stored, orientation).shape[1::-1]
 
 
-class TestTheList:
-    def test_has_every_extension_once_and_in_lower_case(self) -> None:
+class TestFormats:
+    def test_have_unique_extensions_in_lower_case(self) -> None:
         extensions = [extension for kind in FORMATS for extension in kind.extensions]
 
         assert len(set(extensions)) == len(extensions)
         assert list(registry.EXTENSIONS) == extensions
         assert all(re.fullmatch(r"\.[a-z0-9]+", extension) for extension in extensions)
 
-    def test_finds_a_kind_by_its_extension_in_any_case(self) -> None:
+    def test_are_found_by_extension_in_any_case(self) -> None:
         for kind in FORMATS:
             for extension in kind.extensions:
                 assert registry.of_extension(extension) is registry.of_extension(extension.upper()) is kind
         assert registry.of_extension(".gif") is None
         assert registry.of_extension("") is None
 
-    def test_has_every_name_and_signature_once(self) -> None:
+    def test_have_unique_names_and_signatures(self) -> None:
         assert len(BY_NAME) == len(FORMATS)
         signatures = [signature for kind in FORMATS for signature in kind.signatures]
         assert not [(a, b) for a in signatures for b in signatures if a is not b and b.startswith(a)]
 
-    def test_is_what_the_savers_write(self) -> None:
+    def test_that_are_written_are_those_of_the_savers(self) -> None:
         assert {filetype.image_format.name for filetype in FileType} == set(WRITTEN)
         assert [filetype for filetype in FileType if filetype.dtype not in filetype.image_format.depths] == []
         assert [
@@ -126,7 +126,7 @@ class TestTheList:
         ] == []
 
     @every_format
-    def test_has_the_media_types_of_what_browsers_show(self, name: str) -> None:
+    def test_have_a_media_type_if_browsers_show_them(self, name: str) -> None:
         """https://developer.mozilla.org/docs/Web/Media/Guides/Formats/Image_types: neither TIFF nor EXR."""
         Image.init()
         judge = {"JPG": "JPEG", "WebP": "WEBP"}.get(name, name)
@@ -135,27 +135,25 @@ class TestTheList:
 
 
 @pytest.mark.parametrize(("kind", "channels"), READ)
-class TestAFileOfAnotherProgram:
-    def test_is_taken_by_the_format_of_its_extension_alone(self, tmp_path: Path, kind: str, channels: int) -> None:
+class TestFileOfAnotherProgram:
+    def test_matches_only_the_format_of_its_extension(self, tmp_path: Path, kind: str, channels: int) -> None:
         data = written_by_others(tmp_path, kind, channels)
 
         assert format_of(data) is registry.of_extension(KINDS[kind].extension)
 
-    def test_has_a_header_that_says_its_size_and_whether_it_has_alpha(
-        self, tmp_path: Path, kind: str, channels: int
-    ) -> None:
+    def test_header_gives_the_extent_and_whether_there_is_alpha(self, tmp_path: Path, kind: str, channels: int) -> None:
         data = written_by_others(tmp_path, kind, channels)
 
         header = registry.read_header(io.BytesIO(data))
 
         assert header.extent == (WIDTH, HEIGHT)
         assert header.orientation == 1
-        # Of WebP only its decoder knows.
+        # The header of a WebP file does not tell.
         assert header.may_have_alpha == (channels in (2, 4)) or (
             format_of(data).name == "WebP" and header.may_have_alpha
         )
 
-    def test_is_decoded_by_its_header(self, tmp_path: Path, kind: str, channels: int) -> None:
+    def test_decodes_to_its_picture(self, tmp_path: Path, kind: str, channels: int) -> None:
         data = written_by_others(tmp_path, kind, channels)
         its_format = format_of(data)
 
@@ -164,7 +162,7 @@ class TestAFileOfAnotherProgram:
         maximum = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
         np.testing.assert_allclose(pixels / maximum, picture(0, channels), rtol=0, atol=KINDS[kind].tolerance + 2**-24)
 
-    def test_is_whole_if_and_only_if_it_decodes_wherever_it_is_cut(
+    def test_is_whole_at_exactly_the_lengths_at_which_it_decodes(
         self, tmp_path: Path, kind: str, channels: int
     ) -> None:
         data = written_by_others(tmp_path, kind, channels)
@@ -179,19 +177,17 @@ class TestAFileOfAnotherProgram:
         assert found[len(data)] == (True, True)
         assert not found[0][0]
 
-    @pytest.mark.parametrize("behind", [b"\0", b"\xff\xd9more", bytes(3000)], ids=["a byte", "text", "zeros"])
-    def test_is_whole_and_the_same_with_bytes_behind_its_end(
-        self, tmp_path: Path, kind: str, channels: int, behind: bytes
-    ) -> None:
+    @pytest.mark.parametrize("trailing", [b"\0", b"\xff\xd9more", bytes(3000)], ids=["a byte", "text", "zeros"])
+    def test_bytes_after_its_end_do_not_matter(self, tmp_path: Path, kind: str, channels: int, trailing: bytes) -> None:
         data = written_by_others(tmp_path, kind, channels)
 
-        assert format_of(data).is_whole(io.BytesIO(data + behind))
-        np.testing.assert_array_equal(registry.decode(data + behind), registry.decode(data))
+        assert format_of(data).is_whole(io.BytesIO(data + trailing))
+        np.testing.assert_array_equal(registry.decode(data + trailing), registry.decode(data))
 
 
-class TestASampleOfEveryVariety:
+class TestSampleOfEveryVariety:
     @pytest.mark.parametrize("sample", SAMPLES)
-    def test_has_a_header_that_says_what_another_decoder_says(self, tmp_path: Path, sample: str) -> None:
+    def test_header_agrees_with_another_decoder(self, tmp_path: Path, sample: str) -> None:
         data = SAMPLES[sample]
 
         header = registry.read_header(io.BytesIO(data))
@@ -204,14 +200,14 @@ class TestASampleOfEveryVariety:
                 assert header.may_have_alpha == bool(file.pages.first.extrasamples)
         elif sample.startswith("bmp") and sample != "bmp os2":  # Pillow knows few bit fields
             assert header.extent == by_openimageio(data, tmp_path)
-        else:  # for "bmp os2" OpenImageIO 3.2 asks for fields behind the header, and refuses one file in eight
+        else:  # OpenImageIO 3.2 reads fields beyond the header of "bmp os2", and refuses one file in eight
             with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "WEBP", "BMP"]) as image:
                 has_alpha = "A" in image.getbands() or "transparency" in image.info
                 assert header.extent == ImageOps.exif_transpose(image).size
                 assert header.may_have_alpha == has_alpha or (sample.startswith("webp") and header.may_have_alpha)
 
     @pytest.mark.parametrize("sample", SAMPLES)
-    def test_has_a_header_that_is_true_of_its_pixels(self, sample: str) -> None:
+    def test_header_agrees_with_the_pixels(self, sample: str) -> None:
         data = SAMPLES[sample]
 
         header, pixels = registry.read_header(io.BytesIO(data)), registry.decode(data)
@@ -220,16 +216,16 @@ class TestASampleOfEveryVariety:
         assert header.may_have_alpha or pixels.shape[2] in (1, 3)
 
     @pytest.mark.parametrize("sample", SAMPLES)
-    def test_is_refused_if_it_has_more_pixels_than_it_may(self, sample: str) -> None:
+    def test_is_refused_above_the_pixel_limit(self, sample: str) -> None:
         data = SAMPLES[sample]
         count = registry.read_header(io.BytesIO(data)).extent.pixel_count
 
         assert registry.read_header(io.BytesIO(data), count).extent.pixel_count == count
-        with pytest.raises(BrokenImageError, match=f"it has .* pixels, and at most {count - 1} are read here"):
+        with pytest.raises(BrokenImageError, match=f"it has .* pixels, more than the limit of {count - 1}"):
             registry.read_header(io.BytesIO(data), count - 1)
 
 
-# Who reads what is written, and how near it comes: lossless kinds by the rounding of their own division.
+# The decoder that judges each written format, and its tolerance: for lossless formats the rounding of its own division.
 JUDGES: dict[str, tuple[Callable[[Path], np.ndarray], float]] = {
     "PNG": (kinds._read_png, 0),
     "JPG": (kinds._read_by_opencv, 0.1),
@@ -239,23 +235,23 @@ JUDGES: dict[str, tuple[Callable[[Path], np.ndarray], float]] = {
 
 
 def samples(depth: type[np.generic], channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """(what is handed to the encoder, the picture that it stands for in 0..1)."""
+    """The input of the encoder, and the picture that it represents, from 0 to 1."""
     exact = picture(0, channels)
     if np.issubdtype(depth, np.floating):
         return exact.astype(depth), exact.astype(depth).astype(np.float64)
-    whole = kinds.levels(exact, depth)  # type: ignore[arg-type]
-    return whole, whole / np.iinfo(depth).max  # type: ignore[type-var]
+    levels = kinds.levels(exact, depth)  # type: ignore[arg-type]
+    return levels, levels / np.iinfo(depth).max  # type: ignore[type-var]
 
 
 def quality_of(name: str) -> int | None:
-    """No loss, where a format can do without."""
+    """None (lossless), unless the format is always lossy."""
     return 95 if name == "JPG" else None
 
 
-class TestWhatIsWritten:
+class TestEncode:
     @every_depth
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-    def test_is_what_another_decoder_reads(
+    def test_another_decoder_reads_the_same_pixels(
         self, tmp_path: Path, name: str, depth: type[np.generic], channels: int
     ) -> None:
         kind = BY_NAME[name]
@@ -269,7 +265,7 @@ class TestWhatIsWritten:
 
         path.write_bytes(kind.encode(pixels, quality=quality_of(name)))
 
-        if channels not in kind.channels:  # grey, where files have none
+        if channels not in kind.channels:  # grey is repeated as RGB
             expected = expected[..., [0, 0, 0, *range(1, channels)]]
         found = read(path)
         assert found.shape[-1] == expected.shape[-1]
@@ -279,7 +275,7 @@ class TestWhatIsWritten:
         np.testing.assert_allclose(found, expected, rtol=0, atol=near + 1e-12)
 
     @every_depth
-    def test_is_whole_has_its_size_and_is_read_back(self, name: str, depth: type[np.generic]) -> None:
+    def test_the_file_is_whole_and_is_read_back(self, name: str, depth: type[np.generic]) -> None:
         data = BY_NAME[name].encode(samples(depth, 3)[0], quality=quality_of(name))
 
         assert format_of(data) is BY_NAME[name]
@@ -288,7 +284,7 @@ class TestWhatIsWritten:
         assert decodes(data)
 
     @every_depth
-    def test_cut_anywhere_is_torn_and_refused(self, name: str, depth: type[np.generic]) -> None:
+    def test_a_truncated_file_is_torn_and_refused(self, name: str, depth: type[np.generic]) -> None:
         data = BY_NAME[name].encode(samples(depth, 3)[0], quality=quality_of(name))
 
         for length in range(len(data)):
@@ -296,14 +292,14 @@ class TestWhatIsWritten:
             assert not decodes(data[:length]), length
 
     @every_format
-    def test_has_no_depth_but_those_that_are_said(self, name: str) -> None:
+    def test_refuses_all_other_depths(self, name: str) -> None:
         for depth in (np.uint8, np.uint16, np.int16, np.uint32, np.float16, np.float32, np.float64):
             if depth not in BY_NAME[name].depths:
                 with pytest.raises(ValueError, match=f"{name} files are not written with samples of"):
                     BY_NAME[name].encode(np.zeros((2, 2, 3), depth), quality=95)
 
     @every_written
-    def test_holds_text_or_says_that_it_does_not(self, name: str) -> None:
+    def test_embeds_text_or_refuses_it(self, name: str) -> None:
         kind, text = BY_NAME[name], {"prompt": '{"a": 1}', "workflow": '{"nodes": []}'}
         pixels, _ = samples(kind.depths[0], 3)
         if not kind.holds_text:
@@ -322,7 +318,7 @@ class TestWhatIsWritten:
         assert kind.keyword_fault("", 0)
 
     @every_written
-    def test_may_lose_something_only_where_it_is_asked_to(self, name: str) -> None:
+    def test_is_lossless_unless_a_quality_is_given(self, name: str) -> None:
         pixels, _ = samples(BY_NAME[name].depths[0], 3)
         if name == "JPG":
             with pytest.raises(ValueError, match="quality"):
@@ -332,16 +328,16 @@ class TestWhatIsWritten:
 
     @every_depth
     @pytest.mark.parametrize("is_wide", [True, False], ids=["wide", "high"])
-    def test_has_no_side_longer_than_is_said(self, name: str, depth: type[np.generic], is_wide: bool) -> None:
+    def test_refuses_a_side_above_the_limit(self, name: str, depth: type[np.generic], is_wide: bool) -> None:
         largest = BY_NAME[name].largest_side
         shape = (1, largest + 1, 3) if is_wide else (largest + 1, 1, 3)
-        said = f"{shape[1]} x {shape[0]}"
+        extent = f"{shape[1]} x {shape[0]}"
 
-        with pytest.raises(ValueError, match=rf"{name} .* {largest} pixels per side, .* {said}\. Choose PNG or EXR"):
+        with pytest.raises(ValueError, match=rf"{name} .* {largest} pixels per side, .* {extent}\. Choose PNG or EXR"):
             BY_NAME[name].encode(np.broadcast_to(np.zeros((), depth), shape), quality=95)
 
     @pytest.mark.parametrize("name", [name for name in WRITTEN if BY_NAME[name].largest_side < 2**22])
-    def test_may_have_a_side_as_long_as_is_said(self, tmp_path: Path, name: str) -> None:
+    def test_accepts_a_side_at_the_limit(self, tmp_path: Path, name: str) -> None:
         kind = BY_NAME[name]
         pixels = np.zeros((1, kind.largest_side, 1), kind.depths[0])
 
@@ -354,15 +350,15 @@ class TestWhatIsWritten:
                 assert image.size == (kind.largest_side, 1)
 
     @pytest.mark.parametrize("name", READ_ONLY)
-    def test_is_nothing_of_a_kind_that_is_only_read(self, name: str) -> None:
+    def test_a_format_that_is_only_read_has_no_capabilities(self, name: str) -> None:
         kind = BY_NAME[name]
 
         assert (kind.channels, kind.holds_text, kind.holds_alpha) == ((), False, False)
-        # A file of its first letter is nobody's torn frame.
+        # A file that holds only its first byte is not a torn frame of this pack.
         assert registry.state(io.BytesIO(kind.signatures[0][:1])) is base.State.FOREIGN
 
 
-# A kind of file that this pack does not have (netpbm's PGM and PPM), as somebody would add it.
+# A format that this pack does not have (netpbm's PGM and PPM), written as a contributor would.
 PNM = """
 import io
 import re
@@ -412,14 +408,14 @@ PNM = _Pnm()
 
 @pytest.fixture(scope="module")
 def pack_with_pnm(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """A copy of the pack, with one module, one entry of FORMATS and one FileType more."""
+    """A copy of the pack with one more module, one more entry in FORMATS and one more FileType."""
 
     def copy_of(module: ModuleType) -> Path:
         assert module.__file__ is not None
         return copy / Path(module.__file__).resolve().relative_to(PACK)
 
     def edit(path: Path, pattern: str, more: str) -> None:
-        """Put `more` behind what `pattern` finds, once."""
+        """Insert `more` after the first match of `pattern`."""
         text, count = re.subn(pattern, lambda found: found[0] + more, path.read_text(encoding="utf-8"), count=1)
         assert count == 1, pattern
         path.write_text(text, encoding="utf-8")
@@ -446,8 +442,8 @@ def pack_with_pnm(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     return module
 
 
-class TestAKindOfFileThatIsAdded:
-    """By a module, an entry of FORMATS and a FileType: nobody else knows kinds of files."""
+class TestAddedFormat:
+    """A module, an entry in FORMATS and a FileType are enough: no other code lists formats."""
 
     SETTINGS: Inputs = {"path_pattern": "s/f_####.pnm", "start_index": 0}
 
@@ -498,7 +494,7 @@ class TestAKindOfFileThatIsAdded:
 
         assert (answered.status, answered.headers["Content-Type"]) == (200, "image/png")
 
-    def test_is_named_among_the_types_that_are_read(self, saved: ModuleType, output: Path) -> None:
+    def test_is_listed_among_the_readable_types(self, saved: ModuleType, output: Path) -> None:
         (output / "s/notes.txt").write_text("hello")
         inputs: Inputs = {
             "path_pattern": "s/g_####.png",

@@ -333,5 +333,5 @@ class TestADamagedFile:
         data = bytearray(written())
         data[data.index(b"\xff\xc0") + 4] = 12
 
-        with pytest.raises(BrokenImageError, match="12 bits a sample"):
+        with pytest.raises(BrokenImageError, match="12 bits per sample"):
             registry.decode(bytes(data))

@@ -1,4 +1,4 @@
-"""IMAGE tensor <-> integer pixels."""
+"""Conversion between IMAGE tensors and pixels."""
 
 from __future__ import annotations
 
@@ -61,35 +61,35 @@ class TestQuantise:
 
     @settings(deadline=None)
     @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=50))
-    def test_is_at_most_half_a_level_off(self, values: list[float]) -> None:
+    def test_the_error_is_at_most_half_a_level(self, values: list[float]) -> None:
         for value, level in zip(values, levels(values), strict=True):
             assert abs(level - 255 * value) <= 0.5 + 1e-4
 
     @pytest.mark.parametrize(
         ("values", "count"),
         [
-            pytest.param([0.5, 1.0], 0, id="numbers"),
+            pytest.param([0.5, 1.0], 0, id="none"),
             pytest.param([NAN], 1, id="one"),
             pytest.param([NAN, 0.5, NAN], 2, id="two"),
-            pytest.param([INF, 0.5], 0, id="infinity is none"),
-            pytest.param([INF, -INF], 0, id="infinities whose sum is none"),
+            pytest.param([INF, 0.5], 0, id="infinity is not NaN"),
+            pytest.param([INF, -INF], 0, id="infinities whose sum is NaN"),
             pytest.param([INF, NAN, -INF, NAN], 2, id="among infinities"),
             pytest.param([3e38, 3e38], 0, id="numbers whose sum is infinite"),
-            pytest.param([3e38, 3e38, -INF], 0, id="numbers whose sum is none"),
+            pytest.param([3e38, 3e38, -INF], 0, id="numbers whose sum is NaN"),
         ],
     )
-    def test_counts_exactly_the_values_that_are_not_a_number(self, values: list[float], count: int) -> None:
+    def test_counts_exactly_the_nan_values(self, values: list[float], count: int) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # nor does it print numpy's warnings into the user's console
+            warnings.simplefilter("error")  # numpy's warnings would appear in the user's console
 
             assert quantise(frame(values))[1] == count
 
-    def test_what_is_not_a_number_leaves_its_neighbours_alone(self) -> None:
+    def test_nan_does_not_affect_its_neighbours(self) -> None:
         assert levels([0.2, NAN, INF, -INF, 0.8]) == [51, 0, 255, 0, 204]
 
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
     @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 8), (8, 1), (5, 7)])
-    def test_keeps_the_shape_of_every_picture(self, height: int, width: int, channels: int) -> None:
+    def test_keeps_the_shape_and_order_of_every_picture(self, height: int, width: int, channels: int) -> None:
         image = torch.arange(height * width * channels).reshape(height, width, channels) / 255
 
         pixels, _ = quantise(image)
@@ -115,16 +115,16 @@ class TestQuantise:
 
         assert np.array_equal(quantise(arranged)[0], quantise(image)[0])
 
-    def test_one_value_expanded_to_a_picture_is_a_plain_colour(self) -> None:
+    def test_one_value_expanded_to_a_picture_is_a_flat_colour(self) -> None:
         assert np.unique(quantise(torch.tensor(0.5).expand(5, 7, 3))[0]).tolist() == [128]
 
-    def test_tensors_that_require_gradients_are_fine(self) -> None:
+    def test_accepts_tensors_that_require_gradients(self) -> None:
         image = torch.full((2, 2, 3), 0.5, requires_grad=True)
 
         assert np.unique(quantise(image)[0]).tolist() == [128]
 
     @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-    def test_leaves_the_image_as_it_is(self, dtype: torch.dtype) -> None:
+    def test_does_not_modify_the_image(self, dtype: torch.dtype) -> None:
         """Other nodes hold the same tensor."""
         image = torch.tensor([[[0.2, INF, 300.0]]], dtype=dtype)
         before = image.clone()
@@ -144,13 +144,13 @@ class TestQuantise:
             pytest.param(torch.zeros(4, 0, 3), id="no columns"),
         ],
     )
-    def test_refuses_what_is_no_frame_with_its_shape(self, image: torch.Tensor) -> None:
+    def test_refuses_other_shapes_and_names_them(self, image: torch.Tensor) -> None:
         with pytest.raises(ValueError, match=r"1 to 4 channels") as caught:
             quantise(image)
         assert str(tuple(image.shape)) in str(caught.value)
 
     @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.bool, torch.complex64], ids=str)
-    def test_refuses_numbers_that_are_not_floating(self, dtype: torch.dtype) -> None:
+    def test_refuses_dtypes_that_are_not_floating_point(self, dtype: torch.dtype) -> None:
         with pytest.raises(ValueError, match=str(dtype)):
             quantise(torch.zeros(4, 4, 3, dtype=dtype))
 
@@ -164,7 +164,7 @@ class TestQuantiseToSixteenBits:
         assert (pixels.dtype, nan_count) == (np.uint16, 0)
         np.testing.assert_array_equal(pixels.reshape(-1), np.arange(65536))
 
-    def test_a_level_saved_and_loaded_is_the_same_number(self) -> None:
+    def test_a_level_is_the_same_number_after_saving_and_loading(self) -> None:
         ramp = torch.arange(65536, dtype=torch.float64).div(65535).to(torch.float32).reshape(256, 256, 1)
         image, mask = dequantised(quantise(ramp, np.uint16)[0])
 
@@ -179,7 +179,7 @@ class TestQuantiseToSixteenBits:
         assert pixels.reshape(-1).tolist() == [0, 0, 0, 1, 32768, 65535, 65535, 65535, 0]
 
     @given(st.floats(0, 1, width=32))
-    def test_is_never_further_off_than_half_a_level(self, value: float) -> None:
+    def test_the_error_is_at_most_half_a_level(self, value: float) -> None:
         pixels, _ = quantise(torch.tensor([[[value]]]), np.uint16)
 
         assert abs(int(pixels[0, 0, 0]) - value * 65535) <= 0.51
@@ -187,21 +187,21 @@ class TestQuantiseToSixteenBits:
 
 class TestFloatingPoint:
     @pytest.mark.parametrize("dtype", [np.float32, np.float16])
-    def test_values_outside_are_kept_and_nan_is_0(self, dtype: type) -> None:
+    def test_values_outside_0_to_1_are_kept_and_nan_becomes_0(self, dtype: type) -> None:
         image = torch.tensor([-2.5, 0, 0.25, 1, 1000, float("inf"), float("-inf"), float("nan")]).reshape(1, -1, 1)
 
         pixels, nan_count = quantise(image, dtype)
 
         assert (pixels.dtype, nan_count) == (dtype, 1)
         assert pixels.reshape(-1).tolist() == [-2.5, 0, 0.25, 1, 1000, float("inf"), float("-inf"), 0]
-        assert image.isnan().sum() == 1, "the image itself is not touched"
+        assert image.isnan().sum() == 1, "the image itself is not modified"
 
-    def test_half_rounds_to_nearest_and_ends_in_infinity(self) -> None:
+    def test_half_rounds_to_nearest_and_overflows_to_infinity(self) -> None:
         pixels, _ = quantise(torch.tensor([1 + 2**-11 + 2**-20, 65504, 70000]).reshape(1, -1, 1), np.float16)
 
         assert pixels.reshape(-1).tolist() == [1 + 2**-10, 65504, float("inf")]
 
-    def test_is_loaded_as_it_is(self) -> None:
+    def test_values_are_loaded_unchanged(self) -> None:
         pixels = np.array([[[-1, 0.5, 7, 0.25], [0, 1, 2, 2]]], np.float32)
 
         image, mask = dequantised(pixels)
@@ -213,7 +213,7 @@ class TestFloatingPoint:
     @pytest.mark.parametrize(
         ("alpha", "mask"), [(-0.5, 1), (1.5, 0), (NAN, 0), (INF, 0), (-INF, 1), (0.25, 0.75), (0, 1), (1, 0)]
     )
-    def test_alpha_outside_0_to_1_is_clamped_and_what_is_no_number_is_opaque(
+    def test_alpha_outside_0_to_1_is_clamped_and_nan_is_opaque(
         self, alpha: float, mask: float, dtype: torch.dtype
     ) -> None:
         _, found = dequantised(np.array([[[0.5, 0.5, 0.5, alpha]]], np.float32), dtype)
@@ -222,7 +222,7 @@ class TestFloatingPoint:
 
     @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
     def test_signalling_nan_is_kept_without_a_warning(self, dtype: torch.dtype) -> None:
-        """numpy's RuntimeWarning, an error in these tests, would stand in the user's console."""
+        """numpy's RuntimeWarning, an error in these tests, would appear in the user's console."""
         pixels = np.full((1, 1, 4), 0x7F800001, np.uint32).view(np.float32)
 
         image, mask = dequantised(pixels, dtype)
@@ -241,7 +241,9 @@ def dequantised(pixels: np.ndarray, dtype: torch.dtype = torch.float32) -> tuple
 class TestOnBlack:
     @pytest.mark.parametrize("channels", [2, 4])
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-    def test_is_colour_times_alpha_to_the_nearest_level(self, dtype: type[np.unsignedinteger], channels: int) -> None:
+    def test_multiplies_colour_by_alpha_to_the_nearest_level(
+        self, dtype: type[np.unsignedinteger], channels: int
+    ) -> None:
         maximum = np.iinfo(dtype).max
         pixels = np.random.default_rng(channels).integers(0, maximum, (50, 60, channels), dtype, endpoint=True)
 
@@ -252,7 +254,7 @@ class TestOnBlack:
         assert np.abs(colour - exact).max() <= 0.5
         assert was_transparent
 
-    def test_of_an_opaque_picture_is_its_colour(self) -> None:
+    def test_an_opaque_picture_keeps_its_colour(self) -> None:
         pixels = np.full((2, 3, 4), 255, np.uint8)
         pixels[..., :3] = 7
 
@@ -264,7 +266,7 @@ class TestOnBlack:
 
 class TestDequantise:
     @pytest.mark.parametrize(("dtype", "maximum"), [(np.uint8, 255), (np.uint16, 65535)])
-    def test_every_level_is_itself_by_the_maximum(self, dtype: type, maximum: int) -> None:
+    def test_every_level_is_divided_by_the_maximum(self, dtype: type, maximum: int) -> None:
         pixels = np.arange(maximum + 1, dtype=dtype).reshape(16, -1, 1)  # type: ignore[var-annotated]
 
         image, _ = dequantised(pixels)
@@ -289,11 +291,11 @@ class TestDequantise:
             pytest.param([51, 102, 255], [0.2, 0.4, 1.0], 0.0, id="RGB"),
             pytest.param([51, 102, 255, 204], [0.2, 0.4, 1.0], 0.2, id="RGBA"),
             pytest.param([51, 102, 255, 255], [0.2, 0.4, 1.0], 0.0, id="RGBA, opaque"),
-            pytest.param([51, 102, 255, 0], [0.2, 0.4, 1.0], 1.0, id="RGBA, transparent: its colour stays"),
+            pytest.param([51, 102, 255, 0], [0.2, 0.4, 1.0], 1.0, id="RGBA, transparent: colour is kept"),
         ],
     )
     @pytest.mark.parametrize("depth", [1, 257], ids=["8 bits", "16 bits"])
-    def test_grey_is_repeated_and_the_mask_is_what_alpha_lacks(
+    def test_grey_is_repeated_and_the_mask_is_inverted_alpha(
         self, pixel: list[int], colour: list[float], mask: float, depth: int
     ) -> None:
         pixels = np.array([[pixel]], dtype=np.uint8 if depth == 1 else np.uint16) * depth
@@ -312,7 +314,7 @@ class TestDequantise:
         assert np.array_equal(mask.numpy().ravel(), np.float32(1) - alpha)
 
     @pytest.mark.parametrize("channels", [1, 3])
-    def test_without_alpha_the_mask_is_left_as_it_is(self, channels: int) -> None:
+    def test_without_alpha_the_mask_is_not_modified(self, channels: int) -> None:
         image, mask = torch.zeros(2, 2, 3), torch.full((2, 2), 0.25)
 
         dequantise(np.zeros((2, 2, channels), dtype=np.uint8), image, mask)
@@ -321,7 +323,9 @@ class TestDequantise:
 
     @pytest.mark.parametrize("dtype", FLOATS, ids=str)
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-    def test_fills_its_own_place_of_a_batch_in_every_floating_dtype(self, dtype: torch.dtype, channels: int) -> None:
+    def test_fills_only_its_own_slot_of_a_batch_in_every_floating_dtype(
+        self, dtype: torch.dtype, channels: int
+    ) -> None:
         images, masks = torch.zeros(3, 2, 4, 3, dtype=dtype), torch.zeros(3, 2, 4, dtype=dtype)
         pixels = np.full((2, 4, channels), 51, dtype=np.uint8)
 
@@ -334,7 +338,7 @@ class TestDequantise:
         assert masks[0].count_nonzero() == masks[2].count_nonzero() == 0
 
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-    def test_reads_pixels_that_are_a_read_only_view(self, channels: int) -> None:
+    def test_accepts_a_read_only_view(self, channels: int) -> None:
         pixels = np.arange(2 * 3 * channels, dtype=np.uint8).reshape(3, 2, channels).transpose(1, 0, 2)
         pixels.flags.writeable = False
 

@@ -1,4 +1,4 @@
-"""File bytes -> integer pixels. Judges: Pillow for what has 8 bits, pypng's own pixels for what has 16."""
+"""Decoding files of integer pixels. Judges: Pillow for 8 bits, the pixels given to pypng for 16 bits."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def with_chunk(data: bytes, kind: bytes, content: bytes) -> bytes:
-    """The PNG `data` with one more chunk behind IHDR, which ends at byte 33."""
+    """The PNG `data` with one more chunk after IHDR, which ends at byte 33."""
     return data[:33] + chunk(kind, content) + data[33:]
 
 
@@ -85,7 +85,7 @@ def exif(orientation: int) -> bytes:
     return tags.tobytes()
 
 
-class TestEightBits:
+class TestEightBitPixels:
     @pytest.mark.parametrize(
         ("kind", "mode"),
         [
@@ -94,7 +94,7 @@ class TestEightBits:
             *itertools.product(["JPEG"], ["L", "RGB", "CMYK"]),
         ],
     )
-    def test_are_the_pixels_that_pillow_sees(self, kind: str, mode: str) -> None:
+    def test_are_the_same_as_in_pillow(self, kind: str, mode: str) -> None:
         data = file_of(picture(mode), kind, **({"lossless": True} if kind == "WEBP" else {}))
         with Image.open(io.BytesIO(data)) as image:
             expected = np.asarray(image.convert("RGB") if mode == "CMYK" else image)
@@ -103,14 +103,14 @@ class TestEightBits:
 
     @pytest.mark.parametrize("channels", CHANNELS)
     @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (3, 5), (64, 33)], ids=lambda s: f"{s[0]}x{s[1]}")
-    def test_of_any_size(self, channels: int, size: tuple[int, int]) -> None:
+    def test_are_exact_in_pictures_of_any_size(self, channels: int, size: tuple[int, int]) -> None:
         pixels = noise(*size, channels)
         data = file_of(Image.fromarray(pixels if channels > 1 else pixels[..., 0]))
 
         np.testing.assert_array_equal(registry.decode(data), pixels)
 
     @pytest.mark.parametrize("mode", ["P", "1", "CMYK"])
-    def test_of_other_modes_become_colour(self, mode: str) -> None:
+    def test_of_other_modes_become_rgb_or_grey(self, mode: str) -> None:
         image = picture(mode)
         data = file_of(image, "TIFF" if mode == "CMYK" else "PNG")
 
@@ -140,7 +140,7 @@ class TestEightBits:
         assert pixels[2, 3, -1] == 0
 
     @pytest.mark.parametrize("channels", CHANNELS)
-    def test_of_an_interlaced_png(self, channels: int) -> None:
+    def test_of_an_interlaced_png_are_exact(self, channels: int) -> None:
         pixels = noise(9, 7, channels)
         buffer = io.BytesIO()
         writer = png.Writer(7, 9, greyscale=channels < 3, alpha=channels in (2, 4), interlace=True)
@@ -149,7 +149,7 @@ class TestEightBits:
         np.testing.assert_array_equal(registry.decode(buffer.getvalue()), pixels)
 
     @pytest.mark.parametrize("bits", [1, 2, 4])
-    def test_of_a_grey_png_of_fewer_bits_are_scaled_up(self, bits: int) -> None:
+    def test_of_a_grey_png_with_fewer_bits_are_scaled_up(self, bits: int) -> None:
         levels = np.random.default_rng(0).integers(0, 1 << bits, (5, 7))
         buffer = io.BytesIO()
         png.Writer(7, 5, greyscale=True, bitdepth=bits).write(buffer, levels.tolist())
@@ -158,7 +158,7 @@ class TestEightBits:
 
         np.testing.assert_array_equal(pixels[..., 0], levels * 255 // ((1 << bits) - 1))
 
-    def test_of_a_png_in_many_idat_chunks(self) -> None:
+    def test_of_a_png_with_many_idat_chunks_are_exact(self) -> None:
         pixels = noise(64, 64)
         data = file_of(Image.fromarray(pixels))
         idat = data.index(b"IDAT")
@@ -177,8 +177,8 @@ def by_ffmpeg(data: bytes) -> np.ndarray:
 class TestJpeg:
     @pytest.mark.parametrize("progressive", [False, True], ids=["baseline", "progressive"])
     @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-    def test_has_the_pixels_that_another_decoder_sees(self, mode: str, progressive: bool) -> None:
-        """Pillow writes CMYK as Adobe does: inverted, with Adobe's marker."""
+    def test_decodes_like_another_decoder(self, mode: str, progressive: bool) -> None:
+        """Pillow writes CMYK like Adobe: inverted, with an Adobe marker."""
         rows, columns = np.mgrid[:64, :48].astype(np.uint8)
         image = Image.fromarray(np.stack([columns * 5, rows * 4, 255 - columns * 5], axis=-1)).convert(mode)
         data = file_of(image, "JPEG", quality=98, subsampling=0, progressive=progressive)
@@ -191,7 +191,7 @@ class TestJpeg:
         assert np.abs(pixels - by_ffmpeg(data).astype(int)).max() <= 4
 
     @pytest.mark.parametrize("orientation", range(1, 9))
-    def test_is_turned_by_its_exif(self, orientation: int) -> None:
+    def test_is_rotated_by_its_exif_orientation(self, orientation: int) -> None:
         data = file_of(picture(), "JPEG", exif=exif(orientation))
         with Image.open(io.BytesIO(data)) as judge:
             expected = ImageOps.exif_transpose(judge)
@@ -200,9 +200,9 @@ class TestJpeg:
         assert registry.read_header(io.BytesIO(data)).extent == expected.size
 
 
-class TestSixteenBits:
+class TestSixteenBitPixels:
     @pytest.mark.parametrize("channels", CHANNELS, ids=CHANNELS.get)
-    def test_of_a_png_are_all_there(self, channels: int) -> None:
+    def test_of_a_png_are_exact(self, channels: int) -> None:
         pixels = noise16(channels)
 
         decoded = registry.decode(png16(pixels))
@@ -211,13 +211,13 @@ class TestSixteenBits:
         np.testing.assert_array_equal(decoded, pixels)
 
     @pytest.mark.parametrize("channels", CHANNELS, ids=CHANNELS.get)
-    def test_of_an_interlaced_png_are_all_there(self, channels: int) -> None:
+    def test_of_an_interlaced_png_are_exact(self, channels: int) -> None:
         pixels = noise16(channels)
 
         np.testing.assert_array_equal(registry.decode(png16(pixels, interlace=True)), pixels)
 
     @pytest.mark.parametrize("channels", CHANNELS, ids=CHANNELS.get)
-    def test_of_a_png_with_exif_data_are_all_there(self, channels: int) -> None:
+    def test_of_a_png_with_exif_data_are_exact(self, channels: int) -> None:
         """GIMP and darktable write an eXIf chunk into every 16-bit PNG."""
         pixels = noise16(channels)
 
@@ -225,7 +225,7 @@ class TestSixteenBits:
 
     @pytest.mark.parametrize(("channels", "key"), [(1, (300,)), (3, (300, 40000, 7))], ids=["grey", "colour"])
     def test_of_the_transparency_key_are_transparent(self, channels: int, key: tuple[int, ...]) -> None:
-        """A key of 16 bits is one colour of 2 ** 48: the other 65 535 that share its high bytes are opaque."""
+        """A 16-bit key is one of 2 ** 48 colours: others with the same high bytes are opaque."""
         pixels = noise16(channels)
         pixels[2, 3] = key
         pixels[4, 5] = np.array(key) ^ 1
@@ -238,20 +238,20 @@ class TestSixteenBits:
         )
         assert [decoded[2, 3, -1], decoded[4, 5, -1]] == [0, 65535]
 
-    def test_of_a_colour_png_with_exif_orientation_are_turned(self) -> None:
+    def test_of_a_colour_png_with_exif_orientation_are_rotated(self) -> None:
         pixels = noise16(3)
         data = with_chunk(png16(pixels), b"eXIf", exif(6))
 
         np.testing.assert_array_equal(registry.decode(data), np.rot90(pixels, -1))
 
-    def test_of_a_grey_tiff_are_all_there(self) -> None:
+    def test_of_a_grey_tiff_are_exact(self) -> None:
         pixels = noise16(1)
         data = file_of(Image.fromarray(pixels[..., 0]), "TIFF")
 
         np.testing.assert_array_equal(registry.decode(data), pixels)
 
     @pytest.mark.parametrize("orientation", range(1, 9))
-    def test_of_a_colour_png_are_turned(self, orientation: int) -> None:
+    def test_of_a_colour_png_are_rotated_by_the_exif_orientation(self, orientation: int) -> None:
         pixels = noise16(3)
         with Image.open(
             io.BytesIO(file_of(Image.fromarray((pixels >> 8).astype(np.uint8)), exif=exif(orientation)))
@@ -263,7 +263,7 @@ class TestSixteenBits:
         np.testing.assert_array_equal(decoded >> 8, expected)  # type: ignore[operator]
 
 
-def test_pixels_of_more_than_16_bits_are_refused_rather_than_wrapped() -> None:
+def test_pixels_with_more_than_16_bits_are_refused_not_wrapped() -> None:
     levels = np.array([[0, 65535], [65536, 70000]], np.int32)
 
     with pytest.raises(BrokenImageError):
@@ -273,7 +273,7 @@ def test_pixels_of_more_than_16_bits_are_refused_rather_than_wrapped() -> None:
 class TestOrientation:
     @pytest.mark.parametrize("orientation", range(1, 9))
     @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF", "PNG"])
-    def test_is_applied_to_pixels_and_size_alike(self, kind: str, orientation: int) -> None:
+    def test_applies_to_the_pixels_and_the_extent(self, kind: str, orientation: int) -> None:
         data = file_of(picture(), kind, exif=exif(orientation), **({"lossless": True} if kind == "WEBP" else {}))
         with Image.open(io.BytesIO(data)) as image:
             expected = np.asarray(ImageOps.exif_transpose(image))
@@ -284,7 +284,7 @@ class TestOrientation:
         np.testing.assert_array_equal(pixels, expected)
         assert registry.read_header(io.BytesIO(data)).extent == (pixels.shape[1], pixels.shape[0])
 
-    def test_1_and_6_and_8_are_what_exif_says_they_are(self) -> None:
+    def test_values_1_6_and_8_rotate_as_exif_defines(self) -> None:
         pixels = noise(HEIGHT, WIDTH)
         turned = {1: pixels, 6: np.rot90(pixels, -1), 8: np.rot90(pixels)}
         for orientation, expected in turned.items():
@@ -292,9 +292,9 @@ class TestOrientation:
             np.testing.assert_array_equal(registry.decode(data), expected)
 
 
-class TestTheHeader:
+class TestReadHeader:
     @pytest.mark.parametrize("data", [b"", b"This is not an image.", b"\x89PNG\r\n\x1a\n", bytes(1000)])
-    def test_of_no_image_is_an_error(self, data: bytes) -> None:
+    def test_refuses_a_file_that_is_not_an_image(self, data: bytes) -> None:
         with pytest.raises(BrokenImageError):
             registry.read_header(io.BytesIO(data))
 
@@ -354,29 +354,29 @@ OTHERS = {"JPEG": {}, "WEBP": {"lossless": True}, "BMP": {}, "TIFF": {"compressi
 
 @pytest.fixture(params=[False, True], ids=["", "another pack loads truncated images"])
 def load_truncated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """ImageFile.LOAD_TRUNCATED_IMAGES, which any pack may have set for all of them."""
+    """ImageFile.LOAD_TRUNCATED_IMAGES, a global that another pack may have set."""
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", request.param)
     return request.param
 
 
 @pytest.mark.usefixtures("load_truncated")
 @pytest.mark.filterwarnings("ignore:Truncated File Read", "ignore:Corrupt EXIF data")
-class TestABrokenFile:
+class TestBrokenFile:
     @pytest.mark.parametrize("name", BROKEN_PNGS)
-    def test_png_is_an_error(self, name: str) -> None:
+    def test_png_is_refused(self, name: str) -> None:
         with pytest.raises(BrokenImageError, match=r"\w"):
             registry.decode(broken_png(name))
 
     @pytest.mark.parametrize("kind", OTHERS)
     @pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
-    def test_cut_short_is_an_error(self, kind: str, part: float) -> None:
+    def test_truncated_is_refused(self, kind: str, part: float) -> None:
         data = file_of(picture(height=64, width=64), kind, **OTHERS[kind])  # type: ignore[arg-type]
 
         with pytest.raises(BrokenImageError, match=r"\w"):
             registry.decode(data[: int(len(data) * part)])
 
     @pytest.mark.parametrize("mode", ["P", "1"])
-    def test_png_that_pillow_decodes_is_an_error(self, mode: str) -> None:
+    def test_png_that_pillow_accepts_is_refused(self, mode: str) -> None:
         data = file_of(picture(mode, 64, 64))
         idat = data.index(b"IDAT")
         (length,) = struct.unpack_from(">I", data, idat - 4)
@@ -390,31 +390,31 @@ class TestABrokenFile:
         [b"", b"This is not an image.", bytes(1000), b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0"],
         ids=["empty", "text", "zeros", "a PNG signature", "a JPEG signature", "a TIFF signature"],
     )
-    def test_that_is_no_image_is_an_error(self, data: bytes) -> None:
+    def test_that_is_not_an_image_is_refused(self, data: bytes) -> None:
         with pytest.raises(BrokenImageError):
             registry.decode(data)
 
 
 @pytest.mark.parametrize("before", [False, True])
-class TestTheSwitchOfPillow:
-    """ImageFile.LOAD_TRUNCATED_IMAGES is global: what other packs set it to, they find again."""
+class TestLoadTruncatedImages:
+    """ImageFile.LOAD_TRUNCATED_IMAGES of Pillow is global: other packs must find the value that they set."""
 
     @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-    def test_is_left_as_it_was(self, monkeypatch: pytest.MonkeyPatch, before: bool, kind: str) -> None:
+    def test_is_unchanged_after_decoding(self, monkeypatch: pytest.MonkeyPatch, before: bool, kind: str) -> None:
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", before)
 
         registry.decode(file_of(picture(), kind))
         assert ImageFile.LOAD_TRUNCATED_IMAGES is before
 
-    def test_is_left_as_it_was_by_a_broken_file(self, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
+    def test_is_unchanged_after_a_broken_file(self, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", before)
 
         with pytest.raises(BrokenImageError):
             registry.decode(file_of(picture(), "JPEG")[:200])
         assert ImageFile.LOAD_TRUNCATED_IMAGES is before
 
-    def test_is_left_as_it_was_by_threads(self, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
-        """Each alone would throw it back while the others still decode: then half a picture is black, not an error."""
+    def test_is_unchanged_after_many_threads(self, monkeypatch: pytest.MonkeyPatch, before: bool) -> None:
+        """A thread that reset it would affect the others: they would return half a picture in black instead of an error."""
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", before)
         whole = file_of(picture(height=256, width=256), "JPEG")
         half = whole[: len(whole) // 2]
@@ -432,14 +432,14 @@ class TestTheSwitchOfPillow:
 
 
 def exif_of(kind: int, count: int, value: bytes) -> bytes:
-    """EXIF data with nothing but an orientation, of any TIFF type (TIFF 6.0, section 2)."""
+    """EXIF data with only an orientation, of any TIFF type (TIFF 6.0, section 2)."""
     return b"Exif\0\0MM\0*" + struct.pack(">IHHHI4sI", 8, 1, 0x0112, kind, count, value, 0)
 
 
-class TestAnOrientationThatIsNone:
+class TestInvalidOrientation:
     @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
     @pytest.mark.parametrize(
-        "said",
+        "entry",
         [
             pytest.param((2, 3, b"6a\0\0"), id="text"),
             pytest.param((1, 4, b"abcd"), id="bytes"),
@@ -447,15 +447,15 @@ class TestAnOrientationThatIsNone:
             pytest.param((3, 1, b"\0\x63\0\0"), id="99"),
         ],
     )
-    def test_leaves_the_picture_upright(self, kind: str, said: tuple[int, int, bytes]) -> None:
-        data = file_of(picture(), kind, exif=exif_of(*said))
+    def test_leaves_the_picture_upright(self, kind: str, entry: tuple[int, int, bytes]) -> None:
+        data = file_of(picture(), kind, exif=exif_of(*entry))
 
         assert registry.read_header(io.BytesIO(data)).extent == (WIDTH, HEIGHT)
         assert registry.decode(data).shape == (HEIGHT, WIDTH, 3)
 
 
 class TestExif:
-    """Whatever it holds, it never decides whether pixels load; and where an orientation can be read, it is applied."""
+    """EXIF data never prevent decoding, and a readable orientation is applied."""
 
     @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
     @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ class TestExif:
         ],
         ids=lambda block: block[:16].hex(),
     )
-    def test_of_garbage_leaves_the_picture_upright(self, kind: str, block: bytes) -> None:
+    def test_garbage_leaves_the_picture_upright(self, kind: str, block: bytes) -> None:
         data = file_of(picture(), kind, exif=b"Exif\0\0" + block, **({"lossless": True} if kind == "WEBP" else {}))
         plain = file_of(picture(), kind, **({"lossless": True} if kind == "WEBP" else {}))
 
@@ -484,7 +484,7 @@ class TestExif:
 
     @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
     @pytest.mark.parametrize(
-        "said",
+        "entry",
         [
             pytest.param((3, 1, b"\0\6\0\0"), id="SHORT"),
             pytest.param((1, 1, b"\6\0\0\0"), id="BYTE"),
@@ -492,17 +492,17 @@ class TestExif:
             pytest.param((8, 1, b"\0\6\0\0"), id="signed"),
         ],
     )
-    def test_turns_it_by_an_orientation_of_any_whole_type(self, kind: str, said: tuple[int, int, bytes]) -> None:
+    def test_orientation_may_have_any_integer_type(self, kind: str, entry: tuple[int, int, bytes]) -> None:
         options = {"lossless": True} if kind == "WEBP" else {}
 
-        data = file_of(picture(), kind, exif=exif_of(*said), **options)
+        data = file_of(picture(), kind, exif=exif_of(*entry), **options)
 
         np.testing.assert_array_equal(
             registry.decode(data), np.rot90(registry.decode(file_of(picture(), kind, **options)), -1)
         )
         assert registry.read_header(io.BytesIO(data)).extent == (HEIGHT, WIDTH)
 
-    def test_of_a_broken_chunk_in_a_real_file(self) -> None:
+    def test_broken_chunk_in_a_real_file_is_ignored(self) -> None:
         data = (INPUTS / "f7_broken_exif_chunk.png").read_bytes()
 
         pixels = registry.decode(data)
@@ -514,8 +514,8 @@ class TestExif:
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n%%EndComments\nshowpage\n%%EOF\n"
 
-# What is not read, by how it begins, and what is said of it.
-OTHER_KINDS = {
+# Files that are not supported, and what the error says about them.
+OTHER_TYPES = {
     "an empty file": (b"", "the file is empty"),
     "zeros": (bytes(1000), "not a readable image"),
     "text": (b"This is not an image.", "not a readable image"),
@@ -547,15 +547,15 @@ OTHER_KINDS = {
 
 
 @pytest.mark.filterwarnings("error")
-class TestAFileOfAnotherKind:
-    @pytest.mark.parametrize("name", OTHER_KINDS)
-    def test_is_told_by_its_kind_and_never_opened(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        data, told = OTHER_KINDS[name]
+class TestFileOfAnotherType:
+    @pytest.mark.parametrize("name", OTHER_TYPES)
+    def test_is_named_and_never_opened(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        data, description = OTHER_TYPES[name]
         opened: list[object] = []
         monkeypatch.setattr(Image, "open", lambda *a, **k: opened.append(a))
 
         for look in (registry.decode, lambda data: registry.read_header(io.BytesIO(data))):
-            with pytest.raises(BrokenImageError, match=told):
+            with pytest.raises(BrokenImageError, match=description):
                 look(data)
 
         assert not reaches_its_end(io.BytesIO(data))
@@ -567,7 +567,7 @@ class TestAFileOfAnotherKind:
     def test_never_starts_another_program(
         self, output: Path, monkeypatch: pytest.MonkeyPatch, pack: ModuleType, data: bytes, extension: str
     ) -> None:
-        """Pillow starts Ghostscript to read PostScript: here one that leaves a trace."""
+        """Pillow starts Ghostscript to read PostScript. The stand-in for it leaves a trace."""
         trace, gs = output / "started", output / "bin/gs"
         gs.parent.mkdir()
         gs.write_text(f'#!/bin/sh\necho >> "{trace}"\n')
@@ -592,13 +592,15 @@ class TestAFileOfAnotherKind:
         assert not trace.exists()
 
 
-class TestAnyFaultOfADecoder:
-    """Decoders fail in unforeseen ways: the frame is named all the same."""
+class TestAnyExceptionOfADecoder:
+    """Decoders fail in unforeseen ways; the error must name the frame in any case."""
 
     @pytest.mark.parametrize(
         "error", [TypeError, AssertionError, AttributeError, IndexError, RuntimeError, RecursionError]
     )
-    def test_is_a_broken_image(self, output: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def test_becomes_broken_image_error(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+    ) -> None:
         def fail(*_: object) -> None:
             failed.append(1)
             raise error("'bytes' object cannot be interpreted as an integer")
@@ -614,7 +616,9 @@ class TestAnyFaultOfADecoder:
         assert (answered.status, b"f_0001.bmp cannot be shown" in answered.body) == (415, True)
         assert len(failed) == 2
 
-    def test_but_want_of_memory_is_not_the_file_s(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_except_memory_error_which_is_not_the_fault_of_the_file(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def fail(*_: object) -> None:
             raise MemoryError
 
@@ -626,8 +630,8 @@ class TestAnyFaultOfADecoder:
         assert preview.answer({"type": "output", "filename": "f_0001.bmp", "size": "64"}, ()).status == 503
 
 
-def test_a_file_that_inflates_without_end_is_not_inflated_beyond_its_picture() -> None:
-    """64 MiB of zeros in 64 kB, behind the rows of a small picture."""
+def test_a_decompression_bomb_is_not_inflated_beyond_its_picture() -> None:
+    """64 MiB of zeros in 64 kB, after the rows of a small picture."""
     whole = file_of(picture())
     idat = whole.index(b"IDAT")
     rows = b"".join(b"\0" + row.tobytes() for row in noise(HEIGHT, WIDTH))
@@ -637,7 +641,7 @@ def test_a_file_that_inflates_without_end_is_not_inflated_beyond_its_picture() -
         registry.decode(bomb)
 
 
-def test_many_threads_decode_at_once() -> None:
+def test_many_threads_can_decode_at_once() -> None:
     pixels = [noise(32, 32, channels) for channels in (1, 2, 3, 4) * 8]
     files = [file_of(Image.fromarray(p if p.shape[-1] > 1 else p[..., 0])) for p in pixels]
     decoded: dict[int, np.ndarray] = {}
@@ -667,7 +671,7 @@ try:
 except errors.BrokenImageError:
     pass
 else:
-    sys.exit("a torn file was taken for a whole one")
+    sys.exit("a truncated file was accepted")
 """
 
 
@@ -687,11 +691,11 @@ def test_pixels_are_the_same_without_the_accelerators(tmp_path: Path, absent: st
     assert done.stdout == pixels.tobytes()
 
 
-def _claiming(name: str, side: int) -> bytes:
-    """A file of this kind that says that it has `side` x `side` pixels, or as many as its format can say."""
+def _declaring(name: str, side: int) -> bytes:
+    """A file that declares `side` x `side` pixels, or as many as its format can declare."""
     if name == "png":
         ihdr = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-        room = bytes(side * side // 8 // 1000)  # as many bytes as deflate can make the picture of
+        room = bytes(side * side // 8 // 1000)  # enough that deflate could hold such a picture
         chunks = [png_chunk(b"IHDR", ihdr), png_chunk(b"IDAT", room), png_chunk(b"IEND")]
         return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
     data = bytearray(next(iter(sample_files.of(name).values())))
@@ -717,13 +721,13 @@ def _claiming(name: str, side: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["png", "jpeg", "webp", "bmp", "tiff", "exr"])
-def test_a_file_that_claims_65536_x_65536_pixels_is_refused_by_its_size_and_takes_no_memory(name: str) -> None:
-    """Half a megabyte of PNG would take 4 GiB, and 48 as an IMAGE. No MemoryError: the file is to blame."""
-    data = _claiming(name, 65536)
+def test_a_file_that_declares_65536_x_65536_pixels_is_refused_without_taking_memory(name: str) -> None:
+    """Half a megabyte of PNG would take 4 GiB, and 48 as an IMAGE. The error must blame the file, not the memory."""
+    data = _declaring(name, 65536)
     tracemalloc.start()
     try:
         for look in (registry.decode, lambda data: registry.read_header(io.BytesIO(data))):
-            with pytest.raises(BrokenImageError, match=r"says that it has 6553[56] x 6553[56] pixels"):
+            with pytest.raises(BrokenImageError, match=r"its header declares 6553[56] x 6553[56] pixels"):
                 look(data)
         peak = tracemalloc.get_traced_memory()[1]
     finally:

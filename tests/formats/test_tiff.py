@@ -21,7 +21,10 @@ from PIL import Image, ImageOps, TiffImagePlugin
 
 from io_utils.errors import BrokenImageError
 from io_utils.formats import registry
-from io_utils.formats.tiff import decode as tiff
+from io_utils.formats.tiff import library_decoders
+from io_utils.formats.tiff.directory import Directory
+from io_utils.formats.tiff.format import TIFF
+from io_utils.formats.tiff.library_decoders import with_directory
 
 from .. import sample_files
 from ..sample_files import reaches_its_end
@@ -374,7 +377,7 @@ class TestYCbCr:
         one = written(np.zeros((1, 1, 3), np.uint8), YCBCR)
         tags = {256: [width], 257: [height], 258: [8] * 3, 259: [8 if deflate else 1], 262: [YCBCR], 277: [3]}
         tags |= {530: list(shared), 273: offsets, 278: [min(rows, height)], 279: list(map(len, blocks))}
-        data = tiff._with_directory(one[:8] + b"".join(blocks), tags, big_endian=False)
+        data = with_directory(one[:8] + b"".join(blocks), tags, big_endian=False)
 
         found = registry.decode(data)
 
@@ -575,7 +578,7 @@ class TestKindsThatAreNotRead:
         ("data", "named"),
         [
             pytest.param(
-                written(values("u1", 3), tags={259: [50001]}), "WebP compression in TIFF is not read", id="WebP"
+                written(values("u1", 3), tags={259: [50001]}), "WebP compression in TIFF is not supported", id="WebP"
             ),
             pytest.param(written(values("u1", 3), tags={259: [50002]}), "JPEG XL compression", id="JPEG XL"),
             pytest.param(written(values("u1", 3), tags={259: [34887]}), "LERC compression", id="LERC"),
@@ -599,7 +602,7 @@ class TestKindsThatAreNotRead:
         with pytest.raises(BrokenImageError, match=named):
             registry.read_header(io.BytesIO(data))
         assert capfd.readouterr().err == ""
-        assert tiff.TIFF.is_whole(io.BytesIO(data))
+        assert TIFF.is_whole(io.BytesIO(data))
 
 
 class TestIsWhole:
@@ -616,9 +619,9 @@ class TestIsWhole:
             try:
                 registry.decode(cut)
             except BrokenImageError:
-                assert not tiff.TIFF.is_whole(io.BytesIO(cut)), length
+                assert not TIFF.is_whole(io.BytesIO(cut)), length
             else:
-                assert tiff.TIFF.is_whole(io.BytesIO(cut)), length
+                assert TIFF.is_whole(io.BytesIO(cut)), length
 
     @pytest.mark.parametrize("compression", ["jpeg", "lzw", "group4", "packbits"])
     def test_is_so_for_files_whose_directory_comes_first_too(self, compression: str, tmp_path: Path) -> None:
@@ -628,18 +631,18 @@ class TestIsWhole:
         image.save(buffer, "TIFF", compression=compression)
         data = buffer.getvalue()
         for length in range(0, len(data) + 1, 7):
-            whole = tiff.TIFF.is_whole(io.BytesIO(data[:length]))
+            whole = TIFF.is_whole(io.BytesIO(data[:length]))
             try:
                 registry.decode(data[:length])
             except BrokenImageError:
                 assert not whole, length
             else:
                 assert whole, length
-        assert tiff.TIFF.is_whole(io.BytesIO(data + b"more"))
+        assert TIFF.is_whole(io.BytesIO(data + b"more"))
 
     @pytest.mark.parametrize("data", [b"", b"II*\0", b"II*\0\x08\0\0\0", bytes(1000), b"This is no image."])
     def test_is_no_to_what_is_no_tiff(self, data: bytes) -> None:
-        assert not tiff.TIFF.is_whole(io.BytesIO(data))
+        assert not TIFF.is_whole(io.BytesIO(data))
 
 
 class TestLarge:
@@ -664,7 +667,7 @@ class TestLarge:
 
         tracemalloc.start()
         try:
-            assert not tiff.TIFF.is_whole(io.BytesIO(data))
+            assert not TIFF.is_whole(io.BytesIO(data))
             with pytest.raises(BrokenImageError, match="100,000,000 strips or tiles"):
                 registry.decode(data)
             _, most = tracemalloc.get_traced_memory()
@@ -679,7 +682,7 @@ class TestLarge:
         tags |= {273: [8] * 20_000, 279: [len(blob)] * 20_000}
 
         with pytest.raises(BrokenImageError, match="overlap"):
-            registry.decode(tiff._with_directory(bytes(8) + blob, tags, big_endian=False))
+            registry.decode(with_directory(bytes(8) + blob, tags, big_endian=False))
 
     def test_tags_that_are_not_asked_for_take_no_memory(self) -> None:
         """Each of 1000 has the 100 kB of the file as its values: as Python's numbers that would be 0.8 GB."""
@@ -689,7 +692,7 @@ class TestLarge:
 
         tracemalloc.start()
         try:
-            tiff.Directory(io.BytesIO(data))
+            Directory(io.BytesIO(data))
             _, most = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -705,7 +708,9 @@ class TestRefused:
             pytest.param(written(values("i2", 1), GREY), "format", id="signed integers"),
             pytest.param(written(values("u2", 1), PALETTE), "palette has 0 numbers", id="a palette that is not there"),
             pytest.param(
-                written(values("u2", 3), 9), "TIFF of ICC Lab is not read; convert its colours to RGB", id="ICC Lab"
+                written(values("u2", 3), 9),
+                "TIFF with ICC Lab is not supported; convert its colours to RGB",
+                id="ICC Lab",
             ),
             pytest.param(written(values("u2", 3), tags={258: [16, 8, 16]}), "16, 8, 16", id="bits of several kinds"),
             pytest.param(written(values("u2", 3), tags={259: [7]}), "compression 7", id="JPEG in 16 bits"),
@@ -858,7 +863,7 @@ class TestPackings:
         np.testing.assert_array_equal(registry.decode(buffer.getvalue()), pixels)
 
     def test_of_more_blocks_than_are_unpacked_at_once_have_their_values(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tiff, "_MOST_BYTES_AT_ONCE", 1000)
+        monkeypatch.setattr(library_decoders, "_MOST_BYTES_AT_ONCE", 1000)
         pixels = values("u1", 3)
         buffer = io.BytesIO()
         tifffile.imwrite(buffer, pixels, photometric="rgb", compression="lzw", tile=(16, 16))
@@ -930,7 +935,7 @@ def old_jpeg(tags: dict[int, Any] | None = None) -> tuple[bytes, np.ndarray]:
     entries |= {279: [len(inside)], 512: [1], 513: [start], 514: [len(inside)], 530: [2, 2]} | (tags or {})
     one = written(np.zeros((1, 1, 3), np.uint8), YCBCR)
     with Image.open(io.BytesIO(inside)) as picture:
-        return tiff._with_directory(one[:8] + inside, entries, big_endian=False), np.asarray(picture)
+        return with_directory(one[:8] + inside, entries, big_endian=False), np.asarray(picture)
 
 
 class TestOldJpeg:
@@ -962,7 +967,7 @@ class TestOldJpeg:
     def test_of_other_channels_is_told_as_what_it_is(self) -> None:
         data, _ = old_jpeg({258: [8, 8], 277: [2], 262: [GREY]})
 
-        with pytest.raises(BrokenImageError, match=r"JPEG with 2 channels is not read"):
+        with pytest.raises(BrokenImageError, match=r"JPEG with 2 channels is not supported"):
             registry.decode(data)
 
 

@@ -1,14 +1,15 @@
-"""The bytes of a PNG file -> pixels: every kind of PNG, and nothing that libpng would not take for one.
+"""The bytes of a PNG file -> pixels, for every variety of PNG. Accepts the files that libpng accepts.
 
-Section numbers refer to the W3C PNG Specification, third edition. Inflated here, unfiltered by FFmpeg, whose own inflate
-is slow and takes half a picture for a whole one (1024 x 1024 RGB: 4 ms to inflate and 2 to 3 for the rest, against 12 for
-FFmpeg alone and 14 for Pillow). What the samples mean is settled here too: Pillow 13 gives 8 bits of a 16-bit RGB file.
+Section numbers refer to the W3C PNG Specification, third edition.
 
-Pixels are never guessed: wrong checksums of critical chunks and of the transparency chunk are refused, and so are colours
-that the palette does not have, and image data that go on too long or lack their checksum. Chunks that have no part in the
-pixels are dropped when they are broken or misplaced, as libpng drops them; like libpng this reader also passes over a
-transparency chunk of the wrong length or in the wrong place, chunks it does not know, a palette in a grey picture, and
-what stands behind IEND.
+zlib inflates and FFmpeg removes the filters: its own inflate is slow and accepts truncated pictures. 1024 x 1024 RGB takes
+4 ms to inflate and 2 to 3 ms for the rest, against 12 ms for FFmpeg alone and 14 ms for Pillow. Pillow 13 also reduces
+16-bit RGB to 8 bits.
+
+Pixels are never guessed. Wrong checksums of critical chunks and of the transparency chunk are errors, and so are image data
+that are too long or have no checksum. As in libpng, other chunks are ignored if they are damaged or misplaced, and so are
+transparency chunks of a wrong length or in a wrong place, unknown ancillary chunks, palettes in grey pictures, and bytes
+after IEND.
 """
 
 from __future__ import annotations
@@ -17,36 +18,34 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
+from ..base import ByteArray, Pixels, Samples
 from ..zlib_engines import deflate_engine, inflate_engine, inflated
 from .encode import SIGNATURE, chunk
-
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6  # colour types and their bit depths: table 8
 _DEPTHS = {_GREY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE: (1, 2, 4, 8), _GREY_ALPHA: (8, 16), _RGBA: (8, 16)}
 _CHANNELS = {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGBA: 4}
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _LARGEST = 2**31 - 1  # of lengths and sides: 5.3, 7.1
-# A file made to be slow has millions of empty ones, at 3 us each. With 8 kB in each IDAT, a gigabyte has half as many.
+# A malicious file has millions of empty ones, at 3 us each. A gigabyte in IDAT chunks of 8 kB has half this number.
 _MOST_CHUNKS = 1 << 18
 _PAETH = 4  # the last of the filter types, 9.2
-_RATIO = 1032  # deflate packs no more bytes than this into one: https://zlib.net/zlib_tech.html
-# Adam7, 8.1: first column and row of each pass, and its steps. A picture that is not interlaced is one pass.
+_RATIO = 1032  # deflate packs at most this many bytes into one: https://zlib.net/zlib_tech.html
+# Adam7, 8.1: the first column and row of each pass, and its steps. A picture that is not interlaced has one pass.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _ONE_PASS = ((0, 0, 1, 1),)
-# Filters know bytes a pixel, not samples: (colour type, bit depth) of the PNG that has as many, and is all bytes.
+# Filters depend on the bytes per pixel only: the (colour type, bit depth) of whole bytes to give to FFmpeg for each.
 _SAME_FILTERS = {1: (0, 8), 2: (4, 8), 3: (2, 8), 4: (6, 8), 6: (2, 16), 8: (6, 16)}
 
 
 @dataclass(frozen=True)
 class Ihdr:
-    """IHDR, 11.2.1."""
+    """The fields of the IHDR chunk (11.2.1)."""
 
     width: int
     height: int
@@ -56,19 +55,19 @@ class Ihdr:
 
     @classmethod
     def parse(cls, data: bytes) -> Ihdr:
-        """`data`: the 13 bytes of the chunk. ValueError unless they describe a picture that PNG allows."""
+        """Parse the 13 bytes of the chunk. Raises ValueError if they are invalid."""
         width, height, bit_depth, colour_type, compression, filters, interlace = struct.unpack(">IIBBBBB", data)
         if not (1 <= width <= _LARGEST and 1 <= height <= _LARGEST):
-            raise ValueError(f"it says that it has {width} x {height} pixels")
+            raise ValueError(f"its header declares {width} x {height} pixels")
         if bit_depth not in _DEPTHS.get(colour_type, ()):
-            raise ValueError(f"{bit_depth} bits a sample are invalid for colour type {colour_type}")
+            raise ValueError(f"bit depth {bit_depth} is invalid for colour type {colour_type}")
         if compression or filters or interlace > 1:
-            raise ValueError(f"compression {compression}, filter {filters} or interlace {interlace} is not known")
+            raise ValueError(f"compression {compression}, filter {filters} or interlace {interlace} is invalid")
         return cls(width, height, bit_depth, colour_type, bool(interlace))
 
     @property
     def has_alpha(self) -> bool:
-        """Does every pixel have alpha of its own? A transparency chunk is another matter."""
+        """Whether the file has an alpha channel. A transparency chunk does not count."""
         return self.colour_type in (_GREY_ALPHA, _RGBA)
 
     @property
@@ -77,7 +76,7 @@ class Ihdr:
 
     @property
     def passes(self) -> list[tuple[tuple[slice, slice], int, int, int]]:
-        """(where in the picture, columns, rows, bytes in a row, its filter type included) of each pass with pixels."""
+        """Each pass that has pixels: (place in the picture, columns, rows, bytes of a row including its filter type)."""
         passes = []
         for left, top, right, down in _ADAM7 if self.interlaced else _ONE_PASS:
             columns, rows = -((left - self.width) // right), -((top - self.height) // down)
@@ -88,45 +87,46 @@ class Ihdr:
 
     @property
     def length(self) -> int:
-        """Bytes of the filtered rows of all passes."""
+        """The total size of the filtered rows of all passes in bytes."""
         return sum(rows * row_bytes for _, _, rows, row_bytes in self.passes)
 
     def require_room(self, length: int) -> None:
-        """ValueError if `length` bytes of deflate cannot hold the picture: a bomb, found before memory is taken."""
+        """Raise ValueError if `length` bytes of deflate cannot hold the picture. Detects bombs before memory is taken."""
         if self.length > _RATIO * length:
             raise ValueError(f"{length:,} bytes cannot hold its {self.width} x {self.height} pixels")
 
 
 @dataclass(frozen=True)
 class _Png:
-    """`samples`: the joined IDAT chunks, a zlib stream. `others`: the other chunks that matter, by name."""
+    """The parsed chunks of a file."""
 
     header: Ihdr
-    others: dict[bytes, bytes]
-    samples: bytes
+    chunks: dict[bytes, bytes]  # all chunks but IDAT, by name; tRNS only if it applies
+    stream: bytes  # the joined IDAT chunks, a zlib stream
 
 
-def decode_png(data: bytes, header: Ihdr) -> Samples:
-    """(H, W, C) uint8 or uint16, C in 1..4. `header` is that of `data`. ValueError for a file that is not one whole PNG.
+def decode_png(data: bytes, header: Ihdr) -> Pixels:
+    """Decode the file `data`, whose header is `header`, to (height, width, 1 to 4 channels) uint8 or uint16.
 
-    Palettes are resolved, 1, 2 and 4 bits scaled to 8, and pixels of the transparency key get alpha 0, others the maximum.
+    Palettes are resolved, and samples of 1, 2 and 4 bits are scaled to 8. With a transparency key, pixels of that colour
+    get alpha 0 and all others the maximum. Raises ValueError if the file is damaged or truncated.
     """
-    png = _read(data, header)
-    rows = _inflated(png)
+    png = _parse(data, header)
+    rows = _inflate_rows(png)
     samples = np.empty(
         (header.height, header.width, _CHANNELS[header.colour_type]), np.uint16 if header.bit_depth > 8 else np.uint8
     )
     start = 0
     for where, columns, count, row_bytes in header.passes:
-        samples[where] = _unfiltered(header, rows[start : start + count * row_bytes], columns, count)
+        samples[where] = _remove_filters(header, rows[start : start + count * row_bytes], columns, count)
         start += count * row_bytes
-    return _meaning(png, samples)
+    return _to_pixels(png, samples)
 
 
 def read_header(file: IO[bytes]) -> tuple[Ihdr, bytes | None, bool]:
-    """(the header, the EXIF data, is there a transparency chunk before the pixels), by chunk headers alone.
+    """Read the chunk headers. Returns IHDR, the EXIF data, and whether there is a transparency chunk before the pixels.
 
-    ValueError if the file cannot be a PNG file.
+    Raises ValueError if IHDR is invalid or there are too many chunks.
     """
     length = file.seek(0, os.SEEK_END)
     file.seek(len(SIGNATURE))
@@ -159,11 +159,11 @@ def _too_many_chunks() -> ValueError:
 
 
 def is_whole(file: IO[bytes]) -> bool:
-    """Do the chunks follow each other, by their lengths, from IHDR to the end of IEND?
+    """Whether all chunks from IHDR to IEND are complete, judged by their lengths.
 
-    Only the chunks' headers are read, a few hundred bytes of a frame that this pack wrote, and the checksums of the
-    first and the last chunk. To compare those of the pixels all of the file would have to be read: a skipped or resumed
-    sequence on a network disk would wait for gigabytes to learn what loading it tells anyhow, by frame and chunk.
+    Reads the chunk headers, a few hundred bytes of a frame that this pack wrote, and compares the checksums of the first
+    and the last chunk. Comparing those of the pixels would mean reading the whole file: skipping or resuming a sequence on
+    a network disk would transfer gigabytes to find errors that loading reports anyway.
     """
     length = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -193,9 +193,9 @@ def is_whole(file: IO[bytes]) -> bool:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """(name, contents) of every chunk up to IEND. Checksums are compared (5.3); chunks that fail are left out.
+    """Yield (name, contents) of every chunk up to IEND whose checksum is correct (5.3).
 
-    ValueError if one of those fails that pixels depend on.
+    Raises ValueError for a wrong checksum in a chunk that affects the pixels, and if the file is truncated.
     """
     position, crc32, view = len(SIGNATURE), inflate_engine().crc32, memoryview(data)
     for _ in range(_MOST_CHUNKS):
@@ -204,13 +204,13 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         length, name = struct.unpack_from(">I4s", data, position)
         shown, end = name.decode("latin-1"), position + 8 + length
         if not (name.isalpha() and name.isascii()):
-            raise ValueError(f"{shown!r} is not the name of a chunk")
+            raise ValueError(f"{shown!r} is not a valid chunk name")
         if length > _LARGEST or end + 4 > len(data):
             raise ValueError(f"it ends inside its {shown} chunk")
         (crc,) = struct.unpack_from(">I", data, end)
         if crc32(view[position + 4 : end]) == crc:
             yield name, view[position + 8 : end]
-        # Either part of a transparency chunk may be what is damaged; a lost one would show as an opaque picture.
+        # Either the contents or the name of a transparency chunk may be damaged. Without it the picture would be opaque.
         elif name[:1].isupper() or name == b"tRNS" or crc32(view[position + 8 : end], crc32(b"tRNS")) == crc:
             raise ValueError(f"the checksum of its {shown} chunk is wrong")
         if name == b"IEND":
@@ -219,7 +219,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     raise _too_many_chunks()
 
 
-def _read(data: bytes, header: Ihdr) -> _Png:
+def _parse(data: bytes, header: Ihdr) -> _Png:
+    """Check the order and the contents of the chunks. Raises ValueError if the file cannot be decoded."""
     chunks = list(_chunks(data))
     _check_order([name for name, _ in chunks])
     first = {name: bytes(contents) for name, contents in reversed(chunks) if name != b"IDAT"}
@@ -234,7 +235,7 @@ def _read(data: bytes, header: Ihdr) -> _Png:
 
 
 def _check_order(names: list[bytes]) -> None:
-    """Critical chunks in their order (5.6), and all of them known."""
+    """Raise ValueError if the critical chunks are not in order (5.6), or one is missing, repeated or unknown."""
     if names[0] != b"IHDR" or names.count(b"IHDR") > 1:
         raise ValueError("its first chunk is not IHDR, or there is a second one")
     if b"IDAT" not in names:
@@ -243,17 +244,17 @@ def _check_order(names: list[bytes]) -> None:
     if set(names[first : first + count]) != {b"IDAT"}:
         raise ValueError("there are other chunks between its image data")
     if names.count(b"PLTE") > 1 or b"PLTE" in names[first:]:
-        raise ValueError("its palette is there twice, or behind the image data")
+        raise ValueError("it has two palettes, or one after the image data")
     for name in names:
         if name[:1].isupper() and name not in _CRITICAL:
-            raise ValueError(f"its {name.decode()} chunk is not known, and it cannot be read without")
+            raise ValueError(f"its critical chunk {name.decode()} is unknown")
 
 
 def _transparency(header: Ihdr, chunks: list[tuple[bytes, memoryview]], colours: int) -> bytes | None:
-    """The contents of tRNS (11.3.1.1), where libpng would use them: its first one, if it stands in its place.
+    """The contents of the first tRNS chunk (11.3.1.1), or None in all cases in which libpng ignores it.
 
-    That is before the image data, behind the palette if there is one, and of the right length; with a palette that is
-    at most as long as the palette. Pictures with real alpha have none.
+    It must be before the image data, after the palette if there is one, and of the right length, with a palette at most
+    as long as the palette. `colours`: the number of colours in the palette. Pictures with an alpha channel have no tRNS.
     """
     names = [name for name, _ in chunks]
     place = names.index(b"tRNS") if b"tRNS" in names else len(names)
@@ -266,60 +267,61 @@ def _transparency(header: Ihdr, chunks: list[tuple[bytes, memoryview]], colours:
     return contents if len(contents) == wanted else None
 
 
-def _inflated(png: _Png) -> bytes:
-    """The filtered rows, exactly as many as there are, and of filter types that PNG has."""
-    png.header.require_room(len(png.samples))
-    rows = inflated(png.samples, png.header.length)
+def _inflate_rows(png: _Png) -> bytes:
+    """The filtered rows. Raises ValueError if there are too few or too many, or one has an invalid filter type."""
+    png.header.require_room(len(png.stream))
+    rows = inflated(png.stream, png.header.length)
     start = 0
     for _, _, count, row_bytes in png.header.passes:
-        worst = max(rows[start : start + count * row_bytes : row_bytes])
-        if worst > _PAETH:
-            raise ValueError(f"it has a row of filter type {worst}, which PNG does not know")
+        largest = max(rows[start : start + count * row_bytes : row_bytes])
+        if largest > _PAETH:
+            raise ValueError(f"its row filter {largest} is invalid")
         start += count * row_bytes
     return rows
 
 
-def _unfiltered(header: Ihdr, rows: bytes, columns: int, count: int) -> Samples:
-    """The samples (count, columns, channels) of one pass, as they are stored.
+def _remove_filters(header: Ihdr, rows: bytes, columns: int, count: int) -> Samples:
+    """The samples of one pass as they are stored, (count, columns, channels) uint8 or uint16.
 
-    FFmpeg takes the filters off a picture of as many bytes a pixel; bytes of several samples are one sample to filters.
+    FFmpeg gets a PNG with the same bytes per pixel; filters treat a byte with several samples like one sample.
     """
-    pixel = max(1, header.pixel_bits // 8)
+    pixel_bytes = max(1, header.pixel_bits // 8)
     width = columns if header.bit_depth >= 8 else (columns * header.pixel_bits + 7) // 8
-    colour_type, bit_depth = _SAME_FILTERS[pixel]
+    colour_type, bit_depth = _SAME_FILTERS[pixel_bytes]
     stream = deflate_engine().compress(rows, 0)  # stored, RFC 1951, section 3.2.4; ISA-L's level 0 compresses
     ihdr = struct.pack(">IIBBBBB", width, count, bit_depth, colour_type, 0, 0, 0)
     chunks = [*chunk(b"IHDR", ihdr), *chunk(b"IDAT", stream), *chunk(b"IEND")]
     decoder = av.CodecContext.create("png", "r")
-    decoder.thread_count = 1  # frames are decoded side by side already
+    decoder.thread_count = 1  # frames are decoded in parallel already
     packet = av.Packet(b"".join((SIGNATURE, *chunks)))
     frames = decoder.decode(packet) or decoder.decode(None)
     if not frames:
         raise ValueError("it holds no picture")
     plane = frames[0].planes[0]
-    stored = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:count, : width * pixel]
+    stored = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:count, : width * pixel_bytes]
     if header.bit_depth < 8:
-        return _unpacked(stored, header.bit_depth)[:, :columns, np.newaxis]
+        return _expand_bits(stored, header.bit_depth)[:, :columns, np.newaxis]
     dtype = np.dtype(">u2" if header.bit_depth == 16 else "u1")
     samples = stored.view(dtype).reshape(count, columns, -1)
     return samples.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _unpacked(rows: NDArray[np.uint8], bit_depth: int) -> NDArray[np.uint8]:
-    """Samples of less than a byte, one a byte: the leftmost is in the high bits (7.2)."""
+def _expand_bits(rows: ByteArray, bit_depth: int) -> ByteArray:
+    """Samples of 1, 2 or 4 bits as one byte each, (rows, samples). The leftmost is in the high bits (7.2)."""
     shifts = np.array(range(8 - bit_depth, -1, -bit_depth), np.uint8)
-    samples: NDArray[np.uint8] = (rows[..., np.newaxis] >> shifts) & np.uint8((1 << bit_depth) - 1)
+    samples: ByteArray = (rows[..., np.newaxis] >> shifts) & np.uint8((1 << bit_depth) - 1)
     return samples.reshape(len(rows), -1)
 
 
-def _meaning(png: _Png, samples: Samples) -> Samples:
+def _to_pixels(png: _Png, samples: Samples) -> Pixels:
+    """Apply the palette or the transparency key, and scale samples to 8 or 16 bits: (height, width, 1 to 4 channels)."""
     colour_type, bit_depth = png.header.colour_type, png.header.bit_depth
-    transparency = png.others.get(b"tRNS")
+    transparency = png.chunks.get(b"tRNS")
     if colour_type == _PALETTE:
-        return _looked_up(samples[..., 0], png.others[b"PLTE"], transparency)
+        return _look_up(samples[..., 0], png.chunks[b"PLTE"], transparency)
     alpha = None
     if transparency is not None and colour_type in (_GREY, _RGB):
-        # Only the bits that a sample has count (11.3.1.1).
+        # Only the low bits of the key count, as many as a sample has (11.3.1.1).
         key = np.frombuffer(transparency, ">u2") & ((1 << bit_depth) - 1)
         opaque = (samples != key).any(axis=-1, keepdims=True)
         alpha = opaque * samples.dtype.type(np.iinfo(samples.dtype).max)
@@ -328,13 +330,16 @@ def _meaning(png: _Png, samples: Samples) -> Samples:
     return samples if alpha is None else np.concatenate([samples, alpha], axis=-1)
 
 
-def _looked_up(indices: NDArray[Any], palette: bytes, transparency: bytes | None) -> Samples:
-    """An index beyond the palette is opaque black, as in libpng and browsers: 11.2.2 allows that."""
+def _look_up(indices: Samples, palette: bytes, transparency: bytes | None) -> ByteArray:
+    """The colours of `indices`, (height, width, 3 or 4). Those beyond the palette are opaque black.
+
+    libpng and browsers do the same, and 11.2.2 allows it.
+    """
     colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)
     colours = np.concatenate([colours, np.zeros((256 - len(colours), 3), np.uint8)])
     if transparency is not None:
         alpha = np.full((len(colours), 1), 255, np.uint8)
         alpha[: len(transparency), 0] = np.frombuffer(transparency, np.uint8)
         colours = np.concatenate([colours, alpha], axis=-1)
-    pixels: NDArray[np.uint8] = colours[indices]
+    pixels: ByteArray = colours[indices]
     return pixels

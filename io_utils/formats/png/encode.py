@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial, reduce
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..base import AnyPixels, ByteArray
 from ..zlib_engines import deflate, deflate_engine
-from .filters import Bytes2D, Strip, filtered
+from .filters import Strip, filtered
 from .strategy import Setting, choose
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # section 5.2
@@ -34,7 +34,7 @@ LARGEST_SIDE = 2**31 - 1  # 11.2.1, 7.1
 _STRIP_BYTES = 512 * 1024
 
 
-def encode_png(pixels: npt.NDArray[Any], text: Mapping[str, str] | None = None, *, threads: int = 1) -> bytes:
+def encode_png(pixels: AnyPixels, text: Mapping[str, str] | None = None, *, threads: int = 1) -> bytes:
     """Return `pixels` as the bytes of a PNG file.
 
     pixels: uint8 or uint16 in native byte order, full range, (height, width) for grey or (height, width, channels) with
@@ -73,15 +73,15 @@ def _check_pixels(pixels: object) -> None:
         raise ValueError(f"pixels must be 1 to {LARGEST_SIDE} high and wide, got shape {pixels.shape}")
 
 
-def _channels(pixels: npt.NDArray[Any]) -> int:
+def _channels(pixels: AnyPixels) -> int:
     return 1 if pixels.ndim == 2 else int(pixels.shape[2])
 
 
-def _bytes_per_pixel(pixels: npt.NDArray[Any]) -> int:
+def _bytes_per_pixel(pixels: AnyPixels) -> int:
     return _channels(pixels) * pixels.itemsize
 
 
-def _rows_of_bytes(pixels: npt.NDArray[Any]) -> Bytes2D:
+def _rows_of_bytes(pixels: AnyPixels) -> ByteArray:
     """Return the samples as bytes, most significant first (section 7.2): (height, bytes of a row)."""
     height, width = pixels.shape[:2]
     big_endian = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder(">"))
@@ -94,7 +94,7 @@ def chunk(name: bytes, *data: bytes) -> list[bytes]:
     return [struct.pack(">I", sum(map(len, data))), name, *data, struct.pack(">I", crc)]
 
 
-def _header(pixels: npt.NDArray[Any]) -> list[bytes]:
+def _header(pixels: AnyPixels) -> list[bytes]:
     """IHDR (11.2.1): sides, bit depth, colour type; then deflate, the five filter types, not interlaced."""
     height, width = pixels.shape[:2]
     colour_type = _COLOUR_TYPES[_channels(pixels)]
@@ -138,7 +138,7 @@ def _keyword(keyword: str) -> bytes:
     return keyword.encode("latin-1")
 
 
-def _image_data(rows: Bytes2D, pixel_bytes: int, threads: int) -> list[list[bytes]]:
+def _image_data(rows: ByteArray, pixel_bytes: int, threads: int) -> list[list[bytes]]:
     """Return the IDAT chunks, in parts: one for each strip, together one zlib stream (RFC 1950, section 2.2)."""
     strips = _strips(*rows.shape)
     settings = choose(rows, strips, pixel_bytes)
@@ -169,7 +169,7 @@ class _EncodedStrip(NamedTuple):
     length: int
 
 
-def _encode_strip(rows: Bytes2D, pixel_bytes: int, strip: Strip, setting: Setting) -> _EncodedStrip:
+def _encode_strip(rows: ByteArray, pixel_bytes: int, strip: Strip, setting: Setting) -> _EncodedStrip:
     lines = filtered(rows, strip, pixel_bytes, setting.filter_type)
     deflated = deflate(lines, setting.method, final=strip.last == len(rows))
     return _EncodedStrip(deflated, deflate_engine().adler32(lines), lines.size)

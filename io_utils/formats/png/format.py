@@ -1,15 +1,14 @@
-"""PNG as one of the kinds of file: `encode` writes them, `decode` reads them."""
+"""The PNG format: connects the modules of this package to `Format`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import orientation
-from ..base import Extent, Format, Header, Pixels
+from ..base import AnyPixels, Extent, Format, Header, Pixels
 from . import decode, encode
 from .decode import Ihdr
 
@@ -25,7 +24,7 @@ class _Png(Format[Ihdr]):
     largest_side = encode.LARGEST_SIDE
 
     def is_foreign(self, start: bytes) -> bool:
-        """Apple's variety, whose first chunk is not IHDR: https://iphonedev.wiki/CgBI_file_format."""
+        """Whether it is Apple's variety, whose first chunk is not IHDR: https://iphonedev.wiki/CgBI_file_format."""
         return start[12:16] == b"CgBI"
 
     def read_header(self, file: IO[bytes]) -> Header[Ihdr]:
@@ -40,7 +39,7 @@ class _Png(Format[Ihdr]):
     def is_whole(self, file: IO[bytes]) -> bool:
         return decode.is_whole(file)
 
-    def _encode(self, pixels: NDArray[Any], text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+    def _encode(self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
         return encode.encode_png(pixels, text, threads=threads)
 
     def keyword_fault(self, keyword: str, earlier: int) -> str | None:

@@ -21,12 +21,13 @@ from math import inf
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
+from ..base import ByteArray
 from ..zlib_engines import Method, deflate
-from .filters import AVERAGE, NONE, SUB, UP, Bytes2D, Strip, filtered
+from .filters import AVERAGE, NONE, SUB, UP, Strip, filtered
 
-Shares = npt.NDArray[np.float64]
+Shares = NDArray[np.float64]
 MeasureName = Literal["predicted", "worst_tile", "best_tile", "small_steps", "large_steps", "repeated"]
 
 
@@ -45,7 +46,7 @@ class Limit(NamedTuple):
     below: float = inf
     over: MeasureName | None = None  # `above` counts from this measure of the same strip
 
-    def holds(self, measures: Measures) -> npt.NDArray[np.bool_]:
+    def holds(self, measures: Measures) -> NDArray[np.bool_]:
         """Return for each strip whether it keeps the limit."""
         value: Shares = getattr(measures, self.measure)
         base: Shares | float = getattr(measures, self.over) if self.over else 0.0
@@ -160,7 +161,7 @@ _STORED_FROM = 0.97  # Huffman codes that save less than 3 % take over 10 times 
 _SLOWER = 1.03  # every other method takes up to twice the time of Huffman codes and has to save 3 %
 
 
-def choose(rows: Bytes2D, strips: Sequence[Strip], pixel_bytes: int) -> list[Setting]:
+def choose(rows: ByteArray, strips: Sequence[Strip], pixel_bytes: int) -> list[Setting]:
     """Return the setting for each strip.
 
     rows: all rows of the picture as bytes, uint8, (height, bytes of a row). pixel_bytes: bytes of a pixel, 1 to 8.
@@ -185,7 +186,7 @@ class Measures:
     A measure is a share of the bytes of a strip's tiles, from 0 to 1: float64, one value for each strip.
     """
 
-    def __init__(self, rows: Bytes2D, strips: Sequence[Strip], pixel_bytes: int) -> None:
+    def __init__(self, rows: ByteArray, strips: Sequence[Strip], pixel_bytes: int) -> None:
         """rows: all rows of the picture as bytes, (height, bytes of a row)."""
         self.tiles = _cut(rows, [strip for strip in strips for _ in range(TILES.number)], TILES, pixel_bytes)
         self._strips = len(strips)
@@ -234,7 +235,7 @@ class Measures:
     def _steps(self) -> Shares:
         return 1 - _mean(self._equal_above)
 
-    def _shares(self, where: npt.NDArray[np.bool_]) -> Shares:
+    def _shares(self, where: NDArray[np.bool_]) -> Shares:
         """Return the share of bytes where `where` is true, (strips, tiles)."""
         # A row of a tile has at most TILES.width bytes, so a byte holds their sum: twice as fast as a wider type.
         sums = where.view(np.uint8).sum(axis=2, dtype=np.uint8).sum(axis=0)
@@ -247,7 +248,7 @@ def _mean(of_tiles: Shares) -> Shares:
     return mean
 
 
-def classify(measures: Measures) -> npt.NDArray[np.intp]:
+def classify(measures: Measures) -> NDArray[np.intp]:
     """Return for each strip the number of its class in CONTENT_CLASSES."""
     classes = np.full(measures.predicted.shape, -1)
     for number, content in enumerate(CONTENT_CLASSES):
@@ -276,18 +277,18 @@ def _best(content: ContentClass, sample: Sample) -> Setting:
 class Sample:
     """Tiles of a picture, side by side: a small picture that stands for it."""
 
-    def __init__(self, pixels: npt.NDArray[np.uint8], pixel_bytes: int) -> None:
+    def __init__(self, pixels: ByteArray, pixel_bytes: int) -> None:
         """pixels: (rows, tiles, bytes). The first row is there to predict the second one."""
         self._pixels = pixels
         self._pixel_bytes = pixel_bytes
-        self._residuals: dict[int, npt.NDArray[np.uint8]] = {}
+        self._residuals: dict[int, ByteArray] = {}
 
-    def of_strips(self, strips: npt.NDArray[np.intp]) -> Sample:
+    def of_strips(self, strips: NDArray[np.intp]) -> Sample:
         """Return the TILES of these strips only."""
         tiles = (strips[:, None] * TILES.number + np.arange(TILES.number)).ravel()
         return Sample(np.ascontiguousarray(self._pixels[:, tiles]), self._pixel_bytes)
 
-    def residual(self, filter_type: int) -> npt.NDArray[np.uint8]:
+    def residual(self, filter_type: int) -> ByteArray:
         """Return the filtered bytes that have neighbours in their own tile, (rows, tiles, bytes).
 
         These exclude the first row and each tile's first pixel. With the latter, Sub and Average look 12 % worse than
@@ -306,9 +307,9 @@ class Sample:
         residual = self.residual(setting.filter_type)
         return sum(map(len, deflate(residual, setting.method, final=True))) / residual.size
 
-    def repeated(self) -> npt.NDArray[np.bool_]:
+    def repeated(self) -> NDArray[np.bool_]:
         """Return where a byte equals the byte before it, (rows, tiles, bytes - 1)."""
-        repeated: npt.NDArray[np.bool_] = self._pixels[..., 1:] == self._pixels[..., :-1]
+        repeated: NDArray[np.bool_] = self._pixels[..., 1:] == self._pixels[..., :-1]
         return repeated
 
 
@@ -317,7 +318,7 @@ class Sample:
 _PLACES = [(number * 0.7548776662 % 1, number * 0.5698402910 % 1) for number in range(1, 65)]
 
 
-def _cut(rows: Bytes2D, strips: Sequence[Strip], tiling: Tiling, pixel_bytes: int) -> Sample:
+def _cut(rows: ByteArray, strips: Sequence[Strip], tiling: Tiling, pixel_bytes: int) -> Sample:
     """Return one tile for each of `strips`, in which a strip may occur repeatedly, with the row above each tile."""
     row_bytes = rows.shape[1]
     width = max(pixel_bytes, min(tiling.width, row_bytes) // pixel_bytes * pixel_bytes)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ..base import ByteArray
 
 # T.4, tables 2 and 3: the codes of run lengths 0 to 63, then of 64, 128 ... 1728.
 _WHITE = """
@@ -158,7 +159,7 @@ class _Decoder:
         return at
 
 
-def group_3(data: bytes, width: int, height: int, *, two_dimensional: bool) -> NDArray[np.uint8]:
+def group_3(data: bytes, width: int, height: int, *, two_dimensional: bool) -> ByteArray:
     """Decode Group 3 data (T.4) to uint8 (height, width), 1 is black. Raises ValueError if they are damaged or truncated."""
     decoder = _Decoder(data, width)
 
@@ -173,12 +174,12 @@ def group_3(data: bytes, width: int, height: int, *, two_dimensional: bool) -> N
     return _image(row, width, height)
 
 
-def group_4(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
+def group_4(data: bytes, width: int, height: int) -> ByteArray:
     """Decode Group 4 data (T.6) to uint8 (height, width), 1 is black. Raises ValueError if they are damaged or truncated."""
     return _image(_Decoder(data, width).row_after, width, height)
 
 
-def run_lengths(data: bytes, width: int, height: int, *, alignment: int) -> NDArray[np.uint8]:
+def run_lengths(data: bytes, width: int, height: int, *, alignment: int) -> ByteArray:
     """Decode rows without end-of-line codes, each at a multiple of `alignment` bits, to uint8 (height, width), 1 is black.
 
     These are TIFF's compressions 2 and 32771. Raises ValueError if the data are damaged or truncated.
@@ -192,7 +193,7 @@ def run_lengths(data: bytes, width: int, height: int, *, alignment: int) -> NDAr
     return _image(row, width, height)
 
 
-def _image(row: Callable[[list[int]], list[int]], width: int, height: int) -> NDArray[np.uint8]:
+def _image(row: Callable[[list[int]], list[int]], width: int, height: int) -> ByteArray:
     """The image, uint8 (height, width). `row` returns the changing elements of the next row, given those of the last."""
     pixels = np.zeros((height, width), np.uint8)
     changes: list[int] = []
