@@ -28,6 +28,12 @@ class Limits:
     name: str | None = None
 
 
+Inputs = dict[str, tuple[Field[Any], Limits, type[Any]]]
+
+# By class: reading the annotations takes 0.3 ms, and a node makes a request three times a run.
+_inputs: dict[type[Any], Inputs] = {}
+
+
 def limited(
     default: Any,
     *,
@@ -46,8 +52,14 @@ def known(make: Callable[[], Any]) -> Any:
     return field(default_factory=make, metadata={_KEY: None})
 
 
-def inputs_of(request: type[Any]) -> dict[str, tuple[Field[Any], Limits, type[Any]]]:
+def inputs_of(request: type[Any]) -> Inputs:
     """The field, limits and type of each input, by the input's name."""
+    if request not in _inputs:
+        _inputs[request] = _declared_inputs(request)
+    return _inputs[request]
+
+
+def _declared_inputs(request: type[Any]) -> Inputs:
     hints = get_type_hints(request)
     found = ((declared, declared.metadata.get(_KEY, Limits())) for declared in fields(request))
     return {

@@ -9,7 +9,6 @@ from ..io_utils.comfyui import report
 from ..io_utils.errors import FrameSizeError
 from ..io_utils.loading.choose_animation import choose_animation, frame_rate, is_finished
 from ..io_utils.loading.read import read_frames
-from ..io_utils.naming.file_sequence import FileSequence
 from ._inputs import whole
 
 
@@ -44,10 +43,9 @@ class ImageSequenceFromAnimation:
             return {"result": (host.silent_block(), host.silent_block())}
         fps = frame_rate(sequence)
         selection = choose_animation(sequence, whole(batch_index, "batch_index", least=0))
-        loaded = list(zip(FileSequence.from_files(selection.files), selection.files, strict=True))
         try:
-            images, _ = read_frames(selection, run=report.comfyui_run(), shown=loaded[0][0])
+            images, _ = read_frames(selection, run=report.comfyui_run())
         except FrameSizeError as error:
             fix = "Render the frames of another take again, or save to another folder."
             raise FrameSizeError(error.frames, error.sizes, error.path, fix) from None
-        return {"ui": report.ui(loaded, fps=fps, message=selection.summary), "result": (images, fps)}
+        return {"ui": report.ui(selection.shown, fps=fps, message=selection.summary), "result": (images, fps)}

@@ -72,12 +72,12 @@ class ImageSequenceLoadBatch:
 
     def load(self, unique_id: Any = None, **inputs: Any) -> dict[str, Any]:
         request = read(BatchRequest, inputs)
-        sequence, selection = request.sequence(), request.choose()
+        selection = request.choose()
         # Record before reading: if a file changes meanwhile, the next run reads it again.
         _watch.record(unique_id, Unchanged(request.fingerprint, selection.fingerprint))
-        images, mask = read_frames(selection, request.on_size_mismatch, report.comfyui_run(), shown=sequence)
+        images, mask = read_frames(selection, request.on_size_mismatch, report.comfyui_run())
         ui = report.loaded(
-            [(sequence, number) for number in selection.files],
+            selection.shown,
             selection.summary,
             numbers=set(selection.numbers),
             step=selection.step,

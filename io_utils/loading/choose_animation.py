@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..naming.file_sequence import FileSequence
 from ..naming.frame_range import named
 from ..naming.regular_files import is_regular
 from ..wire import described
@@ -54,7 +55,8 @@ def choose_animation(sequence: Any, batch_index: int) -> Selection:
             f"{named(missing).capitalize()} of the sequence can no longer be found: {str(files[missing[0]])!r}. Save "
             f"{'it' if len(missing) == 1 else 'them'} again."
         )
-    return Selection.of_files(files)
+    sequences = FileSequence.from_files(files)
+    return Selection.of_files(files, dict(zip(files, sequences, strict=True)))
 
 
 @contextmanager

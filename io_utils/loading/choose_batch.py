@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -88,7 +88,7 @@ def _select(sequence: FileSequence, request: BatchRequest) -> Selection:
         nothing = (start,) if asked.beyond is None else ()
         raise _missing(sequence, missing or nothing, available, on_missing, asked.beyond)
     if on_missing is OnMissing.DROP:
-        return Selection(tuple(found), tuple(found), {number: sequence.file(number) for number in found}, missing, step)
+        return _selection(sequence, found, found, missing, step)
     if asked.count > MAX_FRAMES:
         raise ValueError(
             f"Frames {start} to {asked.last} in steps of {step} are {asked.count}, more than the {MAX_FRAMES} that can "
@@ -103,8 +103,15 @@ def _select(sequence: FileSequence, request: BatchRequest) -> Selection:
                 raise _missing(sequence, missing, available, on_missing)
             source = available[earlier - 1]
         sources.append(source)
+    return _selection(sequence, asked.numbers, sources, missing, step)
+
+
+def _selection(
+    sequence: FileSequence, numbers: Iterable[int], sources: Iterable[int | None], missing: tuple[int, ...], step: int
+) -> Selection:
+    sources = tuple(sources)
     files = {source: sequence.file(source) for source in sources if source is not None}
-    return Selection(tuple(asked.numbers), tuple(sources), files, missing, step)
+    return Selection(tuple(numbers), sources, files, missing, step, dict.fromkeys(files, sequence))
 
 
 def _available(sequence: FileSequence, request: BatchRequest) -> list[int]:

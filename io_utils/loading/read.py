@@ -19,7 +19,6 @@ from ..formats.base import Extent, Header, Pixels
 from ..formats.open_file import open_regular
 from ..formats.pixels import dequantise
 from ..naming.allowed_roots import allowed_roots
-from ..naming.file_sequence import FileSequence
 from ..policies import OnSizeMismatch
 from ..run import Run, in_flight
 from .memory import free_bytes
@@ -34,12 +33,10 @@ def read_frames(
     selection: Selection,
     on_size_mismatch: OnSizeMismatch = OnSizeMismatch.ERROR,
     run: Run | None = None,
-    *,
-    shown: FileSequence | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(images, mask), (N, H, W, 3) and (N, H, W), 0.0 .. 1.0, with the dtype of `run`; mask = 1 - alpha.
 
-    Reports to `run` which frames of the sequence `shown` are loaded so far, unless `shown` is None.
+    Reports to `run` which frames are loaded so far, if the selection names their sequences.
 
     Reads every header before the first decode, to compare sizes and check memory in time. Raises FrameSizeError,
     BatchTooLargeError, FrameReadError (a broken file), FileNotFoundError and other OSErrors of the system, naming the
@@ -64,8 +61,9 @@ def read_frames(
     reported = [number for number in numbers if number in requested]  # not those that only replace others
 
     def tell(loaded: Mapping[int, None]) -> None:
-        done = [(shown, numbers[position]) for position in loaded if numbers[position] in requested]
-        if shown is not None and done:
+        frames = [numbers[position] for position in loaded if numbers[position] in requested]
+        done = [(selection.sequences[frame], frame) for frame in frames if frame in selection.sequences]
+        if done:
             run.tell(done, reported, selection.step)
 
     run.each(load_one, numbers, tell, steps_before=len(_header_groups(numbers)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..naming.file_sequence import FileSequence
 from ..naming.frame_range import named, ranges
 
 
@@ -17,6 +18,7 @@ class Selection:
     files: the file of every source.
     missing: the requested numbers that are not on disk.
     step: the difference between two successive numbers.
+    sequences: the sequence of each file, by frame; empty if the browser is not to be told of the frames.
     """
 
     numbers: tuple[int, ...]
@@ -24,11 +26,17 @@ class Selection:
     files: Mapping[int, Path]
     missing: tuple[int, ...] = ()
     step: int = 1
+    sequences: Mapping[int, FileSequence] = field(default_factory=dict)
 
     @classmethod
-    def of_files(cls, files: Mapping[int, Path]) -> Selection:
+    def of_files(cls, files: Mapping[int, Path], sequences: Mapping[int, FileSequence] | None = None) -> Selection:
         """Exactly the frames in `files`."""
-        return cls(tuple(files), tuple(files), files)
+        return cls(tuple(files), tuple(files), files, sequences=sequences or {})
+
+    @property
+    def shown(self) -> list[tuple[FileSequence, int]]:
+        """The (sequence, frame) of every file, for the browser."""
+        return [(sequence, frame) for frame, sequence in self.sequences.items()]
 
     @property
     def summary(self) -> str:

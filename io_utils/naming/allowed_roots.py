@@ -35,6 +35,14 @@ class Root:
     kind: str
     allowed: tuple[tuple[str, bool], ...] = ()
 
+    @property
+    def mount(self) -> Path | None:
+        """The operator's folder, which must exist already (it may be a share that is not mounted), or None.
+
+        ComfyUI's own folders are created if they do not exist.
+        """
+        return None if self.kind else self.path
+
     def confirm(self, path: Path, *, write: bool, shown: str | None = None) -> Path:
         """`path` itself, if its real path lies in an allowed folder. Raises OutsideError, naming `shown`, if not.
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import stat
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,8 @@ from ..formats.registry import state_of
 from ..naming.file_sequence import FileSequence
 from ..policies import OnExisting
 from .atomic import remove_torn, write_whole
-from .plan import Frame, Saved
+from .leftovers import remove_leftovers
+from .plan import Frame, Saved, require_own_paths
 
 _KINDS = {
     stat.S_IFDIR: "a directory",
@@ -59,14 +60,20 @@ def wants(policy: OnExisting, sequence: FileSequence, frame: int) -> bool:
     return state is not State.WHOLE
 
 
-def refuse_existing(frames: Iterable[Frame]) -> None:
-    """Under ERROR, check all frames before the first is encoded.
+def prepare(frames: Sequence[Frame], policy: OnExisting) -> None:
+    """Check all frames before the first is encoded, and remove what killed runs left of them.
 
-    Raises FrameExistsError, naming every frame that exists, and NotAFileError.
+    Raises ValueError if two frames have the same path. Under ERROR, raises FrameExistsError, naming every frame that
+    exists, and NotAFileError.
     """
-    existing = [frame for frame in frames if _exists(frame.path, frame.number)]
+    fault = (
+        "one would overwrite the other. Give each its own frame number, or save them with Save Image Sequence (Batch)."
+    )
+    require_own_paths(frames, fault)
+    existing = [frame for frame in frames if policy is OnExisting.ERROR and _exists(frame.path, frame.number)]
     if existing:
         raise FrameExistsError([frame.number for frame in existing], existing[0].path)
+    remove_leftovers(frames)
 
 
 def is_saved(sequence: FileSequence, frame: int) -> bool:
@@ -75,6 +82,19 @@ def is_saved(sequence: FileSequence, frame: int) -> bool:
     Raises PathError for a link out of the allowed folders.
     """
     return _state(sequence, frame) is State.WHOLE
+
+
+def require_kept(frame: Frame, policy: OnExisting) -> None:
+    """Check an UNRENDERED frame. Raises ValueError unless the policy is SKIP, FileNotFoundError if it is not on disk."""
+    if policy is not OnExisting.SKIP:
+        raise ValueError(
+            f"Frame {frame.number} ({str(frame.path)!r}) was not saved: no image was rendered for it. Queue it again."
+        )
+    if not is_saved(frame.sequence, frame.number):
+        raise FileNotFoundError(
+            f"Frame {frame.number} was on disk when this run began, but is no longer there: {str(frame.path)!r}. "
+            f"Queue it again."
+        )
 
 
 def publish(frame: Frame, data: bytes, policy: OnExisting) -> Saved:
@@ -87,16 +107,8 @@ def publish(frame: Frame, data: bytes, policy: OnExisting) -> Saved:
         return _publish_beside(sequence, number, data)
     if policy is OnExisting.SKIP:
         return Saved(sequence, number, written=_publish_if_wanted(sequence, number, data))
-    write_into(sequence, frame.path, data, replace=policy is OnExisting.OVERWRITE)
+    write_whole(frame.path, data, replace=policy is OnExisting.OVERWRITE, mount=sequence.root.mount)
     return Saved(sequence, number, written=True)
-
-
-def write_into(sequence: FileSequence, path: Path, data: bytes, *, replace: bool) -> None:
-    """Like `write_whole`.
-
-    Creates ComfyUI's own folder if it does not exist, but never a folder that the operator listed.
-    """
-    write_whole(path, data, replace=replace, mount=None if sequence.root.kind else sequence.root.path)
 
 
 def _publish_if_wanted(sequence: FileSequence, number: int, data: bytes) -> bool:
@@ -110,7 +122,7 @@ def _publish_if_wanted(sequence: FileSequence, number: int, data: bytes) -> bool
             if _exists(path, number):
                 # Replacing it by a rename is not safe: another run may finish the frame after this check.
                 remove_torn(path, lambda: _state(sequence, number) is State.TORN, links=True)
-            write_into(sequence, path, data, replace=False)
+            write_whole(path, data, replace=False, mount=sequence.root.mount)
             return True
     return False
 
@@ -124,7 +136,7 @@ def _publish_beside(sequence: FileSequence, number: int, data: bytes) -> Saved:
         with contextlib.suppress(FileExistsError):  # another run was faster, or it is not a file
             if _exists(path, number):
                 remove_torn(path, lambda: state_of(path) is State.TORN)  # noqa: B023 called at once
-            write_into(beside, path, data, replace=False)
+            write_whole(path, data, replace=False, mount=beside.root.mount)
             return Saved(beside, number, written=True)
         suffix += 1
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -53,7 +54,7 @@ class Frame:
     number: int
     image: torch.Tensor | Unrendered = UNRENDERED
 
-    @property
+    @cached_property
     def path(self) -> Path:
         return self.sequence.file(self.number)
 
@@ -70,7 +71,7 @@ class Saved:
     written: bool
     flattened_by: str = ""
 
-    @property
+    @cached_property
     def path(self) -> Path:
         return self.sequence.file(self.number)
 

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ForeignFileError, FrameExistsError, FrameWriteError, NotAFileError, PathError
-from ..naming.file_sequence import FileSequence
 from ..naming.frame_range import named
 from ..policies import OnExisting
 from ..run import Run, worker_count
 from ..wire import UNRENDERED
-from .atomic import remove_parts, sync_folders
-from .existing import is_saved, publish, refuse_existing, wants, write_into
-from .plan import Frame, Saved, SaveRequest, require_own_paths
+from .atomic import sync_folders, write_whole
+from .existing import prepare, publish, require_kept, wants
+from .plan import Frame, Saved, SaveRequest
 
 _log = logging.getLogger(__name__)
-
-# The (folder, sequence) pairs from which this process has removed the part files of killed runs. Once is enough: every
-# frame of a long render is a run of its own, and listing 10,000 names for each would make the render quadratic.
-_swept: set[tuple[Path, FileSequence]] = set()
 
 
 def write_frames(
@@ -40,13 +34,7 @@ def write_frames(
     whole. An UNRENDERED frame must be on disk and its policy SKIP, because no other policy leaves frames unrendered.
     """
     run = run or Run()
-    fault = (
-        "one would overwrite the other. Give each its own frame number, or save them with Save Image Sequence (Batch)."
-    )
-    require_own_paths(frames, fault)
-    if request.on_existing is OnExisting.ERROR:
-        refuse_existing(frames)
-    _sweep(frames)
+    prepare(frames, request.on_existing)
     threads = max(1, worker_count() // max(1, len(frames)))
     numbers = [frame.number for frame in frames]
 
@@ -86,7 +74,8 @@ def write_workflow(
         path = sequence.workflow_file
         try:
             sequence.root.confirm(path, write=True)
-            write_into(sequence, path, str(workflow).encode("ascii"), replace=on_existing is OnExisting.OVERWRITE)
+            replaces = on_existing is OnExisting.OVERWRITE
+            write_whole(path, str(workflow).encode("ascii"), replace=replaces, mount=sequence.root.mount)
             sync_folders([path.parent])
         except FileExistsError:
             if not path.is_symlink() and not path.is_file():
@@ -122,7 +111,7 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
     policy, path = request.on_existing, frame.sequence.root.confirm(frame.path, write=True)
     kept = Saved(frame.sequence, frame.number, written=False)
     if frame.image is UNRENDERED:
-        _require_kept(frame, policy)
+        require_kept(frame, policy)
         return kept, 0
     try:
         # ERROR was checked for all frames before. If a file has appeared since, `publish` notices.
@@ -140,18 +129,6 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
         raise FrameWriteError(frame.number, path, error) from error
     flattened_by = request.filetype.image_format.name if saved.written and encoded.flattened else ""
     return replace(saved, flattened_by=flattened_by), encoded.nan_count
-
-
-def _require_kept(frame: Frame, on_existing: OnExisting) -> None:
-    if on_existing is not OnExisting.SKIP:
-        raise ValueError(
-            f"Frame {frame.number} ({str(frame.path)!r}) was not saved: no image was rendered for it. Queue it again."
-        )
-    if not is_saved(frame.sequence, frame.number):
-        raise FileNotFoundError(
-            f"Frame {frame.number} was on disk when this run began, but is no longer there: {str(frame.path)!r}. "
-            f"Queue it again."
-        )
 
 
 def _without_workflow(path: Path, reason: str) -> str:
@@ -174,35 +151,3 @@ def _flattening_warning(saved: Sequence[Saved]) -> str:
     verb = "is" if len(flattened) == 1 else "are"
     frames = named(item.number for item in flattened)
     return f"{flattened[0].flattened_by} has no transparency: {frames} {verb} composited on black."
-
-
-def _sweep(frames: Sequence[Frame]) -> None:
-    """Remove the part files that killed runs left of these sequences, listing each folder once."""
-    sequences: dict[Path, set[FileSequence]] = {}
-    for frame in frames:
-        # If each frame has a folder of its own, the workflow is in another one.
-        for folder in {frame.path.parent, frame.sequence.folder}:
-            if len(frames) > 1 or (folder, frame.sequence) not in _swept:
-                sequences.setdefault(folder, set()).add(frame.sequence)
-    for folder, swept in sequences.items():
-        for sequence in swept:
-            _swept.add((sequence.root.confirm(folder / "frame", write=True).parent, sequence))
-        removed = remove_parts(folder, lambda name: _is_name_of_any(swept, folder / name))  # noqa: B023 called at once
-        if removed:
-            _log.info("Removed %d unfinished files that a killed run left in %s.", len(removed), folder)
-
-
-def _is_name_of_any(sequences: Iterable[FileSequence], path: Path) -> bool:
-    return any(_is_name_of(sequence, path) for sequence in sequences)
-
-
-def _is_name_of(sequence: FileSequence, path: Path) -> bool:
-    """Whether `path` is a file of the sequence, one that KEEP_BOTH put beside it, or its workflow."""
-    if path == sequence.workflow_file:
-        return True
-    name = path.relative_to(sequence.root.path).as_posix()
-    pattern = sequence.pattern
-    return any(
-        pattern.number(candidate) is not None or (not pattern.has_number and pattern.name(0) == candidate)
-        for candidate in (name, re.sub(r"-[0-9]+(\.[^./]+)$", r"\1", name))
-    )

@@ -124,7 +124,7 @@ class TestLoading:
             put(output / f"a/f_{number}.png", number)
         request = BatchRequest(path_pattern="a/f_{}.png", frame_count=0, step=2)
 
-        read_frames(request.choose(), run=comfyui_run(), shown=request.sequence())
+        read_frames(request.choose(), run=comfyui_run())
 
         assert browser.texts[-1] == "frame 6 (0-8), 4 of 5"
         assert browser.heard[-1]["sequence"]["missing"] == []
