@@ -170,8 +170,8 @@ class OtherTakeError(ImageSequenceError, ValueError):
         self.frame, self.folder, self.done, self.lacking = frame, folder, list(done), list(lacking)
         super().__init__(
             f"The folder {str(folder)!r} has frames of two takes: frame {frame} is on disk in {', '.join(done)}, but "
-            f"not in {', '.join(lacking)}, so it would be rendered again and again. Move the take that you do not want to "
-            f"continue to another folder, or save under another prefix."
+            f"not in {', '.join(lacking)}, so it would be rendered again and again. Move the take that you do not want "
+            f"to continue to another folder, or save under another prefix."
         )
 
 

@@ -6,7 +6,7 @@ Run as ComfyUI runs nodes (`hosted`); files are made and judged by other people'
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from .. import hosted, kinds
 from ..disk import stand_in
 from ..hosted import wire
 from ..kinds import KINDS, READ, WRITTEN, as_image, as_written, flat, picture
+from ..wires import DreamAnimationSequence, counter
 
 Inputs = dict[str, Any]
 
@@ -36,10 +37,6 @@ def dtype(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
         throw_exception_if_processing_interrupted=lambda: None,
     )
     return name
-
-
-def counter(frame: int, total: int = 4) -> SimpleNamespace:
-    return SimpleNamespace(current_frame=frame, total_frames=total, frames_per_second=24)
 
 
 every_file = pytest.mark.parametrize(("kind", "channels"), READ)
@@ -86,9 +83,7 @@ def load_frame(pack: ModuleType, dtype: str, extension: str, frame: int, on_miss
 
 def load_animation(pack: ModuleType, dtype: str, files: list[Path]) -> Loaded:
     frames = {number: [str(file)] for number, file in enumerate(files)}
-    sequence = SimpleNamespace(
-        is_defined=True, frames=frames, keys_in_order=sorted(frames), num_batches=1, fps=24, frame_counter=counter(0)
-    )
+    sequence = DreamAnimationSequence(frames)
     (images,), _ = hosted.run(pack, "FromAnimation", sequence=wire(sequence)).outputs
     return Loaded(images, None, dtype)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ..disk import put, shades
+from .calls import cache_key, save_counted
 
 
 @pytest.fixture
@@ -67,18 +68,9 @@ class TestFrameCounter:
         assert not hasattr(node, "IS_CHANGED")
 
     def test_counts_frames_for_the_saver(self, node: Any, pack: ModuleType, shot: Path) -> None:
-        saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
         for frame in range(3):
-            result = saver.save(
-                node.count(frame_index=frame, total_frames=3, frames_per_second=12)[0],
-                shades(frame),
-                directory_path="shot",
-                prefix="frame",
-                digits=5,
-                at_end="stop output",
-                filetype="png",
-            )["result"]
-            assert result[0].is_defined is (frame == 2)
+            counter, *_ = node.count(frame_index=frame, total_frames=3, frames_per_second=12)
+            assert save_counted(pack, counter, shades(frame)).is_defined is (frame == 2)
 
 
 class TestFromDirectory:
@@ -152,20 +144,10 @@ class TestFromDirectory:
         self, node: Any, pack: ModuleType, shot: Path
     ) -> None:
         """The same prompt, five times, three frames: its key must change as long as there is something to do."""
-        saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
         keys, defined = [], []
         for _ in range(5):
             keys.append(self.key(node, total_frames=3))
-            result = saver.save(
-                self.count(node, total=3)[0],
-                shades(1),
-                directory_path="shot",
-                prefix="frame",
-                digits=5,
-                at_end="stop output",
-                filetype="png",
-            )["result"]
-            defined.append(result[0].is_defined)
+            defined.append(save_counted(pack, self.count(node, total=3)[0], shades(1)).is_defined)
 
         assert keys == ["0", "1", "2", "3", "3"]
         assert defined == [False, False, True, False, False]
@@ -182,9 +164,7 @@ class TestFromDirectory:
             "resume_at": "after last",
             "unique_id": "1",
         }
-        answer = type(node).IS_CHANGED(**given | inputs)
-        assert type(answer) is str
-        return answer
+        return cache_key(node, **given | inputs)
 
     class TestIsChanged:
         @pytest.fixture
@@ -265,19 +245,10 @@ class TestFromDirectory:
         assert self.key(node, **inputs) != before, "6 is next: ComfyUI must not serve frame 5 from its cache"
 
     def test_finds_the_folder_that_a_saver_names_by_the_date(self, node: Any, pack: ModuleType, shot: Path) -> None:
-        saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
         for frame in range(2):
             counter = self.count(node, directory_path="shot/%year%", pattern="f%year%_*")[0]
             assert counter.current_frame == frame
-            saver.save(
-                counter,
-                shades(1),
-                directory_path="shot/%year%",
-                prefix="f%year%",
-                digits=5,
-                at_end="stop output",
-                filetype="png",
-            )
+            save_counted(pack, counter, shades(1), "shot/%year%", "f%year%")
 
         (folder,) = shot.iterdir()
         assert folder.name.isdigit()
@@ -316,11 +287,9 @@ class TestFramesPerSecond:
     def test_reaches_the_video(self, pack: ModuleType, shot: Path) -> None:
         nodes = pack.NODE_CLASS_MAPPINGS
         counter = nodes["ImageSequenceFrameCounter"]().count(frame_index=0, total_frames=1, frames_per_second=23.976)[0]
-        sequence = nodes["ImageSequenceSaveCounted"]().save(
-            counter, shades(1), directory_path="shot", prefix="f", digits=5, at_end="stop output", filetype="png"
-        )
+        sequence = save_counted(pack, counter, shades(1), prefix="f")
 
-        assert nodes["ImageSequenceFromAnimation"]().load(sequence["result"][0])["result"][1] == 23.976
+        assert nodes["ImageSequenceFromAnimation"]().load(sequence)["result"][1] == 23.976
 
 
 class TestInputsThatAreNone:

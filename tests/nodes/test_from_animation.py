@@ -12,26 +12,14 @@ from typing import Any
 import pytest
 import torch
 
-from ..disk import is_plain, needs_links, put, shades, stand_in, tear
+from ..disk import is_plain, needs_links, put, shades, shades_of, stand_in, tear
+from ..wires import DreamAnimationSequence, counter
+from .calls import save_counted
 
 
 @pytest.fixture
 def node(pack: ModuleType) -> Any:
     return pack.NODE_CLASS_MAPPINGS["ImageSequenceFromAnimation"]()
-
-
-class DreamAnimationSequence:
-    """What the Dream pack's saver hands on: dreamtypes.AnimationSequence 5.1.2, whose attributes these are."""
-
-    def __init__(self, frames: dict[int, list[str]] | None, fps: float = 25.0) -> None:
-        self.frames, self.fps = frames, fps
-        self.frame_counter = SimpleNamespace(frames_per_second=fps)
-        self.keys_in_order = sorted(frames) if frames else []
-        self.num_batches = min(map(len, frames.values())) if frames else 0
-
-    @property
-    def is_defined(self) -> bool:
-        return bool(self.frames)
 
 
 def animation(folder: Path, *numbers: int, variants: int = 1) -> DreamAnimationSequence:
@@ -49,10 +37,6 @@ def animation(folder: Path, *numbers: int, variants: int = 1) -> DreamAnimationS
 def load(node: Any, sequence: Any, **inputs: Any) -> tuple[dict[str, Any], torch.Tensor, float]:
     result = node.load(sequence=sequence, **inputs)
     return result["ui"], *result["result"]
-
-
-def shades_of(images: torch.Tensor) -> list[int]:
-    return (images[:, 0, 0, 0] * 255).round().int().tolist()
 
 
 class TestBeforeTheFinalFrame:
@@ -84,11 +68,7 @@ class TestBeforeTheFinalFrame:
         self, node: Any, pack: ModuleType, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stand_in(monkeypatch, "comfy_execution.graph_utils", ExecutionBlocker=self.ExecutionBlocker)
-        saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
-        counter = SimpleNamespace(current_frame=0, total_frames=2, frames_per_second=12)
-        sequence, _ = saver.save(
-            counter, shades(1), directory_path="shot", prefix="f", digits=5, at_end="stop output", filetype="png"
-        )["result"]
+        sequence = save_counted(pack, counter(0, 2, 12), shades(1), prefix="f")
 
         assert node.load(sequence=sequence)["result"][0].message is None
 
@@ -156,20 +136,10 @@ class TestAFinishedAnimation:
         assert json.dumps(ui, ensure_ascii=False).encode()
 
     def test_that_the_saver_hands_on_is_loaded(self, node: Any, pack: ModuleType, output: Path) -> None:
-        saver = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
         for frame in range(3):
-            counter = SimpleNamespace(current_frame=frame, total_frames=3, frames_per_second=12)
-            result = saver.save(
-                counter,
-                shades(frame, 50 + frame),
-                directory_path="shot",
-                prefix="f",
-                digits=5,
-                at_end="stop output",
-                filetype="png",
-            )["result"]
+            sequence = save_counted(pack, counter(frame, 3, 12), shades(frame, 50 + frame), prefix="f")
 
-        _, images, fps = load(node, result[0], batch_index=1)
+        _, images, fps = load(node, sequence, batch_index=1)
 
         assert (shades_of(images), fps) == ([50, 51, 52], 12.0)
 

@@ -19,15 +19,11 @@ import torch
 from .. import hosted, kinds
 from ..disk import put, stand_in
 from ..hosted import wire
+from ..wires import DreamAnimationSequence, counter
 
 Inputs = dict[str, Any]
 
 HEIGHT, WIDTH = 6, 10
-
-
-def counter(frame: float = 0, total: int = 3, fps: float = 24) -> SimpleNamespace:
-    """A frame counter of another pack: nothing but the three values of the contract."""
-    return SimpleNamespace(current_frame=frame, total_frames=total, frames_per_second=fps)
 
 
 def images(count: int = 1, channels: int = 3, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -36,11 +32,9 @@ def images(count: int = 1, channels: int = 3, dtype: torch.dtype = torch.float32
     return torch.from_numpy(generator.integers(0, 65, (count, HEIGHT, WIDTH, channels)) / 64).to(dtype)
 
 
-def animation(output: Path, *frames: int) -> SimpleNamespace:
+def animation(output: Path, *frames: int) -> DreamAnimationSequence:
     files = {frame: [str(output / f"r/f_{frame:04d}.png")] for frame in frames}
-    return SimpleNamespace(
-        frames=files, fps=24, frame_counter=counter(), keys_in_order=sorted(files), num_batches=1, is_defined=True
-    )
+    return DreamAnimationSequence(files, fps=24)
 
 
 def save_frame(output: Path) -> Inputs:
@@ -49,7 +43,7 @@ def save_frame(output: Path) -> Inputs:
 
 def save_counted(output: Path) -> Inputs:
     return {
-        "frame_counter": wire(counter()),
+        "frame_counter": wire(counter(0, 3)),
         "image": wire(images()),
         "directory_path": "s",
         "prefix": "s",
@@ -72,7 +66,7 @@ def load_frame(output: Path) -> Inputs:
         "directory_path": "r",
         "pattern": "f_####.png",
         "indexing": "numeric",
-        "frame_counter": wire(counter()),
+        "frame_counter": wire(counter(0, 3)),
         "default_image": wire(images()),
     }
 
@@ -198,7 +192,7 @@ class TestATensor:
 
     def test_stands_for_a_missing_frame(self, pack: ModuleType, disk: Path, channels: int, tensor: str) -> None:
         image = TENSORS[tensor](images(channels=channels))
-        inputs = load_frame(disk) | {"frame_counter": wire(counter(9)), "default_image": wire(image)}
+        inputs = load_frame(disk) | {"frame_counter": wire(counter(9, 3)), "default_image": wire(image)}
 
         loaded, mask, name = hosted.run(pack, "LoadFrame", **inputs).outputs
 
@@ -392,12 +386,12 @@ class TestACounter:
     """Of another pack, with whatever its arithmetic brought about."""
 
     COUNTERS: dict[str, Any] = {
-        "between two frames": counter(0.5),
-        "before the first": counter(-1),
-        "past the last": counter(3),
-        "not a number": counter(float("nan")),
-        "infinite": counter(float("inf")),
-        "a float": counter(1.0, 3.0, 23.976),  # type: ignore[arg-type]
+        "between two frames": counter(0.5, 3),
+        "before the first": counter(-1, 3),
+        "past the last": counter(3, 3),
+        "not a number": counter(float("nan"), 3),
+        "infinite": counter(float("inf"), 3),
+        "a float": counter(1.0, 3.0, 23.976),
         "of no frames": counter(0, 0),
         "huge": counter(10**20, 10**21),
     }

@@ -15,7 +15,21 @@ import pytest
 import torch
 from PIL import Image, ImageFile
 
-from ..disk import InterruptProcessingException, cancel_at, delete, is_plain, needs_links, noise, put, stand_in, tear
+from ..disk import (
+    InterruptProcessingException,
+    cancel_at,
+    delete,
+    forbid_listing,
+    is_plain,
+    needs_links,
+    noise,
+    put,
+    put_frames,
+    shades_of,
+    stand_in,
+    tear,
+)
+from .calls import cache_key
 
 
 @pytest.fixture
@@ -32,9 +46,7 @@ class Loaded(NamedTuple):
 
     @property
     def shades(self) -> list[int]:
-        values = (self.images * 255).round().to(torch.int64)
-        assert all(len(frame.unique()) == 1 for frame in values)
-        return values[:, 0, 0, 0].tolist()
+        return shades_of(self.images)
 
 
 def load(node: Any, path_pattern: str = "f_##.png", start: int = 0, count: int = 0, **more: Any) -> Loaded:
@@ -44,15 +56,9 @@ def load(node: Any, path_pattern: str = "f_##.png", start: int = 0, count: int =
     return Loaded(result["ui"], *result["result"])
 
 
-def on_disk(folder: Path, *numbers: int, name: str = "f_{:02d}.png") -> None:
-    """Frames whose shade is their number."""
-    for number in numbers:
-        put(folder / name.format(number), number)
-
-
 class TestFrames:
     def test_are_one_batch_in_order_with_mask_and_count(self, node: Any, output: Path) -> None:
-        on_disk(output, *range(12))
+        put_frames(output, *range(12))
 
         loaded = load(node, count=12)
 
@@ -63,7 +69,7 @@ class TestFrames:
         assert type(loaded.count) is int
 
     def test_are_counted_by_number_not_by_name(self, node: Any, output: Path) -> None:
-        on_disk(output, 98, 99, 100, 101)
+        put_frames(output, 98, 99, 100, 101)
 
         assert load(node, start=98, count=4).shades == [98, 99, 100, 101]
 
@@ -78,7 +84,7 @@ class TestFrames:
         ],
     )
     def test_are_those_asked_for(self, node: Any, output: Path, inputs: dict[str, Any], shades: list[int]) -> None:
-        on_disk(output, *range(10))
+        put_frames(output, *range(10))
 
         assert load(node, **inputs).shades == shades
 
@@ -94,17 +100,17 @@ class TestFrames:
 
     @pytest.mark.parametrize("pattern", ["f_{:02d}.png", "f_%02d.png", "f_##.png", "./f_{i:02d}.png", "f_{0:02d}.png"])
     def test_are_named_in_every_way(self, node: Any, output: Path, pattern: str) -> None:
-        on_disk(output, 0, 1)
+        put_frames(output, 0, 1)
 
         assert load(node, pattern).shades == [0, 1]
 
     def test_in_folders_of_their_own(self, node: Any, output: Path) -> None:
-        on_disk(output, 1, 2, name="shot/{:04d}/beauty.png")
+        put_frames(output, 1, 2, name="shot/{:04d}/beauty.png")
 
         assert load(node, "shot/{:04d}/beauty.png", start=1).shades == [1, 2]
 
     def test_are_not_looked_for_in_other_sequences(self, node: Any, output: Path) -> None:
-        on_disk(output, 0, 1)
+        put_frames(output, 0, 1)
         for name in ("cover.png", "g_02.png", "f_2.png", "f_02.jpg", "f_02-0.png", "sub/f_02.png"):
             put(output / name)
 
@@ -157,7 +163,7 @@ class TestFrames:
         self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         cancel_at(-1, monkeypatch)  # ComfyUI 0.3.64: a model_management without intermediate_dtype
-        on_disk(output, 0)
+        put_frames(output, 0)
 
         assert load(node).images.dtype is torch.float32
 
@@ -165,7 +171,7 @@ class TestFrames:
 class TestMissingFrames:
     @pytest.fixture(autouse=True)
     def _gaps(self, output: Path) -> None:
-        on_disk(output, 1, 2, 5)
+        put_frames(output, 1, 2, 5)
 
     def test_are_an_error_that_names_them_all(self, node: Any) -> None:
         with pytest.raises(FileNotFoundError, match=r"0,3-4,6.*f_00\.png.*1-2,5.*ignore_missing_images"):
@@ -207,14 +213,14 @@ class TestMissingFrames:
 
 class TestSizes:
     def test_that_differ_are_an_error_that_names_both(self, node: Any, output: Path) -> None:
-        on_disk(output, 0, 1)
+        put_frames(output, 0, 1)
         put(output / "f_02.png", width=9, height=5)
 
         with pytest.raises(ValueError, match=r"Frame 0 is 6 x 4.*frame 2 is 9 x 5.*f_02\.png.*resize to first"):
             load(node)
 
     def test_that_differ_become_the_first_when_asked(self, node: Any, output: Path) -> None:
-        on_disk(output, 0, 1)
+        put_frames(output, 0, 1)
         put(output / "f_02.png", 20, width=9, height=5)
 
         loaded = load(node, on_size_mismatch="resize to first")
@@ -250,7 +256,7 @@ class TestBrokenFiles:
         assert ImageFile.LOAD_TRUNCATED_IMAGES is truncated
 
     def test_that_are_folders_are_missing(self, node: Any, output: Path) -> None:
-        on_disk(output, 0, 2)
+        put_frames(output, 0, 2)
         (output / "f_01.png").mkdir()
 
         with pytest.raises(FileNotFoundError, match=r"Frame 1 .*f_01\.png"):
@@ -261,7 +267,7 @@ class TestWhereFilesMayBe:
     @pytest.mark.parametrize("folder", ["output", "input", "temp"])
     @pytest.mark.parametrize("pattern", ["../f_##.png", "/etc/f_##.png", "a/../../f_##.png", "##/../../f.png"])
     def test_elsewhere_is_refused(self, node: Any, output: Path, base: Path, folder: str, pattern: str) -> None:
-        on_disk(base, 0)
+        put_frames(base, 0)
 
         with pytest.raises(ValueError, match="f"):
             load(node, pattern, folder=folder)
@@ -269,7 +275,7 @@ class TestWhereFilesMayBe:
     @needs_links
     def test_links_that_lead_out_are_refused(self, node: Any, output: Path, base: Path) -> None:
         put(base / "secret.png")
-        on_disk(base / "elsewhere", 0)
+        put_frames(base / "elsewhere", 0)
         (output / "f_00.png").symlink_to(base / "secret.png")
         (output / "linked").symlink_to(base / "elsewhere", target_is_directory=True)
 
@@ -278,7 +284,7 @@ class TestWhereFilesMayBe:
                 load(node, pattern)
 
     def test_absolute_paths_inside_are_fine(self, node: Any, output: Path) -> None:
-        on_disk(output, 0, 1)
+        put_frames(output, 0, 1)
 
         assert load(node, f"{output}/f_##.png", folder="input").shades == [0, 1]
 
@@ -296,13 +302,11 @@ class TestIsChanged:
             "on_size_mismatch": "error",
             "unique_id": "1",
         }
-        answer = type(node).IS_CHANGED(**given | inputs)
-        assert type(answer) is str
-        return answer
+        return cache_key(node, **given | inputs)
 
     @pytest.fixture(autouse=True)
     def _frames(self, output: Path) -> None:
-        on_disk(output, *range(6))
+        put_frames(output, *range(6))
 
     def test_stays_while_nothing_changes(self, node: Any) -> None:
         assert len({self.key(node) for _ in range(3)}) == 1
@@ -388,11 +392,7 @@ class TestValidateInputs:
         assert type(node).VALIDATE_INPUTS(path_pattern="not/there/yet_##.png") is True
 
     def test_looks_through_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def looked(*_: Any) -> None:
-            raise AssertionError("a folder was listed")
-
-        for name in ("listdir", "scandir"):
-            monkeypatch.setattr(os, name, looked)
+        forbid_listing(monkeypatch)
 
         assert type(node).VALIDATE_INPUTS(path_pattern="a/f_##.png") is True
 
@@ -401,7 +401,7 @@ class TestValidateInputs:
         """output/shots is linked to a disk that is not listed; the frames to load are in input/shots."""
         (base / "disk").mkdir()
         (output / "shots").symlink_to(base / "disk", target_is_directory=True)
-        on_disk(base / "input" / "shots", 0)
+        put_frames(base / "input" / "shots", 0)
         inputs = {"path_pattern": "shots/f_##.png", "folder": "input"}
         named = inspect.signature(type(node).VALIDATE_INPUTS).parameters
 
@@ -415,7 +415,7 @@ class TestInputsThatAreNone:
     @pytest.mark.parametrize("value", [None, [], {}, 7, b"f"], ids=repr)
     @pytest.mark.parametrize("name", ["path_pattern", "folder", "ignore_missing_images", "on_size_mismatch"])
     def test_text(self, node: Any, output: Path, name: str, value: Any) -> None:
-        on_disk(output, 0)
+        put_frames(output, 0)
         given = {"path_pattern": "f_##.png", "start_index": 0, "frame_count": 1, "ignore_missing_images": "false"}
         with pytest.raises(ValueError, match=r"\w"):
             node.load(**given | {name: value})
@@ -423,7 +423,7 @@ class TestInputsThatAreNone:
     @pytest.mark.parametrize("value", [None, [], "3", 2.5, float("inf"), -1, torch.tensor(1)], ids=repr)
     @pytest.mark.parametrize("name", ["start_index", "frame_count", "step"])
     def test_numbers(self, node: Any, output: Path, name: str, value: Any) -> None:
-        on_disk(output, 0)
+        put_frames(output, 0)
         given = {"path_pattern": "f_##.png", "start_index": 0, "frame_count": 1, "ignore_missing_images": "false"}
         with pytest.raises(ValueError, match=name):
             node.load(**given | {name: value})
@@ -442,7 +442,7 @@ class TestUi:
         self, node: Any, output: Path, policy: str
     ) -> None:
         """1, 3 and 5 are asked for; 0 only stands in for 1; 2 and 4 are not loaded."""
-        on_disk(output, 0, 3, 5)
+        put_frames(output, 0, 3, 5)
 
         ui = load(node, start=1, count=3, step=2, ignore_missing_images=policy).ui
 
@@ -452,7 +452,7 @@ class TestUi:
         assert {3, 5} <= set(shown), "the player reaches every frame there is"
 
     def test_lists_every_frame_and_describes_the_sequence_in_plain_values(self, node: Any, output: Path) -> None:
-        on_disk(output / "a", 2, 4, 6)
+        put_frames(output / "a", 2, 4, 6)
 
         ui = load(node, "a/f_##.png", start=2, step=2).ui
 
@@ -463,7 +463,7 @@ class TestUi:
         assert (description["pattern"], description["missing"]) == ("f_{:02d}.png", [])
 
     def test_says_which_frames_were_loaded_and_which_are_not_there(self, node: Any, output: Path) -> None:
-        on_disk(output, *range(1001, 1007), 1008, name="f_{}.png")
+        put_frames(output, *range(1001, 1007), 1008, name="f_{}.png")
 
         loaded = load(node, "f_####.png", start=1001, count=9, ignore_missing_images="hold previous")
 
@@ -473,7 +473,7 @@ class TestUi:
 
     def test_stays_small_however_many_frames_are_asked_for(self, node: Any, output: Path) -> None:
         """It goes through the websocket and stays in the history: it must not list millions that are not there."""
-        on_disk(output, 0, 1)
+        put_frames(output, 0, 1)
 
         ui = load(node, count=2**53 - 1, ignore_missing_images="true").ui
 
@@ -481,7 +481,7 @@ class TestUi:
 
 
 def test_cancel_passes_through(node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_disk(output, *range(5))
+    put_frames(output, *range(5))
     asked = cancel_at(0, monkeypatch)
 
     with pytest.raises(InterruptProcessingException):

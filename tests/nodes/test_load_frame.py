@@ -18,7 +18,20 @@ import torch
 from devtools.embedded_host import EmbeddedHost
 from devtools.prompts import Prompt
 
-from ..disk import InterruptProcessingException, cancel_at, delete, is_plain, needs_links, put, tear
+from ..disk import (
+    InterruptProcessingException,
+    cancel_at,
+    delete,
+    forbid_listing,
+    is_plain,
+    needs_links,
+    put,
+    put_frames,
+    shades_of,
+    tear,
+)
+from ..wires import counter
+from .calls import cache_key
 
 PACK = Path(__file__).resolve().parents[2]
 
@@ -36,7 +49,7 @@ class Loaded(NamedTuple):
 
     @property
     def shades(self) -> list[int]:
-        return (self.image * 255).round().to(torch.int64)[:, 0, 0, 0].tolist()
+        return shades_of(self.image)
 
 
 def load(node: Any, pattern: str = "f_##.png", number: int = 0, directory: str = "", **more: Any) -> Loaded:
@@ -46,21 +59,10 @@ def load(node: Any, pattern: str = "f_##.png", number: int = 0, directory: str =
     return Loaded(result["ui"], *result["result"])
 
 
-def on_disk(folder: Path, *numbers: int, name: str = "f_{:02d}.png") -> None:
-    """Frames whose shade is their number."""
-    for number in numbers:
-        put(folder / name.format(number), number)
-
-
-def counter(frame: Any, total: int = 10) -> Any:
-    """What the Dream pack's counters hand on, as far as a loader asks."""
-    return SimpleNamespace(current_frame=frame, total_frames=total, frames_per_second=25)
-
-
 class TestTheFrame:
     @pytest.fixture(autouse=True)
     def _frames(self, output: Path) -> None:
-        on_disk(output, *range(5))
+        put_frames(output, *range(5))
 
     def test_is_the_one_that_the_widget_names(self, node: Any) -> None:
         loaded = load(node, number=3)
@@ -94,7 +96,7 @@ class TestTheFrame:
         assert load(node, "*", 1, "zoo", indexing="alphabetic order").file_name == "bee.png"
 
     def test_with_two_files_is_an_error_that_names_both(self, node: Any, output: Path) -> None:
-        on_disk(output, 3, name="g_{:02d}.png")
+        put_frames(output, 3, name="g_{:02d}.png")
 
         with pytest.raises(ValueError, match=r"Frame 3 is 'f_03\.png' and 'g_03\.png'"):
             load(node, "*", 3)
@@ -167,7 +169,7 @@ class TestTheFrame:
 class TestAMissingFrame:
     @pytest.fixture(autouse=True)
     def _gap(self, output: Path) -> None:
-        on_disk(output, 2, 3, 7, 8)
+        put_frames(output, 2, 3, 7, 8)
 
     @pytest.mark.parametrize("pattern", ["f_##.png", "f_*.png"])
     def test_is_an_error_that_says_what_there_is_and_what_to_do(self, node: Any, pattern: str) -> None:
@@ -320,13 +322,13 @@ class TestInputsThatAreNone:
     @pytest.mark.parametrize("value", [None, [], {}, 7, 2.5, b"f"], ids=repr)
     @pytest.mark.parametrize("name", ["directory_path", "pattern", "folder", "indexing", "on_missing"])
     def test_text(self, node: Any, output: Path, name: str, value: Any) -> None:
-        on_disk(output, 0)
+        put_frames(output, 0)
         with pytest.raises(ValueError, match=r"\w"):
             load(node, **{"directory": "", name: value} if name != "directory_path" else {"directory": value})
 
     @pytest.mark.parametrize("value", [None, [], "3", 2.5, float("nan"), -1, torch.tensor(3)], ids=repr)
     def test_frame_number(self, node: Any, output: Path, value: Any) -> None:
-        on_disk(output, 0)
+        put_frames(output, 0)
         with pytest.raises(ValueError, match="frame_number"):
             load(node, number=value)
 
@@ -334,7 +336,7 @@ class TestInputsThatAreNone:
         "value", [None, [], "3", 3, SimpleNamespace(), SimpleNamespace(current_frame=None), counter("3")], ids=repr
     )
     def test_frame_counter(self, node: Any, output: Path, value: Any) -> None:
-        on_disk(output, 0, 3)
+        put_frames(output, 0, 3)
         with pytest.raises(ValueError, match=r"frame_counter.*Wire a frame counter"):
             load(node, frame_counter=value)
         with pytest.raises(ValueError, match=r"frame_counter.*Wire a frame counter"):
@@ -342,7 +344,7 @@ class TestInputsThatAreNone:
 
     @pytest.mark.parametrize("value", [None, [], "image", torch.zeros(4, 4), {"samples": 1}], ids=repr)
     def test_default_image_matters_only_where_it_is_needed(self, node: Any, output: Path, value: Any) -> None:
-        on_disk(output, 0)
+        put_frames(output, 0)
 
         assert load(node, number=0, default_image=value).shades == [0]
         with pytest.raises(ValueError, match=r"default_image gave .*\. Wire an image"):
@@ -359,7 +361,7 @@ class TestLaziness:
 
     @pytest.fixture(autouse=True)
     def _frame(self, output: Path) -> None:
-        on_disk(output, 3)
+        put_frames(output, 3)
 
     def test_asks_for_it_when_the_frame_is_missing(self, node: Any) -> None:
         assert self.asks(node, frame_number=4, default_image=None) == ["default_image"]
@@ -381,7 +383,7 @@ class TestWhereFilesMayBe:
     @pytest.mark.parametrize("folder", ["output", "input", "temp"])
     @pytest.mark.parametrize("directory", ["..", "/etc", "a/../.."])
     def test_elsewhere_is_refused(self, node: Any, output: Path, base: Path, folder: str, directory: str) -> None:
-        on_disk(base, 0)
+        put_frames(base, 0)
 
         with pytest.raises(ValueError, match=r"\.\.|outside"):
             load(node, directory=directory, folder=folder)
@@ -390,7 +392,7 @@ class TestWhereFilesMayBe:
     @pytest.mark.parametrize("pattern", ["f_##.png", "*"])
     def test_links_that_lead_out_are_refused(self, node: Any, output: Path, base: Path, pattern: str) -> None:
         put(base / "secret.png")
-        on_disk(base / "elsewhere", 0)
+        put_frames(base / "elsewhere", 0)
         (output / "f_00.png").symlink_to(base / "secret.png")
         (output / "linked").symlink_to(base / "elsewhere", target_is_directory=True)
 
@@ -399,7 +401,7 @@ class TestWhereFilesMayBe:
                 load(node, pattern, directory=directory)
 
     def test_absolute_paths_inside_are_fine(self, node: Any, output: Path) -> None:
-        on_disk(output / "a", 1)
+        put_frames(output / "a", 1)
 
         assert load(node, number=1, directory=f"{output}/a", folder="input").shades == [1]
 
@@ -416,13 +418,11 @@ class TestIsChanged:
             "folder": "output",
             "unique_id": "1",
         }
-        answer = type(node).IS_CHANGED(**given | inputs)
-        assert type(answer) is str
-        return answer
+        return cache_key(node, **given | inputs)
 
     @pytest.fixture(autouse=True)
     def _frames(self, output: Path) -> None:
-        on_disk(output, *range(6))
+        put_frames(output, *range(6))
 
     @pytest.mark.parametrize("pattern", ["f_##.png", "f_*.png"])
     def test_changes_once_when_the_file_does(self, node: Any, output: Path, pattern: str) -> None:
@@ -439,7 +439,7 @@ class TestIsChanged:
         before = self.key(node, pattern=pattern, on_missing=policy)
         os.utime(output / "f_02.png", (1, 1))
         delete(output / "f_04.png")
-        on_disk(output, 7)
+        put_frames(output, 7)
         put(output / "g_03.png")
 
         assert self.key(node, pattern=pattern, on_missing=policy) == before
@@ -449,9 +449,9 @@ class TestIsChanged:
         keys = [self.key(node, **inputs)]
         os.utime(output / "f_05.png", (1, 1))
         keys.append(self.key(node, **inputs))
-        on_disk(output, 7)
+        put_frames(output, 7)
         keys.append(self.key(node, **inputs))
-        on_disk(output, 9)
+        put_frames(output, 9)
         keys.append(self.key(node, **inputs))
 
         assert len(set(keys)) == 4
@@ -459,9 +459,9 @@ class TestIsChanged:
     def test_of_the_default_image_changes_when_the_frame_comes_and_only_then(self, node: Any, output: Path) -> None:
         inputs = {"frame_number": 9, "default_image": None}
         before = self.key(node, **inputs)
-        on_disk(output, 7)
+        put_frames(output, 7)
         assert self.key(node, **inputs) == before
-        on_disk(output, 9)
+        put_frames(output, 9)
         assert self.key(node, **inputs) != before
 
     @pytest.mark.parametrize("pattern", ["f_##.png", "f_*.png"])
@@ -536,11 +536,7 @@ class TestValidateInputs:
                 ask(**given)
 
     def test_looks_through_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def looked(*_: Any) -> None:
-            raise AssertionError("a folder was listed")
-
-        for name in ("listdir", "scandir"):
-            monkeypatch.setattr(os, name, looked)
+        forbid_listing(monkeypatch)
 
         assert type(node).VALIDATE_INPUTS(directory_path="a") is True
 
@@ -550,7 +546,7 @@ class TestUi:
     def test_shows_the_frame_and_describes_the_sequence_in_plain_values(
         self, node: Any, output: Path, pattern: str
     ) -> None:
-        on_disk(output / "a", 4)
+        put_frames(output / "a", 4)
 
         ui = load(node, pattern, 4, "a").ui
 
@@ -563,7 +559,7 @@ class TestUi:
 
     @pytest.mark.parametrize("policy", ["hold previous", "black"])
     def test_tells_that_the_frame_is_missing(self, node: Any, output: Path, policy: str) -> None:
-        on_disk(output, 4)
+        put_frames(output, 4)
 
         ui = load(node, number=6, on_missing=policy).ui
 
@@ -574,7 +570,7 @@ class TestUi:
 
 
 def test_cancel_passes_through(node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_disk(output, 0)
+    put_frames(output, 0)
     asked = cancel_at(0, monkeypatch)
 
     with pytest.raises(InterruptProcessingException):
@@ -603,7 +599,7 @@ class TestInComfyUI:
 
     def test_a_prompt_of_the_earlier_pack_runs_with_class_type_alone_changed(self, host: Any, tmp_path: Path) -> None:
         folder = tmp_path / "comfyui" / "output" / "plate"
-        on_disk(folder, 5)
+        put_frames(folder, 5)
         prompt = self.graph() | {
             "count": {
                 "class_type": "ImageSequenceFrameCounter",
@@ -629,8 +625,8 @@ class TestInComfyUI:
     def test_the_graph_in_front_of_default_image_runs_for_a_missing_frame_only(
         self, host: Any, tmp_path: Path, number: int, rendered: bool
     ) -> None:
-        on_disk(tmp_path / "comfyui" / "input" / "plate", 5)
-        on_disk(tmp_path / "comfyui" / "input" / "other", 1)
+        put_frames(tmp_path / "comfyui" / "input" / "plate", 5)
+        put_frames(tmp_path / "comfyui" / "input" / "other", 1)
         prompt = self.graph(frame_number=number, default_image=["default", 0])
         prompt["default"] = self.graph(directory_path="other", frame_number=1)["load"]
 
@@ -642,7 +638,7 @@ class TestInComfyUI:
         ]
 
     def test_a_missing_frame_without_default_image_stops_the_run(self, host: Any, tmp_path: Path) -> None:
-        on_disk(tmp_path / "comfyui" / "input" / "plate", 5)
+        put_frames(tmp_path / "comfyui" / "input" / "plate", 5)
 
         with pytest.raises(FileNotFoundError, match="Frame 6 is missing"):
             host.run(self.graph(frame_number=6))

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from PIL import Image
 
 from ..disk import needs_links, on_disk, put, shades, tear
 from ..test_wire import WRONG
+from ..wires import counter
 
 FRAME, BATCH, COUNTED = "ImageSequenceSaveFrame", "ImageSequenceSaveBatch", "ImageSequenceSaveCounted"
 # The policy by its widget, and the widget's word for each of the three that all savers have.
@@ -33,10 +34,6 @@ every_saver = pytest.mark.parametrize("name", [FRAME, BATCH, COUNTED])
 every_policy = pytest.mark.parametrize("policy", ["overwrite", "skip", "error"])
 
 
-def counter(frame: float = 7, total: int = 10) -> Any:
-    return SimpleNamespace(current_frame=frame, total_frames=total, frames_per_second=24.0)
-
-
 def inputs(name: str, **more: Any) -> dict[str, list[Any]]:
     """All inputs as ComfyUI hands them over: lists."""
     values: dict[str, dict[str, list[Any]]] = {
@@ -50,7 +47,7 @@ def inputs(name: str, **more: Any) -> dict[str, list[Any]]:
         },
         COUNTED: {
             "image": [shades(70)],
-            "frame_counter": [counter()],
+            "frame_counter": [counter(7)],
             "directory_path": ["shot"],
             "prefix": ["frame"],
             "digits": [5],

@@ -28,6 +28,7 @@ from ..disk import (
     cancel_at,
     decoded,
     delete,
+    forbid_listing,
     is_plain,
     needs_links,
     noise,
@@ -38,6 +39,7 @@ from ..disk import (
     tear,
     two_workers,
 )
+from .calls import saver_cache_key
 
 
 @pytest.fixture
@@ -303,18 +305,9 @@ class TestFailures:
 
 
 def is_changed(node: Any, unique_id: str, pattern: Any = "f_##.png") -> str:
-    answer = type(node).IS_CHANGED(
-        images=(None,),
-        path_pattern=(None,) if pattern is None else [pattern],
-        start_index=[0],
-        overwrite=["true"],
-        filetype=["png"],
-        prompt=[{}],
-        extra_pnginfo=[None],
-        unique_id=[unique_id],
+    return saver_cache_key(
+        node, unique_id, images=None, path_pattern=pattern, start_index=0, overwrite="true", filetype="png"
     )
-    assert type(answer) is str
-    return answer
 
 
 class TestIsChanged:
@@ -356,11 +349,7 @@ class TestValidateInputs:
     def test_looks_through_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """It runs in the server's event loop, while the prompt is posted."""
 
-        def looked(*_: Any) -> None:
-            raise AssertionError("a folder was listed")
-
-        for name in ("listdir", "scandir"):
-            monkeypatch.setattr(os, name, looked)
+        forbid_listing(monkeypatch)
 
         assert type(node).VALIDATE_INPUTS(path_pattern="a/f_##.png") is True
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from .. import wires
 from ..disk import (
     Fails,
     InterruptProcessingException,
@@ -27,6 +28,8 @@ from ..disk import (
     shades,
     tear,
 )
+from ..wires import DreamFrameCounter
+from .calls import saver_cache_key
 
 TOTAL = 5
 
@@ -36,21 +39,8 @@ def node(pack: ModuleType) -> Any:
     return pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
 
 
-class DreamFrameCounter:
-    """What a node of the Dream pack hands us: dreamtypes.FrameCounter 5.1.2, whose attributes these are."""
-
-    def __init__(self, current_frame: float = 0, total_frames: int = 1, frames_per_second: float = 25.0) -> None:
-        self.current_frame = max(0, current_frame)
-        self.total_frames = max(total_frames, 1)
-        self.frames_per_second = float(max(1.0, frames_per_second))
-
-    def incremented(self, amount: float) -> DreamFrameCounter:
-        return DreamFrameCounter(self.current_frame + amount, self.total_frames, self.frames_per_second)
-
-
 def counter(frame: float, total: int = TOTAL) -> Any:
-    """No more than what a saver may ask of a frame counter."""
-    return SimpleNamespace(current_frame=frame, total_frames=total, frames_per_second=24)
+    return wires.counter(frame, total)
 
 
 class Outcome(NamedTuple):
@@ -509,21 +499,18 @@ class TestCheckLazyStatus:
 
 
 def is_changed(node: Any, unique_id: str, directory: str | None = "shot") -> str:
-    answer = type(node).IS_CHANGED(
-        frame_counter=(None,),
-        image=(None,),
-        directory_path=(None,) if directory is None else [directory],
-        prefix=["frame"],
-        digits=[5],
-        at_end=["stop output"],
-        filetype=["png"],
-        on_existing=["overwrite"],
-        prompt=[{}],
-        extra_pnginfo=[None],
-        unique_id=[unique_id],
+    return saver_cache_key(
+        node,
+        unique_id,
+        frame_counter=None,
+        image=None,
+        directory_path=directory,
+        prefix="frame",
+        digits=5,
+        at_end="stop output",
+        filetype="png",
+        on_existing="overwrite",
     )
-    assert type(answer) is str
-    return answer
 
 
 class TestIsChanged:

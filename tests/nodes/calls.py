@@ -1,0 +1,31 @@
+"""Calls that the tests of several nodes make, with the inputs as ComfyUI passes them."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import torch
+
+
+def cache_key(node: Any, **inputs: Any) -> str:
+    """The answer of IS_CHANGED, which is part of ComfyUI's cache key and therefore must be a plain str."""
+    answer = type(node).IS_CHANGED(**inputs)
+    assert type(answer) is str
+    return answer
+
+
+def saver_cache_key(node: Any, unique_id: str, **inputs: Any) -> str:
+    """The `cache_key` of a saver: inputs are lists, (None,) for a link (None here), and hidden ones empty except the id."""
+    given = {name: (None,) if value is None else [value] for name, value in inputs.items()}
+    return cache_key(node, **given, prompt=[{}], extra_pnginfo=[None], unique_id=[unique_id])
+
+
+def save_counted(
+    pack: ModuleType, counter: Any, image: torch.Tensor, directory_path: str = "shot", prefix: str = "frame"
+) -> Any:
+    """Run Save Image Sequence (Frame Counter). Returns its animation sequence."""
+    node = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
+    texts = {"directory_path": directory_path, "prefix": prefix}
+    sequence, _ = node.save(counter, image, **texts, digits=5, at_end="stop output", filetype="png")["result"]
+    return sequence
