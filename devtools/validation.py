@@ -228,7 +228,7 @@ def _check_constant(
 
 
 def _types_match(received: Any, wanted: Any) -> bool:
-    """Whether an output of type `received` can be linked to an input of type `wanted`. Unions such as "IMAGE,MASK" are allowed."""
+    """Whether an output of type `received` fits an input of type `wanted`. Unions such as "IMAGE,MASK" are allowed."""
     if not received != wanted:  # noqa: SIM202 - "any type" classes of other packs override only __ne__
         return True
     if "*" in (received, wanted) or (isinstance(received, list) and wanted == "COMBO"):

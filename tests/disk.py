@@ -90,7 +90,7 @@ def on_disk(folder: Path) -> dict[str, int | str]:
 
 
 class Fails:
-    """A system function that raises OSError(`code`) if `when(index of the call, *arguments)`. `fired` counts the failures."""
+    """A function of the system that raises OSError(`code`) if `when(call index, *arguments)`. `fired` counts the failures."""
 
     def __init__(self, real: Callable[..., Any], when: Callable[..., bool], code: int = errno.ENOSPC) -> None:
         self._real, self._when, self._code = real, when, code
