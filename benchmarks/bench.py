@@ -36,7 +36,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One picture encoded by one engine. `speed` is a multiple of that of Pillow at level 4, whose file has `base_bytes`."""
+    """One picture encoded by one engine. `speed` is relative to Pillow at level 4, whose file has `base_bytes` bytes."""
 
     kind: str
     seed: int

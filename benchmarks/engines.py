@@ -1,4 +1,4 @@
-"""The PNG encoders that are compared, behind one signature, and the decoders of others that check their files."""
+"""The PNG encoders that are compared, with one signature, and decoders of other projects that check their files."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def engines() -> tuple[list[Engine], list[str]]:
     for package, make in makers.items():
         try:
             found += make()
-        except ImportError:  # noqa: PERF203 - a handful
+        except ImportError:  # noqa: PERF203 - five packages
             absent.append(package)
     return found, absent
 

@@ -34,7 +34,7 @@ class Host(Protocol):
     def process_id(self) -> int: ...
 
     def has(self, class_type: str) -> bool:
-        """Is a node with this class type registered?"""
+        """Whether a node with this class type is registered."""
 
     def run(self, prompt: Prompt) -> float:
         """Run a prompt and return the seconds that it took."""

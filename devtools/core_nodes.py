@@ -132,9 +132,9 @@ class ImageCompositeMasked:
         mask = _repeat(_resize(mask[:, None], source.shape[1], source.shape[2]).movedim(1, -1), frames)
 
         result = destination.clone()
-        seen = result[:, y : y + source.shape[1], x : x + source.shape[2]]
-        source, mask = (part[:, : seen.shape[1], : seen.shape[2]] for part in (source, mask))
-        seen[:] = mask * source + (1.0 - mask) * seen
+        covered = result[:, y : y + source.shape[1], x : x + source.shape[2]]
+        source, mask = (part[:, : covered.shape[1], : covered.shape[2]] for part in (source, mask))
+        covered[:] = mask * source + (1.0 - mask) * covered
         return (result,)
 
 

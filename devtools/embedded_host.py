@@ -125,7 +125,7 @@ class DynamicPrompt:
         return node
 
     def has_node(self, node_id: str) -> bool:
-        """Is there a node of this id?"""
+        """Whether the prompt has a node with this id."""
         return node_id in self.original_prompt
 
     def get_original_prompt(self) -> Prompt:
@@ -190,7 +190,7 @@ class _Run:
             self.ui[node_id] = ui
 
     def _inputs(self, node_id: str, declared: Mapping[str, Any], wired: set[str]) -> tuple[Inputs, set[str]]:
-        """(inputs as lists, names of inputs whose source has not run)."""
+        """(inputs as lists, names of the inputs whose source node has not run)."""
         inputs: Inputs = {}
         absent = set()
         for name, value in self.prompt[node_id]["inputs"].items():

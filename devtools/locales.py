@@ -1,10 +1,10 @@
-"""What the nodes say, in other languages: `python dev.py locales`.
+"""Writes the translations of the nodes and the player: `python dev.py locales`.
 
-English stands in the nodes and in the player. devtools/translations/<language>.json translates it, text for text, whatever says
-it; both together give locales/<language>/nodeDefs.json, keyed as ComfyUI's frontend looks texts up (docs.comfy.org,
-custom-nodes/i18n), and main.json, where web/js/locale.js finds the player's. Texts keep their places in these files when
-code moves.
-So a text that changes has no translation until somebody looks at it: the test says which.
+The code of the nodes and of the player holds the English texts. devtools/translations/<language>.json maps each of them to
+its translation, wherever it occurs. From both, this module writes locales/<language>/nodeDefs.json, with the keys by which
+ComfyUI's frontend looks texts up (https://docs.comfy.org/custom-nodes/i18n), and main.json, in which web/js/locale.js finds
+the player's texts. Texts keep their places in these files when code moves. A text that changes has no translation until
+somebody adds one; the tests name such texts.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ PACK = Path(__file__).resolve().parents[1]
 WORDS = PACK / "devtools" / "translations"
 LOCALES = PACK / "locales"
 
-# The frontend translates every part of a category; "image" is its own.
+# The nodes are in "image/sequence". The frontend looks up each part of a category, and translates "image" itself.
 CATEGORY = "sequence"
 
-# t() of anything, and translate() of a text.
+# Every call of t(), and calls of translate() with a literal text.
 _CALL = re.compile(r"\b(?:(?P<marker>t)\(\s*|translate\(\s*(?=[\"'`]))")
 _TEXT = re.compile(r'("(?:[^"\\\n]|\\.)*")\s*[,)]')
 
@@ -34,11 +34,11 @@ Texts = dict[str, Any]
 
 
 class UncollectableTextError(Exception):
-    """A script of the player says a text that player() cannot read."""
+    """A script of the player has a text that player() cannot read."""
 
 
 def english(pack: ModuleType) -> Texts:
-    """nodeDefs.json in the words of the nodes: {node id: {display_name, description, inputs, outputs}}."""
+    """The English nodeDefs.json, from the nodes: {node id: {display_name, description, inputs, outputs}}."""
     return {
         node_id: {
             "display_name": pack.NODE_DISPLAY_NAME_MAPPINGS[node_id],
@@ -56,23 +56,23 @@ def english(pack: ModuleType) -> Texts:
 
 
 def player(scripts: Path = PACK / "web" / "js") -> Texts:
-    """What the player says, with its %placeholders%: {key: text}.
+    """The English texts of the player, with their %placeholders%: {key: text}.
 
-    Every text stands in the scripts as t("text"), in double quotes. UncollectableTextError where it stands otherwise: it
-    would stay English.
+    In the scripts every text is written as t("text"), in double quotes. Raises UncollectableTextError for any other form,
+    because that text would stay English.
     """
-    said = [text for script in sorted(scripts.rglob("*.js")) for text in _said(script)]
-    return {key(text): text for text in said}
+    found = [text for script in sorted(scripts.rglob("*.js")) for text in _texts_in(script)]
+    return {key(text): text for text in found}
 
 
-def _said(script: Path) -> Iterator[str]:
-    """The texts that a script says."""
+def _texts_in(script: Path) -> Iterator[str]:
+    """The texts in a script."""
     source = script.read_text(encoding="utf-8")
     for call in _CALL.finditer(source):
         text = _TEXT.match(source, call.end()) if call["marker"] == "t" else None
         if text is None:
             line = source.count("\n", 0, call.start()) + 1
-            msg = f'{script.name}, line {line}: write t("text"), else the text cannot be translated'
+            msg = f'{script.name}, line {line}: write t("text"), or the text cannot be translated'
             raise UncollectableTextError(msg)
         yield json.loads(text[1])
 
@@ -109,15 +109,15 @@ def load_words(language: str) -> dict[str, str]:
 
 
 def main() -> int:
-    """Update both folders. If translations are missing, prints their texts and returns 1."""
+    """Update both folders. If translations are missing, print their texts and return 1."""
     pack = load_pack(PACK)
-    spoken = list(dict.fromkeys([CATEGORY, *texts(english(pack)), *texts(player())]))
+    sources = list(dict.fromkeys([CATEGORY, *texts(english(pack)), *texts(player())]))
     missing = 0
     for language in languages():
         if language != "en":
             words = load_words(language)
-            _write(WORDS / f"{language}.json", {text: words.get(text, "") for text in spoken})
-            untranslated = [text for text in spoken if not words.get(text)]
+            _write(WORDS / f"{language}.json", {text: words.get(text, "") for text in sources})
+            untranslated = [text for text in sources if not words.get(text)]
             missing += len(untranslated)
             for text in untranslated:
                 print(f"devtools/translations/{language}.json: {text}")
@@ -157,7 +157,7 @@ def _in_order_of(before: Texts, content: Texts) -> Texts:
 
 
 def _unless_syntax(text: str) -> str | None:
-    """The text, unless vue-i18n would read something into it: the frontend then shows the one from the node."""
+    """The text, or None if vue-i18n would read syntax in it. Without it, the frontend shows the node's own text."""
     return None if set(text) & set("{}|@") else text
 
 

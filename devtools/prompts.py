@@ -40,7 +40,7 @@ def load_prompt(path: Path) -> Prompt:
 
 
 def is_link(value: object) -> TypeGuard[list[Any]]:
-    """Is this input value a link, `[node id, output index]`?"""
+    """Whether an input value is a link, `[node id, output index]`."""
     return (
         isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], (int, float))
     )

@@ -149,7 +149,7 @@ class _Validator:
         self.takes_types = "input_types" in self._parameters
 
     def names(self, name: str) -> bool:
-        """Does VALIDATE_INPUTS check this input? ComfyUI then skips its own checks of range and choices."""
+        """Whether VALIDATE_INPUTS checks this input. ComfyUI then skips its own checks of range and choices."""
         return self._takes_all or name in self._parameters
 
     def check(
@@ -228,7 +228,7 @@ def _check_constant(
 
 
 def _types_match(received: Any, wanted: Any) -> bool:
-    """May an output of type `received` be linked to an input of type `wanted`? Both may be unions: "IMAGE,MASK"."""
+    """Whether an output of type `received` fits an input of type `wanted`. Unions such as "IMAGE,MASK" are allowed."""
     if not received != wanted:  # noqa: SIM202 - "any type" classes of other packs override only __ne__
         return True
     if "*" in (received, wanted) or (isinstance(received, list) and wanted == "COMBO"):

@@ -114,7 +114,7 @@ def forbid_listing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Fails:
-    """A system function that raises OSError(`code`) if `when(index of the call, *arguments)`. `fired` counts the failures."""
+    """A function of the system that raises OSError(`code`) if `when(call index, *arguments)`. `fired` counts the failures."""
 
     def __init__(self, real: Callable[..., Any], when: Callable[..., bool], code: int = errno.ENOSPC) -> None:
         self._real, self._when, self._code = real, when, code
@@ -168,7 +168,7 @@ def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def is_plain(value: Any) -> bool:
-    """Does `value` consist only of JSON's own types? A subclass may not survive ComfyUI's message loop."""
+    """Whether `value` consists only of JSON's own types. A subclass may not survive ComfyUI's message loop."""
     if type(value) is list:
         return all(map(is_plain, value))
     if type(value) is dict:

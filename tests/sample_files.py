@@ -30,7 +30,7 @@ def file_of(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def reaches_its_end(file: IO[bytes]) -> bool:
-    """Does the pack take a file for whole?"""
+    """Whether the pack considers the file whole."""
     return registry.state(file) is State.WHOLE
 
 

@@ -1,6 +1,6 @@
 """Pages that show real PNG files, and a Chromium to open them in. No ComfyUI.
 
-`stage` has the player alone; `desk` has it in nodes of an editor that does what ComfyUI's does where the pack touches it.
+`stage` has the player alone. `desk` has it in the nodes of a stand-in for ComfyUI's editor.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PAGE = """<!doctype html>
     loading++;
     return load.call(this, url).finally(() => loading--);
   };
-  // What the adapter makes of a report, with this page's URLs.
+  // A sequence like those that the adapter makes from reports, with this page's URLs.
   window.sequence = (facts) => {
     const all = { key: facts.folder, label: facts.folder, step: 1, missing: [], fps: null, run: "1", ...facts };
     const name = (frame) => `f_${String(frame).padStart(4, "0")}.png`;
@@ -52,13 +52,13 @@ PAGE = """<!doctype html>
     window.player = new SequencePlayer(options);
     document.querySelector("#node").append(player.element);
   };
-  // The colour of a frame is its number; what is drawn is asked of the canvas.
+  // The colour of a frame encodes its number, so the canvas tells which frame is drawn.
   window.drawn = () => {
     const canvas = player.element.querySelector(".seqplayer-view canvas");
     const [r, g] = canvas.getContext("2d").getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data;
     return canvas.style.getPropertyValue("--aspect") && r * 256 + g;
   };
-  // What was drawn whenever another number was named, since the last call.
+  // The frames drawn at each change of the displayed number since the last call.
   window.watched = [];
   window.watch = () => watched.splice(0);
   make();
@@ -82,7 +82,7 @@ DESK = """<!doctype html>
 </script>
 """
 
-# What ComfyUI's frontend is to the pack: the calls that it makes and answers, in the order of 1.42.
+# The part of ComfyUI's frontend that the pack uses: its calls and their order are those of 1.42.
 EDITOR = """
 const extensions = [];
 const call = (hook, ...given) => extensions.map((extension) => extension[hook]?.(...given));
@@ -103,7 +103,7 @@ export const app = {
   extensionManager: { setting: { get: () => new URLSearchParams(location.search).get("language") ?? "en" } },
   registerExtension(extension) { extensions.push(extension); },
 
-  // To be awaited before anything else: the extensions get ready.
+  // Await this first: it initializes the extensions.
   async start() {
     const query = new URLSearchParams(location.search);
     const served = await (await fetch("/api/i18n")).json();
@@ -112,7 +112,7 @@ export const app = {
     await Promise.all(call("setup"));
   },
 
-  // A node of this class, as from the search box or, with `values` for its widgets, from a workflow.
+  // Add a node of this class, as from the search box or, with `values` for its widgets, from a workflow.
   add(comfyClass, id, values) {
     class Node {
       comfyClass = comfyClass;
@@ -145,14 +145,14 @@ export const app = {
     return node;
   },
 
-  // What the renderer does with a new node: the place of its widgets in the page.
+  // Put the widgets of a new node into the page, as the renderer does.
   render(node) {
     node.place.className = "node";
     node.place.replaceChildren(...node.widgets.filter(({ element }) => element).map(({ element }) => element));
     document.body.append(node.place);
   },
 
-  // A workflow is opened: `make` adds its nodes to an empty graph.
+  // Open a workflow: `make` adds its nodes to an empty graph.
   configure(make) {
     for (const node of this.graph.nodes.splice(0)) {
       node.onRemoved?.();
@@ -176,14 +176,14 @@ export const api = Object.assign(new EventTarget(), {
 
 
 class Site:
-    """Serves the page, the pack's web folder and frames, and notes which frames were asked for."""
+    """Serves the page, the pack's web folder and frames, and records which frames were requested."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.requests: list[tuple[str, int, int | None]] = []  # (sequence, frame, size), None for the file itself
-        self.queries: list[str] = []  # what they asked with
-        self.unchanged = 0  # of them, those that were told to use what they have
-        self.answers = threading.Event()  # while clear, frames are asked for and not answered
+        self.queries: list[str] = []  # the query texts of the requests
+        self.unchanged = 0  # the number of answers 304: the browser has the file already
+        self.answers = threading.Event()  # while it is clear, requests for frames get no answer
         self.answers.set()
         self._came = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": self}))
@@ -201,7 +201,7 @@ class Site:
     def make(
         self, folder: str, frames: range | list[int], size: tuple[int, int] = (64, 48), *, colour: int | None = None
     ) -> None:
-        """PNG files whose colour is their frame number, or another one."""
+        """Write PNG files whose colour encodes their frame number, or the number `colour`."""
         (self.folder / folder).mkdir(parents=True, exist_ok=True)
         for frame in frames:
             number = frame if colour is None else colour
@@ -212,20 +212,20 @@ class Site:
         (self.folder / folder / f"f_{frame:04d}.png").unlink()
 
     def asked(self) -> list[int]:
-        """The frames asked for since the last question."""
+        """The frames requested since the last call."""
         frames = [frame for _, frame, _ in self.requests]
         self.requests.clear()
         return frames
 
     def note(self, folder: str, frame: int, size: int | None, query: str) -> None:
-        """A frame is asked for."""
+        """Record a request for a frame."""
         with self._came:
             self.requests.append((folder, frame, size))
             self.queries.append(query)
             self._came.notify_all()
 
     def wait_for_requests(self, count: int) -> None:
-        """Wait until frames were asked for this many times since the last question."""
+        """Wait until there were this many requests since the last call of `asked`."""
         with self._came:
             assert self._came.wait_for(lambda: len(self.requests) >= count, 60), self.requests
 
@@ -252,14 +252,14 @@ class _Handler(BaseHTTPRequestHandler):
         elif url.path == "/api/image_sequence/preview":
             query = parse_qs(url.query)
             self.frame(query["subfolder"][0], query["filename"][0], query, url.query)
-        elif not url.path.startswith("/frames/"):  # Chromium looks for an icon of every tab
+        elif not url.path.startswith("/frames/"):  # Chromium requests an icon for every tab
             self.answer(404, "text/plain", b"")
         else:
             _, _, folder, name = url.path.split("/")
             self.frame(folder, name, parse_qs(url.query), url.query)
 
     def frame(self, folder: str, name: str, query: dict[str, list[str]], text: str) -> None:
-        """As the pack's route answers (io_utils/comfyui/preview.py)."""
+        """Answer like the pack's route (io_utils/comfyui/preview.py)."""
         self.site.note(folder, int(name[2:6]), int(query["size"][0]) if "size" in query else None, text)
         self.site.answers.wait()
         file = self.site.folder / folder / name
@@ -288,7 +288,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def handle(self) -> None:
-        # A request that the player gave up.
+        # The player aborts requests that it no longer needs.
         try:
             super().handle()
         except (BrokenPipeError, ConnectionResetError):
@@ -296,7 +296,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _languages() -> dict[str, Any]:
-    """What ComfyUI answers to /i18n, as far as it comes from the pack."""
+    """The pack's part of ComfyUI's answer to /i18n."""
     return {
         folder.name: {
             "nodeDefs": json.loads((folder / "nodeDefs.json").read_text(encoding="utf-8")),
@@ -307,17 +307,17 @@ def _languages() -> dict[str, Any]:
 
 
 class Stage:
-    """The page: what a user does and sees."""
+    """The page, with the actions of a user and what the user sees."""
 
     def __init__(self, page: Any, site: Site) -> None:
         self.page, self.site = page, site
         self.complaints: list[str] = []  # uncaught errors
-        self.expected: set[str] = set()  # those of them that a test brings about, however often
+        self.expected: set[str] = set()  # the errors that a test causes on purpose, any number of times
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.view, self.slider = page.locator(".seqplayer-view"), page.get_by_role("slider")
 
     def run(self, script: str, *values: Any) -> Any:
-        """Run JavaScript; `a`, `b`, ... in it are the values."""
+        """Evaluate JavaScript in which `a`, `b`, ... are the values."""
         names = ", ".join("abcdef"[: len(values)])
         return self.page.evaluate(f"([{names}]) => {script}", list(values))
 
@@ -326,7 +326,7 @@ class Stage:
         self.run("player.show([sequence(a)], b)", given, options or {})
 
     def sees(self, frame: int) -> None:
-        """Wait until this frame is the one that is drawn, and named below."""
+        """Wait until this frame is drawn, and its number shown below."""
         number = self.page.locator(".seqplayer-number")
         try:
             self.page.wait_for_function("frame => drawn() === frame", arg=frame)
@@ -335,11 +335,11 @@ class Stage:
             )
         except Exception as error:
             raise AssertionError(
-                f"{frame} is not drawn, but {self.run('drawn()')} and {number.text_content()} below"
+                f"{frame} is not shown: {self.run('drawn()')} is drawn, and the number is {number.text_content()}"
             ) from error
 
     def rests(self) -> None:
-        """Wait until nothing is being loaded any more."""
+        """Wait until no picture is loading."""
         self.page.wait_for_function("loading === 0")
 
     def says(self, text: str, part: str = "note") -> None:
@@ -367,7 +367,7 @@ def stage(browser: Any, site: Site) -> Iterator[Stage]:
 
 @pytest.fixture
 def desk(browser: Any, site: Site) -> Iterator[Callable[..., Stage]]:
-    """Opens the editor in a language, which the frontend supports or not."""
+    """Opens the editor in a language that the frontend supports or does not support."""
     with _page(browser, site) as stage:
 
         def open_in(language: str = "en", supported: bool = True) -> Stage:
@@ -384,7 +384,7 @@ def desk(browser: Any, site: Site) -> Iterator[Callable[..., Stage]]:
 def _page(browser: Any, site: Site) -> Iterator[Stage]:
     context = browser.new_context(viewport={"width": 800, "height": 600})
     page = context.new_page()
-    page.set_default_timeout(60_000)  # nothing takes a second, except on a busy machine
+    page.set_default_timeout(60_000)  # everything takes less than a second, except on a busy machine
     stage = Stage(page, site)
     yield stage
     context.close()

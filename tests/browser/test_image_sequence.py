@@ -1,4 +1,4 @@
-"""The player in the nodes of an editor: what ComfyUI's events and answers make of it."""
+"""The player in the nodes of an editor: how it reacts to ComfyUI's events and answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAVER = "ImageSequenceSaveFrame"
 
 @pytest.fixture
 def node(desk, site):
-    """Opens the editor with one saver, node 7, in it."""
+    """Opens the editor with one saver, node 7."""
 
     def open_in(language="en", supported=True):
         stage = desk(language, supported)
@@ -24,8 +24,8 @@ def node(desk, site):
 
 
 def report(frame, **facts):
-    """What io_utils/comfyui/report.py tells of one saved frame."""
-    said = {
+    """The report of io_utils/comfyui/report.py about one saved frame."""
+    defaults = {
         "pattern": "f_{:04d}.png",
         "first": frame,
         "last": frame,
@@ -37,7 +37,7 @@ def report(frame, **facts):
         "fps": None,
         "message": f"Saved frame {frame}",
     }
-    return {"image_sequence": [json.dumps(said | facts)]}
+    return {"image_sequence": [json.dumps(defaults | facts)]}
 
 
 def required(name):
@@ -59,7 +59,7 @@ def refused(name, text):
 
 
 class TestTheAnswerToAPrompt:
-    """It belongs to who asked, whatever it is: other extensions wrap the same function."""
+    """It belongs to the caller, whatever it is, because other extensions wrap the same function."""
 
     @pytest.mark.parametrize(
         "answer",
@@ -78,7 +78,7 @@ class TestTheAnswerToAPrompt:
             "{ then(done) { done({ node_errors: { 7: {} } }) } }",
         ],
     )
-    def test_is_given_on_as_it_is(self, node, answer):
+    def test_is_returned_unchanged(self, node, answer):
         stage = node()
         assert stage.run(f"""(async () => {{
             const answer = {answer};
@@ -98,7 +98,7 @@ class TestTheAnswerToAPrompt:
             "{ response: { node_errors: { 7: {} } } }",
         ],
     )
-    def test_is_given_on_when_it_is_a_refusal(self, node, reason):
+    def test_is_passed_on_if_it_is_a_refusal(self, node, reason):
         stage = node()
         assert stage.run(f"""(async () => {{
             const reason = {reason};
@@ -118,7 +118,7 @@ class TestTheAnswerToAPrompt:
             }
         })()""")
 
-    def test_was_asked_with_what_the_caller_gave(self, node):
+    def test_is_requested_with_the_caller_s_arguments(self, node):
         stage = node()
         stage.run(
             "(api.answer = (...given) => (window.given = given, Promise.resolve({})), api.queuePrompt(1, 'p', {}))"
@@ -127,8 +127,8 @@ class TestTheAnswerToAPrompt:
 
 
 class TestWhyAPromptIsRefused:
-    def said(self, stage, *errors):
-        """What the node says after a refusal for these reasons."""
+    def error_after(self, stage, *errors):
+        """The text that the node shows after a refusal for these reasons."""
         script = """(async () => {
             api.answer = () => Promise.reject({ response: { error: {}, node_errors: { 7: { errors: a } } } });
             await api.queuePrompt(0, {}).catch(() => {});
@@ -136,59 +136,59 @@ class TestWhyAPromptIsRefused:
         })()"""
         return stage.run(script, list(errors))
 
-    def test_a_missing_input_is_said_in_words(self, node):
-        assert self.said(node(), required("images")) == "Nothing is connected to images, which is required."
+    def test_a_missing_input_is_explained(self, node):
+        assert self.error_after(node(), required("images")) == "Nothing is connected to images, which is required."
 
-    def test_the_nodes_own_words_stand_behind_the_input_they_are_about(self, node):
+    def test_the_nodes_own_text_follows_the_name_of_its_input(self, node):
         text = "'../f' leaves its folder"
-        assert self.said(node(), refused("filename_prefix", text)) == f"filename_prefix: {text}"
+        assert self.error_after(node(), refused("filename_prefix", text)) == f"filename_prefix: {text}"
 
-    def test_what_is_blamed_on_several_inputs_is_said_once_and_blames_none(self, node):
+    def test_the_same_text_for_several_inputs_is_shown_once_without_a_name(self, node):
         text = "No frame there"
-        assert self.said(node(), refused("filename_prefix", text), refused("current_frame", text)) == text
+        assert self.error_after(node(), refused("filename_prefix", text), refused("current_frame", text)) == text
 
-    def test_every_other_reason_is_said_with_its_details(self, node):
+    def test_any_other_reason_is_shown_with_its_details(self, node):
         errors = [
             {"type": "value_not_in_list", "message": "Value not in list", "details": "filetype: 'x' not in ['png']"},
             {"type": "no_details", "message": "Something is wrong", "details": ""},
         ]
-        said = "Value not in list: filetype: 'x' not in ['png']\nSomething is wrong"
-        assert self.said(node(), *errors) == said
+        shown = "Value not in list: filetype: 'x' not in ['png']\nSomething is wrong"
+        assert self.error_after(node(), *errors) == shown
 
-    def test_in_the_users_language_with_the_names_that_the_node_shows(self, node):
+    def test_it_is_in_the_users_language_with_the_names_that_the_node_shows(self, node):
         stage = node("fr")
         name = stage.run("fetch('/api/i18n').then((answer) => answer.json())")["fr"]["nodeDefs"][SAVER]["inputs"][
             "images"
         ]
-        said = self.said(stage, required("images"))
-        assert name["name"] in said
-        assert "Nothing" not in said
+        shown = self.error_after(stage, required("images"))
+        assert name["name"] in shown
+        assert "Nothing" not in shown
 
-    def test_with_the_name_that_the_user_gave_the_input(self, node):
+    def test_it_uses_the_name_that_the_user_gave_the_input(self, node):
         stage = node("fr")
         stage.run("node.inputs[0].label = 'plate'")
-        assert "plate" in self.said(stage, required("images"))
+        assert "plate" in self.error_after(stage, required("images"))
 
-    def test_in_english_where_the_frontend_lacks_the_users_language(self, node):
+    def test_it_is_in_english_if_the_frontend_lacks_the_users_language(self, node):
         stage = node("de", supported=False)
-        assert self.said(stage, required("images")) == "Nothing is connected to images, which is required."
+        assert self.error_after(stage, required("images")) == "Nothing is connected to images, which is required."
 
 
 class TestOptions:
-    """What is shown for a value; what is saved and sent stays the value."""
+    """The labels of the values. Workflows and prompts contain the values themselves."""
 
     def shown(self, stage):
         return stage.run("node.widgets[2].options.getOptionLabel?.('skip') ?? 'skip'")
 
     @pytest.mark.parametrize("language", ["de", "es", "fr", "ja", "ko", "zh"])
-    def test_are_in_the_language_of_the_labels(self, node, language):
+    def test_are_shown_in_the_language_of_the_widgets(self, node, language):
         assert self.shown(node(language)) == locales.load_words(language)["skip"]
 
-    def test_stay_english_where_the_frontend_lacks_the_users_language(self, node):
+    def test_stay_english_if_the_frontend_lacks_the_users_language(self, node):
         assert self.shown(node("de", supported=False)) == "skip"
 
 
-class TestWhenAnErrorGoes:
+class TestHowLongAnErrorStays:
     def error(self, stage):
         return stage.run("document.querySelector('.seqplayer-error').textContent")
 
@@ -205,19 +205,19 @@ class TestWhenAnErrorGoes:
         self.start(stage)
         assert "images" in self.error(stage)
 
-    def test_a_refusal_is_said_also_when_the_run_began_before_the_answer_came(self, node):
+    def test_a_refusal_is_shown_even_if_the_run_starts_before_the_answer(self, node):
         stage = node()
         self.start(stage)
         self.queue(stage, [required("images")])
         assert "images" in self.error(stage)
 
-    def test_a_refusal_goes_with_the_next_prompt_that_is_accepted(self, node):
+    def test_the_next_accepted_prompt_clears_a_refusal(self, node):
         stage = node()
         self.queue(stage, [required("images")])
         self.queue(stage, [], "2")
         assert self.error(stage) == ""
 
-    def test_a_failure_goes_with_the_next_run(self, node):
+    def test_the_next_run_clears_a_failure(self, node):
         stage = node()
         self.start(stage)
         stage.run("api.tell('execution_error', { node_id: 7, exception_message: 'Disk full.\\n' })")
@@ -227,7 +227,7 @@ class TestWhenAnErrorGoes:
         self.start(stage, "2")
         assert self.error(stage) == ""
 
-    def test_a_failure_without_words_is_no_reason_to_fail(self, node):
+    def test_a_failure_without_a_message_shows_nothing(self, node):
         stage = node()
         stage.run("api.tell('execution_error', { node_id: 7 })")
         assert self.error(stage) == ""
@@ -248,14 +248,14 @@ class TestPictures:
             arg=colour,
         )
 
-    def test_are_asked_for_by_name_and_size_and_by_nothing_that_outlives_the_file(self, node, site):
+    def test_are_requested_by_name_and_size_only(self, node, site):
         site.make("a", [3])
         stage = node()
         self.run_once(stage, 3)
         self.drawn(stage, 3)
         assert site.queries == ["type=output&subfolder=a&filename=f_0003.png&size=512"]
 
-    def test_of_a_frame_that_was_rendered_again_are_new(self, node, site):
+    def test_of_a_frame_that_was_saved_again_are_new(self, node, site):
         site.make("a", [3])
         stage = node()
         self.run_once(stage, 3)
@@ -264,7 +264,7 @@ class TestPictures:
         self.run_once(stage, 3, "2")
         self.drawn(stage, 200)
 
-    def test_of_a_frame_that_somebody_else_rendered_again_are_new_when_the_page_is_opened_again(self, node, site):
+    def test_of_a_frame_that_another_program_saved_are_new_when_the_page_is_opened_again(self, node, site):
         site.make("a", [3])
         stage = node()
         self.run_once(stage, 3)
@@ -275,7 +275,7 @@ class TestPictures:
         self.run_once(stage, 3)
         self.drawn(stage, 200)
 
-    def test_in_their_own_size_come_from_the_route_that_knows_what_browsers_show(self, node, site):
+    def test_in_full_size_come_from_the_preview_route(self, node, site):
         site.make("a", [3])
         stage = node()
         self.run_once(stage, 3)
@@ -284,10 +284,10 @@ class TestPictures:
 
 
 class TestFramesOfSeveralRuns:
-    """A node that saves one frame a run shows those of the runs before, too."""
+    """A node that saves one frame per run also shows the frames of earlier runs."""
 
     def saved(self, stage, *frames):
-        """What the slider offers after a run for each of these frames."""
+        """The range, step and value of the slider after a run for each of these frames."""
         for run, frame in enumerate(frames):
             stage.run("api.tell('execution_start', { prompt_id: a })", str(run))
             stage.run("node.onExecuted(a)", report(frame))
@@ -311,10 +311,10 @@ class TestFramesOfSeveralRuns:
         ],
         ids=str,
     )
-    def test_are_one_sequence_with_the_largest_step_that_reaches_them_all(self, saver, frames, offered):
+    def test_form_one_sequence_with_the_largest_step_that_reaches_them_all(self, saver, frames, offered):
         assert self.saved(saver, *frames) == offered
 
-    def test_are_back_when_the_page_is_loaded_again(self, node, site):
+    def test_are_restored_when_the_page_is_loaded_again(self, node, site):
         site.make("a", range(1, 4))
         stage = node()
         self.run_three(stage)
@@ -332,10 +332,10 @@ class TestFramesOfSeveralRuns:
         stage.run("node.onExecuted(a)", report(3))
 
 
-class TestWhatIsSaid:
+class TestTexts:
     @pytest.mark.parametrize("language", ["de", "es", "fr", "ja", "ko", "zh"])
-    def test_is_in_the_users_language(self, node, site, language):
-        """Problems and states; the server's own lines are English."""
+    def test_are_in_the_users_language(self, node, site, language):
+        """Those about problems and states. The server's own messages are English."""
         words = locales.load_words(language)
         site.make("a", [400])
         stage = node(language)
@@ -345,9 +345,9 @@ class TestWhatIsSaid:
         assert stage.view.get_attribute("aria-label") == stage.slider.get_attribute("aria-valuetext") == here
         stage.slider.fill("4")
         stage.says(words["Frame %frame% is not on disk."].replace("%frame%", "4"))
-        stage.page.wait_for_load_state("networkidle")  # else what it looks ahead for is cut off, and waited for
+        stage.page.wait_for_load_state("networkidle")  # otherwise going offline would cut off the frames it loads ahead
         stage.page.context.set_offline(True)
-        stage.slider.fill("200")  # further than it looks ahead
+        stage.slider.fill("200")  # further than it loads ahead
         stage.says(words["The server does not answer."])
         stage.page.context.set_offline(False)
         live = json.loads(report(41)["image_sequence"][0])
@@ -361,20 +361,20 @@ class TestCounting:
         assert node().run("node.widgets[1].value") == "increment"
 
     @pytest.mark.parametrize("saved", ["fixed", "randomize", "decrement", "increment"])
-    def test_a_node_of_a_workflow_does_what_was_saved(self, node, saved):
+    def test_a_node_of_a_workflow_keeps_its_saved_control(self, node, saved):
         assert node().run("app.add(a, 8, [3, b]).widgets[1].value", SAVER, saved) == saved
 
-    def test_nodes_of_others_are_left_alone(self, node):
+    def test_nodes_of_other_packs_are_not_changed(self, node):
         assert node().run("app.add('KSampler', 8).widgets[1].value") == "randomize"
 
 
 class TestAfterUndo:
-    """In Vue nodes, ComfyUI keeps the elements of the nodes that it replaces."""
+    """With Vue nodes, ComfyUI keeps the elements of the nodes that it replaces."""
 
     def undone(self, stage):
         stage.run("app.configure(() => { window.node = app.add(a, 7) })", SAVER)
 
-    def test_the_new_player_takes_the_place_of_the_old_one(self, node, site):
+    def test_the_new_player_replaces_the_old_one(self, node, site):
         site.make("a", [3])
         stage = node()
         stage.run("LiteGraph.vueNodesMode = true")
@@ -385,13 +385,13 @@ class TestAfterUndo:
         stage.run("node.onExecuted(a)", report(3))
         stage.says("3", "number")
 
-    def test_also_when_it_is_undone_twice_at_once(self, node):
+    def test_the_new_player_is_connected_even_after_two_undos_at_once(self, node):
         stage = node()
         stage.run("LiteGraph.vueNodesMode = true")
         stage.run("{ for (let i = 0; i < 2; i++) app.configure(() => { window.node = app.add(a, 7) }) }", SAVER)
         stage.page.wait_for_function("node.widgets.at(-1).element.isConnected")
 
-    def test_a_player_whose_node_is_another_one_is_left_where_it_is(self, node):
+    def test_the_player_of_another_node_stays_where_it_is(self, node):
         stage = node()
         stage.run("LiteGraph.vueNodesMode = true")
         stage.run("window.other = app.add(a, 8)", SAVER)

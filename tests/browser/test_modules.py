@@ -1,4 +1,4 @@
-"""How the scripts in web/ hang together. ComfyUI's frontend imports every one of them by itself."""
+"""How the scripts in web/ depend on each other. ComfyUI's frontend imports each of them separately."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .scripts import imports, script_paths
 PLAYER = "js/player/"
 
 
-def test_only_the_extensions_do_anything_when_they_are_imported(desk):
+def test_importing_the_scripts_only_registers_extensions(desk):
     stage = desk()
     assert sorted(stage.run("app.extensions.map(({ name }) => name)")) == [
         "ImageSequence.Counting",
@@ -18,14 +18,14 @@ def test_only_the_extensions_do_anything_when_they_are_imported(desk):
     assert stage.run("document.querySelectorAll('link[rel=stylesheet]').length") == 0
 
 
-def test_the_player_knows_nothing_but_itself():
+def test_the_player_imports_only_its_own_modules():
     player = [script for script in script_paths() if script.startswith(PLAYER)]
     assert player
     assert {path for script in player for path in imports(script) if not path.startswith(PLAYER)} == set()
 
 
-def test_imports_go_one_way():
-    """Scripts that import none of the others are taken away until none is left: what stays imports in a circle."""
+def test_no_scripts_import_each_other_in_a_circle():
+    """Repeatedly removes the scripts that import none of the others. Any that remain are in a circle, or import one."""
     left = {script: imports(script) for script in script_paths()}
     assert left["js/image_sequence.js"] & left.keys()
     while free := [script for script, paths in left.items() if not paths & left.keys()]:

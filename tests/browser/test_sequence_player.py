@@ -1,4 +1,4 @@
-"""The player, as its user meets it: what it asks the server for, what it shows, what the keys do."""
+"""The player as a user sees it: what it requests from the server, what it shows, and what the keys do."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 
-class TestWhatItAsksFor:
-    def test_a_fresh_sequence_costs_its_first_frame_and_a_few_ahead_however_long_it_is(self, stage, site):
+class TestRequests:
+    def test_a_new_sequence_of_any_length_loads_its_first_frame_and_three_ahead(self, stage, site):
         site.make("short", range(1001, 1121))
         site.make("long", range(20))
         for folder, first, last in (("short", 1001, 1120), ("long", 0, 9_999)):
@@ -17,13 +17,13 @@ class TestWhatItAsksFor:
             stage.rests()
             assert sorted(site.asked()) == [first + i for i in range(4)]
 
-    def test_pictures_come_in_the_size_they_are_seen_in(self, stage, site):
+    def test_pictures_are_requested_in_the_size_in_which_they_are_shown(self, stage, site):
         site.make("a", range(1))
         stage.show("a", 0, 0)
         stage.sees(0)
         assert site.requests == [("a", 0, 512)]
 
-    def test_nothing_before_it_is_seen(self, stage, site):
+    def test_nothing_is_requested_before_the_player_is_visible(self, stage, site):
         site.make("a", range(9))
         stage.run("document.querySelector('#node').style.marginTop = '3000px'")
         stage.show("a", 0, 8)
@@ -32,7 +32,7 @@ class TestWhatItAsksFor:
         stage.run("scrollTo(0, 3000)")
         stage.sees(0)
 
-    def test_scrubbing_skips_what_has_been_passed_by(self, stage, site):
+    def test_scrubbing_skips_the_frames_in_between(self, stage, site):
         site.make("a", range(120))
         stage.show("a", 0, 119)
         stage.sees(0)
@@ -52,7 +52,7 @@ class TestWhatItAsksFor:
         stage.sees(wanted)
         assert [frame for frame in site.asked() if frame < wanted][1:] == []
 
-    def test_what_was_seen_is_not_asked_for_again(self, stage, site):
+    def test_a_frame_in_memory_is_not_requested_again(self, stage, site):
         site.make("a", range(4))
         stage.show("a", 0, 3)
         stage.view.focus()
@@ -67,7 +67,7 @@ class TestWhatItAsksFor:
         stage.sees(3)
         assert site.asked() == []
 
-    def test_its_memory_is_bounded(self, stage, site):
+    def test_its_memory_is_limited(self, stage, site):
         site.make("a", range(60), size=(256, 256))
         picture = 256 * 256 * 4
         stage.run("make({ memory: a })", 10 * picture)
@@ -81,7 +81,7 @@ class TestWhatItAsksFor:
         assert stage.run("player.cachedBytes") == 10 * picture
         assert stage.run("player.element.querySelectorAll('*').length") < 80
 
-    def test_the_page_costs_the_same_for_ten_thousand_frames(self, stage, site):
+    def test_the_page_has_as_many_elements_for_ten_thousand_frames(self, stage, site):
         site.make("a", range(5))
 
         def elements(last, missing):
@@ -92,7 +92,7 @@ class TestWhatItAsksFor:
         assert elements(99, [50]) == elements(9_999, list(range(10, 9_999, 2)))
 
 
-class TestGettingAround:
+class TestNavigation:
     @pytest.fixture(autouse=True)
     def shot(self, stage, site):
         site.make("a", range(1001, 1041))
@@ -113,12 +113,12 @@ class TestGettingAround:
         ],
     )
     @pytest.mark.parametrize("part", ["view", "slider"])
-    def test_keys_go_through_the_frames(self, stage, keys, frame, part):
+    def test_keys_step_through_the_frames(self, stage, keys, frame, part):
         getattr(stage, part).focus()
         stage.press(*keys)
         stage.sees(frame)
 
-    def test_the_slider_speaks_frame_numbers_as_on_disk(self, stage):
+    def test_the_slider_uses_the_frame_numbers_on_disk(self, stage):
         stage.slider.fill("1017")
         stage.sees(1017)
         assert stage.slider.get_attribute("min") == "1001"
@@ -128,7 +128,7 @@ class TestGettingAround:
         stage.says("/ 1040", "last")
         stage.says("f_1017.png", "name")
 
-    def test_dragging_across_the_picture_goes_through_the_sequence(self, stage):
+    def test_dragging_across_the_picture_scrubs_through_the_sequence(self, stage):
         box = stage.view.bounding_box()
         stage.page.mouse.move(box["x"] + 10, box["y"] + 50)
         stage.page.mouse.down()
@@ -140,7 +140,7 @@ class TestGettingAround:
         stage.page.mouse.move(box["x"] + 200, box["y"] + 50, steps=3)
         stage.sees(1001)
 
-    def test_everything_can_be_reached_with_tab_and_shows_it(self, stage):
+    def test_tab_reaches_every_control_and_the_focus_is_visible(self, stage):
         reached = []
         stage.view.focus()
         for _ in range(8):
@@ -158,13 +158,13 @@ class TestGettingAround:
             "Frames per second",
         ]
 
-    def test_keys_that_it_uses_do_not_reach_the_page_and_others_do(self, stage):
+    def test_only_keys_that_it_does_not_use_reach_the_page(self, stage):
         stage.run("(window.heard = [], addEventListener('keydown', e => heard.push(e.key)))")
         stage.view.focus()
         stage.press("ArrowRight", "Delete", "Backspace", "Control+Enter", "q", "Escape")
         assert stage.run("heard") == ["Control", "Enter", "q", "Escape"]
 
-    def test_a_step_of_the_sequence_is_a_step_of_the_keys(self, stage, site):
+    def test_keys_move_by_the_step_of_the_sequence(self, stage, site):
         site.make("twos", range(10, 19, 2))
         stage.show("twos", 10, 18, step=2)
         stage.view.focus()
@@ -174,7 +174,7 @@ class TestGettingAround:
         stage.sees(18)
         assert stage.slider.get_attribute("step") == "2"
 
-    def test_several_sequences_can_be_chosen_from(self, stage, site):
+    def test_one_of_several_sequences_can_be_chosen(self, stage, site):
         site.make("batch_0000", range(1, 4))
         site.make("batch_0001", range(101, 104))
         stage.run(
@@ -192,7 +192,7 @@ class TestGettingAround:
 
 
 class TestPlaying:
-    """A clock of the test's own: time goes on when it says so."""
+    """The tests control the clock: time passes only when they advance it."""
 
     @pytest.fixture(autouse=True)
     def clock(self, stage, site):
@@ -201,7 +201,7 @@ class TestPlaying:
         stage.page.clock.pause_at(1)
 
     def played(self, stage, frames, *, rests=True):
-        """The frames seen in the next `frames` periods of 1/10 s."""
+        """The frames shown in the next `frames` periods of 1/10 s."""
         stage.run("watch()")
         for _ in range(frames):
             stage.page.clock.run_for(100)
@@ -216,22 +216,22 @@ class TestPlaying:
         stage.view.focus()
         stage.press(*keys, " ")
 
-    def test_round_and_round(self, stage):
+    def test_plays_in_a_loop(self, stage):
         self.start(stage)
         assert self.played(stage, 8)[:7] == [2, 3, 4, 1, 2, 3, 4]
 
-    def test_back_and_forth(self, stage):
+    def test_plays_back_and_forth(self, stage):
         stage.show("a", 1, 4)
         stage.page.get_by_role("button", name="Looping").click()
         self.start(stage)
         assert self.played(stage, 8)[:7] == [2, 3, 4, 3, 2, 1, 2]
 
-    def test_a_missing_frame_takes_its_time_with_the_picture_before_it(self, stage, site):
+    def test_the_previous_picture_stays_for_the_time_of_a_missing_frame(self, stage, site):
         site.remove("a", 3)
         self.start(stage, missing=[3])
         assert self.played(stage, 6)[:5] == [2, 2, 4, 1, 2]
 
-    def test_space_stops(self, stage):
+    def test_space_stops_playback(self, stage):
         self.start(stage)
         self.played(stage, 2)
         stage.press(" ")
@@ -239,11 +239,11 @@ class TestPlaying:
         assert stage.page.get_by_role("button", name="Play").is_visible()
 
     @pytest.mark.parametrize(("fps", "shown"), [(None, "24"), (10, "10"), (23.976, "23.976")])
-    def test_at_the_rate_of_the_sequence(self, stage, fps, shown):
+    def test_plays_at_the_rate_of_the_sequence(self, stage, fps, shown):
         stage.show("a", 1, 4, fps=fps)
         assert stage.page.get_by_label("Frames per second").input_value() == shown
 
-    def test_at_the_users_rate_until_a_sequence_has_another(self, stage):
+    def test_plays_at_the_users_rate_until_a_sequence_has_another(self, stage):
         rate = stage.page.get_by_label("Frames per second")
         stage.show("a", 1, 4, fps=10)
         rate.fill("5")
@@ -253,7 +253,7 @@ class TestPlaying:
         stage.show("a", 1, 4, fps=12, run="3")
         assert rate.input_value() == "12"
 
-    def test_a_frame_that_comes_late_is_waited_for_and_not_left_out(self, stage, site):
+    def test_playback_waits_for_a_late_frame_and_does_not_skip_it(self, stage, site):
         site.make("b", range(40))
         stage.show("b", 0, 39, fps=10)
         stage.sees(0)
@@ -267,8 +267,8 @@ class TestPlaying:
         assert self.played(stage, 4)[:3] == [4, 5, 6]
 
 
-class TestFramesThatAreNotThere:
-    def test_a_missing_frame_is_said_marked_and_not_asked_for(self, stage, site):
+class TestAbsentFrames:
+    def test_a_missing_frame_is_reported_and_marked_and_not_requested(self, stage, site):
         site.make("a", [1, 2, 4, 5])
         stage.show("a", 1, 5, missing=[3])
         stage.sees(1)
@@ -283,7 +283,7 @@ class TestFramesThatAreNotThere:
         assert stage.page.locator(".seqplayer-note").is_hidden()
 
     def marks(self, stage):
-        """Where on the slider the marks are, 0..1, at the middle of each."""
+        """The positions of the marks on the slider, 0..1, at the middle of each."""
         row = stage.run("""(() => {
             const canvas = document.querySelector('.seqplayer-slider canvas');
             const { data } = canvas.getContext('2d').getImageData(0, 1, canvas.width, 1);
@@ -293,13 +293,13 @@ class TestFramesThatAreNotThere:
         ends = [x for x in range(1, len(row)) if row[x - 1] and not row[x]]
         return [round(((start + end) / 2 - 6) / (len(row) - 12), 2) for start, end in zip(starts, ends)]
 
-    def test_marks_stand_where_the_slider_does(self, stage, site):
+    def test_marks_are_at_the_slider_positions_of_their_frames(self, stage, site):
         site.make("a", range(101))
         stage.show("a", 0, 100, missing=[25, 50, 51, 90])
         stage.sees(0)
         assert self.marks(stage) == pytest.approx([0.25, 0.505, 0.9], abs=0.01)
 
-    def test_a_frame_that_vanished_says_so_and_is_marked(self, stage, site):
+    def test_a_frame_that_was_deleted_is_reported_and_marked(self, stage, site):
         site.make("a", range(9))
         site.remove("a", 4)
         stage.show("a", 0, 8)
@@ -310,7 +310,7 @@ class TestFramesThatAreNotThere:
         stage.says("4", "number")
         assert self.marks(stage) == [0.5]
 
-    def test_a_frame_that_is_back_is_shown(self, stage, site):
+    def test_a_frame_that_exists_again_is_shown(self, stage, site):
         site.make("a", range(9))
         site.remove("a", 4)
         stage.show("a", 0, 8)
@@ -323,7 +323,7 @@ class TestFramesThatAreNotThere:
         stage.sees(4)
         assert self.marks(stage) == []
 
-    def test_a_file_that_is_no_picture_says_so(self, stage, site):
+    def test_a_file_that_is_not_a_picture_is_reported(self, stage, site):
         site.make("a", range(2))
         (site.folder / "a/f_0001.png").write_bytes(b"not a picture")
         stage.show("a", 0, 1)
@@ -331,7 +331,7 @@ class TestFramesThatAreNotThere:
         stage.slider.fill("1")
         stage.says("The browser cannot decode this file.")
 
-    def test_a_server_that_is_gone_says_so(self, stage, site):
+    def test_a_server_that_does_not_answer_is_reported(self, stage, site):
         site.make("a", range(20))
         stage.show("a", 0, 19)
         stage.sees(0)
@@ -343,10 +343,10 @@ class TestFramesThatAreNotThere:
         stage.sees(15)
 
 
-class TestErrorsOfOthers:
-    """What is thrown at it is reported, and it plays on."""
+class TestUncaughtErrors:
+    """An error of the page or the browser is reported to the console, and the player keeps working."""
 
-    def test_by_who_is_told_of_the_layout(self, stage, site):
+    def test_from_a_layout_listener(self, stage, site):
         site.make("a", range(20))
         stage.expected = {"no room"}
         stage.run("make({ onLayout() { throw new Error('no room') } })")
@@ -357,7 +357,7 @@ class TestErrorsOfOthers:
         stage.sees(15)
         assert set(stage.complaints) == {"no room"}
 
-    def test_by_a_picture_that_cannot_be_drawn(self, stage, site):
+    def test_from_a_picture_that_cannot_be_drawn(self, stage, site):
         site.make("a", range(20))
         stage.expected = {"no canvas"}
         stage.run("""(() => {
@@ -378,7 +378,7 @@ class TestErrorsOfOthers:
 
 
 class TestAnotherRun:
-    def test_what_has_not_changed_is_not_sent_again(self, stage, site):
+    def test_unchanged_files_are_not_sent_again(self, stage, site):
         site.make("a", range(4))
         stage.show("a", 0, 3)
         stage.sees(0)
@@ -389,7 +389,7 @@ class TestAnotherRun:
         stage.rests()
         assert (sorted(site.asked()), site.unchanged) == ([0, 1, 2, 3], 4)
 
-    def test_what_has_changed_is_seen(self, stage, site):
+    def test_changed_files_are_shown(self, stage, site):
         site.make("a", range(4))
         stage.show("a", 0, 3)
         stage.sees(0)
@@ -398,7 +398,7 @@ class TestAnotherRun:
         stage.show("a", 0, 3, run="2")
         stage.page.wait_for_function("drawn() === 200")
 
-    def test_what_was_changed_by_somebody_else_is_seen_when_the_page_is_opened_again(self, stage, site):
+    def test_files_changed_by_another_program_are_shown_when_the_page_is_opened_again(self, stage, site):
         site.make("a", range(4))
         stage.show("a", 0, 3)
         stage.sees(0)
@@ -408,7 +408,7 @@ class TestAnotherRun:
         stage.show("a", 0, 3)
         stage.page.wait_for_function("drawn() === 200")
 
-    def test_the_old_picture_stays_until_the_new_one_is_there(self, stage, site):
+    def test_the_old_picture_stays_until_the_new_one_is_loaded(self, stage, site):
         site.make("a", range(1, 9))
         site.make("b", range(101, 109))
         stage.show("a", 1, 8)
@@ -421,7 +421,7 @@ class TestAnotherRun:
         site.answers.set()
         stage.sees(101)
 
-    def test_who_plays_goes_on_playing_where_they_are(self, stage, site):
+    def test_playback_continues_at_the_same_frame(self, stage, site):
         site.make("a", range(1, 9))
         stage.show("a", 1, 8, fps=100)
         stage.sees(1)
@@ -434,7 +434,7 @@ class TestAnotherRun:
         seen = stage.run("watch()")
         assert all(after == before % 8 + 1 for before, after in pairwise(seen))
 
-    def test_who_looks_at_a_frame_keeps_it_and_sees_its_new_picture(self, stage, site):
+    def test_a_chosen_frame_stays_and_shows_its_new_picture(self, stage, site):
         site.make("a", range(1, 9))
         stage.show("a", 1, 8)
         stage.slider.fill("5")
@@ -446,7 +446,7 @@ class TestAnotherRun:
         assert site.asked()[0] == 5
         stage.sees(5)
 
-    def test_who_looks_at_nothing_special_is_taken_to_the_new_frame(self, stage, site):
+    def test_the_new_frame_is_shown_if_the_last_one_was(self, stage, site):
         site.make("a", range(1, 9))
         for last in (1, 2, 3):
             stage.show("a", 1, last, options={"frame": last})
@@ -459,7 +459,7 @@ class TestAnotherRun:
         stage.show("a", 1, 5, options={"frame": 5})
         stage.sees(5)
 
-    def test_what_is_being_made_is_shown_as_it_comes(self, stage, site):
+    def test_frames_are_shown_as_they_are_saved(self, stage, site):
         site.make("a", range(1001, 1009))
         for frame in (1001, 1004, 1006):
             text = f"frame {frame} (1001-1008)"
@@ -473,7 +473,7 @@ class TestAnotherRun:
         stage.sees(1001)
         stage.says("8 frames saved", "message")
 
-    def test_who_looks_elsewhere_is_not_disturbed_by_what_is_being_made(self, stage, site):
+    def test_progress_does_not_move_away_from_a_chosen_frame(self, stage, site):
         site.make("a", range(1, 9))
         stage.show("a", 1, 8)
         stage.slider.fill("5")
@@ -485,7 +485,7 @@ class TestAnotherRun:
         stage.sees(5)
 
 
-class TestLookingClosely:
+class TestZoomAndTools:
     @pytest.fixture(autouse=True)
     def large(self, stage, site):
         site.make("a", range(3), size=(900, 700))
@@ -503,7 +503,7 @@ class TestLookingClosely:
     def zoomed(self, stage):
         stage.page.locator(".seqplayer-zoomed").wait_for()
 
-    def test_fit_is_all_of_it_and_100_percent_a_pixel_a_pixel_of_the_file_itself(self, stage, site):
+    def test_fit_shows_the_whole_picture_and_100_percent_every_pixel_of_the_file(self, stage, site):
         view, fit = stage.view.bounding_box(), self.picture(stage)
         assert fit["width"] <= view["width"]
         assert fit["height"] <= view["height"]
@@ -517,7 +517,7 @@ class TestLookingClosely:
         stage.page.wait_for_selector(".seqplayer-view:not(.seqplayer-zoomed)")
         assert self.picture(stage) == fit
 
-    def test_a_double_click_zooms_to_what_is_under_it(self, stage):
+    def test_a_double_click_zooms_in_at_the_pointer(self, stage):
         box = self.picture(stage)
         stage.page.mouse.dblclick(box["x"] + box["width"] / 2 + 20, box["y"] + box["height"] / 2)
         self.zoomed(stage)
@@ -541,7 +541,7 @@ class TestLookingClosely:
         assert self.picture(stage)["x"] == pytest.approx(view["x"])
         stage.sees(0)
 
-    def test_the_next_frame_is_seen_at_the_same_place(self, stage, site):
+    def test_the_next_frame_is_shown_at_the_same_position(self, stage, site):
         stage.page.get_by_role("button", name="Show at 100 %").click()
         self.zoomed(stage)
         stage.view.focus()
@@ -554,12 +554,12 @@ class TestLookingClosely:
         assert site.requests == [("a", 0, None), ("a", 1, None)]
 
     @pytest.fixture
-    def standing_still(self, stage):
-        """No time passes: what is said for a moment stays."""
+    def paused_clock(self, stage):
+        """Time stands still, so temporary messages stay."""
         stage.page.clock.install(time=0)
         stage.page.clock.pause_at(1)
 
-    @pytest.mark.usefixtures("standing_still")
+    @pytest.mark.usefixtures("paused_clock")
     def test_copies_the_path(self, stage):
         stage.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         stage.slider.fill("2")
@@ -573,8 +573,8 @@ class TestLookingClosely:
             stage.page.get_by_role("link", name="Open this frame").click()
         opened.value.wait_for_url(f"{site.url}/frames/a/f_0002.png#1")
 
-    @pytest.mark.usefixtures("standing_still")
-    def test_further_actions_get_the_frame_and_their_errors_are_said(self, stage):
+    @pytest.mark.usefixtures("paused_clock")
+    def test_additional_actions_receive_the_frame_and_their_errors_are_shown(self, stage):
         stage.run("""make({ actions: [{ label: "Do", icon: "", run: async (sequence, frame) => {
             if (frame === 2) throw new Error("No workflow in it.");
             return `Did ${sequence.name(frame)}`;
@@ -589,8 +589,8 @@ class TestLookingClosely:
         stage.says("No workflow in it.", "message")
 
 
-class TestLittleToSee:
-    def test_one_frame_is_just_a_picture(self, stage, site):
+class TestCompactLayouts:
+    def test_one_frame_is_a_picture_without_controls(self, stage, site):
         site.make("a", [7])
         stage.show("a", 7, 7)
         stage.sees(7)
@@ -601,17 +601,17 @@ class TestLittleToSee:
         stage.sees(7)
         assert site.asked() == [7]
 
-    def test_nothing_takes_no_room(self, stage):
+    def test_an_empty_player_takes_no_room(self, stage):
         assert stage.run("player.layout") == "empty"
         assert stage.page.locator(".seqplayer > *:visible").count() == 0
 
-    def test_a_message_alone_takes_a_line(self, stage):
+    def test_a_message_alone_takes_one_line(self, stage):
         stage.run("player.showMessage(a)", "Past the end: nothing saved.")
         stage.says("Past the end", "message")
         assert stage.run("player.layout") == "text"
         assert stage.view.is_hidden()
 
-    def test_an_error_is_an_alert_and_goes_with_the_next_run(self, stage, site):
+    def test_an_error_is_an_alert_until_it_is_cleared(self, stage, site):
         site.make("a", range(3))
         stage.show("a", 0, 2)
         stage.run("player.showError(a)", "Frame 3 exists already: /renders/f_0003.png")
@@ -624,7 +624,7 @@ class TestLittleToSee:
         stage.run("player.showError('')")
         assert alert.is_hidden()
 
-    def test_translations_are_text(self, stage, site):
+    def test_translations_are_shown_as_text(self, stage, site):
         site.make("a", [1, 2])
         evil = "\"><img src=x onerror='window.evil = 1'> & <b>"
         stage.run("make({ translate: () => a })", evil)
@@ -635,7 +635,7 @@ class TestLittleToSee:
         assert titles.count(evil) >= 6
         assert stage.page.locator(".seqplayer-fps span").text_content() == evil
 
-    def test_text_from_outside_is_text(self, stage, site):
+    def test_names_and_messages_are_shown_as_text(self, stage, site):
         site.make("a", [1])
         evil = "<img src=x onerror='window.evil = 1'>"
         stage.run(
@@ -649,7 +649,7 @@ class TestLittleToSee:
         assert stage.page.locator(".seqplayer img").count() == 0
 
 
-class TestComingBack:
+class TestRestoring:
     def test_position_rate_and_mode_are_plain_values(self, stage, site):
         site.make("a", range(1, 9))
         stage.show("a", 1, 8)
@@ -676,26 +676,26 @@ class TestComingBack:
         stage.sees(3)
         assert site.asked()
 
-    def test_release_lets_go_of_everything_even_where_it_is_seen(self, stage, site):
+    def test_release_frees_all_memory_even_while_visible(self, stage, site):
         site.make("a", range(1, 9))
         stage.show("a", 1, 8)
         stage.sees(1)
-        # In one go: as soon as the browser says again that it is seen, it loads again.
+        # In one call: as soon as the browser reports it as visible, it loads again.
         assert stage.run("(player.release(), player.cachedBytes)") == 0
         stage.sees(1)
 
 
 @pytest.mark.parametrize("width", [120, 180, 240, 600])
-def test_nothing_spills_over_at_any_width(stage, site, width):
+def test_nothing_overflows_at_any_width(stage, site, width):
     site.make("a", range(1001, 1100))
     stage.run("document.querySelector('#node').style.width = `${a}px`", width)
     stage.show("a", 1001, 1099, options={"message": "99 frames saved: 1001-1099 " * 9})
     stage.sees(1001)
-    spilled = stage.run(
+    overflowing = stage.run(
         """[...player.element.querySelectorAll('*')].filter((part) => {
         const box = part.getBoundingClientRect();
         return box.width && (box.right > a + 0.5 || box.left < 0);
     }).map((part) => part.className || part.tagName)""",
         width,
     )
-    assert spilled == []
+    assert overflowing == []

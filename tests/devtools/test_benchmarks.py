@@ -1,4 +1,4 @@
-"""The benchmarks' own tools: a wrong file ends them, and what they count is what happened."""
+"""The tools of the benchmarks: a wrong file stops a benchmark, and its counts are correct."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ from io_utils.formats.png.encode import encode_png
 class TestCheck:
     @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-    def test_both_decoders_must_read_the_very_pixels_that_went_in(self, dtype, channels):
+    def test_both_decoders_must_read_exactly_the_encoded_pixels(self, dtype, channels):
         rng = np.random.default_rng(0)
         pixels = rng.integers(0, np.iinfo(dtype).max, (5, 37, channels), dtype, endpoint=True)
         check(encode_png(pixels), pixels, "a file")
@@ -26,14 +26,14 @@ class TestCheck:
         with pytest.raises(WrongPixelsError, match="a file: "):
             check(encode_png(pixels), other, "a file")
 
-    def test_every_engine_that_is_here_writes_the_pixels_it_was_given(self):
+    def test_every_installed_engine_writes_the_pixels_that_it_is_given(self):
         found, _ = engines()
         assert BASE in [engine.name for engine in found]
         pixels = corpus.frames("photo", (40, 24), 0)
         for engine in found:
             check(engine.encoder(pixels)(), pixels, engine.name)
 
-    def test_the_base_is_what_pillow_writes_at_level_4(self):
+    def test_the_base_is_pillow_at_level_4(self):
         pixels = corpus.frames("text", (40, 24), 0)
         base = next(engine for engine in engines()[0] if engine.name == BASE)
         assert base.encoder(pixels)() == pillow(pixels, 4)
@@ -44,7 +44,7 @@ def test_every_kind_of_content_has_a_title():
 
 
 class TestReport:
-    def test_a_table_is_markdown_with_its_numbers_on_the_right(self, tmp_path, capsys):
+    def test_a_table_is_markdown_with_right_aligned_numbers(self, tmp_path, capsys):
         report = measure.Report()
         report.table("engine", ["MB/s"], [["one", "9.5"], ["another", "12.0"]])
         report.write(tmp_path / "bench.md")
@@ -53,7 +53,7 @@ class TestReport:
         assert capsys.readouterr().out.split("\n") == ["", *lines, ""]
 
     @pytest.mark.parametrize(("ratio", "text"), [(0.0213, "0.021"), (0.354, "0.35"), (1.04, "1.0"), (43.91, "43.9")])
-    def test_a_ratio_keeps_two_figures(self, ratio, text):
+    def test_a_ratio_has_at_least_two_significant_digits(self, ratio, text):
         assert measure.times(ratio) == text
 
 

@@ -1,4 +1,4 @@
-"""dev.py, the demo and the starter of a real ComfyUI: what they decide, what they say when something is wrong."""
+"""dev.py, the demo and the starter of a real ComfyUI: what they do, and how they report errors."""
 
 import importlib.util
 import json
@@ -26,8 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """dev.py as a module, with its .venv and its two lists below tmp_path."""
-    # Not by import: the package dev has the name.
+    """dev.py as a module, with its .venv and its lists of packages in tmp_path."""
     spec = importlib.util.spec_from_file_location("dev_script", ROOT / "dev.py")
     script = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
     spec.loader.exec_module(script)  # type: ignore[union-attr]
@@ -41,7 +40,7 @@ def dev(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 class TestEnvironment:
-    def test_a_python_that_has_everything_is_used_as_it_is(self, dev):
+    def test_a_python_that_has_all_packages_is_used_directly(self, dev):
         assert dev.interpreter(("json", "subprocess")) == Path(sys.executable)
         assert not dev.VENV.exists()
 
@@ -62,14 +61,14 @@ class TestEnvironment:
         assert dev.fingerprint(dev.REQUIREMENTS, dev.CONSTRAINTS) != before
 
     def test_without_the_venv_module_the_error_names_the_package_to_install(self, dev, monkeypatch, capsys):
-        monkeypatch.setitem(sys.modules, "ensurepip", None)  # as Debian's Python is without python3-venv
+        monkeypatch.setitem(sys.modules, "ensurepip", None)  # as in Debian's Python without python3-venv
         monkeypatch.setattr(dev, "ALL_NEEDS", ("no_such_module",))
         assert dev.main(["lint"]) == 1
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         assert f"sudo apt install python{version}-venv" in capsys.readouterr().err
         assert not dev.VENV.exists()
 
-    def test_the_real_lists_name_torch_by_its_version_only(self, dev):
+    def test_the_real_lists_pin_torch_to_the_same_version(self, dev):
         requirements = (ROOT / "tests" / "requirements.txt").read_text().splitlines()
         pin = dev.torch_pin(ROOT / "tests" / "constraints.txt")
         assert [line for line in requirements if line.startswith("torch")] == [pin]
@@ -79,12 +78,12 @@ class TestEnvironment:
         with pytest.raises(dev.SetupError, match="does not pin torch"):
             dev.torch_pin(dev.CONSTRAINTS)
 
-    def test_the_real_lists_name_what_the_modules_come_from(self, dev):
+    def test_the_real_lists_name_the_packages_of_all_modules(self, dev):
         listed = (ROOT / "tests" / "requirements.txt").read_text().lower()
         packages = {"PIL": "pillow", "zlib_ng": "zlib-ng", "png": "pypng", "cv2": "opencv-python-headless"}
         assert [name for name in dev.ALL_NEEDS if packages.get(name, name.lower()) not in listed] == []
 
-    def test_the_benchmarks_list_names_what_the_rivals_come_from_each_with_a_pin(self, dev):
+    def test_the_benchmarks_list_names_the_packages_of_the_rivals_and_each_is_pinned(self, dev):
         listed = [
             line for line in (ROOT / "benchmarks" / "requirements.txt").read_text().splitlines() if line[0] != "#"
         ]
@@ -93,21 +92,21 @@ class TestEnvironment:
         pins = (ROOT / "tests" / "constraints.txt").read_text()
         assert [line for line in listed if f"\n{line}==" not in pins] == []
 
-    def test_a_rival_that_cannot_be_installed_is_left_out_and_the_others_are_there(
+    def test_a_rival_that_cannot_be_installed_is_left_out_and_the_others_are_installed(
         self, dev, tmp_path, monkeypatch, capfd
     ):
         wheels = tmp_path / "wheels"
         wheels.mkdir()
         write_wheel(wheels, "rival", "1.0")
         dev.BENCH_REQUIREMENTS.write_text("# what to compare with\nnot-offered\nrival\n")
-        take_packages_only_from(wheels, monkeypatch)
+        install_packages_only_from(wheels, monkeypatch)
         monkeypatch.setenv("PIP_TARGET", str(tmp_path / "installed"))
 
         dev.install_rivals(Path(sys.executable))
         assert "not-offered cannot be installed" in capfd.readouterr().out
         assert (tmp_path / "installed" / "rival.py").is_file()
 
-    def test_the_benchmarks_install_nothing_that_their_own_python_has(self, dev, tmp_path, monkeypatch, capfd):
+    def test_the_benchmarks_do_not_install_packages_that_their_python_has(self, dev, tmp_path, monkeypatch, capfd):
         """Even if the Python that runs dev.py lacks it: the benchmarks run in .venv."""
         python = dev.venv_python(dev.VENV)
         venv.create(dev.VENV, with_pip=False, symlinks=os.name != "nt")
@@ -125,14 +124,14 @@ class TestEnvironment:
         out, err = capfd.readouterr()
         assert (out.strip(), err) == ("measured", "")  # this .venv has no pip: an attempt to install would be an error
 
-    def test_a_new_environment_gets_the_pinned_torch_in_the_build_that_is_offered_and_is_made_once(
+    def test_a_new_environment_is_created_once_with_the_available_build_of_the_pinned_torch(
         self, dev, tmp_path, monkeypatch, capfd
     ):
         wheels = tmp_path / "wheels"
         wheels.mkdir()
         for name, version in [("torch", "2.13.0+cpu"), ("torch", "2.14.0"), ("tinything", "1.0"), ("tinything", "2.0")]:
             write_wheel(wheels, name, version)
-        take_packages_only_from(wheels, monkeypatch)
+        install_packages_only_from(wheels, monkeypatch)
 
         python = dev.interpreter(("tinything_that_is_not_here",))
         code = "import torch, tinything; print(torch.VERSION, tinything.VERSION)"
@@ -155,7 +154,7 @@ class TestCommands:
         options, rest = dev.parse(arguments)
         return [line[1:] for line in dev.commands(options, rest, Path("python"))]
 
-    def test_test_runs_all_tests_and_hands_further_arguments_to_pytest(self, dev):
+    def test_test_runs_all_tests_and_passes_other_arguments_to_pytest(self, dev):
         pytest_line = ["-m", "pytest", f"--confcutdir={ROOT / 'tests'}", "tests", "-q"]
         assert self.lines(dev, "test") == [pytest_line]
         assert self.lines(dev, "test", "-k", "resume", "-x") == [[*pytest_line, "-k", "resume", "-x"]]
@@ -165,14 +164,14 @@ class TestCommands:
             ["-m", "pytest", f"--confcutdir={ROOT / 'tests'}", "-q", "tests/devtools/test_dev.py::TestCommands"]
         ]
 
-    def test_the_demos_paths_are_meant_from_the_users_folder(self, dev, tmp_path, monkeypatch):
+    def test_paths_of_the_demo_are_relative_to_the_users_folder(self, dev, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         assert self.lines(dev, "demo") == [["-m", "devtools.demo"]]
         assert self.lines(dev, "demo", "--output", "here", "--comfyui", "../there") == [
             ["-m", "devtools.demo", "--comfyui", str(tmp_path.parent / "there"), "--output", str(tmp_path / "here")]
         ]
 
-    def test_the_benchs_paths_too_and_its_other_options_are_handed_on(self, dev, tmp_path, monkeypatch):
+    def test_paths_of_bench_are_too_and_its_other_options_are_passed_on(self, dev, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         assert self.lines(dev, "bench") == [["-m", "benchmarks.bench", "--size", "1024x1024"]]
         flags = ["--size", "1920x1080", "--held-out", "--quick"]
@@ -182,7 +181,7 @@ class TestCommands:
         ]
 
     @pytest.mark.parametrize("folder", ["image-sequence-pack", "image_sequence_pack", "pack with spaces"])
-    def test_tests_run_whatever_the_packs_folder_is_called(self, tmp_path, folder):
+    def test_tests_run_whatever_the_name_of_the_packs_folder(self, tmp_path, folder):
         root = tmp_path / folder
         (root / "tests").mkdir(parents=True)
         (root / "dev.py").write_text((ROOT / "dev.py").read_text(encoding="utf-8"), encoding="utf-8")
@@ -192,20 +191,20 @@ class TestCommands:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "1 passed" in ended.stdout
 
-    def test_without_a_browser_its_tests_are_one_skip(self, tmp_path):
+    def test_without_a_browser_there_is_one_skip_for_all_its_tests(self, tmp_path):
         pytest_line = [sys.executable, "-m", "pytest", f"--confcutdir={ROOT / 'tests'}", "tests/browser", "-q", "-rs"]
         environment = {**os.environ, "PATH": str(tmp_path)}
         ended = subprocess.run(pytest_line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert "\n1 skipped in" in ended.stdout
         assert ended.stdout.count("needs Chromium") == 1
 
-    def test_coverage_is_measured_and_judged_when_asked_for(self, dev):
-        measured, judged = self.lines(dev, "test", "--coverage", "-k", "resume")
+    def test_coverage_is_measured_and_its_limit_checked_on_request(self, dev):
+        measure, check_limit = self.lines(dev, "test", "--coverage", "-k", "resume")
         (plain,) = self.lines(dev, "test", "-k", "resume")
-        assert measured == ["-m", "coverage", "run", *plain]
-        assert judged == ["-m", "coverage", "report"]
+        assert measure == ["-m", "coverage", "run", *plain]
+        assert check_limit == ["-m", "coverage", "report"]
 
-    def test_accelerators_are_left_out_when_asked_for(self, dev):
+    def test_accelerators_are_left_out_on_request(self, dev):
         (plain,) = self.lines(dev, "test")
         assert self.lines(dev, "test", "--without-accelerators", "-x") == [[*plain, "--without-accelerators", "-x"]]
 
@@ -219,7 +218,7 @@ def test_it_is_absent(name):
     with pytest.raises(ModuleNotFoundError):
         __import__(name)
 """)
-        # conftest.py as a plug-in, because this test does not lie below its folder.
+        # conftest.py as a plug-in, because this test is outside of its folder.
         run = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), f"--rootdir={tmp_path}", "-q"]
         run += [f"--confcutdir={tmp_path}", "-p", "tests.conftest", "-p", "no:cacheprovider", str(test)]
         ended = subprocess.run([*run, "--without-accelerators"], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -242,12 +241,12 @@ def test_it_is_absent(name):
             ["-m", "devtools.check_types"],
         ]
 
-    def test_lint_says_in_one_line_that_the_javascript_is_not_checked_without_node(self, dev, monkeypatch, capsys):
+    def test_without_node_lint_says_in_one_line_that_the_javascript_is_not_checked(self, dev, monkeypatch, capsys):
         monkeypatch.setenv("PATH", "")
         assert dev.javascript_checks() == []
         assert capsys.readouterr().out.count("\n") == 1
 
-    def test_lint_checks_the_javascript_with_the_pinned_tools_which_it_installs_once(self, dev, tmp_path, monkeypatch):
+    def test_lint_installs_the_pinned_tools_once_and_checks_the_javascript(self, dev, tmp_path, monkeypatch):
         monkeypatch.setattr(dev.shutil, "which", lambda name: str(tmp_path / name))
         monkeypatch.setattr(dev, "JAVASCRIPT", tmp_path / "javascript")
         modules = dev.JAVASCRIPT / "node_modules"
@@ -263,8 +262,8 @@ def test_it_is_absent(name):
         os.utime(modules / ".package-lock.json", (0, 0))  # the lock file has changed since
         assert tools() == ["ci", "tsc", "eslint.js"]
 
-    def test_lint_leaves_an_installation_alone_that_is_only_linked(self, dev, tmp_path, monkeypatch):
-        """Such as that of another worktree: npm ci empties the folder that the link leads to."""
+    def test_lint_does_not_touch_a_linked_installation(self, dev, tmp_path, monkeypatch):
+        """The link can lead to another worktree's installation, which npm ci would empty."""
         monkeypatch.setattr(dev.shutil, "which", lambda name: str(tmp_path / name))
         monkeypatch.setattr(dev, "JAVASCRIPT", tmp_path / "javascript")
         (tmp_path / "shared").mkdir()
@@ -274,7 +273,7 @@ def test_it_is_absent(name):
 
         assert [Path(line[1]).name for line in dev.javascript_checks()] == ["tsc", "eslint.js"]
 
-    def test_every_script_asks_to_be_checked_and_the_tools_are_pinned_and_not_published(self):
+    def test_every_script_enables_the_checks_and_the_tools_are_pinned_and_not_published(self):
         scripts = list((ROOT / "web" / "js").glob("**/*.js"))
         assert scripts
         assert [path.name for path in scripts if not path.read_text("utf-8").startswith("// @ts-check\n")] == []
@@ -285,7 +284,7 @@ def test_it_is_absent(name):
         assert "devtools/" in (ROOT / ".comfyignore").read_text(encoding="utf-8").split()
         assert "node_modules/" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
 
-    def test_the_first_failure_is_the_exit_code_but_everything_runs(self, dev, tmp_path):
+    def test_all_commands_run_and_the_first_failure_is_the_exit_code(self, dev, tmp_path):
         touch = f"open({str(tmp_path / 'ran')!r}, 'w').close()"
         lines = [[sys.executable, "-c", code] for code in ("pass", "exit(3)", "exit(4)", touch)]
         assert dev.run_all(lines) == 3
@@ -296,7 +295,7 @@ def test_it_is_absent(name):
             dev.main(["demo", "--ouptut", "x"])
         assert "unrecognized arguments: --ouptut" in capsys.readouterr().err
 
-    def test_what_goes_wrong_in_the_demo_is_dev_pys_exit_code(self, tmp_path):
+    def test_the_exit_code_of_a_failed_demo_is_dev_pys_exit_code(self, tmp_path):
         command = [sys.executable, str(ROOT / "dev.py"), "demo", "--comfyui", "nowhere", "--output", "demo"]
         ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert ended.returncode == 1
@@ -311,7 +310,7 @@ class TestRelease:
         assert release.problems("v1.2.3", self.PROJECT, self.CHANGELOG) == []
 
     @pytest.mark.parametrize("tag", ["1.2.3", "v1.2.4", "v1.2.3-rc1"])
-    def test_a_tag_of_another_version_is_not(self, tag):
+    def test_a_tag_of_another_version_is_not_ready(self, tag):
         (problem,) = release.problems(tag, self.PROJECT, self.CHANGELOG)
         assert "should be v1.2.3" in problem
 
@@ -323,7 +322,7 @@ class TestRelease:
             ("", "is not about version 1.2.3"),
         ],
     )
-    def test_nor_is_a_changelog_without_this_version_and_its_date(self, changelog, expected):
+    def test_a_changelog_without_this_version_and_its_date_is_not_ready(self, changelog, expected):
         (problem,) = release.problems("v1.2.3", self.PROJECT, changelog)
         assert expected in problem
 
@@ -334,7 +333,7 @@ class TestRelease:
             "pyproject.toml has no PublisherId",
         ]
 
-    def test_the_real_files_have_the_fields_where_they_are_looked_for(self):
+    def test_the_fields_are_found_in_the_real_file(self):
         project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         assert release._field(project, "version") is not None
 
@@ -365,16 +364,16 @@ class TestPrompts:
         assert inputs == {**expected, "fixed": 7}
         assert [type(inputs[name]) for name in ("x", "blur")] == [int, float]
 
-    def test_the_prompt_itself_stays_as_it_is(self):
+    def test_the_prompt_itself_is_not_changed(self):
         before = json.dumps(self.PROMPT)
         at_frame(self.PROMPT, 3, 12)
         assert json.dumps(self.PROMPT) == before
 
-    def test_an_animation_of_one_frame_stands_at_its_first_key(self):
+    def test_an_animation_of_one_frame_has_the_values_of_its_first_key(self):
         assert at_frame(self.PROMPT, 0, 1)["1"]["inputs"]["y"] == 90
 
     @pytest.mark.parametrize("content", ["[]", "{}", '{"1": {"class_type": "A"}}', '{"prompt": []}'])
-    def test_a_file_that_is_no_body_of_a_post_is_refused(self, tmp_path, content):
+    def test_a_file_that_is_not_the_body_of_a_post_is_refused(self, tmp_path, content):
         (tmp_path / "file.json").write_text(content)
         with pytest.raises(ValueError, match=r"file\.json is not the body of a POST to /prompt"):
             load_prompt(tmp_path / "file.json")
@@ -387,7 +386,7 @@ class TestPrompts:
 
 
 class TestDemo:
-    def test_it_runs_in_the_stand_in_and_lays_out_what_it_saved(self, tmp_path, capsys):
+    def test_it_runs_in_the_stand_in_and_draws_a_contact_sheet_of_its_frames(self, tmp_path, capsys):
         output = tmp_path / "out" / "output"
         old = output / "demo" / "c_batch" / "from_an_earlier_demo.png"
         mine = output / "mine.png"
@@ -396,7 +395,7 @@ class TestDemo:
             path.touch()
 
         assert demo.main(["--output", str(tmp_path / "out")]) == 0
-        told = capsys.readouterr().out
+        printed = capsys.readouterr().out
         for line in (
             "a_sunrise_00000.png .. a_sunrise_00011.png: 12 frames",
             "prompt 13 of 12:",
@@ -405,7 +404,7 @@ class TestDemo:
             "the same prompt 6 times rendered the other 5",
             "contact-sheet.png",
         ):
-            assert line in told
+            assert line in printed
         with Image.open(tmp_path / "out" / "contact-sheet.png") as sheet:
             assert sheet.size > (1000, 500)
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["contact-sheet.png", "output"]
@@ -424,7 +423,7 @@ class TestDemo:
         assert list(dict.fromkeys(reds)) == [i * 10 for i in range(14)]
 
 
-# A ComfyUI as far as the client can tell: refuses, fails and finishes prompts by what they hold.
+# To the client this is a ComfyUI. The class of node 1 decides whether a prompt is refused, fails or finishes.
 FAKE_COMFYUI = """
 import json, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -503,18 +502,18 @@ class TestComfyUIServer:
         with unstarted as server:
             yield server
 
-    def test_a_prompt_goes_in_and_its_outputs_come_back(self, server):
+    def test_a_prompt_returns_its_outputs(self, server):
         outputs = server.run({"1": {"class_type": "Fine", "inputs": {}}}, {"workflow": {"nodes": []}})
         shown = {"client": [server.client_id], "extra": [{"extra_pnginfo": {"workflow": {"nodes": []}}}]}
         assert outputs == {"1": shown}
         assert server.node_errors == {"2": {}}
 
-    def test_a_refusal_comes_back_as_comfyui_words_it(self, server):
+    def test_a_refusal_has_comfyuis_own_words(self, server):
         with pytest.raises(PromptError, match=r"node 1 \(Refused\): Bad value: x") as caught:
             server.post({"1": {"class_type": "Refused", "inputs": {}}})
         assert caught.value.node_errors["1"]["dependent_outputs"] == ["1"]
 
-    def test_a_failed_prompt_names_the_error_and_the_node_and_ends_with_the_log(self, server):
+    def test_the_message_of_a_failed_prompt_names_error_and_node_and_ends_with_the_log(self, server):
         with pytest.raises(PromptFailed, match=r"ValueError in node 1 \(Fails\): frame 7 is missing\n") as caught:
             server.run({"1": {"class_type": "Fails", "inputs": {}}})
         assert not caught.value.interrupted
@@ -526,17 +525,17 @@ class TestComfyUIServer:
             server.run({"1": {"class_type": "Cancelled", "inputs": {}}})
         assert caught.value.interrupted
 
-    def test_a_comfyui_that_dies_while_it_works_shows_the_end_of_its_log(self, server):
+    def test_the_error_after_a_crash_shows_the_end_of_the_log(self, server):
         with pytest.raises(ServerError, match=r"(?s)ended with exit code 9.*the end"):
             server.run({"1": {"class_type": "Dies", "inputs": {}}})
 
-    def test_a_comfyui_that_does_not_start_shows_the_end_of_its_log(self, unstarted, tmp_path):
+    def test_the_error_after_a_failed_start_shows_the_end_of_the_log(self, unstarted, tmp_path):
         unstarted.extra_args = ("--mood", "badly")
         with pytest.raises(ServerError, match=r"(?s)exit code 7.*a fake is starting badly"):
             unstarted.__enter__()
         assert list((tmp_path / "base" / "custom_nodes").iterdir()) == []
 
-    def test_it_is_gone_afterwards_and_so_is_the_link_to_the_pack(self, unstarted, tmp_path):
+    def test_afterwards_the_server_and_the_link_to_the_pack_are_gone(self, unstarted, tmp_path):
         with unstarted as server:
             assert server.get_json("/system_stats")["system"]["comfyui_version"] == "fake"
         assert list((tmp_path / "base" / "custom_nodes").iterdir()) == []
@@ -544,11 +543,11 @@ class TestComfyUIServer:
         with pytest.raises(ServerError, match="ended with exit code"):
             server.get("/system_stats")
 
-    def test_a_folder_without_main_py_is_no_comfyui(self, tmp_path):
+    def test_a_folder_without_main_py_is_not_a_comfyui(self, tmp_path):
         with pytest.raises(FileNotFoundError, match="is not a ComfyUI folder"):
             ComfyUIServer(tmp_path, Path(sys.executable), tmp_path / "base", ROOT)
 
-    def test_a_python_that_is_not_there_says_which_option_names_another(self, unstarted):
+    def test_the_error_about_a_missing_python_names_the_option(self, unstarted):
         unstarted.python = Path("no-such-python")
         with pytest.raises(ServerError, match=r"no-such-python.*--python"):
             unstarted.__enter__()
@@ -565,8 +564,8 @@ class TestComfyUIServer:
         assert comfyui_python(tmp_path, Path("named")) == Path("named")
 
 
-def take_packages_only_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real pip, with nothing but this folder to take from."""
+def install_packages_only_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the real pip use this folder as its only source of packages."""
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
@@ -574,7 +573,7 @@ def take_packages_only_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def write_wheel(folder: Path, name: str, version: str) -> None:
-    """The smallest wheel pip takes: one module that knows its version."""
+    """Write the smallest wheel that pip accepts, with one module that holds its version."""
     info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
         wheel.writestr(f"{name}.py", f"VERSION = {version!r}\n")

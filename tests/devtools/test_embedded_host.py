@@ -1,4 +1,4 @@
-"""The stand-in for ComfyUI behaves as ComfyUI 0.19.3 does where a node can tell the difference."""
+"""The stand-in for ComfyUI behaves like ComfyUI 0.19.3 wherever a node can tell the difference."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from devtools.embedded_host import EmbeddedHost, InterruptProcessingException, P
 from devtools.pack_folder import FOLDER_NAME
 from devtools.prompts import Prompt
 
-# Nodes that show what they were given. CALLS is the order in which they ran.
+# Nodes that show their inputs. CALLS holds the texts of the Text nodes in the order in which they ran.
 NODES = '''
 import importlib
 
@@ -27,7 +27,7 @@ class Node:
     FUNCTION = "run"
 
 class Text(Node):
-    """A STRING, one or many, that notes when it is made."""
+    """Returns a STRING and records the call."""
     RETURN_TYPES = ("STRING",)
     @classmethod
     def INPUT_TYPES(cls):
@@ -37,7 +37,7 @@ class Text(Node):
         return (text,)
 
 class Words(Node):
-    """A list output: one item a word."""
+    """A list output with one item per word."""
     RETURN_TYPES = ("STRING",)
     OUTPUT_IS_LIST = (True,)
     @classmethod
@@ -67,7 +67,7 @@ class ShowList(Node):
         return {"ui": {"text": ["+".join(text), *unique_id]}}
 
 class Either(Node):
-    """Asks for one of two lazy inputs, and for the other one too if the first one says so."""
+    """Asks for the lazy inputs that `which` names, and also for b if a is "and b"."""
     OUTPUT_NODE = True
     @classmethod
     def INPUT_TYPES(cls):
@@ -106,7 +106,7 @@ class Hidden(Node):
         return {"ui": {"seen": [prompt[node]["class_type"], extra, node, dynamic.get_node(node)["class_type"]]}}
 
 class Block(Node):
-    """Passes the text on, but blocks what is said to be blocked."""
+    """Returns the text, or a blocker if the text is "no"."""
     RETURN_TYPES = ("STRING",)
     @classmethod
     def INPUT_TYPES(cls):
@@ -116,7 +116,7 @@ class Block(Node):
         return (blocker(message or None) if text == "no" else text,)
 
 class Comfy(Node):
-    """Uses what ComfyUI offers: folders, progress, cancel, settings."""
+    """Uses ComfyUI's folders, progress bar, Cancel and settings."""
     OUTPUT_NODE = True
     @classmethod
     def INPUT_TYPES(cls):
@@ -137,7 +137,7 @@ class Comfy(Node):
                        "dtype": [str(management.intermediate_dtype())], "disabled": [arguments.disable_metadata]}}
 
 class Odd(Node):
-    """What nodes get wrong."""
+    """Makes the mistakes that nodes make."""
     OUTPUT_NODE = True
     @classmethod
     def INPUT_TYPES(cls):
@@ -150,7 +150,7 @@ class Odd(Node):
         return {"ui": {"path": [object()]}}
 
 class Count(Node):
-    """Counts its runs in the object."""
+    """Counts its runs in an attribute of the object."""
     OUTPUT_NODE = True
     runs = 0
     @classmethod
@@ -161,7 +161,7 @@ class Count(Node):
         return {"ui": {"runs": [self.runs]}}
 
 class SolidMask(Show):
-    """Named as a core node."""
+    """Has the name of a core node."""
 
 NODE_CLASS_MAPPINGS = {
     node.__name__: node
@@ -226,7 +226,7 @@ class TestLoading:
         with pytest.raises(ImportError, match="no NODE_CLASS_MAPPINGS"):
             EmbeddedHost(tmp_path / "base", write_pack(__init__=""))
 
-    def test_closing_takes_the_pack_out_and_leaves_its_source_and_the_output(self, tmp_path, write_pack):
+    def test_closing_removes_the_pack_and_keeps_its_source_and_the_output(self, tmp_path, write_pack):
         pack = write_pack(__init__="from . import inner\nNODE_CLASS_MAPPINGS = {}", inner="")
         with EmbeddedHost(tmp_path / "base", pack) as host:
             (tmp_path / "base" / "output" / "frame.png").write_bytes(b"")
@@ -235,14 +235,14 @@ class TestLoading:
         assert (pack / "inner.py").is_file()
         assert (tmp_path / "base" / "output" / "frame.png").is_file()
 
-    def test_a_new_host_is_a_restarted_comfyui_with_fresh_modules(self, tmp_path, write_pack):
+    def test_a_new_host_loads_fresh_modules_like_a_restarted_comfyui(self, tmp_path, write_pack):
         pack = write_pack(__init__=NODES)
         for _ in range(2):
             with EmbeddedHost(tmp_path / "base", pack) as host:
                 assert host.pack.CALLS == []
                 host.run({"1": node("Text", text="x"), "2": node("Show", text=["1", 0])})
 
-    def test_where_links_are_not_allowed_the_pack_is_copied_and_the_copy_removed(
+    def test_without_permission_for_links_the_pack_is_copied_and_the_copy_removed(
         self, tmp_path, write_pack, monkeypatch
     ):
         def refuse(*arguments: Any, **options: Any) -> None:
@@ -259,7 +259,7 @@ class TestLoading:
         assert not folder.exists()
         assert (pack / "__init__.py").is_file()
 
-    def test_something_else_in_the_packs_place_is_never_overwritten(self, tmp_path, write_pack):
+    def test_another_folder_with_the_packs_name_is_never_overwritten(self, tmp_path, write_pack):
         (tmp_path / "base" / "custom_nodes" / FOLDER_NAME).mkdir(parents=True)
         with pytest.raises(FileExistsError, match="is not a link"):
             EmbeddedHost(tmp_path / "base", write_pack(__init__=NODES))
@@ -267,12 +267,12 @@ class TestLoading:
     def test_a_pack_cannot_shadow_a_core_node(self, host):
         assert host.node_classes["SolidMask"].RETURN_TYPES == ("MASK",)
 
-    def test_comfyui_modules_are_there_only_while_it_runs(self, host):
+    def test_comfyuis_modules_exist_only_during_a_run(self, host):
         stand_ins = {"folder_paths", "comfy", "comfy.utils", "comfy.model_management", "comfy_execution"}
         host.run({"1": node("Comfy", cancel=False)})
         assert not stand_ins & sys.modules.keys()
 
-    def test_modules_of_the_same_name_come_back_afterwards(self, host, monkeypatch):
+    def test_modules_of_the_same_name_are_restored_after_a_run(self, host, monkeypatch):
         mine = type(sys)("folder_paths")
         monkeypatch.setitem(sys.modules, "folder_paths", mine)
         host.run({"1": node("Comfy", cancel=False)})
@@ -280,11 +280,11 @@ class TestLoading:
 
 
 class TestRunning:
-    def test_only_what_output_nodes_need_runs_and_each_node_once(self, host):
+    def test_only_nodes_that_outputs_need_run_and_each_runs_once(self, host):
         outputs = host.run(
             {
                 "1": node("Text", text="needed"),
-                "2": node("Text", text="nobody asks"),
+                "2": node("Text", text="not needed"),
                 "3": node("Show", text=["1", 0]),
                 "4": node("Show", text=["1", 0], suffix="!"),
             }
@@ -292,7 +292,7 @@ class TestRunning:
         assert outputs == {"3": {"text": ["needed"]}, "4": {"text": ["needed!"]}}
         assert host.pack.CALLS == ["needed"]
 
-    def test_every_run_runs_everything_again(self, host):
+    def test_every_run_runs_all_nodes_again(self, host):
         prompt = {"1": node("Text", text="x"), "2": node("Show", text=["1", 0])}
         assert host.run(prompt) == host.run(prompt)
         assert host.pack.CALLS == ["x", "x"]
@@ -332,18 +332,18 @@ class TestRunning:
         with EmbeddedHost(tmp_path / "base", pack) as host:
             assert host.run({"1": node("Mode")}) == {"1": {"inference": [True]}}
 
-    def test_an_error_comes_through_and_says_which_node_it_came_from(self, host):
+    def test_an_error_passes_through_and_names_its_node(self, host):
         with pytest.raises(ValueError, match="frame 7 is missing") as caught:
             host.run({"5": node("Odd", how="fails")})
         assert (caught.value.node_id, caught.value.class_type) == ("5", "Odd")  # type: ignore[attr-defined]
         if sys.version_info >= (3, 11):
             assert caught.value.__notes__ == ["raised by node 5 (Odd)"]
 
-    def test_a_ui_that_would_end_comfyuis_process_is_an_error(self, host):
+    def test_a_ui_that_would_crash_comfyui_is_an_error(self, host):
         with pytest.raises(TypeError, match="plain JSON values"):
             host.run({"5": node("Odd", how="shows an object")})
 
-    def test_folders_progress_and_settings_are_comfyuis(self, host, tmp_path):
+    def test_folders_progress_and_settings_are_like_comfyuis(self, host, tmp_path):
         outputs = host.run({"9": node("Comfy", cancel=False)})["9"]
         base = tmp_path / "base"
         below = ["output", "input", "temp", "user", "user/__system"]
@@ -357,7 +357,7 @@ class TestRunning:
             host.run({"9": node("Comfy", cancel=True)})
         assert host.run({"9": node("Comfy", cancel=False)})
 
-    def test_output_and_input_can_lie_elsewhere(self, tmp_path, write_pack):
+    def test_output_and_input_can_be_elsewhere(self, tmp_path, write_pack):
         folders = {"output_directory": tmp_path / "here", "input_directory": tmp_path / "there"}
         with EmbeddedHost(tmp_path / "base", write_pack(__init__=NODES), **folders) as host:
             shown = host.run({"9": node("Comfy", cancel=False)})["9"]["folders"]
@@ -365,7 +365,7 @@ class TestRunning:
 
 
 class TestLists:
-    def test_a_node_behind_a_list_runs_once_for_each_item_and_its_ui_is_joined(self, host):
+    def test_a_node_after_a_list_runs_once_for_each_item_and_its_ui_is_joined(self, host):
         outputs = host.run({"1": node("Words", text="a b c"), "2": node("Show", text=["1", 0])})
         assert outputs == {"2": {"text": ["a", "b", "c"]}}
 
@@ -379,11 +379,11 @@ class TestLists:
         )
         assert outputs == {"3": {"text": ["a1", "b2", "c2"]}}
 
-    def test_input_is_list_gets_everything_in_lists_at_once(self, host):
+    def test_input_is_list_receives_whole_lists_in_one_call(self, host):
         outputs = host.run({"1": node("Words", text="a b c"), "2": node("ShowList", text=["1", 0])})
         assert outputs == {"2": {"text": ["a+b+c", "2"]}}
 
-    def test_input_is_list_gets_constants_in_lists_too_also_when_validating(self, host):
+    def test_input_is_list_receives_constants_in_lists_too_even_for_validation(self, host):
         assert host.run({"2": node("ShowList", text="alone")}) == {"2": {"text": ["alone", "2"]}}
 
 
@@ -399,28 +399,28 @@ class TestLazyInputs:
             ("a,b", ["first", "second"], ["first", "second"]),
         ],
     )
-    def test_only_what_is_asked_for_runs_and_the_rest_arrives_as_none(self, host, which, shown, ran):
+    def test_only_requested_inputs_run_and_the_others_are_none(self, host, which, shown, ran):
         outputs = host.run({**self.PROMPT, "3": node("Either", which=which, a=["1", 0], b=["2", 0])})
         assert outputs == {"3": {"text": shown}}
         assert [*host.pack.CALLS] == ran
 
-    def test_what_it_asked_for_may_make_it_ask_for_more(self, host):
+    def test_a_requested_input_can_lead_to_another_request(self, host):
         prompt = {"1": node("Text", text="and b"), "2": node("Text", text="second")}
         outputs = host.run({**prompt, "3": node("Either", which="a", a=["1", 0], b=["2", 0])})
         assert outputs == {"3": {"text": ["and b", "second"]}}
 
-    def test_a_constant_needs_no_asking(self, host):
+    def test_a_constant_need_not_be_requested(self, host):
         assert host.run({"3": node("Either", which="a", a="typed")}) == {"3": {"text": ["typed", "None"]}}
 
-    def test_a_lazy_input_stays_none_though_another_node_made_its_source_run(self, host):
+    def test_a_lazy_input_stays_none_even_if_another_node_made_its_source_run(self, host):
         outputs = host.run({**self.PROMPT, "3": node("Either", which="", a=["1", 0]), "0": node("Show", text=["1", 0])})
         assert outputs["3"] == {"text": ["None", "None"]}
 
-    def test_asking_for_what_is_not_linked_is_an_error_that_says_so(self, host):
+    def test_requesting_an_input_that_is_not_linked_is_an_error_that_says_so(self, host):
         with pytest.raises(ValueError, match="asks for 'lazy', which is not in the prompt"):
             host.run({"1": node("Odd", how="asks for nothing")})
 
-    def test_lazy_inputs_are_checked_all_the_same(self, host):
+    def test_lazy_inputs_are_validated_too(self, host):
         prompt = {"1": node("Limits", number=1, choice="red", flag=True), "3": node("Either", which="", a=["1", 0])}
         with pytest.raises(PromptError):
             host.run({"3": prompt["3"], "1": {**prompt["1"], "class_type": "Gone"}})
@@ -449,7 +449,7 @@ class TestBlockers:
         )
         assert outputs == {"3": {"text": ["a", "c"]}}
 
-    def test_a_block_passes_through_the_nodes_behind(self, host):
+    def test_a_block_passes_through_the_nodes_after_it(self, host):
         outputs = host.run(
             {
                 "1": node("Block", text="no", message=""),
@@ -488,11 +488,11 @@ class TestChecks:
             ({"number": ["2", 0]}, ("return_type_mismatch", "number, received_type(STRING) mismatch input_type(INT)")),
         ],
     )
-    def test_a_wrong_value_is_refused_in_comfyuis_words(self, host, change, expected):
+    def test_an_invalid_value_is_refused_in_comfyuis_words(self, host, change, expected):
         prompt = {"1": node("Limits", **{**self.GOOD, **change}), "2": node("Text", text="5")}
         assert reasons(host, prompt) == [("1", *expected)]
 
-    def test_everything_wrong_is_named_at_once(self, host):
+    def test_all_errors_are_reported_at_once(self, host):
         found = reasons(host, {"1": node("Limits", number=0, choice="green")})
         assert [(kind, details.split(":")[0]) for _, kind, details in found] == [
             ("value_smaller_than_min", "number"),
@@ -508,14 +508,14 @@ class TestChecks:
         outputs = host.run({"1": node("OwnLimits", number=99, choice="green", flag=True)})
         assert outputs == {"1": {"got": ["(99, 'green', True)"]}}
 
-    def test_what_a_validator_says_is_reported_for_each_input_it_got(self, host):
+    def test_the_answer_of_a_validator_is_reported_for_each_input_that_it_received(self, host):
         found = reasons(host, {"1": node("OwnLimits", number=13, choice="red", flag=True)})
         assert found == [
             ("1", "custom_validation_failed", "number - got 13 and 'red'"),
             ("1", "custom_validation_failed", "choice - got 13 and 'red'"),
         ]
 
-    def test_a_validator_gets_none_for_a_link(self, tmp_path, write_pack):
+    def test_a_validator_receives_none_for_a_link(self, tmp_path, write_pack):
         pack = write_pack(
             __init__=NODES
             + """
@@ -530,7 +530,7 @@ NODE_CLASS_MAPPINGS["Linked"] = Linked
             prompt = {"1": node("Text", text="x"), "2": node("Linked", text=["1", 0])}
             assert reasons(host, prompt) == [("2", "custom_validation_failed", "text - linked")]
 
-    def test_an_error_in_front_is_reported_at_its_node_and_names_the_outputs_behind(self, host):
+    def test_an_error_is_reported_at_its_node_and_names_the_outputs_that_depend_on_it(self, host):
         prompt = {"1": node("Text"), "2": node("Show", text=["1", 0]), "3": node("ShowList", text=["1", 0])}
         errors = refusal(host, prompt).node_errors
         assert list(errors) == ["1"]
@@ -545,7 +545,7 @@ NODE_CLASS_MAPPINGS["Linked"] = Linked
             }
         ]
 
-    def test_outputs_that_pass_run_though_another_one_is_refused(self, host):
+    def test_valid_outputs_run_even_if_another_one_is_refused(self, host):
         outputs = host.run({"1": node("Show", text="fine"), "2": node("Show")})
         assert outputs == {"1": {"text": ["fine"]}}
         assert list(host.node_errors) == ["2"]
@@ -555,7 +555,7 @@ NODE_CLASS_MAPPINGS["Linked"] = Linked
         prompt = {"1": node("Text", text="x"), "2": node("Show", text=["1", 4])}
         assert [kind for _, kind, _ in reasons(host, prompt)] == ["exception_during_validation"]
 
-    def test_a_circle_is_refused(self, host):
+    def test_a_cycle_is_refused(self, host):
         prompt = {"1": node("Text", text=["2", 0]), "2": node("Text", text=["1", 0]), "3": node("Show", text=["1", 0])}
         refusal(host, prompt)
 
@@ -572,12 +572,12 @@ NODE_CLASS_MAPPINGS["Linked"] = Linked
 
 
 class TestCoreNodes:
-    """They compute what ComfyUI's own compute: the demo's frames are the same in both."""
+    """They compute the same as ComfyUI's own nodes, so the demo's frames are identical in both."""
 
     def composite(self, host: EmbeddedHost, **inputs: Any) -> torch.Tensor:
         return host.node_classes["ImageCompositeMasked"]().composite(resize_source=False, **inputs)[0]
 
-    def test_a_picture_is_laid_over_another_one_where_the_mask_is_white(self, host):
+    def test_an_image_is_composited_over_another_one_where_the_mask_is_white(self, host):
         below, above = torch.zeros(1, 4, 6, 3), torch.ones(1, 2, 2, 3)
         mask = torch.tensor([[[1.0, 0.0], [0.25, 1.0]]])
         result = self.composite(host, destination=below, source=above, x=3, y=1, mask=mask)
@@ -585,17 +585,17 @@ class TestCoreNodes:
         assert result.sum() == 3 * 2.25
         assert below.sum() == 0
 
-    def test_what_hangs_over_the_edge_is_cut_off(self, host):
+    def test_parts_beyond_the_edge_are_cut_off(self, host):
         below, above = torch.zeros(1, 4, 6, 3), torch.ones(1, 3, 3, 3)
         assert self.composite(host, destination=below, source=above, x=5, y=2).sum() == 3 * 2
         assert self.composite(host, destination=below, source=above, x=6, y=4).sum() == 0
 
-    def test_an_empty_image_has_the_colour_that_is_asked_for(self, host):
+    def test_an_empty_image_has_the_requested_colour(self, host):
         image = host.node_classes["EmptyImage"]().generate(3, 2, 4, 0x336600)[0]
         assert image.shape == (4, 2, 3, 3)
         assert torch.equal(image.reshape(-1, 3).unique(dim=0), torch.tensor([[0x33 / 0xFF, 0x66 / 0xFF, 0.0]]))
 
-    def test_noise_is_another_in_every_image_and_the_same_for_the_same_seed(self, host):
+    def test_noise_differs_between_images_and_is_the_same_for_the_same_seed(self, host):
         def noisy(seed: int) -> torch.Tensor:
             return host.node_classes["ImageAddNoise"]().add(torch.full((2, 3, 4, 3), 0.5), seed, 0.25)[0]
 
@@ -666,18 +666,20 @@ SAME_IN_COMFYUI: list[Prompt] = [
 ]
 
 
-@pytest.mark.skipif(not os.environ.get("COMFYUI_DIR"), reason="COMFYUI_DIR names no ComfyUI to compare with")
-def test_comfyui_itself_answers_all_this_the_same(host, tmp_path):
+@pytest.mark.skipif(
+    not os.environ.get("COMFYUI_DIR"), reason="needs a ComfyUI to compare with: set COMFYUI_DIR to its checkout"
+)
+def test_comfyui_itself_gives_the_same_answers(host, tmp_path):
     directory = Path(os.environ["COMFYUI_DIR"])
     pack = tmp_path / "source"
-    # Without its cache, which the stand-in does not have.
+    # Without ComfyUI's cache, because the stand-in has none.
     with ComfyUIServer(directory, comfyui_python(directory), tmp_path / "comfyui", pack, ["--cache-none"]) as comfyui:
         for prompt in SAME_IN_COMFYUI:
             assert answer(host, prompt) == answer(comfyui, prompt), prompt
 
 
 def answer(host: EmbeddedHost | ComfyUIServer, prompt: Prompt) -> Any:
-    """What a host makes of a prompt, without what may differ: tracebacks, and the order of a set."""
+    """A host's answer to a prompt, without tracebacks and the order of sets, which may differ."""
     try:
         outputs = host.run(prompt, {"workflow": {}})
     except PromptError as refused:

@@ -1,4 +1,4 @@
-"""What the nodes say, in other languages: all of it, nothing else, and the parts that must stay as they are."""
+"""Translations: every text has one, nothing else does, and names and placeholders stay as they are."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def pairs(english: dict[str, Any], translated: dict[str, Any]) -> list[tuple[str
     return list(zip(locales.texts(english), locales.texts(translated), strict=True))
 
 
-def test_the_languages_are_these() -> None:
+def test_these_languages_are_published() -> None:
     assert sorted(path.name for path in (PACK / "locales").iterdir()) == sorted(LANGUAGES)
     assert sorted(locales.languages()) == sorted(LANGUAGES)
 
 
-def test_they_are_published_and_what_they_are_made_from_is_not() -> None:
+def test_the_locales_are_published_and_their_sources_are_not() -> None:
     ignored = (PACK / ".comfyignore").read_text(encoding="utf-8").split()
 
     assert "devtools/" in ignored
@@ -41,7 +41,7 @@ def test_they_are_published_and_what_they_are_made_from_is_not() -> None:
 
 @every_language
 def test_the_files_are_up_to_date(pack: ModuleType, language: str) -> None:
-    """If not: `python dev.py locales`, and devtools/translations/ where it names texts."""
+    """If this fails, run `python dev.py locales` and translate the texts that it names in devtools/translations/."""
     assert published(language) == locales.files(pack, language)
 
 
@@ -49,16 +49,16 @@ def test_the_files_are_up_to_date(pack: ModuleType, language: str) -> None:
 def test_every_text_is_translated(pack: ModuleType, language: str) -> None:
     words = locales.load_words(language)
 
-    spoken = (locales.CATEGORY, *locales.texts(locales.english(pack)), *locales.texts(locales.player()))
-    assert [text for text in spoken if not words.get(text)] == []
+    sources = (locales.CATEGORY, *locales.texts(locales.english(pack)), *locales.texts(locales.player()))
+    assert [text for text in sources if not words.get(text)] == []
 
 
 @every_language
-def test_the_player_says_what_is_plain_text_in_html(language: str) -> None:
-    said = published(language)["main.json"]["imageSequencePlayer"]
+def test_the_texts_of_the_player_are_plain_text_in_html(language: str) -> None:
+    player = published(language)["main.json"]["imageSequencePlayer"]
 
-    assert {"Play (space)", "Path copied_", "Open the workflow of this frame"} <= set(said)
-    assert set("".join(said.values())).isdisjoint('<>&"')
+    assert {"Play (space)", "Path copied_", "Open the workflow of this frame"} <= set(player)
+    assert set("".join(player.values())).isdisjoint('<>&"')
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_player_says_what_is_plain_text_in_html(language: str) -> None:
         ('start("Play"); fill("Play"); [...set("Play")]', []),
     ],
 )
-def test_the_player_says_what_its_scripts_mark(tmp_path: Path, source: str, texts: list[str]) -> None:
+def test_texts_are_collected_from_calls_of_t(tmp_path: Path, source: str, texts: list[str]) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "script.js").write_text(source, encoding="utf-8")
 
@@ -99,7 +99,7 @@ def test_texts_keep_their_places_in_the_files(tmp_path: Path) -> None:
 
 
 @every_translation
-def test_what_the_player_fills_in_stays_in_the_text(language: str) -> None:
+def test_the_player_s_placeholders_are_in_every_translation(language: str) -> None:
     words = locales.load_words(language)
     placeholders = re.compile(r"%\w+%")
 
@@ -109,8 +109,8 @@ def test_what_the_player_fills_in_stays_in_the_text(language: str) -> None:
 
 
 @every_language
-def test_keys_are_those_of_the_nodes(pack: ModuleType, language: str) -> None:
-    """Compared with ComfyUI's own view of a node, not with the code that wrote the file."""
+def test_the_keys_are_those_of_the_nodes(pack: ModuleType, language: str) -> None:
+    """Compares with the declarations that ComfyUI reads, not with the code that wrote the file."""
     nodes = published(language)["nodeDefs.json"]
 
     assert set(nodes) == set(pack.NODE_CLASS_MAPPINGS)
@@ -126,24 +126,24 @@ def test_keys_are_those_of_the_nodes(pack: ModuleType, language: str) -> None:
 
 
 @every_language
-def test_nothing_is_syntax_to_the_frontend(language: str) -> None:
-    """vue-i18n reads { } @ and | as placeholders, links and plurals; older frontends compile tooltips too."""
+def test_no_text_contains_syntax_of_the_frontend(language: str) -> None:
+    """vue-i18n reads { } as placeholders, @ as a link and | as a plural. Older frontends compile tooltips too."""
     assert [
         text for content in published(language).values() for text in locales.texts(content) if set(text) & set("{}@|")
     ] == []
 
 
 @every_language
-def test_keys_are_ones_that_the_frontend_finds(language: str) -> None:
-    """It asks for keys with dots replaced, and a dot in a key leads into the next level."""
+def test_the_frontend_finds_all_keys(language: str) -> None:
+    """It replaces dots in the keys that it looks up, and reads a dot in a file's key as a step to the next level."""
     for path in (PACK / "locales" / language).iterdir():
         assert not path.read_bytes().startswith(b"\xef\xbb\xbf"), "ComfyUI skips files with a byte order mark"
         assert "." not in "".join(re.findall(r'"([^"]*)":', path.read_text(encoding="utf-8")))
 
 
 @every_translation
-def test_what_is_typed_or_shown_as_it_is_stays_in_the_text(pack: ModuleType, language: str) -> None:
-    """File names, tokens, placeholders of paths, and `value:` where a tooltip says what each value of the input does."""
+def test_literal_names_and_values_are_in_every_translation(pack: ModuleType, language: str) -> None:
+    """File names, tokens, placeholders of paths, and the values that a tooltip explains as `value: ...`."""
     words = locales.load_words(language)
     tokens = re.compile(
         r"%[a-zA-Z:-]+%|%0\dd|#{4,}|<\w+>|\b\w+\.png\b|'[\w/]+'|\b(?:JPG|PNG|EXR|WebP|Dream|increment)\b"
@@ -156,5 +156,5 @@ def test_what_is_typed_or_shown_as_it_is_stays_in_the_text(pack: ModuleType, lan
             item for group in ("required", "optional") for item in node.INPUT_TYPES().get(group, {}).items()
         ):
             tooltip = options[0]["tooltip"]
-            said = [value for value in kind if isinstance(kind, list) and f"{value}: " in tooltip]
-            assert [value for value in said if value not in words[tooltip]] == []
+            explained = [value for value in kind if isinstance(kind, list) and f"{value}: " in tooltip]
+            assert [value for value in explained if value not in words[tooltip]] == []
