@@ -1,4 +1,4 @@
-"""What a browser hears while frames are saved and loaded: frames that are whole on disk, and nothing else."""
+"""Progress events while frames are saved and loaded: only frames that are whole on disk."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def newest_file(told: dict[str, Any]) -> Path:
 
 
 class Browser:
-    """Queued what runs, as node 3, and hears of it; every look at the clock takes a second, so of every frame."""
+    """The browser that queued the running prompt, as node 3.
+
+    The clock advances a second per look, so that every frame is reported.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.client_id = "browser"
@@ -71,7 +74,7 @@ def frames(pattern: str, start: int, *values: int) -> list[Frame]:
 
 
 class TestSaving:
-    def test_tells_the_frame_and_the_range(self, output: Path, browser: Browser) -> None:
+    def test_reports_the_frame_and_the_range(self, output: Path, browser: Browser) -> None:
         save(*frames("a/f_####.png", 1001, 10, 20, 30, 40))
 
         assert browser.texts == [
@@ -80,7 +83,7 @@ class TestSaving:
             "frame 1003 (1001-1004), 3 of 4",
         ]
 
-    def test_tells_only_of_frames_that_are_whole_on_disk(
+    def test_reports_only_frames_that_are_whole_on_disk(
         self, output: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         two_workers(monkeypatch)
@@ -101,12 +104,12 @@ class TestSaving:
 
         assert [newest_file(told).name for told in browser.heard] == ["f_0-0.png", "f_1-0.png"]
 
-    def test_one_frame_has_nothing_to_tell_before_its_end(self, output: Path, browser: Browser) -> None:
+    def test_one_frame_reports_nothing_before_its_end(self, output: Path, browser: Browser) -> None:
         save(*frames("f_{}.png", 0, 10))
 
         assert browser.heard == []
 
-    def test_a_cancel_that_comes_while_telling_passes_through(
+    def test_a_cancel_during_a_report_passes_through(
         self, output: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def cancelled(*told: Any) -> None:
@@ -119,7 +122,7 @@ class TestSaving:
 
 
 class TestLoading:
-    def test_tells_the_frame_and_the_range_in_its_steps(self, output: Path, browser: Browser) -> None:
+    def test_reports_the_frame_and_the_range_in_steps(self, output: Path, browser: Browser) -> None:
         for number in range(9):
             put(output / f"a/f_{number}.png", number)
         request = BatchRequest(path_pattern="a/f_{}.png", frame_count=0, step=2)
@@ -130,7 +133,7 @@ class TestLoading:
         assert browser.heard[-1]["sequence"]["missing"] == []
         assert browser.heard[-1]["sequence"]["step"] == 2
 
-    def test_the_nodes_do(self, output: Path, browser: Browser, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_nodes_report(self, output: Path, browser: Browser, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"{pack.__name__}.io_utils.run.in_flight", lambda: 1)
         for number in range(3):
             put(output / f"f_{number}.png", number)
