@@ -199,7 +199,7 @@ class TestEviction:
 
         cache_watch = CacheWatch()
         watch, settings = Lost(), Settings()
-        gone = [weakref.ref(watch), weakref.ref(settings)]
+        evicted = [weakref.ref(watch), weakref.ref(settings)]
         cache_watch.generation("first", settings)
         cache_watch.record("first", watch)
         del watch, settings
@@ -207,7 +207,7 @@ class TestEviction:
             cache_watch.generation(f"node {n}", n)
         gc.collect()
 
-        assert [reference() for reference in gone] == [None, None]  # type: ignore[operator]
+        assert [reference() for reference in evicted] == [None, None]  # type: ignore[operator]
 
 
 class TestFilesThere:
