@@ -235,15 +235,15 @@ class TestRefusals:
     """Every error is one line that can be shown."""
 
     @staticmethod
-    def assert_refused(answered: Answer, status: int, told: str) -> None:
+    def assert_refused(answered: Answer, status: int, reason: str) -> None:
         assert isinstance(answered.body, bytes)
         text = answered.body.decode()
         assert (answered.status, answered.headers["Content-Type"]) == (status, "text/plain; charset=utf-8")
-        assert told in text
+        assert reason in text
         assert "\n" not in text
 
     @pytest.mark.parametrize(
-        ("query", "told"),
+        ("query", "reason"),
         [
             pytest.param({}, "filename is ''", id="nothing"),
             pytest.param({"type": "output"}, "filename is ''", id="no filename"),
@@ -260,8 +260,8 @@ class TestRefusals:
             pytest.param({"filename": "f.png", "folder": "a"}, "absolute path", id="an operator's folder, relative"),
         ],
     )
-    def test_an_invalid_query(self, frame: Path, query: dict[str, str], told: str) -> None:
-        self.assert_refused(ask(**query), 400, told)
+    def test_an_invalid_query(self, frame: Path, query: dict[str, str], reason: str) -> None:
+        self.assert_refused(ask(**query), 400, reason)
 
     @pytest.mark.parametrize("name", ["f_0008.png", "F.PNG"])
     def test_a_frame_that_vanished(self, frame: Path, name: str) -> None:
@@ -358,9 +358,9 @@ class TestSaveAs:
         except OSError:
             pytest.skip("this system has no such names")
 
-        told = ask(type="output", filename=name)
+        answered = ask(type="output", filename=name)
 
-        start, _, quoted = told.headers["Content-Disposition"].partition("UTF-8''")
+        start, _, quoted = answered.headers["Content-Disposition"].partition("UTF-8''")
         assert start == "inline; filename*="
         assert unquote(quoted) == name
         assert re.fullmatch(r"[A-Za-z0-9._~%-]+", quoted)
