@@ -26,12 +26,12 @@ def sequence(pattern: str) -> FileSequence:
     return FileSequence.from_pattern(FramePattern.parse(pattern), "output", write=True)
 
 
-def first_file(told: dict[str, Any]) -> Path:
-    return Path(told["sequence"]["folder"]) / told["sequence"]["pattern"].format(told["sequence"]["first"])
+def first_file(event: dict[str, Any]) -> Path:
+    return Path(event["sequence"]["folder"]) / event["sequence"]["pattern"].format(event["sequence"]["first"])
 
 
-def newest_file(told: dict[str, Any]) -> Path:
-    return Path(told["sequence"]["folder"]) / told["sequence"]["pattern"].format(told["sequence"]["last"])
+def newest_file(event: dict[str, Any]) -> Path:
+    return Path(event["sequence"]["folder"]) / event["sequence"]["pattern"].format(event["sequence"]["last"])
 
 
 class Browser:
@@ -56,7 +56,7 @@ class Browser:
 
     @property
     def texts(self) -> list[str]:
-        return [told["text"] for told in self.heard]
+        return [event["text"] for event in self.heard]
 
 
 @pytest.fixture
@@ -92,9 +92,11 @@ class TestSaving:
 
         assert browser.heard
         assert all(browser.whole)
-        for told in browser.heard:
-            there = set(range(told["sequence"]["first"], told["sequence"]["last"] + 1)) - {*told["sequence"]["missing"]}
-            assert len(there) == told["done"]
+        for event in browser.heard:
+            there = set(range(event["sequence"]["first"], event["sequence"]["last"] + 1)) - {
+                *event["sequence"]["missing"]
+            }
+            assert len(there) == event["done"]
 
     def test_names_the_files_that_keep_both_puts_beside_the_old_ones(self, output: Path, browser: Browser) -> None:
         for number in range(3):
@@ -102,7 +104,7 @@ class TestSaving:
 
         save(*frames("f_{}.png", 0, 10, 20, 30), on_existing=OnExisting.KEEP_BOTH)
 
-        assert [newest_file(told).name for told in browser.heard] == ["f_0-0.png", "f_1-0.png"]
+        assert [newest_file(event).name for event in browser.heard] == ["f_0-0.png", "f_1-0.png"]
 
     def test_one_frame_reports_nothing_before_its_end(self, output: Path, browser: Browser) -> None:
         save(*frames("f_{}.png", 0, 10))
@@ -112,7 +114,7 @@ class TestSaving:
     def test_a_cancel_during_a_report_passes_through(
         self, output: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def cancelled(*told: Any) -> None:
+        def cancelled(*event: Any) -> None:
             raise InterruptProcessingException
 
         monkeypatch.setattr(browser, "send_sync", cancelled)
