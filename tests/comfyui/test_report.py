@@ -78,7 +78,7 @@ def test_the_sequence_is_described_in_one_json_string() -> None:
         pytest.param([0, 2, 4], 2, [], [], id="every other frame is all of them"),
         pytest.param([0, 4, 10], 2, [], [2, 6, 8], id="gaps among every other frame"),
         pytest.param([4, 5], 1, [2, 3, 6], [2, 3, 6], id="before and behind what is there"),
-        pytest.param([4, 6], 1, [5], [5], id="told and found"),
+        pytest.param([4, 6], 1, [5], [5], id="given and found"),
         pytest.param([4, 4, 5], 1, [], [], id="one twice"),
     ],
 )
@@ -190,26 +190,26 @@ class TestProgress:
     def test_names_the_frame_the_range_and_how_many(self) -> None:
         frames = sequence("shots/a/f_####.png")
 
-        told = progress([(frames, n) for n in range(1001, 1018)], range(1001, 1121))
+        event = progress([(frames, n) for n in range(1001, 1018)], range(1001, 1121))
 
-        assert told["text"] == "frame 1017 (1001-1120), 17 of 120"
-        assert (told["done"], told["total"]) == (17, 120)
+        assert event["text"] == "frame 1017 (1001-1120), 17 of 120"
+        assert (event["done"], event["total"]) == (17, 120)
 
     def test_describes_finished_frames_as_the_report_does(self) -> None:
         frames = sequence("shots/a/f_####.png")
 
-        told = progress([(frames, n) for n in (5, 6, 8)], range(5, 20))
+        event = progress([(frames, n) for n in (5, 6, 8)], range(5, 20))
 
-        (reported,) = described(ui([(frames, n) for n in (5, 6, 8)], message=told["text"]))
-        assert told["sequence"] == reported
+        (reported,) = described(ui([(frames, n) for n in (5, 6, 8)], message=event["text"]))
+        assert event["sequence"] == reported
         assert (reported["first"], reported["last"], reported["missing"]) == (5, 8, [7])
 
     def test_goes_on_counting_when_frames_are_done_out_of_order(self) -> None:
         frames = sequence("f_{}.png")
 
-        told = progress([(frames, 2), (frames, 1)], range(10))
+        event = progress([(frames, 2), (frames, 1)], range(10))
 
-        assert told["text"] == "frame 2 (0-9), 2 of 10"
+        assert event["text"] == "frame 2 (0-9), 2 of 10"
 
     def test_frames_between_the_steps_are_not_missing(self) -> None:
         frames = sequence("f_{}.png")
@@ -219,10 +219,10 @@ class TestProgress:
     def test_of_several_sequences_the_latest_is_shown(self) -> None:
         one, two = sequence("a/f_{}.png"), sequence("b/f_{}.png")
 
-        told = progress([(one, 1), (two, 1), (one, 2), (two, 2)], [1, 1, 2, 2, 3, 3])
+        event = progress([(one, 1), (two, 1), (one, 2), (two, 2)], [1, 1, 2, 2, 3, 3])
 
-        assert (told["sequence"]["subfolder"], told["sequence"]["last"]) == ("b", 2)
-        assert told["text"] == "frame 2 (1-3), 4 of 6"
+        assert (event["sequence"]["subfolder"], event["sequence"]["last"]) == ("b", 2)
+        assert event["text"] == "frame 2 (1-3), 4 of 6"
 
     def test_is_plain(self) -> None:
         assert is_plain(progress([(sequence("f_{}.png"), 1)], iter([1, 2])))
