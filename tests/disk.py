@@ -168,7 +168,7 @@ def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def is_plain(value: Any) -> bool:
-    """Does `value` consist only of JSON's own types? A subclass may not survive ComfyUI's message loop."""
+    """Whether `value` consists only of JSON's own types. A subclass may not survive ComfyUI's message loop."""
     if type(value) is list:
         return all(map(is_plain, value))
     if type(value) is dict:
