@@ -342,7 +342,7 @@ class TestFingerprint:
         [
             pytest.param(lambda output: put(output / "f_0005.png", 99, width=50), id="another size"),
             pytest.param(lambda output: os.utime(output / "f_0005.png", (1, 1)), id="another time"),
-            pytest.param(lambda output: (output / "f_0005.png").unlink(), id="gone"),
+            pytest.param(lambda output: (output / "f_0005.png").unlink(), id="deleted"),
             pytest.param(lambda output: put(output / "f_0008.png"), id="one more"),
         ],
     )
