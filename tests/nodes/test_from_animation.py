@@ -95,10 +95,10 @@ class TestAFinishedAnimation:
         assert {image["subfolder"] for image in ui["images"]} == {f"shot/batch_{index:04d}"}
 
     @pytest.mark.parametrize(
-        ("index", "told"), [(3, "batch_index is 3.*0 to 2"), (-1, "-1"), (None, "None"), ("1", "'1'"), (0.5, "0.5")]
+        ("index", "reason"), [(3, "batch_index is 3.*0 to 2"), (-1, "-1"), (None, "None"), ("1", "'1'"), (0.5, "0.5")]
     )
-    def test_refuses_an_out_of_range_batch_index(self, node: Any, output: Path, index: Any, told: str) -> None:
-        with pytest.raises(ValueError, match=rf"batch_index.*{told}|{told}"):
+    def test_refuses_an_out_of_range_batch_index(self, node: Any, output: Path, index: Any, reason: str) -> None:
+        with pytest.raises(ValueError, match=rf"batch_index.*{reason}|{reason}"):
             load(node, animation(output / "shot", 0, 1, variants=3), batch_index=index)
 
     @pytest.mark.parametrize(
