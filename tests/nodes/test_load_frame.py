@@ -250,7 +250,7 @@ class TestAMissingFrame:
 
 class TestAWildcardThatFindsNothing:
     @pytest.mark.parametrize(
-        ("name", "told"),
+        ("name", "reason"),
         [
             ("f_0001_beauty.png", "f_{:04d}_beauty.png"),
             ("f_0001.avif", "f_0001.avif"),
@@ -259,12 +259,12 @@ class TestAWildcardThatFindsNothing:
             ("f.-001.png", "f.-001.png"),
         ],
     )
-    def test_says_what_matches_and_why_it_is_not_a_frame(self, node: Any, output: Path, name: str, told: str) -> None:
+    def test_says_what_matches_and_why_it_is_not_a_frame(self, node: Any, output: Path, name: str, reason: str) -> None:
         put(output / "shot" / "x.png").rename(output / "shot" / name)
 
         with pytest.raises(FileNotFoundError) as caught:
             load(node, "*", 1, "shot")
-        assert told in str(caught.value)
+        assert reason in str(caught.value)
         assert "No file there matches" not in str(caught.value)
 
     @pytest.mark.parametrize("name", ["ComfyUI_00001_.png", "frame (1).png", "f_0001.PNG"])
