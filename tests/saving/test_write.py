@@ -119,7 +119,7 @@ class TestFrames:
         with pytest.raises(ValueError, match=r"Frame 7 .*f_0007\.png.*no image was rendered"):
             save([Frame(sequence(), 7)], FileType.PNG, TEXT, on_existing)
 
-    @pytest.mark.parametrize("state", ["gone", "torn"])
+    @pytest.mark.parametrize("state", ["missing", "torn"])
     def test_that_were_not_rendered_and_have_vanished_are_named(self, output: Path, state: str) -> None:
         if state == "torn":
             tear(put(output / "f_0007.png"))
@@ -644,9 +644,9 @@ class TestTransparency:
     def test_that_jpg_cannot_hold_is_reported_once(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
         saved = save(self.rgba(1, 0.5, 0, 1), FileType.JPG, {}, OVERWRITE)
 
-        told = "JPG has no transparency: frames 1-2 are composited on black."
-        assert [record.getMessage() for record in caplog.records] == [told]
-        assert summary(saved).endswith(f"\n{told}")
+        warning = "JPG has no transparency: frames 1-2 are composited on black."
+        assert [record.getMessage() for record in caplog.records] == [warning]
+        assert summary(saved).endswith(f"\n{warning}")
 
     @pytest.mark.parametrize("filetype", sorted(set(FileType) - {FileType.JPG}))
     def test_is_kept_by_all_other_types(
