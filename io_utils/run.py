@@ -88,7 +88,7 @@ class Run:
             return []
         show_done = self.progress_bar(steps_before + len(items) + steps_after)
         results: dict[int, Result] = {}
-        told = time.monotonic()
+        last_report = time.monotonic()
         workers = min(in_flight(), len(items))
         with ThreadPoolExecutor(workers, thread_name_prefix="image-sequence") as pool:
             work_as_caller = _as_caller(work)
@@ -106,9 +106,9 @@ class Run:
                     results[running.pop(future)] = future.result()
                 if done:
                     show_done(steps_before + len(results))
-                if done and len(results) < len(items) and time.monotonic() - told >= _TELL_SECONDS:
+                if done and len(results) < len(items) and time.monotonic() - last_report >= _TELL_SECONDS:
                     tell(results)
-                    told = time.monotonic()
+                    last_report = time.monotonic()
         return [results[index] for index in range(len(items))]
 
 

@@ -260,7 +260,7 @@ def _rename_over_claim(part: Path, path: Path, *, must: bool) -> bool:
 
 
 def _is_still_at(file: IO[bytes], path: Path) -> bool:
-    """Is `path` still the name of this open file?"""
+    """Whether `path` is still the name of this open file."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""CacheWatch: ComfyUI's cache is believed until what a node left on disk is gone, and then asked again once."""
+"""CacheWatch: the generation rises once after the files of a node have changed, so that ComfyUI runs it again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NODE, SETTINGS = "7", "prefix a"
 
 
 class Lost:
-    """A watch whose answer the test decides."""
+    """A watch with a fixed answer."""
 
     def __init__(self, *, lost: bool = False) -> None:
         self.is_lost = lost
@@ -25,7 +25,7 @@ class Lost:
 
 
 class Folder:
-    """A folder whose time of change goes on with every change, as it does where they are not nanoseconds apart."""
+    """A folder whose modification time advances with every change, as if changes were not nanoseconds apart."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._seconds = path, 1_000_000_000
@@ -52,8 +52,8 @@ def folder(tmp_path: Path) -> Folder:
     return Folder(tmp_path / "shots")
 
 
-def generations(ledger: CacheWatch, times: int = 3, node: str = NODE, settings: object = SETTINGS) -> list[str]:
-    return [ledger.generation(node, settings) for _ in range(times)]
+def generations(cache_watch: CacheWatch, times: int = 3, node: str = NODE, settings: object = SETTINGS) -> list[str]:
+    return [cache_watch.generation(node, settings) for _ in range(times)]
 
 
 class TestGeneration:
@@ -61,153 +61,153 @@ class TestGeneration:
         assert len(set(generations(CacheWatch()))) == 1
 
     def test_is_the_same_before_and_after_the_first_run(self, folder: Folder) -> None:
-        ledger = CacheWatch()
-        before = ledger.generation(NODE, SETTINGS)
-        ledger.record_files(NODE, folder.write("f_0.png"))
+        cache_watch = CacheWatch()
+        before = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record_files(NODE, folder.write("f_0.png"))
 
-        assert generations(ledger) == [before] * 3
+        assert generations(cache_watch) == [before] * 3
 
     def test_goes_up_exactly_once_for_each_loss(self, folder: Folder) -> None:
-        ledger = CacheWatch()
+        cache_watch = CacheWatch()
         seen = []
         for _ in range(3):
-            seen += generations(ledger)
-            ledger.record_files(NODE, folder.write("f_0.png", "f_1.png"))
-            seen += generations(ledger)
+            seen += generations(cache_watch)
+            cache_watch.record_files(NODE, folder.write("f_0.png", "f_1.png"))
+            seen += generations(cache_watch)
             folder.delete("f_1.png")
 
         assert seen == [seen[0]] * 6 + [seen[6]] * 6 + [seen[12]] * 6
         assert len(set(seen)) == 3
 
     def test_goes_up_once_however_many_files_are_lost(self, folder: Folder) -> None:
-        ledger = CacheWatch()
-        before = ledger.generation(NODE, SETTINGS)
-        ledger.record_files(NODE, folder.write("f_0.png", "f_1.png", "f_2.png"))
+        cache_watch = CacheWatch()
+        before = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record_files(NODE, folder.write("f_0.png", "f_1.png", "f_2.png"))
         folder.delete("f_0.png", "f_2.png")
 
-        after = generations(ledger)
+        after = generations(cache_watch)
 
         assert len(set(after)) == 1
         assert after[0] != before
 
-    def test_is_text_as_a_cache_key_must_be(self) -> None:
+    def test_is_text_because_it_is_part_of_a_cache_key(self) -> None:
         assert isinstance(CacheWatch().generation(NODE, SETTINGS), str)
 
     def test_of_other_settings_does_not_change(self, folder: Folder) -> None:
-        """Each frame number of a widget is a setting of its own; ComfyUI may hold all of them in its cache."""
-        ledger = CacheWatch()
+        """Each frame number in a widget is a setting of its own; ComfyUI may have all of them in its cache."""
+        cache_watch = CacheWatch()
         before = {}
         for frame in range(3):
-            before[frame] = ledger.generation(NODE, frame)
-            ledger.record_files(NODE, folder.write(f"f_{frame}.png"))
+            before[frame] = cache_watch.generation(NODE, frame)
+            cache_watch.record_files(NODE, folder.write(f"f_{frame}.png"))
         folder.delete("f_1.png")
 
-        after = {frame: ledger.generation(NODE, frame) for frame in range(3)}
+        after = {frame: cache_watch.generation(NODE, frame) for frame in range(3)}
 
         assert [frame for frame in range(3) if after[frame] != before[frame]] == [1]
 
-    def test_of_other_nodes_does_not_change_when_all_are_asked_before_any_runs(self, folder: Folder) -> None:
-        ledger = CacheWatch()
-        before = {node: ledger.generation(node, SETTINGS) for node in ("1", "2", "1:5")}
+    def test_of_other_nodes_does_not_change_if_all_are_asked_before_any_runs(self, folder: Folder) -> None:
+        cache_watch = CacheWatch()
+        before = {node: cache_watch.generation(node, SETTINGS) for node in ("1", "2", "1:5")}
         for node in before:
-            ledger.record_files(node, folder.write(f"node{node.replace(':', '_')}.png"))
+            cache_watch.record_files(node, folder.write(f"node{node.replace(':', '_')}.png"))
         folder.delete("node2.png")
 
-        after = {node: ledger.generation(node, SETTINGS) for node in before}
+        after = {node: cache_watch.generation(node, SETTINGS) for node in before}
 
         assert [node for node in before if after[node] != before[node]] == ["2"]
 
-    def test_notices_the_loss_of_any_run_whose_linked_frame_number_it_cannot_see(self, folder: Folder) -> None:
-        ledger = CacheWatch()
+    def test_notices_the_loss_of_any_run_with_a_linked_frame_number(self, folder: Folder) -> None:
+        cache_watch = CacheWatch()
         settings = ("prefix a", None)
         for frame in range(5):
-            before = ledger.generation(NODE, settings)
-            ledger.record_files(NODE, folder.write(f"f_{frame}.png"))
+            before = cache_watch.generation(NODE, settings)
+            cache_watch.record_files(NODE, folder.write(f"f_{frame}.png"))
         folder.delete("f_0.png")
 
-        after = generations(ledger, settings=settings)
+        after = generations(cache_watch, settings=settings)
 
         assert len(set(after)) == 1
         assert after[0] != before
 
-    def test_notices_a_loss_between_its_question_and_the_next_record(self, folder: Folder) -> None:
-        """Renders take minutes; the frames of earlier runs may be tidied away meanwhile."""
-        ledger = CacheWatch()
-        ledger.generation(NODE, SETTINGS)
-        ledger.record_files(NODE, folder.write("f_0.png"))
-        before = ledger.generation(NODE, SETTINGS)
+    def test_notices_a_loss_between_is_changed_and_the_next_record(self, folder: Folder) -> None:
+        """Renders take minutes, and somebody may delete the frames of earlier runs meanwhile."""
+        cache_watch = CacheWatch()
+        cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record_files(NODE, folder.write("f_0.png"))
+        before = cache_watch.generation(NODE, SETTINGS)
         folder.delete("f_0.png")
-        ledger.record_files(NODE, folder.write("f_1.png"))
+        cache_watch.record_files(NODE, folder.write("f_1.png"))
 
-        assert ledger.generation(NODE, SETTINGS) != before
+        assert cache_watch.generation(NODE, SETTINGS) != before
 
     def test_forgets_what_was_lost(self, folder: Folder) -> None:
-        ledger = CacheWatch()
-        ledger.generation(NODE, SETTINGS)
-        ledger.record_files(NODE, folder.write("f_0.png"))
+        cache_watch = CacheWatch()
+        cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record_files(NODE, folder.write("f_0.png"))
         folder.delete("f_0.png")
-        lost = ledger.generation(NODE, SETTINGS)
-        ledger.record_files(NODE, folder.write("f_1.png"))
+        lost = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record_files(NODE, folder.write("f_1.png"))
 
-        assert generations(ledger) == [lost] * 3
+        assert generations(cache_watch) == [lost] * 3
 
-    def test_replaces_one_watch_by_the_next(self) -> None:
-        ledger = CacheWatch()
-        before = ledger.generation(NODE, SETTINGS)
-        ledger.record(NODE, Lost(lost=True))
-        ledger.record(NODE, Lost())
+    def test_replaces_one_watch_with_the_next(self) -> None:
+        cache_watch = CacheWatch()
+        before = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record(NODE, Lost(lost=True))
+        cache_watch.record(NODE, Lost())
 
-        assert generations(ledger) == [before] * 3
+        assert generations(cache_watch) == [before] * 3
 
-    def test_takes_files_after_another_kind_of_watch(self, folder: Folder) -> None:
-        ledger = CacheWatch()
-        before = ledger.generation(NODE, SETTINGS)
-        ledger.record(NODE, Lost())
-        ledger.record_files(NODE, folder.write("f_0.png"))
-        assert ledger.generation(NODE, SETTINGS) == before
+    def test_accepts_files_after_another_kind_of_watch(self, folder: Folder) -> None:
+        cache_watch = CacheWatch()
+        before = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record(NODE, Lost())
+        cache_watch.record_files(NODE, folder.write("f_0.png"))
+        assert cache_watch.generation(NODE, SETTINGS) == before
 
         folder.delete("f_0.png")
 
-        assert ledger.generation(NODE, SETTINGS) != before
+        assert cache_watch.generation(NODE, SETTINGS) != before
 
-    def test_of_a_run_that_was_never_asked_about_still_counts(self, folder: Folder) -> None:
-        ledger = CacheWatch()
-        ledger.record_files(NODE, folder.write("f_0.png"))
+    def test_of_a_run_without_is_changed_still_counts(self, folder: Folder) -> None:
+        cache_watch = CacheWatch()
+        cache_watch.record_files(NODE, folder.write("f_0.png"))
 
-        assert ledger.generation(NODE, SETTINGS)
+        assert cache_watch.generation(NODE, SETTINGS)
 
 
 class TestEviction:
-    def test_the_entry_longest_unused_goes_first(self) -> None:
-        ledger = CacheWatch()
+    def test_the_least_recently_used_entry_goes_first(self) -> None:
+        cache_watch = CacheWatch()
         watches = {n: Lost() for n in range(MAX_ENTRIES + 1)}
         before = {}
         for n, watch in watches.items():
-            ledger.generation("0", 0)  # in use all the time
-            before[n] = ledger.generation(str(n), n)
-            ledger.record(str(n), watch)
+            cache_watch.generation("0", 0)  # keeps it in use
+            before[n] = cache_watch.generation(str(n), n)
+            cache_watch.record(str(n), watch)
         for watch in watches.values():
             watch.is_lost = True
 
-        assert ledger.generation("0", 0) != before[0]
-        assert ledger.generation("1", 1) == before[1]  # forgotten: at worst saved once more
-        assert ledger.generation("3", 3) != before[3]
+        assert cache_watch.generation("0", 0) != before[0]
+        assert cache_watch.generation("1", 1) == before[1]  # forgotten: at worst, it is saved once more
+        assert cache_watch.generation("3", 3) != before[3]
 
-    def test_what_is_evicted_is_let_go_altogether(self) -> None:
+    def test_an_evicted_entry_is_freed(self) -> None:
         class Settings:
             pass
 
-        ledger = CacheWatch()
+        cache_watch = CacheWatch()
         watch, settings = Lost(), Settings()
-        gone = [weakref.ref(watch), weakref.ref(settings)]
-        ledger.generation("first", settings)
-        ledger.record("first", watch)
+        evicted = [weakref.ref(watch), weakref.ref(settings)]
+        cache_watch.generation("first", settings)
+        cache_watch.record("first", watch)
         del watch, settings
         for n in range(MAX_ENTRIES):
-            ledger.generation(f"node {n}", n)
+            cache_watch.generation(f"node {n}", n)
         gc.collect()
 
-        assert [reference() for reference in gone] == [None, None]  # type: ignore[operator]
+        assert [reference() for reference in evicted] == [None, None]  # type: ignore[operator]
 
 
 class TestFilesThere:
@@ -254,7 +254,7 @@ class TestFilesThere:
 
         assert watch.lost()
 
-    def test_are_none_at_first(self) -> None:
+    def test_are_not_lost_before_any_is_added(self) -> None:
         watch = FilesThere()
         watch.add([])
 
@@ -262,7 +262,7 @@ class TestFilesThere:
 
 
 class TestUnchanged:
-    def test_is_lost_while_its_fingerprint_is_another_one(self) -> None:
+    def test_is_lost_while_its_fingerprint_differs(self) -> None:
         fingerprint = "a"
         watch = Unchanged(lambda: fingerprint)
         assert not watch.lost()
@@ -273,36 +273,36 @@ class TestUnchanged:
         fingerprint = "a"
         assert not watch.lost()
 
-    def test_makes_a_ledger_count_once(self) -> None:
+    def test_raises_the_generation_once(self) -> None:
         fingerprint = "a"
-        ledger = CacheWatch()
-        before = ledger.generation(NODE, SETTINGS)
-        ledger.record(NODE, Unchanged(lambda: fingerprint))
-        assert ledger.generation(NODE, SETTINGS) == before
+        cache_watch = CacheWatch()
+        before = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record(NODE, Unchanged(lambda: fingerprint))
+        assert cache_watch.generation(NODE, SETTINGS) == before
         fingerprint = "b"
 
-        after = generations(ledger)
+        after = generations(cache_watch)
 
         assert len(set(after)) == 1
         assert after[0] != before
 
 
 @pytest.mark.parametrize("files", [1, 3, 500], ids=["one file", "a few", "many"])
-class TestAFolderWhoseTimeOfChangeStandsStill:
-    """exFAT counts in steps of 2 s; s3fs and goofys do not change it at all."""
+class TestAFolderWhoseModificationTimeDoesNotChange:
+    """exFAT counts it in steps of 2 s; s3fs and goofys never change it."""
 
     def test_has_a_deleted_file_noticed(self, tmp_path: Path, files: int) -> None:
-        ledger, paths = CacheWatch(), [tmp_path / f"f_{frame}.png" for frame in range(files)]
+        cache_watch, paths = CacheWatch(), [tmp_path / f"f_{frame}.png" for frame in range(files)]
         for path in paths:
             path.touch()
-        before = ledger.generation(NODE, SETTINGS)
-        ledger.record_files(NODE, paths)
+        before = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record_files(NODE, paths)
         os.utime(tmp_path, (1, 1))
-        assert generations(ledger) == [before] * 3
+        assert generations(cache_watch) == [before] * 3
 
         paths[-1].unlink()
         os.utime(tmp_path, (1, 1))
-        after = generations(ledger)
+        after = generations(cache_watch)
 
         assert after[0] != before
         assert len(set(after)) == 1
@@ -310,20 +310,20 @@ class TestAFolderWhoseTimeOfChangeStandsStill:
     def test_has_a_file_noticed_that_was_deleted_while_the_next_frame_was_rendered(
         self, tmp_path: Path, files: int
     ) -> None:
-        ledger, paths = CacheWatch(), [tmp_path / f"f_{frame}.png" for frame in range(files + 1)]
+        cache_watch, paths = CacheWatch(), [tmp_path / f"f_{frame}.png" for frame in range(files + 1)]
         for path in paths:
             path.touch()
-        before = ledger.generation(NODE, SETTINGS)
-        ledger.record_files(NODE, paths[:files])
+        before = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record_files(NODE, paths[:files])
         paths[0].unlink()
-        ledger.record_files(NODE, paths[files:])
+        cache_watch.record_files(NODE, paths[files:])
         os.utime(tmp_path, (1, 1))
 
-        assert ledger.generation(NODE, SETTINGS) != before
+        assert cache_watch.generation(NODE, SETTINGS) != before
 
 
-def test_many_files_are_looked_for_with_one_listing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One round trip for each of 10,000 frames would take a network mount 10 s a prompt."""
+def test_many_files_are_checked_with_one_listing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One round trip for each of 10,000 frames would take 10 s per prompt on a network mount."""
     watch = FilesThere()
     watch.add(folder.write(*(f"f_{frame}.png" for frame in range(1000))))
     listed, asked = [], []
@@ -336,7 +336,7 @@ def test_many_files_are_looked_for_with_one_listing(folder: Folder, monkeypatch:
 
 
 class TestFilesRead:
-    """What runs of one node read, each another file, by a link that IS_CHANGED does not see through."""
+    """Runs of one node read a file each, named by a link whose value IS_CHANGED does not get."""
 
     @pytest.fixture
     def files(self, folder: Folder) -> list[Path]:
@@ -345,41 +345,39 @@ class TestFilesRead:
     @pytest.mark.parametrize("frame", range(4))
     @pytest.mark.parametrize("change", [lambda file: os.utime(file, (1, 1)), Path.unlink, lambda f: f.write_bytes(b"")])
     def test_are_lost_once_when_any_of_them_changes(self, files: list[Path], frame: int, change: object) -> None:
-        ledger = CacheWatch()
-        before = generations(ledger)
+        cache_watch = CacheWatch()
+        before = generations(cache_watch)
         for file in files:
-            ledger.record_read(NODE, Lost(), [file])
-            before += generations(ledger)
+            cache_watch.record_read(NODE, Lost(), [file])
+            before += generations(cache_watch)
         change(files[frame])  # type: ignore[operator]
-        after = generations(ledger)
+        after = generations(cache_watch)
 
         assert len(set(before)) == 1
         assert len(set(after)) == 1
         assert after[0] != before[0]
 
     def test_are_lost_when_the_last_run_is(self, files: list[Path]) -> None:
-        ledger = CacheWatch()
+        cache_watch = CacheWatch()
         last = Lost()
-        ledger.record_read(NODE, Lost(lost=True), files[:1])
-        ledger.record_read(NODE, last, files[1:2])
-        before = ledger.generation(NODE, SETTINGS)
-        ledger.record_read(NODE, last, files[1:2])
-        assert generations(ledger) == [before] * 3
+        cache_watch.record_read(NODE, Lost(lost=True), files[:1])
+        cache_watch.record_read(NODE, last, files[1:2])
+        before = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record_read(NODE, last, files[1:2])
+        assert generations(cache_watch) == [before] * 3
         last.is_lost = True
 
-        assert ledger.generation(NODE, SETTINGS) != before
+        assert cache_watch.generation(NODE, SETTINGS) != before
 
-    def test_are_no_more_than_can_be_looked_at_in_no_time(
-        self, files: list[Path], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_are_limited_in_number(self, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(FilesRead, "MAX_FILES", 3)
-        ledger = CacheWatch()
-        ledger.generation(NODE, SETTINGS)
+        cache_watch = CacheWatch()
+        cache_watch.generation(NODE, SETTINGS)
         for file in files:
-            ledger.record_read(NODE, Lost(), [file])
-        before = ledger.generation(NODE, SETTINGS)
+            cache_watch.record_read(NODE, Lost(), [file])
+        before = cache_watch.generation(NODE, SETTINGS)
 
         os.utime(files[0], (1, 1))
-        assert ledger.generation(NODE, SETTINGS) == before
+        assert cache_watch.generation(NODE, SETTINGS) == before
         os.utime(files[1], (1, 1))
-        assert ledger.generation(NODE, SETTINGS) != before
+        assert cache_watch.generation(NODE, SETTINGS) != before

@@ -1,4 +1,4 @@
-"""prompt + workflow -> the text entries of a file."""
+"""text_entries: prompt and workflow as the text entries of a file, and what is left out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ values = st.recursive(
 
 
 def strictly(text: str) -> Any:
-    """`text` read as JSON by the letter: NaN and Infinity are errors."""
+    """`text` read as strict JSON: NaN and Infinity are errors."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -39,7 +39,7 @@ def strictly(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
-def test_the_prompt_comes_first_and_then_every_key_of_the_extra_information() -> None:
+def test_the_prompt_comes_first_then_every_key_of_extra_pnginfo() -> None:
     entries = text_entries(PROMPT, {"workflow": WORKFLOW, "other": [1, "two", None]})
 
     assert list(entries) == ["prompt", "workflow", "other"]
@@ -61,7 +61,7 @@ def test_entries_are_written_as_comfyui_s_own_save_image_writes_them() -> None:
         pytest.param({}, {}, ["prompt"], id="an empty prompt is one"),
     ],
 )
-def test_what_comfyui_does_not_hand_over_is_left_out(prompt: Any, extra: Any, keywords: list[str]) -> None:
+def test_what_comfyui_does_not_pass_is_left_out(prompt: Any, extra: Any, keywords: list[str]) -> None:
     assert list(text_entries(prompt, extra)) == keywords
 
 
@@ -80,12 +80,12 @@ def test_text_of_all_scripts_is_escaped_and_comes_back() -> None:
     assert strictly(text) == WORKFLOW
 
 
-def test_half_a_character_does_not_stop_a_save() -> None:
+def test_a_lone_surrogate_does_not_stop_a_save() -> None:
     assert text_entries(None, {"workflow": "\ud800"}) == {"workflow": '"\\ud800"'}
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, np.float64("nan")], ids=str)
-def test_what_is_not_a_number_in_json_becomes_null_at_any_depth(number: float) -> None:
+def test_nan_and_infinities_become_null_at_any_depth(number: float) -> None:
     extra = {"a": number, "b": [number, {"c": (1.5, [number])}], "d": {"e": {"f": number}}}
 
     entries = text_entries({"1": {"inputs": {"cfg": number}}}, extra)
@@ -98,7 +98,7 @@ def test_what_is_not_a_number_in_json_becomes_null_at_any_depth(number: float) -
     }
 
 
-def test_comfyui_s_note_of_its_cache_is_dropped_from_every_node() -> None:
+def test_is_changed_is_removed_from_every_node() -> None:
     noted = {
         "1": {"class_type": "A", "inputs": {}, "is_changed": [math.nan]},
         "2": {"class_type": "B", "inputs": {"is_changed": "an input of this name stays"}, "is_changed": "generation 1"},
@@ -110,8 +110,8 @@ def test_comfyui_s_note_of_its_cache_is_dropped_from_every_node() -> None:
     }
 
 
-def test_the_originals_are_left_as_they_are() -> None:
-    """They are ComfyUI's live prompt: what is dropped from it would be asked anew by the next node."""
+def test_the_arguments_are_not_modified() -> None:
+    """They are ComfyUI's live prompt, which the next node needs complete."""
     prompt = {"1": {"inputs": {"cfg": [1.0, math.inf]}, "is_changed": ["x"]}}
     extra = {"workflow": {"nodes": (math.inf, None)}}
     before = copy.deepcopy((prompt, extra))
@@ -122,7 +122,7 @@ def test_the_originals_are_left_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("node", [None, "text", [1], 7], ids=str)
-def test_a_node_that_is_no_mapping_does_not_stop_a_save(node: Any) -> None:
+def test_a_node_that_is_not_a_mapping_does_not_stop_a_save(node: Any) -> None:
     assert strictly(text_entries({"1": node}, None)["prompt"]) == {"1": node}
 
 
@@ -137,7 +137,7 @@ def test_disable_metadata_is_honoured(monkeypatch: pytest.MonkeyPatch, disabled:
 
 
 class Hostile(dict):
-    """A mapping of another pack that fails when it is looked into."""
+    """A mapping of another pack whose methods fail."""
 
     def items(self) -> Any:
         raise RuntimeError("not now")
@@ -164,7 +164,7 @@ class TestWhatJsonCannotHold:
             pytest.param({"a": Hostile(x=1), "b": 1}, None, id="a mapping that fails"),
         ],
     )
-    def test_is_left_out_where_it_stands(self, value: Any, kept: Any) -> None:
+    def test_is_left_out_in_its_place(self, value: Any, kept: Any) -> None:
         entries = text_entries(PROMPT, {"odd": value, "workflow": WORKFLOW})
 
         assert strictly(entries["workflow"]) == WORKFLOW
@@ -172,23 +172,23 @@ class TestWhatJsonCannotHold:
         if kept is not None:
             assert strictly(entries["odd"]) == kept
 
-    def test_of_numpy_is_kept_as_the_number_it_is(self) -> None:
+    def test_of_numpy_is_kept_as_a_number(self) -> None:
         value = {"a": np.float32(1.5), "b": np.int64(7), "c": np.bool_(True), "d": np.float64("nan")}
 
         assert strictly(text_entries(None, {"n": value})["n"]) == {"a": 1.5, "b": 7, "c": True, "d": None}
 
-    def test_and_holds_itself_is_left_out_where_it_begins_again(self) -> None:
+    def test_that_contains_itself_is_left_out_where_it_recurs(self) -> None:
         cycle: dict[str, Any] = {"a": 1}
         cycle["me"] = [cycle]
 
         assert strictly(text_entries(None, {"c": cycle})["c"]) == {"a": 1, "me": [None]}
 
-    def test_but_stands_in_two_places_is_kept_in_both(self) -> None:
+    def test_that_is_shared_by_two_places_is_kept_in_both(self) -> None:
         shared = {"a": 1}
 
         assert strictly(text_entries(None, {"s": [shared, shared, {1}]})["s"]) == [shared, shared, None]
 
-    def test_for_its_depth_is_left_out_below_it(self) -> None:
+    def test_that_is_too_deep_is_left_out_below_the_limit(self) -> None:
         entries = text_entries(None, {"deep": nested(100_000), "workflow": WORKFLOW})
 
         assert strictly(entries["workflow"]) == WORKFLOW
@@ -220,7 +220,7 @@ class TestWhatJsonCannotHold:
         assert len(record.getMessage()) < 3000
         assert "more" in record.getMessage()
 
-    def test_is_not_warned_of_where_there_is_none(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_gives_no_warning_if_there_is_none(self, caplog: pytest.LogCaptureFixture) -> None:
         text_entries(PROMPT, {"workflow": WORKFLOW, "nan": math.nan, "empty": {}, "none": None})
 
         assert not caplog.records
@@ -232,7 +232,7 @@ class TestWhatJsonCannotHold:
         assert "extra_pnginfo" in record.getMessage()
 
     @pytest.mark.parametrize("prompt", [[1], "text", 5])
-    def test_is_not_a_prompt_of_any_other_kind(self, prompt: Any) -> None:
+    def test_does_not_include_a_prompt_of_another_type(self, prompt: Any) -> None:
         assert strictly(text_entries(prompt, None)["prompt"]) == prompt
 
     def test_of_a_second_prompt_leaves_the_first(self) -> None:
@@ -242,7 +242,7 @@ class TestWhatJsonCannotHold:
 
 
 class TestWhatAFileCannotHold:
-    """Where the file type says why."""
+    """The file type gives the reason."""
 
     EMBEDDING = [filetype for filetype in FileType if filetype.embeds_workflow]
 
@@ -257,7 +257,7 @@ class TestWhatAFileCannotHold:
         assert strictly(entries["workflow"]) == WORKFLOW
 
     @pytest.mark.parametrize("filetype", EMBEDDING)
-    def test_of_two_thousand_keys_is_what_is_too_many(self, filetype: FileType) -> None:
+    def test_of_two_thousand_keys_does_not_cost_the_workflow(self, filetype: FileType) -> None:
         extra = {"workflow": WORKFLOW, **{f"key {n}": n for n in range(2000)}}
         entries = text_entries(PROMPT, extra, filetype.keyword_fault)
 
@@ -290,11 +290,11 @@ class _Loud(str):
     __repr__ = __str__
 
 
-def test_a_keyword_of_a_class_that_cannot_be_shown_costs_nothing() -> None:
+def test_a_keyword_of_a_class_without_repr_is_kept() -> None:
     assert text_entries(None, {_Loud("note"): 1, "workflow": {}}) == {"note": "1", "workflow": "{}"}
 
 
-def test_a_keyword_that_fails_however_it_is_looked_at_costs_itself_only(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_keyword_whose_methods_all_fail_costs_only_itself(caplog: pytest.LogCaptureFixture) -> None:
     class Failing:
         @property  # type: ignore[misc]
         def __class__(self) -> type:
@@ -304,7 +304,7 @@ def test_a_keyword_that_fails_however_it_is_looked_at_costs_itself_only(caplog: 
     assert "Failing" in caplog.text
 
 
-def test_a_node_of_the_prompt_that_fails_costs_itself_only() -> None:
+def test_a_node_of_the_prompt_that_fails_costs_only_itself() -> None:
     class Failing(dict[str, object]):
         def items(self) -> object:  # type: ignore[override]
             raise RuntimeError("no")

@@ -1,4 +1,4 @@
-"""What the player shows: one frame as a small picture, of files that may be read, or a line that says why not."""
+"""The player's preview route: one frame as a small picture, or one line that says why there is none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ask(*known_tags: str, **query: object) -> Answer:
 
 
 def shown(answered: Answer) -> Image.Image:
-    """The picture as a browser, here Pillow, sees it."""
+    """The picture as a browser, here Pillow, decodes it."""
     assert answered.status == 200, answered.body
     body = answered.body.read_bytes() if isinstance(answered.body, Path) else answered.body
     image = Image.open(io.BytesIO(body))
@@ -46,7 +46,7 @@ def seen(image: Image.Image, *at: int) -> list[int]:
 
 @pytest.fixture
 def frame(output: Path) -> Path:
-    """A frame of 60 x 40, red above and blue below."""
+    """A frame of 60 x 40: the upper half is red, the lower half blue."""
     pixels = np.zeros((40, 60, 3), np.uint8)
     pixels[:20], pixels[20:] = RED, BLUE
     path = output / "shots/a/f_0007.png"
@@ -70,7 +70,7 @@ class TestSize:
             pytest.param(999_999_999, (60, 40), id="of any length"),
         ],
     )
-    def test_is_that_of_the_longest_side(self, frame: Path, size: int, expected: tuple[int, int]) -> None:
+    def test_limits_the_longest_side(self, frame: Path, size: int, expected: tuple[int, int]) -> None:
         picture = shown(ask(**A_FRAME, size=size))
 
         assert picture.size == expected
@@ -78,13 +78,13 @@ class TestSize:
         np.testing.assert_allclose(seen(picture, 5, 2), RED, atol=8)
         np.testing.assert_allclose(seen(picture, 5, expected[1] - 2), BLUE, atol=8)
 
-    def test_is_no_more_than_a_screen_has(self, output: Path) -> None:
+    def test_is_limited_to_that_of_a_screen(self, output: Path) -> None:
         put(output / "wide.png", 9, width=5000, height=2)
 
         assert shown(ask(type="output", filename="wide.png", size=10_000)).size == (4096, 2)
 
     @pytest.mark.parametrize("extension", [".png", ".jpg", ".webp", ".tif"])
-    def test_of_a_frame_that_stands_upright(self, output: Path, extension: str) -> None:
+    def test_of_an_upright_frame(self, output: Path, extension: str) -> None:
         pixels = np.zeros((300, 100, 3), np.uint8)
         pixels[:150] = GREEN
         Image.fromarray(pixels).save(output / f"f{extension}")
@@ -94,7 +94,7 @@ class TestSize:
         assert picture.size == (20, 60)
         np.testing.assert_allclose(seen(picture, 10, 10), GREEN, atol=12)
 
-    def test_of_a_jpeg_that_is_turned(self, output: Path) -> None:
+    def test_of_a_rotated_jpeg(self, output: Path) -> None:
         exif = Image.Exif()
         exif[0x0112] = 6
         pixels = np.zeros((80, 400, 3), np.uint8)
@@ -108,13 +108,13 @@ class TestSize:
         np.testing.assert_allclose(seen(picture, 10, 90), (0, 0, 0), atol=12)
 
     @pytest.mark.parametrize("width", [511, 512, 513, 1025, 2049])
-    def test_of_a_jpeg_is_as_asked_though_it_is_decoded_smaller(self, output: Path, width: int) -> None:
+    def test_of_a_jpeg_is_as_requested_though_it_is_decoded_smaller(self, output: Path, width: int) -> None:
         Image.fromarray(noise(64, width)).save(output / "f.jpg")
 
         assert shown(ask(type="output", filename="f.jpg", size=512)).width == min(512, width)
 
     def test_averages_pixels(self, output: Path) -> None:
-        """Every other pixel would be all black or all white."""
+        """Taking every other pixel would give only black or only white."""
         pixels = np.indices((64, 64)).sum(0).astype(np.uint8) % 2 * 255
         (output / "f.png").write_bytes(encode_png(pixels[..., None]))
 
@@ -133,11 +133,11 @@ class TestColours:
     @pytest.mark.parametrize(
         ("value", "expected"), [(-1.0, 0), (0.0, 0), (0.5, 128), (1.0, 255), (7.5, 255), (float("nan"), 0)]
     )
-    def test_float_values_are_clipped_as_when_they_are_saved(self, value: float, expected: int) -> None:
+    def test_float_values_are_clipped_as_by_a_saver(self, value: float, expected: int) -> None:
         assert preview._eight_bits(np.full((1, 1, 3), value, np.float32)).tolist() == [[[expected] * 3]]
 
     @pytest.mark.parametrize("channels", [2, 4])
-    def test_what_is_transparent_stays_so(self, output: Path, channels: int) -> None:
+    def test_transparency_is_kept(self, output: Path, channels: int) -> None:
         pixels = np.full((32, 32, channels), 255, np.uint8)
         pixels[:16, :, -1] = 0
         (output / "f.png").write_bytes(encode_png(pixels))
@@ -148,7 +148,7 @@ class TestColours:
         assert seen(picture, 8, 2)[-1] == 0
         assert min(seen(picture, 8, 13)) > 250
 
-    def test_colours_under_what_is_transparent_do_not_shine_through(self, output: Path) -> None:
+    def test_colours_of_transparent_pixels_do_not_bleed(self, output: Path) -> None:
         pixels = np.zeros((32, 32, 4), np.uint8)
         pixels[..., :3], pixels[::2, ::2] = RED, (*GREEN, 255)
         (output / "f.png").write_bytes(encode_png(pixels))
@@ -157,7 +157,7 @@ class TestColours:
 
         assert (red < 40, green > 215, 40 < alpha < 90) == (True, True, True)
 
-    def test_alpha_that_hides_nothing_is_no_reason_for_a_slower_format(self, output: Path) -> None:
+    def test_opaque_alpha_does_not_need_a_slower_format(self, output: Path) -> None:
         (output / "f.png").write_bytes(encode_png(np.full((20, 20, 4), 255, np.uint8)))
 
         assert shown(ask(type="output", filename="f.png", size=16)).format == "JPEG"
@@ -165,7 +165,7 @@ class TestColours:
 
 class TestWithoutSize:
     @pytest.mark.parametrize("extension", [".png", ".jpg", ".jpeg", ".webp", ".bmp"])
-    def test_it_is_the_file_itself_where_browsers_show_such_files(self, output: Path, extension: str) -> None:
+    def test_it_is_the_file_itself_if_browsers_show_its_type(self, output: Path, extension: str) -> None:
         path = put(output / f"f{extension}", 77)
 
         answered = ask(type="output", filename=path.name)
@@ -173,7 +173,7 @@ class TestWithoutSize:
         assert answered.body == path
         assert shown(answered).size == (6, 4)
 
-    def test_it_is_its_pixels_as_png_where_they_do_not(self, output: Path) -> None:
+    def test_it_is_the_pixels_as_png_if_they_do_not(self, output: Path) -> None:
         pixels = noise(20, 30)
         Image.fromarray(pixels).save(output / "f.tif")
 
@@ -184,7 +184,7 @@ class TestWithoutSize:
 
 
 class TestCaching:
-    def test_with_the_state_of_the_file_it_is_kept_for_good(self, frame: Path) -> None:
+    def test_with_the_state_of_the_file_it_is_immutable(self, frame: Path) -> None:
         status = frame.stat()
         state = f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
@@ -192,12 +192,12 @@ class TestCaching:
 
         assert answered.headers["Cache-Control"] == "private, max-age=31536000, immutable"
         tag = answered.headers["ETag"].strip('"')
-        assert tag == f"{state}-32"  # from which the client knows the state, and can ask by it
+        assert tag == f"{state}-32"  # the client takes the state from it for its next query
         again = ask(tag, **A_FRAME, size=32, v=state)
         assert (again.status, again.headers["Cache-Control"]) == (304, "private, max-age=31536000, immutable")
 
-    def test_with_another_version_it_is_asked_for_again(self, frame: Path) -> None:
-        """A frame that another program renders anew has the same prompt id, and even the same size."""
+    def test_with_another_state_it_must_be_revalidated(self, frame: Path) -> None:
+        """A frame that another program renders again has the same prompt id, and can have the same size."""
         status = frame.stat()
         before = f"{status.st_mtime_ns:x}-{status.st_size:x}"
         os.utime(frame, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
@@ -205,19 +205,19 @@ class TestCaching:
         for version in (before, "3", "b2c1e0f4-prompt", "", f"{before}-32"):
             assert ask(**A_FRAME, size=32, v=version).headers["Cache-Control"] == "no-cache", version
 
-    def test_the_file_itself_is_always_asked_for_again(self, frame: Path) -> None:
-        """The server opens it a second time to send it: what it then finds nobody knows yet."""
+    def test_the_file_itself_must_always_be_revalidated(self, frame: Path) -> None:
+        """The server opens the file again to send it, and may then find another one."""
         status = frame.stat()
 
         answered = ask(**A_FRAME, v=f"{status.st_mtime_ns:x}-{status.st_size:x}")
 
         assert answered.headers["Cache-Control"] == "no-cache"
 
-    def test_without_one_it_is_asked_for_again(self, frame: Path) -> None:
+    def test_without_a_state_it_must_be_revalidated(self, frame: Path) -> None:
         for size in ({"size": 32}, {}):
             assert ask(**A_FRAME, **size).headers["Cache-Control"] == "no-cache"
 
-    def test_who_has_it_is_told_so_until_the_file_changes(self, frame: Path) -> None:
+    def test_a_known_tag_gets_304_until_the_file_changes(self, frame: Path) -> None:
         first = ask(**A_FRAME, size=32)
         tag = first.headers["ETag"].strip('"')
 
@@ -227,23 +227,23 @@ class TestCaching:
         os.utime(frame, ns=(1, 1))
         assert ask(tag, **A_FRAME, size=32).status == 200
 
-    def test_refusals_are_not_kept(self, output: Path) -> None:
+    def test_errors_are_not_cached(self, output: Path) -> None:
         assert ask(type="output", filename="gone.png", v=1).headers["Cache-Control"] == "no-store"
 
 
 class TestRefusals:
-    """One line to show, whatever is wrong."""
+    """Every error is one line that can be shown."""
 
     @staticmethod
-    def assert_refused(answered: Answer, status: int, told: str) -> None:
+    def assert_refused(answered: Answer, status: int, reason: str) -> None:
         assert isinstance(answered.body, bytes)
         text = answered.body.decode()
         assert (answered.status, answered.headers["Content-Type"]) == (status, "text/plain; charset=utf-8")
-        assert told in text
+        assert reason in text
         assert "\n" not in text
 
     @pytest.mark.parametrize(
-        ("query", "told"),
+        ("query", "reason"),
         [
             pytest.param({}, "filename is ''", id="nothing"),
             pytest.param({"type": "output"}, "filename is ''", id="no filename"),
@@ -260,8 +260,8 @@ class TestRefusals:
             pytest.param({"filename": "f.png", "folder": "a"}, "absolute path", id="an operator's folder, relative"),
         ],
     )
-    def test_a_query_that_makes_no_sense(self, frame: Path, query: dict[str, str], told: str) -> None:
-        self.assert_refused(ask(**query), 400, told)
+    def test_an_invalid_query(self, frame: Path, query: dict[str, str], reason: str) -> None:
+        self.assert_refused(ask(**query), 400, reason)
 
     @pytest.mark.parametrize("name", ["f_0008.png", "F.PNG"])
     def test_a_frame_that_vanished(self, frame: Path, name: str) -> None:
@@ -277,16 +277,14 @@ class TestRefusals:
 
     @pytest.mark.parametrize("name", ["secret.txt", "f_0007.png.part", "png", ".png", "f_0007", "f_0007.png~", "f.svg"])
     @pytest.mark.parametrize("there", [True, False], ids=["there", "not there"])
-    def test_what_is_no_image_type_that_is_read_whether_it_is_there_or_not(
-        self, frame: Path, name: str, there: bool
-    ) -> None:
+    def test_an_unsupported_extension_whether_the_file_exists_or_not(self, frame: Path, name: str, there: bool) -> None:
         if there:
             (frame.parent / name).write_bytes(frame.read_bytes())
 
         self.assert_refused(ask(**{**A_FRAME, "filename": name}), 415, "its name does not end in one of .png, .jpg")
 
     @pytest.mark.parametrize("size", [{}, {"size": 64}], ids=["the file itself", "small"])
-    def test_a_file_that_is_no_image_whatever_its_name_says(self, frame: Path, size: dict[str, int]) -> None:
+    def test_a_file_that_is_not_an_image_despite_its_extension(self, frame: Path, size: dict[str, int]) -> None:
         frame.write_text("root:x:0:0")
 
         self.assert_refused(ask(**A_FRAME, **size), 415, "f_0007.png cannot be shown: it is not a readable image")
@@ -305,8 +303,8 @@ class TestRefusals:
         assert ImageFile.LOAD_TRUNCATED_IMAGES is truncated
 
     @pytest.mark.parametrize("size", [{}, {"size": 64}], ids=["the file itself", "small"])
-    def test_a_bomb_by_its_header_alone(self, output: Path, size: dict[str, int]) -> None:
-        """2^30 pixels in a few bytes: nothing of it may be decoded."""
+    def test_a_decompression_bomb_by_its_header_alone(self, output: Path, size: dict[str, int]) -> None:
+        """2^30 pixels in a few bytes must not be decoded."""
         bomb = bytearray(encode_png(np.zeros((1, 1, 1), np.uint8)))
         bomb[16:24] = struct.pack(">II", 2**15, 2**15)
         (output / "bomb.png").write_bytes(bomb)
@@ -322,12 +320,12 @@ class TestRefusals:
         for name in ("pipe.png", "folder.png"):
             self.assert_refused(ask(type="output", filename=name, **size), 404, f"{name} is not on disk")
 
-    def test_a_path_longer_than_the_system_takes(self, frame: Path) -> None:
+    def test_a_path_that_is_too_long_for_the_system(self, frame: Path) -> None:
         long = "/".join(["é" * 100] * 39)
         self.assert_refused(ask(type="output", subfolder=long, filename=frame.name), 404, "cannot be read")
 
     @needs_links
-    def test_a_link_that_leads_to_itself(self, output: Path) -> None:
+    def test_a_link_to_itself(self, output: Path) -> None:
         (output / "round.png").symlink_to(output / "round.png")
         self.assert_refused(ask(type="output", filename="round.png"), 404, "cannot be read")
 
@@ -337,7 +335,7 @@ class TestRefusals:
 
         self.assert_refused(ask(**A_FRAME), 403, "may not be read")
 
-    def test_a_line_of_the_operator_that_is_none(self, base: Path, frame: Path) -> None:
+    def test_an_invalid_line_in_the_operator_s_file(self, base: Path, frame: Path) -> None:
         operator(base, "rw relative/folder")
 
         self.assert_refused(ask(**A_FRAME), 403, "Line 1 of")
@@ -360,9 +358,9 @@ class TestSaveAs:
         except OSError:
             pytest.skip("this system has no such names")
 
-        told = ask(type="output", filename=name)
+        answered = ask(type="output", filename=name)
 
-        start, _, quoted = told.headers["Content-Disposition"].partition("UTF-8''")
+        start, _, quoted = answered.headers["Content-Disposition"].partition("UTF-8''")
         assert start == "inline; filename*="
         assert unquote(quoted) == name
         assert re.fullmatch(r"[A-Za-z0-9._~%-]+", quoted)
@@ -375,7 +373,7 @@ def operator(base: Path, *lines: str) -> None:
 
 
 class TestContainment:
-    """As a loader's: nothing outside the allowed folders, whatever the query."""
+    """As for loaders: no query reads anything outside the allowed folders."""
 
     @pytest.mark.parametrize(
         "subfolder", ["..", "../elsewhere", "shots/../../elsewhere", "/etc", "C:\\", "\\\\server\\share", "a\0b", "~"]
@@ -455,6 +453,6 @@ class TestContainment:
 
 
 class TestPicture:
-    def test_of_what_is_no_image_is_an_error(self) -> None:
+    def test_of_anything_but_an_image_is_an_error(self) -> None:
         with pytest.raises(BrokenImageError):
             preview.picture(b"x", 64)

@@ -1,4 +1,4 @@
-"""What a browser hears while frames are saved and loaded: frames that are whole on disk, and nothing else."""
+"""Progress events while frames are saved and loaded: only frames that are whole on disk."""
 
 from __future__ import annotations
 
@@ -26,16 +26,19 @@ def sequence(pattern: str) -> FileSequence:
     return FileSequence.from_pattern(FramePattern.parse(pattern), "output", write=True)
 
 
-def first_file(told: dict[str, Any]) -> Path:
-    return Path(told["sequence"]["folder"]) / told["sequence"]["pattern"].format(told["sequence"]["first"])
+def first_file(event: dict[str, Any]) -> Path:
+    return Path(event["sequence"]["folder"]) / event["sequence"]["pattern"].format(event["sequence"]["first"])
 
 
-def newest_file(told: dict[str, Any]) -> Path:
-    return Path(told["sequence"]["folder"]) / told["sequence"]["pattern"].format(told["sequence"]["last"])
+def newest_file(event: dict[str, Any]) -> Path:
+    return Path(event["sequence"]["folder"]) / event["sequence"]["pattern"].format(event["sequence"]["last"])
 
 
 class Browser:
-    """Queued what runs, as node 3, and hears of it; every look at the clock takes a second, so of every frame."""
+    """The browser that queued the running prompt, as node 3.
+
+    The clock advances a second per look, so that every frame is reported.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.client_id = "browser"
@@ -53,7 +56,7 @@ class Browser:
 
     @property
     def texts(self) -> list[str]:
-        return [told["text"] for told in self.heard]
+        return [event["text"] for event in self.heard]
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def frames(pattern: str, start: int, *values: int) -> list[Frame]:
 
 
 class TestSaving:
-    def test_tells_the_frame_and_the_range(self, output: Path, browser: Browser) -> None:
+    def test_reports_the_frame_and_the_range(self, output: Path, browser: Browser) -> None:
         save(*frames("a/f_####.png", 1001, 10, 20, 30, 40))
 
         assert browser.texts == [
@@ -80,7 +83,7 @@ class TestSaving:
             "frame 1003 (1001-1004), 3 of 4",
         ]
 
-    def test_tells_only_of_frames_that_are_whole_on_disk(
+    def test_reports_only_frames_that_are_whole_on_disk(
         self, output: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         two_workers(monkeypatch)
@@ -89,9 +92,11 @@ class TestSaving:
 
         assert browser.heard
         assert all(browser.whole)
-        for told in browser.heard:
-            there = set(range(told["sequence"]["first"], told["sequence"]["last"] + 1)) - {*told["sequence"]["missing"]}
-            assert len(there) == told["done"]
+        for event in browser.heard:
+            there = set(range(event["sequence"]["first"], event["sequence"]["last"] + 1)) - {
+                *event["sequence"]["missing"]
+            }
+            assert len(there) == event["done"]
 
     def test_names_the_files_that_keep_both_puts_beside_the_old_ones(self, output: Path, browser: Browser) -> None:
         for number in range(3):
@@ -99,17 +104,17 @@ class TestSaving:
 
         save(*frames("f_{}.png", 0, 10, 20, 30), on_existing=OnExisting.KEEP_BOTH)
 
-        assert [newest_file(told).name for told in browser.heard] == ["f_0-0.png", "f_1-0.png"]
+        assert [newest_file(event).name for event in browser.heard] == ["f_0-0.png", "f_1-0.png"]
 
-    def test_one_frame_has_nothing_to_tell_before_its_end(self, output: Path, browser: Browser) -> None:
+    def test_one_frame_reports_nothing_before_its_end(self, output: Path, browser: Browser) -> None:
         save(*frames("f_{}.png", 0, 10))
 
         assert browser.heard == []
 
-    def test_a_cancel_that_comes_while_telling_passes_through(
+    def test_a_cancel_during_a_report_passes_through(
         self, output: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def cancelled(*told: Any) -> None:
+        def cancelled(*event: Any) -> None:
             raise InterruptProcessingException
 
         monkeypatch.setattr(browser, "send_sync", cancelled)
@@ -119,7 +124,7 @@ class TestSaving:
 
 
 class TestLoading:
-    def test_tells_the_frame_and_the_range_in_its_steps(self, output: Path, browser: Browser) -> None:
+    def test_reports_the_frame_and_the_range_in_steps(self, output: Path, browser: Browser) -> None:
         for number in range(9):
             put(output / f"a/f_{number}.png", number)
         request = BatchRequest(path_pattern="a/f_{}.png", frame_count=0, step=2)
@@ -130,7 +135,7 @@ class TestLoading:
         assert browser.heard[-1]["sequence"]["missing"] == []
         assert browser.heard[-1]["sequence"]["step"] == 2
 
-    def test_the_nodes_do(self, output: Path, browser: Browser, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_nodes_report(self, output: Path, browser: Browser, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"{pack.__name__}.io_utils.run.in_flight", lambda: 1)
         for number in range(3):
             put(output / f"f_{number}.png", number)

@@ -1,4 +1,4 @@
-"""Succession: which nodes of earlier packs ours stand in for, and what becomes of prompts that were made for them."""
+"""Which nodes of earlier packs our nodes replace, and how prompts for them are rewritten."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def node(class_type: str, **inputs: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What ComfyUI has registered: at first all our nodes, and none of the earlier packs'."""
+    """The nodes registered in ComfyUI: at first all of ours and none of the earlier packs'."""
     ids: dict[str, Any] = {row.new_id: object for row in SUCCESSIONS}
     nodes = ModuleType("nodes")
     vars(nodes)["NODE_CLASS_MAPPINGS"] = ids
@@ -35,7 +35,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 class Server:
-    """ComfyUI's server, as far as prompts and replacements go; before 0.13 it had no replacements."""
+    """ComfyUI's server, reduced to prompts and replacements, which it has since 0.13."""
 
     def __init__(self, *, replaces: bool = True) -> None:
         self.handlers: list[Any] = []
@@ -52,7 +52,7 @@ class Server:
 
 @pytest.fixture
 def comfyui(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Server:
-    """A running ComfyUI; `parametrize(indirect)` with False for one before 0.13."""
+    """A running ComfyUI; `parametrize(indirect)` with False for a version before 0.13."""
     running = Server(replaces=getattr(request, "param", True))
     server = ModuleType("server")
     vars(server)["PromptServer"] = SimpleNamespace(instance=running)
@@ -73,8 +73,8 @@ class TestTheTable:
         assert set(declared["required"]) <= {*row.slots, *row.widgets} <= set(taken)
 
     @every_succession
-    def test_tells_widgets_from_slots(self, pack: ModuleType, row: Succession) -> None:
-        """A workflow stores the values of widgets by position: one too many shifts those behind it."""
+    def test_distinguishes_widgets_from_slots(self, pack: ModuleType, row: Succession) -> None:
+        """A workflow stores the values of widgets by position, so that an extra one shifts all that follow."""
         declared = pack.NODE_CLASS_MAPPINGS[row.new_id].INPUT_TYPES()
         taken = declared["required"] | declared.get("optional", {})
         with_widget = [name for name in taken if taken[name][0] not in ("IMAGE", "FRAME_COUNTER")]
@@ -83,8 +83,8 @@ class TestTheTable:
         assert not set(row.slots) & set(with_widget)
 
     @every_succession
-    def test_says_where_a_counter_is_to_stand_still(self, pack: ModuleType, row: Succession) -> None:
-        """By the control's usual name: frontends 1.27 and 1.42 take a string in the option for another name."""
+    def test_knows_which_nodes_have_control_after_generate(self, pack: ModuleType, row: Succession) -> None:
+        """The option must be True: frontends 1.27 and 1.42 take a string for the control's name."""
         inputs = pack.NODE_CLASS_MAPPINGS[row.new_id].INPUT_TYPES()
         declared = inputs["required"] | inputs.get("optional", {})
         controls = [
@@ -109,7 +109,7 @@ class TestTheTable:
         assert [ours[index] for index in row.outputs] == types.get(row.old_id, [])
 
     def test_declares_every_mapping_in_full(self) -> None:
-        """The server drops every input that is not mapped, and the frontend every link."""
+        """The server drops every unmapped input, and the frontend every unmapped link."""
         assert OLD["Save Image Sequence (mtb)"].declaration() == {
             "new_node_id": "ImageSequenceSaveFrame",
             "old_node_id": "Save Image Sequence (mtb)",
@@ -130,18 +130,18 @@ class TestTheTable:
 
 class TestAPrompt:
     @pytest.mark.parametrize("old_id", list(OLD))
-    def test_gets_the_successor_with_all_inputs_as_they_were(self, old_id: str) -> None:
+    def test_gets_the_new_node_with_unchanged_inputs(self, old_id: str) -> None:
         old = node(old_id, **dict.fromkeys(OLD[old_id].widgets, "a value"), image=["7", 0])
 
         assert rewrite({"1": old}, OLD) == {"1": {**old, "class_type": OLD[old_id].new_id}}
 
-    def test_keeps_what_else_stands_in_a_node(self) -> None:
+    def test_keeps_the_other_entries_of_a_node(self) -> None:
         title = {"_meta": {"title": "Save"}, "is_changed": ["x"]}
 
         assert rewrite({"1": node("JWSaveImageSequence") | title}, OLD)["1"] == node("ImageSequenceSaveBatch") | title
 
     def test_gets_its_links_renumbered(self) -> None:
-        """Dream's loader has its file name second, ours third."""
+        """The Dream loader's file name is its second output, ours is the third."""
         prompt = {
             "3:1": node(LOADER, frame_counter=["c", 0]),
             "c": node("Frame Counter (Simple) [Dream]"),
@@ -178,7 +178,7 @@ class TestAPrompt:
             pytest.param({"1": node(LOADER.lower()), "2": node(f"{LOADER} ")}, id="nearly the name"),
         ],
     )
-    def test_that_is_malformed_is_the_servers_to_refuse(self, prompt: Any) -> None:
+    def test_that_is_malformed_is_left_for_the_server_to_refuse(self, prompt: Any) -> None:
         assert rewrite(prompt, OLD) == prompt
 
 
@@ -210,7 +210,7 @@ class TestAnyJson:
         assert rewrite(once, successions) == once
 
     @given(prompts, in_force)
-    def test_keeps_every_node_but_those_of_an_old_id(self, prompt: Any, successions: dict[str, Succession]) -> None:
+    def test_keeps_every_node_without_an_old_id(self, prompt: Any, successions: dict[str, Succession]) -> None:
         rewritten = rewrite(prompt, successions)
         if not isinstance(prompt, dict):
             assert rewritten == prompt
@@ -227,7 +227,7 @@ class TestAnyJson:
                 assert after["class_type"] == successions[before["class_type"]].new_id
 
     @given(prompts)
-    def test_stays_as_it_is_where_every_old_id_is_registered(self, prompt: Any) -> None:
+    def test_is_unchanged_if_every_old_id_is_registered(self, prompt: Any) -> None:
         assert rewrite(prompt, {}) == prompt
 
 
@@ -241,30 +241,28 @@ class TestARequest:
         }
 
     @pytest.mark.parametrize("old_id", list(OLD))
-    def test_is_left_alone_where_the_earlier_pack_is_installed(self, registered: Any, old_id: str) -> None:
+    def test_is_unchanged_if_the_earlier_pack_is_installed(self, registered: Any, old_id: str) -> None:
         body = {"prompt": {"1": node(old_id), "2": node("X", name=["1", 1])}}
         registered[old_id] = object
 
         assert rewrite_request(body) == body
 
-    def test_is_looked_at_with_the_nodes_of_this_moment(self, registered: Any) -> None:
-        """Packs are loaded in any order, and some register their nodes late."""
+    def test_is_rewritten_by_the_nodes_registered_now(self, registered: Any) -> None:
+        """Packs load in any order, and some register their nodes late."""
         body = {"prompt": {"1": node("JWLoadImageSequence")}}
         assert rewrite_request(body)["prompt"]["1"]["class_type"] == "ImageSequenceLoadBatch"
 
         registered["JWLoadImageSequence"] = object
         assert rewrite_request(body) == body
 
-    def test_is_left_alone_where_our_node_is_not_there(self, registered: Any) -> None:
+    def test_is_unchanged_if_our_node_is_not_registered(self, registered: Any) -> None:
         body = {"prompt": {"1": node(LOADER), "2": node("X", name=["1", 1])}}
         del registered["ImageSequenceLoadFrame"]
 
         assert rewrite_request(body) == body
 
-    def test_is_left_alone_where_another_pack_was_first_to_offer_a_successor(
-        self, registered: Any, comfyui: Server
-    ) -> None:
-        """Such as the earlier pack itself, having renamed its node."""
+    def test_is_unchanged_if_another_pack_offered_a_replacement_first(self, registered: Any, comfyui: Server) -> None:
+        """For example, the earlier pack itself may have renamed its node."""
         comfyui.offer(SimpleNamespace(old_node_id="JWLoadImageSequence", new_node_id="JWLoadSequence2"))
         replaced_nodes.register()
         body = {"prompt": {"1": node("JWLoadImageSequence"), "2": node("JWSaveImageSequence")}}
@@ -287,7 +285,7 @@ class TestARequest:
 
 
 class TestRegistering:
-    def test_offers_every_successor_and_rewrites_every_prompt(self, comfyui: Server) -> None:
+    def test_offers_every_replacement_and_rewrites_every_prompt(self, comfyui: Server) -> None:
         replaced_nodes.register()
 
         assert comfyui.handlers == [rewrite_request]
@@ -296,7 +294,7 @@ class TestRegistering:
         }
 
     @pytest.mark.parametrize("comfyui", [False], indirect=True, ids=["before 0.13"])
-    def test_only_rewrites_prompts_where_the_server_has_no_replacements(self, registered: Any, comfyui: Server) -> None:
+    def test_only_rewrites_prompts_if_the_server_has_no_replacements(self, registered: Any, comfyui: Server) -> None:
         replaced_nodes.register()
 
         assert comfyui.handlers == [rewrite_request]
@@ -304,7 +302,7 @@ class TestRegistering:
             "ImageSequenceSaveBatch"
         )
 
-    def test_warns_of_a_comfyui_that_takes_no_such_replacements_and_rewrites_prompts(
+    def test_warns_if_comfyui_refuses_the_replacements_and_rewrites_prompts(
         self, comfyui: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(sys.modules["comfy_api.latest"], "io", SimpleNamespace())
@@ -324,7 +322,7 @@ class TestRegistering:
         assert "server" not in sys.modules
         assert caplog.text == ""
 
-    def test_takes_no_other_module_called_server_for_comfyui(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_does_not_confuse_another_module_called_server_with_comfyui(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "server", ModuleType("server"))
 
         replaced_nodes.register()

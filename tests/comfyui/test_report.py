@@ -1,4 +1,4 @@
-"""What a node tells ComfyUI about its frames."""
+"""The report of a node's frames to ComfyUI, and its progress events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def described(report: dict[str, list[Any]]) -> list[dict[str, Any]]:
     return [json.loads(text) for text in report["image_sequence"]]
 
 
-def test_every_frame_is_listed_as_view_asks_for_it() -> None:
+def test_every_frame_is_listed_as_view_needs_it() -> None:
     frames = sequence("shots/a/f_####.png")
 
     assert ui([(frames, 7), (frames, 8)])["images"] == [
@@ -78,11 +78,11 @@ def test_the_sequence_is_described_in_one_json_string() -> None:
         pytest.param([0, 2, 4], 2, [], [], id="every other frame is all of them"),
         pytest.param([0, 4, 10], 2, [], [2, 6, 8], id="gaps among every other frame"),
         pytest.param([4, 5], 1, [2, 3, 6], [2, 3, 6], id="before and behind what is there"),
-        pytest.param([4, 6], 1, [5], [5], id="told and found"),
+        pytest.param([4, 6], 1, [5], [5], id="given and found"),
         pytest.param([4, 4, 5], 1, [], [], id="one twice"),
     ],
 )
-def test_missing_are_the_frames_between_first_and_last_and_those_told(
+def test_missing_are_the_frames_between_first_and_last_and_those_given(
     frames: list[int], step: int, missing: list[int], expected: list[int]
 ) -> None:
     (description,) = described(ui([(sequence("f_{}.png"), n) for n in frames], step=step, missing=missing))
@@ -91,8 +91,8 @@ def test_missing_are_the_frames_between_first_and_last_and_those_told(
     assert (description["step"], description["missing"]) == (step, expected)
 
 
-def test_missing_are_only_frames_that_were_asked_for() -> None:
-    """Frame 0 stands in for 1; 2 and 4 are between the steps."""
+def test_missing_are_only_requested_frames() -> None:
+    """Frame 0 replaces frame 1; 2 and 4 lie between the steps."""
     frames = sequence("f_{}.png")
 
     report = ui([(frames, n) for n in (0, 3, 5)], numbers={1, 3, 5}, step=2, missing=[1])
@@ -102,8 +102,8 @@ def test_missing_are_only_frames_that_were_asked_for() -> None:
     assert (description["first"], description["last"], description["missing"]) == (3, 5, [1])
 
 
-def test_a_name_that_is_not_utf_8_is_left_to_the_message() -> None:
-    """No URL can hold it, and encodeURIComponent throws: half a surrogate pair is not a character."""
+def test_a_name_that_is_not_utf_8_is_only_in_the_message() -> None:
+    """No URL can hold it: encodeURIComponent throws on a lone surrogate."""
     frames = FileSequence(Root(Path("/base/output"), "output"), FramePattern(("caf\udce9_", ".png")))
 
     report = ui([(frames, 7), (sequence("f_{}.png"), 7)], message="caf\udce9_7.png")
@@ -112,7 +112,7 @@ def test_a_name_that_is_not_utf_8_is_left_to_the_message() -> None:
     assert [(item["pattern"], item["message"]) for item in described(report)] == [("f_{}.png", "caf\ufffd_7.png")]
 
 
-def test_a_folder_that_is_not_utf_8_is_told_so_that_everybody_can_read_it() -> None:
+def test_a_folder_that_is_not_utf_8_is_reported_as_printable_text() -> None:
     frames = FileSequence(Root(Path("/caf\udce9/output"), "output"), FramePattern.parse("a/f_{}.png"))
 
     report = ui([(frames, 7)])
@@ -132,7 +132,7 @@ def test_each_pattern_is_a_sequence_of_its_own() -> None:
 
 
 def test_frames_in_an_operator_s_folder_are_described_but_not_listed_for_view() -> None:
-    """/view serves output, input and temp only: an entry would be a broken picture."""
+    """/view serves only output, input and temp, so an entry would be a broken picture."""
     report = ui([(sequence("a/f_{}.png", ""), 1), (sequence("b/f_{}.png"), 1)])
 
     assert report["images"] == [{"filename": "f_1.png", "subfolder": "b", "type": "output"}]
@@ -150,19 +150,19 @@ def test_a_pattern_is_described_as_str_format_reads_it() -> None:
         assert "/".join(filter(None, [description["subfolder"], name])) == frames.pattern.name(7)
 
 
-def test_a_message_without_frames_is_still_told() -> None:
+def test_a_message_without_frames_is_still_reported() -> None:
     report = ui([], fps=25.0, message="Stopped: frame 5 is past the end.")
 
     assert report["images"] == []
     assert described(report) == [{"fps": 25.0, "message": "Stopped: frame 5 is past the end."}]
 
 
-def test_nothing_to_tell_is_two_empty_lists() -> None:
+def test_nothing_to_report_is_two_empty_lists() -> None:
     assert ui([]) == {"images": [], "image_sequence": []}
 
 
 def test_every_value_is_a_list_of_plain_values() -> None:
-    """A Path or a numpy number in `ui` ends ComfyUI's message loop, and with it the process."""
+    """A Path or a numpy number in `ui` ends ComfyUI's message loop and with it the process."""
     report = ui([(sequence("a/f_{}.png"), n) for n in range(3)], step=2, missing=[9], fps=12.5, message="x")
 
     for values in report.values():
@@ -172,12 +172,12 @@ def test_every_value_is_a_list_of_plain_values() -> None:
     assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
-def test_what_describes_is_no_file_to_comfyui() -> None:
-    """ComfyUI takes every dict with a filename for a file that a node made."""
+def test_comfyui_does_not_take_a_description_for_a_file() -> None:
+    """ComfyUI takes every dict with a filename for a file of the node."""
     assert all(type(value) is str for value in ui([(sequence("f_{}.png"), 1)])["image_sequence"])
 
 
-def test_frames_are_asked_for_once_so_that_an_iterator_will_do() -> None:
+def test_frames_are_read_once_so_that_an_iterator_will_do() -> None:
     frames = sequence("f_{}.png")
 
     report = ui(((frames, n) for n in range(3)), missing=iter([5]))
@@ -190,26 +190,26 @@ class TestProgress:
     def test_names_the_frame_the_range_and_how_many(self) -> None:
         frames = sequence("shots/a/f_####.png")
 
-        told = progress([(frames, n) for n in range(1001, 1018)], range(1001, 1121))
+        event = progress([(frames, n) for n in range(1001, 1018)], range(1001, 1121))
 
-        assert told["text"] == "frame 1017 (1001-1120), 17 of 120"
-        assert (told["done"], told["total"]) == (17, 120)
+        assert event["text"] == "frame 1017 (1001-1120), 17 of 120"
+        assert (event["done"], event["total"]) == (17, 120)
 
-    def test_describes_what_is_done_as_the_report_does(self) -> None:
+    def test_describes_finished_frames_as_the_report_does(self) -> None:
         frames = sequence("shots/a/f_####.png")
 
-        told = progress([(frames, n) for n in (5, 6, 8)], range(5, 20))
+        event = progress([(frames, n) for n in (5, 6, 8)], range(5, 20))
 
-        (reported,) = described(ui([(frames, n) for n in (5, 6, 8)], message=told["text"]))
-        assert told["sequence"] == reported
+        (reported,) = described(ui([(frames, n) for n in (5, 6, 8)], message=event["text"]))
+        assert event["sequence"] == reported
         assert (reported["first"], reported["last"], reported["missing"]) == (5, 8, [7])
 
     def test_goes_on_counting_when_frames_are_done_out_of_order(self) -> None:
         frames = sequence("f_{}.png")
 
-        told = progress([(frames, 2), (frames, 1)], range(10))
+        event = progress([(frames, 2), (frames, 1)], range(10))
 
-        assert told["text"] == "frame 2 (0-9), 2 of 10"
+        assert event["text"] == "frame 2 (0-9), 2 of 10"
 
     def test_frames_between_the_steps_are_not_missing(self) -> None:
         frames = sequence("f_{}.png")
@@ -219,10 +219,10 @@ class TestProgress:
     def test_of_several_sequences_the_latest_is_shown(self) -> None:
         one, two = sequence("a/f_{}.png"), sequence("b/f_{}.png")
 
-        told = progress([(one, 1), (two, 1), (one, 2), (two, 2)], [1, 1, 2, 2, 3, 3])
+        event = progress([(one, 1), (two, 1), (one, 2), (two, 2)], [1, 1, 2, 2, 3, 3])
 
-        assert (told["sequence"]["subfolder"], told["sequence"]["last"]) == ("b", 2)
-        assert told["text"] == "frame 2 (1-3), 4 of 6"
+        assert (event["sequence"]["subfolder"], event["sequence"]["last"]) == ("b", 2)
+        assert event["text"] == "frame 2 (1-3), 4 of 6"
 
     def test_is_plain(self) -> None:
         assert is_plain(progress([(sequence("f_{}.png"), 1)], iter([1, 2])))

@@ -23,7 +23,7 @@ from .batches import animation, load, on_disk
 
 
 class TestSelectAnimation:
-    def test_is_all_files_in_the_order_of_their_frames(self, output: Path) -> None:
+    def test_has_all_files_in_frame_order(self, output: Path) -> None:
         on_disk(output, 0, 1, 2)
         sequence = animation(*(output / f"f_{n:04d}.png" for n in range(3)))
         sequence.frames = dict(reversed(sequence.frames.items()))
@@ -33,7 +33,7 @@ class TestSelectAnimation:
         assert selection.numbers == (0, 1, 2)
         assert shades_of(load(selection, OnSizeMismatch.ERROR)[0]) == [0, 1, 2]
 
-    def test_is_the_image_of_every_batch_that_is_asked_for(self, output: Path) -> None:
+    def test_has_the_requested_image_of_every_batch(self, output: Path) -> None:
         for n, batch in itertools.product(range(2), range(3)):
             put(output / f"v{batch}_f_{n:04d}.png", 100 * batch + n)
         sequence = animation(*(output / f"f_{n:04d}.png" for n in range(2)), batches=3)
@@ -43,13 +43,13 @@ class TestSelectAnimation:
         assert shades == [[0, 1], [100, 101], [200, 201]]
 
     @pytest.mark.parametrize("index", [-1, 3, 99])
-    def test_of_a_batch_that_there_is_not_is_an_error(self, output: Path, index: int) -> None:
+    def test_of_an_out_of_range_batch_index_is_an_error(self, output: Path, index: int) -> None:
         with pytest.raises(
             ValueError, match=rf"batch_index is {index}, .* 3 images per frame\. Set it to a number from 0 to 2"
         ):
             choose_animation(animation(output / "f_0000.png", batches=3), index)
 
-    def test_names_all_frames_that_are_gone(self, output: Path) -> None:
+    def test_names_all_frames_that_no_longer_exist(self, output: Path) -> None:
         on_disk(output, 0, 3)
         sequence = animation(*(output / f"f_{n:04d}.png" for n in range(5)))
 
@@ -63,7 +63,7 @@ class TestSelectAnimation:
             load(choose_animation(animation(elsewhere), 0), OnSizeMismatch.ERROR)
 
 
-class TestWhatIsNoAnimation:
+class TestNotAnAnimation:
     @pytest.mark.parametrize(
         "sequence",
         [
@@ -86,7 +86,7 @@ class TestWhatIsNoAnimation:
         with pytest.raises(ValueError, match=r"not a finished animation sequence.*Save Image Sequence"):
             choose_animation(sequence, 0)
 
-    def test_with_fewer_images_than_it_says_is_refused(self, output: Path) -> None:
+    def test_with_fewer_images_than_it_claims_is_refused(self, output: Path) -> None:
         sequence = SimpleNamespace(keys_in_order=[0, 1], num_batches=2, frames={0: ["a", "b"], 1: ["a"]})
 
         with pytest.raises(ValueError, match=r"holds 1 image per frame\. Set it to 0"):

@@ -29,21 +29,21 @@ from .batches import BLACK, DROP, HOLD_PREVIOUS, animation, locate, on_disk, req
 
 class TestLocate:
     @pytest.mark.parametrize("extension", [".png", ".PNG", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"])
-    def test_takes_every_image_type_that_can_be_read(self, output: Path, extension: str) -> None:
+    def test_accepts_every_supported_extension(self, output: Path, extension: str) -> None:
         assert locate(f"f_####{extension}", "output").file(3) == output / f"f_0003{extension}"
 
     @pytest.mark.parametrize("kind", ["output", "input", "temp"])
-    def test_looks_in_the_folder_that_is_asked_for(self, base: Path, kind: str) -> None:
+    def test_looks_in_the_requested_folder(self, base: Path, kind: str) -> None:
         assert locate("a/f_####.png", kind).file(3) == base / kind / "a" / "f_0003.png"
 
     @pytest.mark.parametrize("text", ["f_####", "f_####.dpx", "f_####.png.part", "f.png_####", "", "f_####.mp4"])
-    def test_names_the_types_that_can_be_read(self, base: Path, text: str) -> None:
+    def test_names_the_supported_extensions(self, base: Path, text: str) -> None:
         with pytest.raises(ValueError, match=r"\.png.*\.jpg.*\.tiff") as caught:
             locate(text, "output")
         assert repr(text) in str(caught.value)
 
     @pytest.mark.parametrize("text", ["../f_####.png", "/etc/f_####.png", "a/../../f_####.png", "C:/f_####.png"])
-    def test_refuses_what_lies_elsewhere(self, base: Path, text: str) -> None:
+    def test_refuses_paths_outside(self, base: Path, text: str) -> None:
         with pytest.raises(PathError):
             locate(text, "output")
 
@@ -53,7 +53,7 @@ class TestLocate:
 
 
 class TestSelect:
-    def test_count_frames_from_start_on(self, output: Path) -> None:
+    def test_count_frames_from_start(self, output: Path) -> None:
         on_disk(output, *range(10))
 
         selection = selected(2, 3)
@@ -62,13 +62,13 @@ class TestSelect:
         assert selection.files == {n: output / f"f_{n:04d}.png" for n in (2, 3, 4)}
         assert selection.missing == ()
 
-    def test_count_0_is_all_to_the_last_on_disk(self, output: Path) -> None:
+    def test_count_0_means_up_to_the_last_on_disk(self, output: Path) -> None:
         on_disk(output, *range(5, 9))
 
         assert selected(5, 0).numbers == (5, 6, 7, 8)
         assert selected(7, 0).numbers == (7, 8)
 
-    def test_count_0_is_no_frame_before_start(self, output: Path) -> None:
+    def test_count_0_ignores_frames_before_start(self, output: Path) -> None:
         on_disk(output, 1, 2)
 
         with pytest.raises(FrameMissingError, match=r"Frame 3 is missing.*On disk are 1-2"):
@@ -89,18 +89,18 @@ class TestSelect:
 
         assert selected(start, count, step=step).numbers == numbers
 
-    def test_step_needs_the_frames_it_steps_on_only(self, output: Path) -> None:
+    def test_step_needs_only_the_frames_it_steps_on(self, output: Path) -> None:
         on_disk(output, 0, 3, 6)
 
         assert selected(0, 3, step=3).numbers == (0, 3, 6)
         assert selected(0, 0, step=3).numbers == (0, 3, 6)
 
-    def test_order_is_numeric_whatever_the_names(self, output: Path) -> None:
+    def test_order_is_numeric(self, output: Path) -> None:
         on_disk(output, 98, 99, 100, 101, pattern="f_{:02d}.png")
 
         assert selected(98, 0, pattern="f_##.png").numbers == (98, 99, 100, 101)
 
-    def test_names_of_others_are_not_looked_at(self, output: Path) -> None:
+    def test_ignores_other_files(self, output: Path) -> None:
         on_disk(output, 0, 1)
         for name in ("cover.png", "other_0002.png", "f_2.png", "f_0002.jpg", "f_0002-0.png", ".f_0002.png"):
             put(output / name)
@@ -114,24 +114,24 @@ class TestSelect:
 
         assert selected(0, 0, pattern="shot/{:04d}/beauty.png").numbers == (0, 1, 2)
 
-    def test_a_pattern_without_a_number_is_one_file(self, output: Path) -> None:
+    def test_a_pattern_without_a_number_means_one_file(self, output: Path) -> None:
         put(output / "still.png")
 
         for count in (0, 1):
             selection = selected(0, count, pattern="still.png")
             assert list(selection.files.values()) == [output / "still.png"]
 
-    def test_a_pattern_without_a_number_is_not_many_frames(self, output: Path) -> None:
+    def test_a_pattern_without_a_number_cannot_mean_many_frames(self, output: Path) -> None:
         put(output / "still.png")
 
         with pytest.raises(PatternError, match=r"no frame number, but there are 16 frames.*still_\{:06d\}\.png"):
             selected(0, 16, pattern="still.png")
 
-    def test_a_pattern_without_a_number_names_the_file_that_is_not_there(self, output: Path) -> None:
+    def test_a_pattern_without_a_number_names_its_missing_file(self, output: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"still\.png"):
             selected(0, 1, pattern="still.png")
 
-    def test_a_folder_named_like_a_frame_is_none(self, output: Path) -> None:
+    def test_a_folder_named_like_a_frame_is_not_one(self, output: Path) -> None:
         on_disk(output, 0)
         (output / "f_0001.png").mkdir()
 
@@ -145,7 +145,7 @@ class TestMissingFrames:
     def _gaps(self, output: Path) -> None:
         on_disk(output, 3, 4, 7, 10)
 
-    def test_are_all_named_at_once_with_what_there_is_and_what_to_do(self, output: Path) -> None:
+    def test_are_all_named_in_one_error_with_the_available_ones_and_a_fix(self, output: Path) -> None:
         with pytest.raises(FrameMissingError) as caught:
             selected(3, 9)
 
@@ -162,39 +162,39 @@ class TestMissingFrames:
         with pytest.raises(FrameMissingError):
             selected(3, 3)
 
-    def test_are_dropped_when_asked(self) -> None:
+    def test_are_dropped_on_request(self) -> None:
         selection = selected(3, 9, DROP)
 
         assert selection.numbers == selection.sources == (3, 4, 7, 10)
         assert selection.missing == (5, 6, 8, 9, 11)
 
-    def test_are_filled_with_the_previous_frame_when_asked(self) -> None:
+    def test_are_replaced_by_the_previous_frame_on_request(self) -> None:
         selection = selected(3, 9, HOLD_PREVIOUS)
 
         assert selection.numbers == tuple(range(3, 12))
         assert selection.sources == (3, 4, 4, 4, 7, 7, 7, 10, 10)
 
-    def test_are_filled_with_a_previous_frame_from_before_the_first(self) -> None:
+    def test_are_replaced_by_a_frame_before_the_requested_range(self) -> None:
         selection = selected(5, 3, HOLD_PREVIOUS)
 
         assert selection.sources == (4, 4, 7)
         assert sorted(selection.files) == [4, 7]
 
-    def test_are_filled_with_the_frame_before_them_even_between_the_steps(self) -> None:
+    def test_are_replaced_by_the_frame_before_them_even_between_the_steps(self) -> None:
         assert selected(4, 3, HOLD_PREVIOUS, step=4).sources == (4, 7, 10)
 
-    def test_before_the_first_frame_of_all_cannot_be_held(self) -> None:
+    def test_before_the_first_frame_on_disk_cannot_be_held(self) -> None:
         with pytest.raises(FrameMissingError, match=r"Frames 1-2,5-6 are missing.*On disk are 3-4,7,10"):
             selected(1, 7, HOLD_PREVIOUS)
 
-    def test_are_black_when_asked_even_before_the_first(self) -> None:
+    def test_are_black_on_request_even_before_the_first(self) -> None:
         selection = selected(2, 4, BLACK)
 
         assert selection.numbers == (2, 3, 4, 5)
         assert selection.sources == (None, 3, 4, None)
 
     @pytest.mark.parametrize("on_missing", list(OnMissing))
-    def test_and_nothing_else_is_an_error_whatever_is_asked(self, on_missing: OnMissing) -> None:
+    def test_and_no_others_are_an_error_under_every_policy(self, on_missing: OnMissing) -> None:
         with pytest.raises(FrameMissingError, match=r"Frames 11-13 are missing"):
             selected(11, 3, on_missing)
 
@@ -218,14 +218,17 @@ class TestMissingFrames:
             ("f_####.jpg", "f_{:04d}.png"),
         ],
     )
-    def test_of_a_pattern_that_matches_nothing_say_what_to_write_instead(self, pattern: str, written: str) -> None:
+    def test_of_a_pattern_that_matches_nothing_suggest_a_pattern(self, pattern: str, written: str) -> None:
         with pytest.raises(FrameMissingError, match=r"frames 3-4,7,10.*write the pattern that you mean") as caught:
             selected(3, 1, pattern=pattern)
         assert repr(written) in str(caught.value)
         assert selected(3, 1, pattern=written).numbers == (3,)
 
-    def test_are_not_looked_for_one_by_one_up_to_the_widget_s_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """POST /prompt is not authenticated: a number must not cost memory and minutes. 2 ** 53 - 1 is the widget's."""
+    def test_are_not_counted_one_by_one_up_to_the_widget_s_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """POST /prompt is not authenticated, so a number must not cost memory and minutes.
+
+        2 ** 53 - 1 is the widget's limit.
+        """
         most = 2**53 - 1
         monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
         with work_guard(200_000):
@@ -238,13 +241,13 @@ class TestMissingFrames:
 
     @pytest.mark.parametrize("digits", [20, 32, 33, 200])
     @pytest.mark.parametrize("on_missing", [HOLD_PREVIOUS, BLACK])
-    def test_up_to_a_number_beyond_64_bits_are_refused_in_words(
+    def test_up_to_a_number_beyond_64_bits_are_refused_with_an_explanation(
         self, output: Path, digits: int, on_missing: OnMissing
     ) -> None:
-        """A camera's serial number or a time in nanoseconds in the name: len() of a range that long is an OverflowError."""
+        """Names can contain serial numbers or times in nanoseconds; len() of so long a range is an OverflowError."""
         put(output / f"f_{'9' * digits}.png")
 
-        if digits > 32:  # no frame at all
+        if digits > 32:  # too long to be a frame number
             assert selected(3, 0, on_missing).numbers == tuple(range(3, 11))
         else:
             with pytest.raises(ValueError, match=rf"3 to {'9' * digits}.*more than the 1000000.*start_index"):
@@ -262,7 +265,7 @@ class TestMissingFrames:
         with work_guard(200_000), pytest.raises((FrameMissingError, ValueError)):
             selected(start, count, on_missing)
 
-    def test_between_two_files_far_apart_are_not_looked_for_one_by_one(
+    def test_between_two_files_far_apart_are_not_counted_one_by_one(
         self, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
@@ -272,7 +275,7 @@ class TestMissingFrames:
             assert selected(3, 0, DROP).numbers == (3, 4, 7, 10, 9007199254740991)
 
 
-class TestWhatALoaderSuggests:
+class TestSuggestions:
     @pytest.mark.parametrize(
         ("pattern", "better"),
         [
@@ -297,19 +300,19 @@ class TestWhatALoaderSuggests:
             ("plate.png", "plate_{:06d}.png"),
         ],
     )
-    def test_for_one_file_where_many_are_asked_for(self, output: Path, pattern: str, better: str) -> None:
+    def test_for_one_file_when_several_frames_are_requested(self, output: Path, pattern: str, better: str) -> None:
         with pytest.raises(PatternError) as caught:
             locate(pattern, "output").pattern.require_number(2)
         assert caught.value.suggestion == better
 
     @pytest.mark.parametrize("pattern", ["../f_####.png", "a|b_%04d.png", "{{x}}/../f_##.png"])
-    def test_quotes_what_was_typed(self, output: Path, pattern: str) -> None:
+    def test_quote_the_typed_text(self, output: Path, pattern: str) -> None:
         with pytest.raises(PathError) as caught:
             locate(pattern, "output")
         assert repr(pattern) in str(caught.value)
 
     @pytest.mark.skipif(os.name == "nt", reason="a drive is a folder there")
-    def test_for_a_drive_names_no_folder_that_was_not_chosen(self, output: Path) -> None:
+    def test_for_a_drive_name_no_folder_that_was_not_chosen(self, output: Path) -> None:
         with pytest.raises(PathError, match="relative to the folder that is chosen in the node"):
             check_pattern("C:/f_####.png")
 
@@ -330,7 +333,7 @@ class TestFingerprint:
     def _frames(self, output: Path) -> None:
         on_disk(output, *range(2, 8))
 
-    def test_is_text_and_stays_while_nothing_changes(self) -> None:
+    def test_is_text_that_stays_while_nothing_changes(self) -> None:
         assert isinstance(self.of(), str)
         assert self.of() == self.of()
 
@@ -339,7 +342,7 @@ class TestFingerprint:
         [
             pytest.param(lambda output: put(output / "f_0005.png", 99, width=50), id="another size"),
             pytest.param(lambda output: os.utime(output / "f_0005.png", (1, 1)), id="another time"),
-            pytest.param(lambda output: (output / "f_0005.png").unlink(), id="gone"),
+            pytest.param(lambda output: (output / "f_0005.png").unlink(), id="deleted"),
             pytest.param(lambda output: put(output / "f_0008.png"), id="one more"),
         ],
     )
@@ -365,7 +368,7 @@ class TestFingerprint:
 
         assert self.of(4, 3) == before
 
-    def test_changes_when_a_missing_frame_comes(self, output: Path) -> None:
+    def test_changes_when_a_missing_frame_appears(self, output: Path) -> None:
         before = self.of(6, 4)
         on_disk(output, 9)
 
@@ -386,11 +389,11 @@ class TestFingerprint:
 
         assert self.of(2, 2, 3, on_missing) == before
 
-    def test_of_frames_that_are_missing_says_so(self, output: Path) -> None:
+    def test_of_missing_frames_says_so(self, output: Path) -> None:
         assert "Frames 0-1 are missing" in self.of(0, 4, 1, "false")
 
     @pytest.mark.parametrize("on_missing", ["", "drop", "None"])
-    def test_of_no_policy_is_no_exception(self, pack: ModuleType, on_missing: str) -> None:
+    def test_of_an_invalid_policy_does_not_raise(self, pack: ModuleType, on_missing: str) -> None:
         node = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]
         assert isinstance(node.IS_CHANGED(path_pattern="f_####.png", ignore_missing_images=on_missing), str)
 
@@ -411,14 +414,14 @@ class TestFingerprint:
     @pytest.mark.parametrize(
         "pattern", ["../f_####.png", "f_####", "####/f_##.png", "\0.png", "x" * 5000, "a/b/f_#.png"]
     )
-    def test_of_what_cannot_be_located_is_no_exception(self, pattern: str) -> None:
+    def test_of_an_invalid_pattern_does_not_raise(self, pattern: str) -> None:
         assert self.of(pattern=pattern) == self.of(pattern=pattern)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
 @pytest.mark.parametrize("pattern", ["f_####.png", "f_0001.png", "####/f.png"])
 def test_a_pipe_named_like_a_frame_is_missing_and_never_opened(output: Path, pattern: str) -> None:
-    """Opening a pipe that nobody writes to would block for good."""
+    """Opening a pipe without a writer would block for ever."""
     for name in ("f_0001.png", "0001/f.png"):
         (output / name).parent.mkdir(exist_ok=True)
         os.mkfifo(output / name)

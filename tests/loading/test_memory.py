@@ -1,4 +1,4 @@
-"""How much memory is free: what the system says, and what a container's limit leaves of it."""
+"""Free memory: what the system reports, and what a container's limit leaves of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIB = 2**20
 
 @pytest.fixture(autouse=True)
 def _linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A system of its own, with 1000 MiB and no swap, where psutil is not installed."""
+    """A system with 1000 MiB and no swap, without psutil."""
     monkeypatch.setattr(memory, "psutil", None)
     monkeypatch.setattr(memory, "_PROC", tmp_path / "proc")
     monkeypatch.setattr(memory, "_CGROUPS", tmp_path / "cgroup")
@@ -36,15 +36,15 @@ def group(folder: Path, limit: object, used: int, cached: int = 0) -> None:
 
 
 class TestSystem:
-    def test_is_what_linux_says_is_available(self) -> None:
+    def test_is_what_linux_reports_as_available(self) -> None:
         assert free_bytes() == 1000 * MIB
 
-    def test_has_its_swap_space_too(self, tmp_path: Path) -> None:
+    def test_includes_swap_space(self, tmp_path: Path) -> None:
         write(tmp_path / "proc/meminfo", "MemAvailable: 1024 kB\nSwapFree: 2048 kB")
 
         assert free_bytes() == 3 * MIB
 
-    def test_is_asked_through_psutil_where_that_is_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_read_through_psutil_if_that_is_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         psutil = SimpleNamespace(
             virtual_memory=lambda: SimpleNamespace(available=5 * MIB), swap_memory=lambda: SimpleNamespace(free=MIB)
         )
@@ -53,7 +53,7 @@ class TestSystem:
         assert free_bytes() == 6 * MIB
 
     @pytest.mark.parametrize("text", [None, "", "MemTotal: 9 kB"], ids=["no file", "empty", "an old kernel"])
-    def test_that_does_not_tell_is_not_guessed(self, tmp_path: Path, text: str | None) -> None:
+    def test_that_does_not_report_it_gives_none(self, tmp_path: Path, text: str | None) -> None:
         (tmp_path / "proc/meminfo").unlink()
         if text is not None:
             write(tmp_path / "proc/meminfo", text)
@@ -66,40 +66,40 @@ class TestContainer:
     def _member(self, tmp_path: Path) -> None:
         write(tmp_path / "proc/self/cgroup", "0::/app/worker")
 
-    def test_leaves_what_its_limit_does(self, tmp_path: Path) -> None:
+    def test_is_limited_to_its_own_maximum(self, tmp_path: Path) -> None:
         group(tmp_path / "cgroup/app/worker", 500, used=200)
 
         assert free_bytes() == 300 * MIB
 
-    def test_has_no_more_than_the_system(self, tmp_path: Path) -> None:
+    def test_has_no_more_than_the_system_has(self, tmp_path: Path) -> None:
         group(tmp_path / "cgroup/app/worker", 5000, used=0)
 
         assert free_bytes() == 1000 * MIB
 
-    def test_gets_back_what_holds_cached_files(self, tmp_path: Path) -> None:
+    def test_can_reuse_the_memory_of_cached_files(self, tmp_path: Path) -> None:
         group(tmp_path / "cgroup/app/worker", 500, used=400, cached=150)
 
         assert free_bytes() == 250 * MIB
 
-    def test_may_be_limited_by_a_group_around_it(self, tmp_path: Path) -> None:
+    def test_can_be_limited_by_a_parent_group(self, tmp_path: Path) -> None:
         group(tmp_path / "cgroup/app/worker", "max", used=10)
         group(tmp_path / "cgroup/app", 100, used=40)
 
         assert free_bytes() == 60 * MIB
 
-    def test_may_see_its_own_group_as_the_top_one(self, tmp_path: Path) -> None:
+    def test_can_see_its_own_group_as_the_root(self, tmp_path: Path) -> None:
         write(tmp_path / "proc/self/cgroup", "0::/docker/0123456789ab")
         group(tmp_path / "cgroup", 300, used=100)
 
         assert free_bytes() == 200 * MIB
 
-    def test_that_is_over_its_limit_has_nothing(self, tmp_path: Path) -> None:
+    def test_over_its_limit_has_nothing_free(self, tmp_path: Path) -> None:
         group(tmp_path / "cgroup/app/worker", 500, used=501)
 
         assert free_bytes() == 0
 
     @pytest.mark.parametrize(("limit", "used", "more"), [("max", 0, 50), (30 * MIB, 10 * MIB, 20), (0, 0, 0)])
-    def test_may_swap_as_far_as_it_is_allowed(self, tmp_path: Path, limit: object, used: int, more: int) -> None:
+    def test_can_swap_as_much_as_it_may(self, tmp_path: Path, limit: object, used: int, more: int) -> None:
         write(tmp_path / "proc/meminfo", f"MemAvailable: 1024000 kB\nSwapFree: {50 * 1024} kB")
         group(tmp_path / "cgroup/app/worker", 100, used=0)
         write(tmp_path / "cgroup/app/worker/memory.swap.max", limit)
@@ -107,7 +107,7 @@ class TestContainer:
 
         assert free_bytes() == (100 + more) * MIB
 
-    def test_of_version_1_is_read_as_well(self, tmp_path: Path) -> None:
+    def test_of_version_1_is_read_too(self, tmp_path: Path) -> None:
         write(tmp_path / "proc/self/cgroup", "9:name=systemd:/\n4:memory:/app\n1:cpu:/\n0::/")
         folder = tmp_path / "cgroup/memory/app"
         write(folder / "memory.limit_in_bytes", 500 * MIB)
@@ -118,7 +118,7 @@ class TestContainer:
 
         assert free_bytes() == 150 * MIB
 
-    def test_that_nobody_limits_leaves_all(self) -> None:
+    def test_without_a_limit_has_all_of_the_system(self) -> None:
         assert free_bytes() == 1000 * MIB
 
 

@@ -47,7 +47,7 @@ from .batches import BLACK, DROP, HOLD_PREVIOUS, load, loaded, on_disk, selected
 
 
 def pages_taken(address: int, size: int) -> int:
-    """How many whole pages of this memory have been touched: https://docs.kernel.org/admin-guide/mm/pagemap.html."""
+    """The number of touched pages of this memory: https://docs.kernel.org/admin-guide/mm/pagemap.html."""
     page = os.sysconf("SC_PAGE_SIZE")
     first, end = -(-address // page), (address + size) // page
     with open("/proc/self/pagemap", "rb") as file:
@@ -70,7 +70,9 @@ class TestPixels:
         ],
         ids=lambda value: value if isinstance(value, str) and "." in value else "",
     )
-    def test_and_mask_are_what_pillow_sees(self, output: Path, name: str, mode: str, options: dict[str, Any]) -> None:
+    def test_and_mask_are_as_pillow_decodes_them(
+        self, output: Path, name: str, mode: str, options: dict[str, Any]
+    ) -> None:
         bands = 4 if mode == "RGBA" else 2 if mode == "LA" else 3
         image = Image.fromarray(noise(5, 7, bands))
         image = image if image.mode == mode else image.convert(mode)
@@ -103,7 +105,7 @@ class TestPixels:
 
     @pytest.mark.parametrize("orientation", range(1, 9))
     @pytest.mark.parametrize("name", ["f_0000.jpg", "f_0000.png", "f_0000.webp", "f_0000.tif"])
-    def test_are_turned_as_exif_says(self, output: Path, name: str, orientation: int) -> None:
+    def test_are_rotated_by_their_exif_orientation(self, output: Path, name: str, orientation: int) -> None:
         tags = Image.Exif()
         tags[0x0112] = orientation
         Image.fromarray(noise(8, 16)).save(output / name, exif=tags, **({"lossless": True} if "webp" in name else {}))  # type: ignore[arg-type]
@@ -125,8 +127,8 @@ class TestPixels:
         assert mask.shape == (4, 4, 6)
         np.testing.assert_allclose(mask[:, 0, 0].numpy(), [0, 1 - 10 / 255, 0, 1 - 20 / 255], atol=1e-7)
 
-    def test_below_full_transparency_are_kept(self, output: Path) -> None:
-        """Premultiplying would lose what a compositor wants back."""
+    def test_under_full_transparency_are_kept(self, output: Path) -> None:
+        """Premultiplying would lose colours that a compositor needs."""
         Image.new("RGBA", (3, 2), (200, 100, 50, 0)).save(output / "f_0000.png")
 
         images, mask = load(selected(0, 1), OnSizeMismatch.ERROR)
@@ -149,7 +151,7 @@ class TestPixels:
             assert images.shape == (1, size[1], size[0], 3)
             assert shades_of(images) == [77]
 
-    def test_are_halves_where_comfyui_wants_halves(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_are_float16_if_comfyui_asks_for_float16(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         stand_in(
             monkeypatch,
             "comfy.model_management",
@@ -183,7 +185,7 @@ class TestPixels:
 
 
 class TestFilling:
-    def test_held_frames_are_the_same_in_image_and_mask(self, output: Path) -> None:
+    def test_held_frames_repeat_image_and_mask(self, output: Path) -> None:
         put(output / "f_0000.png", 100, mode="RGBA")
         put(output / "f_0003.png", 30)
 
@@ -207,7 +209,7 @@ class TestFilling:
 
 
 class TestSizes:
-    def test_that_differ_are_an_error_that_names_both_frames_and_sizes(self, output: Path) -> None:
+    def test_that_differ_are_an_error_naming_both_frames_and_sizes(self, output: Path) -> None:
         on_disk(output, 0, 1)
         put(output / "f_0002.png", height=8, width=3)
         on_disk(output, 3)
@@ -220,14 +222,14 @@ class TestSizes:
 
     def test_are_compared_before_the_first_decode(self, output: Path) -> None:
         on_disk(output, 0, 1)
-        tear(output / "f_0001.png", -20)  # its head is whole, so its size is known
+        tear(output / "f_0001.png", -20)  # its header is whole, so its size is known
         put(output / "f_0002.png", height=8, width=3)
 
         with pytest.raises(FrameSizeError):
             loaded()
 
-    def test_are_compared_as_they_are_shown(self, output: Path) -> None:
-        """A portrait photo beside a portrait render is of one size, though its pixels lie on their side."""
+    def test_are_compared_after_rotation(self, output: Path) -> None:
+        """A portrait photo has the size of a portrait render, though its pixels are stored sideways."""
         tags = Image.Exif()
         tags[0x0112] = 6
         Image.new("RGB", (6, 4)).save(output / "f_0000.jpg", exif=tags)
@@ -236,7 +238,7 @@ class TestSizes:
         assert loaded("f_####.jpg").shape == (2, 6, 4, 3)
 
     @pytest.mark.parametrize(("width", "height"), [(12, 8), (3, 2), (9, 4), (1, 1)])
-    def test_are_made_those_of_the_first_frame_when_asked(self, output: Path, width: int, height: int) -> None:
+    def test_are_resized_to_the_first_frame_on_request(self, output: Path, width: int, height: int) -> None:
         put(output / "f_0000.png", 10)
         put(output / "f_0001.png", 200, width=width, height=height, mode="RGBA")
         put(output / "f_0002.png", 30)
@@ -247,7 +249,7 @@ class TestSizes:
         assert shades_of(images) == [10, 200, 30]
         assert (mask[:, 0, 0] * 255).round().tolist() == [0, 155, 0]
 
-    def test_that_are_made_smaller_keep_the_picture_in_range_and_in_place(self, output: Path) -> None:
+    def test_that_shrink_keep_the_picture_in_range_and_in_place(self, output: Path) -> None:
         put(output / "f_0000.png", 10, width=8, height=8)
         quarter = np.zeros((64, 64), np.uint8)
         quarter[:32, 32:] = 255
@@ -260,7 +262,7 @@ class TestSizes:
         assert images[1, 6, 6, 0] < 0.01
         assert images[1, 1, 1, 0] < 0.01
 
-    def test_of_a_file_that_changed_since_it_was_looked_at_are_an_error(
+    def test_of_a_file_that_changed_since_its_header_was_read_are_an_error(
         self, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         on_disk(output, 0, 1)
@@ -268,7 +270,7 @@ class TestSizes:
 
         bars: list[int] = []
 
-        def show(total: int) -> Any:  # a second time between the look at the sizes and the first decode
+        def show(total: int) -> Any:  # the second call is between the headers and the first decode
             bars.append(total)
             if len(bars) == 2:
                 put(output / "f_0001.png", height=9, width=9)
@@ -312,8 +314,8 @@ def test_a_file_of_any_length_is_loaded(output: Path, name: str, options: dict[s
     np.testing.assert_array_equal(loaded(name)[0].numpy(), expected)
 
 
-def half_of_its_samples(path: Path) -> None:
-    """Half a picture, but every chunk and checksum in order: what some writers leave when they are stopped."""
+def keep_half_of_the_samples(path: Path) -> None:
+    """Half a picture in valid chunks with valid checksums, as some writers leave when they are stopped."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -336,7 +338,7 @@ BREAK: dict[str, Callable[[Path], object]] = {
     "truncated in its samples": lambda path: tear(path, 80),
     "truncated by a byte": lambda path: tear(path, -1),
     "a flipped bit": flip_a_bit,
-    "half of its samples": half_of_its_samples,
+    "half of its samples": keep_half_of_the_samples,
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_text("This is not an image."),
 }
@@ -345,7 +347,7 @@ BREAK: dict[str, Callable[[Path], object]] = {
 class TestABrokenFile:
     @pytest.mark.parametrize("how", BREAK)
     @pytest.mark.parametrize("truncated", [False, True], ids=["", "another pack loads truncated images"])
-    def test_is_an_error_that_names_frame_and_file(
+    def test_is_an_error_naming_frame_and_file(
         self, output: Path, monkeypatch: pytest.MonkeyPatch, how: str, truncated: bool
     ) -> None:
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", truncated)
@@ -374,7 +376,7 @@ class TestABrokenFile:
             loaded(name)
         assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
-    def test_named_with_the_type_of_another_is_loaded_as_what_it_is(self, output: Path) -> None:
+    def test_with_the_extension_of_another_type_is_loaded_by_its_content(self, output: Path) -> None:
         put(output / "f_0000.jpg", 50).rename(output / "f_0000.png")
 
         assert loaded().shape == (1, 4, 6, 3)
@@ -384,10 +386,10 @@ class TestABrokenFile:
         [("GIF", {}), ("JPEG2000", {}), ("ICO", {}), ("TIFF", {"compression": "webp"})],
         ids=str,
     )
-    def test_of_a_kind_that_is_not_read_is_not_called_damaged(
+    def test_of_an_unsupported_kind_is_not_called_damaged(
         self, output: Path, name: str, options: dict[str, Any]
     ) -> None:
-        """To render or copy it again would bring the same file."""
+        """Rendering or copying it again would give the same file."""
         buffer = io.BytesIO()
         try:
             Image.fromarray(noise(16, 16)).save(buffer, name, **options)
@@ -402,7 +404,7 @@ class TestABrokenFile:
         assert "again" not in str(caught.value)
         assert "damaged" not in str(caught.value)
 
-    def test_that_became_a_pipe_since_it_was_looked_for_is_not_waited_for(self, output: Path) -> None:
+    def test_that_became_a_pipe_since_it_was_chosen_does_not_block(self, output: Path) -> None:
         if not hasattr(os, "mkfifo"):
             pytest.skip("there are no such pipes")
         on_disk(output, 0, 1)
@@ -413,7 +415,7 @@ class TestABrokenFile:
         with pytest.raises(FileNotFoundError, match=r"Frame 1 cannot be read \(not a regular file\).*f_0001\.png"):
             load(selection, OnSizeMismatch.ERROR)
 
-    def test_that_vanished_since_it_was_looked_for_is_named(self, output: Path) -> None:
+    def test_that_vanished_since_it_was_chosen_is_named(self, output: Path) -> None:
         on_disk(output, 0, 1)
         selection = selected(0, 2)
         (output / "f_0001.png").unlink()
@@ -423,7 +425,10 @@ class TestABrokenFile:
 
 
 class TestMemory:
-    """A plane of 16 x 16 takes 1 KiB in float32. A frame has three, and a mask with alpha; one in flight takes four, and three are."""
+    """A plane of 16 x 16 takes 1 KiB in float32.
+
+    A frame takes three, and one more for a mask with alpha. Each of the three frames in flight takes four.
+    """
 
     @pytest.fixture(autouse=True)
     def _frames(self, output: Path) -> None:
@@ -435,7 +440,7 @@ class TestMemory:
         two_workers(monkeypatch)
         monkeypatch.setattr(read, "free_bytes", lambda: free)
 
-    def test_that_cannot_hold_the_batch_is_an_error_that_says_how_much_and_how_many(
+    def test_that_cannot_hold_the_batch_is_an_error_with_the_bytes_and_frames_that_fit(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.leave(monkeypatch, 27 * 1024)
@@ -463,13 +468,13 @@ class TestMemory:
             ("RGBA", "f.tif", {}, 4),
         ],
     )
-    def test_is_asked_for_a_mask_only_where_there_can_be_alpha(
+    def test_is_counted_for_a_mask_only_if_there_can_be_alpha(
         self, output: Path, monkeypatch: pytest.MonkeyPatch, mode: str, name: str, options: dict[str, Any], planes: int
     ) -> None:
-        """Zeros take no memory until they are written to: most sequences have no alpha."""
+        """Most sequences have no alpha, and zeros take no memory until they are written to."""
         Image.new(mode, (16, 16)).save(output / name, **options)
         selection = Selection((0, 1, 2, 3), (0, 0, None, 0), {0: output / name})
-        needed = 4 * 3 + (planes - 3) * 3 + 4  # black frames have no mask either
+        needed = 4 * 3 + (planes - 3) * 3 + 4  # black frames need no mask either
 
         self.leave(monkeypatch, needed * 1024)
         assert len(load(selection, OnSizeMismatch.ERROR)[0]) == 4
@@ -477,9 +482,9 @@ class TestMemory:
         with pytest.raises(BatchTooLargeError):
             load(selection, OnSizeMismatch.ERROR)
 
-    @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
-    def test_that_is_not_asked_for_is_not_taken(self, output: Path) -> None:
-        """Frames without alpha, one of them resized, and a black one."""
+    @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+    def test_that_is_not_counted_is_not_used(self, output: Path) -> None:
+        """Two frames without alpha, one of them resized, and a black one."""
         for number, height in enumerate((2048, 1024)):
             put(output / f"g_{number}.jpg", 50, width=1152, height=height)
         selection = Selection((0, 1, 2), (0, 1, None), {n: output / f"g_{n}.jpg" for n in (0, 1)})
@@ -487,10 +492,10 @@ class TestMemory:
         _, mask = load(selection, OnSizeMismatch.RESIZE)
 
         taken, frame = pages_taken(mask.data_ptr(), mask.numel() * 4), 2048 * 1152 * 4 // os.sysconf("SC_PAGE_SIZE")
-        assert taken < frame // 2, "huge pages at the ends belong to what lies beside it, too"
+        assert taken < frame // 2, "huge pages at both ends are shared with other memory"
         assert not mask.any()
 
-    def test_is_told_in_gib(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_reported_in_gib(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.leave(monkeypatch, 3 * 2**30)
         put(output / "g_0000.png", width=8192, height=8192)
         selection = Selection((0, 1, 2, 3), (0, None, None, None), {0: output / "g_0000.png"})
@@ -498,7 +503,7 @@ class TestMemory:
         with pytest.raises(BatchTooLargeError, match=r"needs 4\.0 GiB of memory, but 3\.0 GiB are free: 2 would fit"):
             load(selection, OnSizeMismatch.ERROR)
 
-    def test_is_asked_for_before_any_frame_is_decoded(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_checked_before_any_frame_is_decoded(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.leave(monkeypatch, 4096)
         for number in range(8):
             tear(output / f"f_{number:04d}.png", 60)
@@ -506,20 +511,20 @@ class TestMemory:
         with pytest.raises(BatchTooLargeError):
             loaded()
 
-    def test_counts_frames_that_are_filled_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_counted_for_replaced_frames(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.leave(monkeypatch, 66 * 1024)
 
         with pytest.raises(BatchTooLargeError, match="batch of 20"):
             loaded(count=20, on_missing=BLACK)
         assert loaded(count=18, on_missing=BLACK).shape[0] == 18
 
-    def test_is_half_as_much_where_comfyui_wants_halves(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_half_as_much_for_float16(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.leave(monkeypatch, 18 * 1024)
         monkeypatch.setattr(host, "float_dtype", lambda: torch.float16)
 
         assert loaded().shape[0] == 8
 
-    def test_is_not_asked_for_where_the_system_does_not_tell(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_not_checked_if_the_system_does_not_report_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.leave(monkeypatch, None)
 
         assert loaded().shape[0] == 8
@@ -527,14 +532,14 @@ class TestMemory:
 
 @needs_links
 class TestLinks:
-    def test_a_frame_that_is_a_link_out_is_refused(self, output: Path, base: Path) -> None:
+    def test_a_frame_that_links_out_is_refused(self, output: Path, base: Path) -> None:
         on_disk(output, 0)
         (output / "f_0001.png").symlink_to(put(base / "elsewhere.png"))
 
         with pytest.raises(PathError, match=r"f_0001\.png.*outside"):
             loaded()
 
-    def test_a_folder_of_a_frame_that_is_a_link_out_is_refused(self, output: Path, base: Path) -> None:
+    def test_a_folder_of_a_frame_that_links_out_is_refused(self, output: Path, base: Path) -> None:
         put(output / "0000" / "f.png")
         put(base / "elsewhere" / "f.png")
         (output / "0001").symlink_to(base / "elsewhere", target_is_directory=True)
@@ -542,7 +547,7 @@ class TestLinks:
         with pytest.raises(PathError, match=r"0001.*outside"):
             loaded("####/f.png")
 
-    def test_a_frame_that_is_a_link_into_another_allowed_folder_is_loaded(self, output: Path, base: Path) -> None:
+    def test_a_frame_that_links_into_another_allowed_folder_is_loaded(self, output: Path, base: Path) -> None:
         on_disk(output, 0)
         (output / "f_0001.png").symlink_to(put(base / "input" / "x.png", 9))
 
@@ -564,7 +569,7 @@ def test_cancel_passes_through_and_ends_the_load(output: Path, monkeypatch: pyte
 def test_cancel_is_noticed_while_headers_are_read(
     output: Path, monkeypatch: pytest.MonkeyPatch, broken: str | None
 ) -> None:
-    """On a network folder the headers of 5,000 files take minutes. Counted in files, as time is not ours to tell."""
+    """On a network folder, the headers of 5,000 files take minutes. The test counts files, because times vary."""
     monkeypatch.setattr("io_utils.run.in_flight", lambda: 1)
     on_disk(output, *range(30))
     if broken:
@@ -604,8 +609,8 @@ def test_progress_counts_every_file(output: Path, monkeypatch: pytest.MonkeyPatc
     assert {total for _, total in seen} == {8}
 
 
-def test_head_of_a_file_is_all_that_its_size_takes(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """500 frames of 50 MB are looked at before the first is decoded: that must not read 25 GB twice."""
+def test_the_size_of_a_frame_needs_only_the_head_of_its_file(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The headers of 500 frames of 50 MB are read before the first decode, which must not read 25 GB twice."""
     Image.fromarray(noise(1024, 1024)).save(output / "f_0000.png", compress_level=0)
     put(output / "f_0001.png")
     sizes: list[int] = []

@@ -1,4 +1,4 @@
-"""Where to go on: the next frame of a sequence that is partly on disk."""
+"""ResumeRequest: the next frame of a sequence that is partly on disk."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class TestNext:
 
         assert following(indexing=ALPHABETIC, resume_at=resume_at) == expected
 
-    def test_in_a_folder_that_is_not_there_yet_is_the_first(self, base: Path) -> None:
+    def test_in_a_folder_that_does_not_exist_yet_is_the_first(self, base: Path) -> None:
         assert following(directory="new/shot") == 0
         assert not (base / "output").exists()
 
@@ -146,13 +146,13 @@ class TestPattern:
             following(pattern)
 
     @pytest.mark.parametrize("pattern", ["{x}", "{:5d}.png", "##_##.png", "frame_{.png"])
-    def test_that_cannot_be_read_is_an_error_with_the_nearest_right_one(self, pattern: str) -> None:
+    def test_that_is_invalid_is_an_error_with_the_nearest_valid_one(self, pattern: str) -> None:
         with pytest.raises(PatternError, match="Write for example"):
             following(pattern)
 
 
 class TestBatchFolders:
-    def test_count_once_every_one_has_the_frame(self, shot: Path) -> None:
+    def test_count_a_frame_once_all_have_it(self, shot: Path) -> None:
         touch(shot, *(f"batch_0000/f_{n:05d}.png" for n in range(4)), *(f"batch_0001/f_{n:05d}.png" for n in range(3)))
 
         assert following() == 3
@@ -172,7 +172,7 @@ class TestBatchFolders:
             pytest.param(4, 10, id="a stale batch must not end the single files"),
         ],
     )
-    def test_beside_single_files_that_lead_elsewhere_are_an_error_that_names_both(
+    def test_beside_single_files_that_lead_elsewhere_are_an_error_naming_both(
         self, shot: Path, single: int, batch: int, resume_at: ResumeAt
     ) -> None:
         touch(shot, *(f"f_{n:05d}.png" for n in range(single)))
@@ -187,7 +187,7 @@ class TestBatchFolders:
 
         assert following() == 2
 
-    def test_with_a_gap_between_them_have_lost_the_frames_of_one(self, shot: Path) -> None:
+    def test_with_a_gap_between_them_lack_the_frames_of_one(self, shot: Path) -> None:
         touch(shot, *(f"batch_000{index}/f_0000{n}.png" for index in (0, 2) for n in range(3)))
         touch(shot, "batch_x/f_00009.png", "batch_0000.old/f_00009.png")
         assert following() == 0
@@ -204,30 +204,30 @@ class TestBatchFolders:
 
         assert following("f_#####.png") == 1
 
-    def test_with_nothing_but_torn_frames_do_count(self, shot: Path) -> None:
+    def test_with_only_torn_frames_do_count(self, shot: Path) -> None:
         touch(shot, "batch_0000/f_00000.png", "batch_0001/f_00000.png")
         (shot / "batch_0001" / "f_00000.png").write_bytes(b"")
 
         assert following() == 0
 
-    def test_match_by_the_pattern_as_well(self, shot: Path) -> None:
+    def test_match_the_pattern_too(self, shot: Path) -> None:
         touch(shot, "batch_0000/f_00000.png", "batch_0000/other_00007.png")
 
         assert following("f_{:05d}.png") == 1
         assert following("f_*") == 1
 
     @needs_links
-    def test_that_lead_out_of_the_allowed_folders_are_not_looked_into(self, shot: Path, base: Path) -> None:
+    def test_that_lead_out_of_the_allowed_folders_are_not_listed(self, shot: Path, base: Path) -> None:
         touch(base / "elsewhere", "f_00007.png")
         (shot / "batch_0000").symlink_to(base / "elsewhere", target_is_directory=True)
 
         try:
             assert following() == 0
         except PathError as error:
-            assert "batch_0000" in str(error)  # noqa: PT017 to refuse is as right as to ignore
+            assert "batch_0000" in str(error)  # noqa: PT017 both refusing and ignoring it are right
 
 
-def test_a_folder_named_like_a_frame_is_none(shot: Path) -> None:
+def test_a_folder_named_like_a_frame_is_not_one(shot: Path) -> None:
     touch(shot, "f_00000.png")
     (shot / "f_00007.png").mkdir()
 
@@ -253,7 +253,7 @@ class TestFingerprint:
             ("\0", "*", "numeric", "after last"),
         ],
     )
-    def test_of_what_cannot_be_counted_says_why(
+    def test_of_a_folder_that_cannot_be_counted_says_why(
         self, shot: Path, pack: ModuleType, directory: str, pattern: str, indexing: str, resume_at: str
     ) -> None:
         node = pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]
@@ -265,9 +265,7 @@ class TestFingerprint:
 
 @pytest.mark.parametrize("resume_at", list(ResumeAt))
 @pytest.mark.parametrize("left", [0, 20, -1], ids=["nothing", "a start", "all but a byte"])
-def test_a_frame_at_the_end_that_a_killed_program_left_torn_is_rendered_again(
-    shot: Path, left: int, resume_at: ResumeAt
-) -> None:
+def test_a_torn_frame_at_the_end_is_rendered_again(shot: Path, left: int, resume_at: ResumeAt) -> None:
     touch(shot, "f_00000.png", "f_00001.png")
     torn = shot / "f_00001.png"
     torn.write_bytes(torn.read_bytes()[:left])

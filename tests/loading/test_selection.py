@@ -22,7 +22,7 @@ from .batches import DROP, load, on_disk, selected
 
 
 class TestSummary:
-    def test_summary_says_what_was_loaded_and_what_was_not_there(self, output: Path) -> None:
+    def test_says_what_was_loaded_and_what_is_missing(self, output: Path) -> None:
         on_disk(output, 1, 3, 4)
 
         assert selected(3, 2).summary == "Loaded frames 3-4"
@@ -48,7 +48,7 @@ class TestANameThatIsNotUtf8:
 
         assert selection.fingerprint != before
 
-    def test_is_named_in_errors_that_a_log_in_utf_8_holds(self, output: Path, selection: Selection) -> None:
+    def test_is_named_in_errors_that_a_utf_8_log_can_hold(self, output: Path, selection: Selection) -> None:
         (output / NOT_UTF_8).write_bytes(b"broken")
         with pytest.raises(FrameReadError) as caught:
             load(selection, OnSizeMismatch.ERROR)

@@ -16,7 +16,7 @@ def cache_key(node: Any, **inputs: Any) -> str:
 
 
 def saver_cache_key(node: Any, unique_id: str, **inputs: Any) -> str:
-    """The `cache_key` of a saver: inputs are lists, (None,) for a link (None here), and hidden ones empty except the id."""
+    """The `cache_key` of a saver, whose inputs are lists. None means a link; hidden inputs except the id are empty."""
     given = {name: (None,) if value is None else [value] for name, value in inputs.items()}
     return cache_key(node, **given, prompt=[{}], extra_pnginfo=[None], unique_id=[unique_id])
 

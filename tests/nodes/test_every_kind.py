@@ -47,7 +47,7 @@ every_saver = pytest.mark.parametrize("saver", ["SaveFrame", "SaveCounted", "Sav
 
 
 class Loaded:
-    """What a loader gave: `images` (n, h, w, 3), `mask` (n, h, w), or None from a node that has none."""
+    """The result of a loader: `images` (n, h, w, 3) and `mask` (n, h, w), None from a node without a mask."""
 
     def __init__(self, images: torch.Tensor, mask: torch.Tensor | None, dtype: str) -> None:
         assert images.dtype == TYPES[dtype]
@@ -55,7 +55,7 @@ class Loaded:
         self.images, self.mask, self._dtype = images, mask, dtype
 
     def shows(self, pictures: list[np.ndarray], tolerance: float) -> None:
-        """These pictures, as near as the kind of file and the tensors' type can come."""
+        """Assert that these pictures were loaded, within the precision of the file and of the tensors."""
         colours, alphas = zip(*map(as_image, pictures))
         near = tolerance + ROUNDING[self._dtype]
         np.testing.assert_allclose(self.images, np.stack(colours), rtol=0, atol=near)
@@ -108,13 +108,13 @@ class TestAFile:
         for frame in range(3):
             load_frame(pack, dtype, extension, frame).shows([pictures[frame]], tolerance)
 
-    def test_that_is_missing_is_what_the_policy_says(
+    def test_that_is_missing_follows_the_policy(
         self, pack: ModuleType, output: Path, dtype: str, kind: str, channels: int
     ) -> None:
         self.files(output, kind, channels, 0, 2)
         extension, _, _, tolerance = KINDS[kind]
         first, third = picture(0, channels), picture(2, channels)
-        # Black is opaque: of RGBA frames, too.
+        # Black frames are opaque, even among RGBA frames.
         black = np.zeros((kinds.HEIGHT, kinds.WIDTH, 3))
 
         def batch(policy: str) -> Loaded:
@@ -134,7 +134,7 @@ class TestAFile:
         frame("hold next").shows([third], tolerance)
         frame("black").shows([black], tolerance)
 
-    def test_of_another_size_is_what_the_policy_says(
+    def test_of_another_size_follows_the_policy(
         self, pack: ModuleType, output: Path, dtype: str, kind: str, channels: int
     ) -> None:
         extension, write, _, tolerance = KINDS[kind]
@@ -147,7 +147,7 @@ class TestAFile:
             load_batch(pack, dtype, extension)
         with pytest.raises(ValueError, match="12 x 8, but frame 1 is 20 x 16"):
             load_animation(pack, dtype, files)
-        # Of one shade: whatever filter resizes it, it stays the same.
+        # One shade stays the same under any resize filter.
         resized = [flat(shade, channels, 8, 12) for shade in (0.25, 0.5, 0.75)]
         load_batch(pack, dtype, extension, on_size_mismatch="resize to first").shows(resized, tolerance + 1e-4)
 

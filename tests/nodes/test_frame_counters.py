@@ -53,7 +53,7 @@ class TestFrameCounter:
         with pytest.raises(ValueError, match="input 'total_frames' got "):
             node.count(frame_index=0, total_frames=total, frames_per_second=25)
 
-    def test_offers_what_the_nodes_of_the_dream_pack_ask_for(self, node: Any) -> None:
+    def test_has_the_attributes_that_the_dream_pack_needs(self, node: Any) -> None:
         counter = node.count(frame_index=10, total_frames=100, frames_per_second=25)[0]
 
         assert (counter.is_first_frame, counter.is_final_frame, counter.is_after_last_frame) == (False, False, False)
@@ -109,7 +109,7 @@ class TestFromDirectory:
             ),
         ],
     )
-    def test_goes_on_where_the_folder_ends(
+    def test_continues_where_the_folder_ends(
         self, node: Any, shot: Path, names: list[str], inputs: dict[str, Any], frame: int
     ) -> None:
         for name in names:
@@ -120,7 +120,7 @@ class TestFromDirectory:
         assert (counter.current_frame, index, total, is_final) == (frame, frame, 10, frame == 9)
         assert type(index) is int
 
-    def test_in_a_folder_that_is_not_there_yet_is_the_first_frame(self, node: Any, base: Path) -> None:
+    def test_in_a_folder_that_does_not_exist_yet_is_the_first_frame(self, node: Any, base: Path) -> None:
         assert self.count(node)[1] == 0
         assert list(base.iterdir()) == []
 
@@ -136,14 +136,12 @@ class TestFromDirectory:
     @pytest.mark.parametrize(
         "inputs", [{"directory_path": ".."}, {"directory_path": "/etc"}, {"pattern": "{x}"}, {"pattern": "a/*"}]
     )
-    def test_of_what_cannot_be_looked_at_is_an_error(self, node: Any, shot: Path, inputs: dict[str, str]) -> None:
+    def test_of_an_invalid_folder_is_an_error(self, node: Any, shot: Path, inputs: dict[str, str]) -> None:
         with pytest.raises(ValueError, match=r"\w"):
             self.count(node, **inputs)  # type: ignore[arg-type]
 
-    def test_queued_again_and_again_renders_an_animation_and_stops(
-        self, node: Any, pack: ModuleType, shot: Path
-    ) -> None:
-        """The same prompt, five times, three frames: its key must change as long as there is something to do."""
+    def test_queued_repeatedly_renders_an_animation_and_stops(self, node: Any, pack: ModuleType, shot: Path) -> None:
+        """The same prompt runs five times for three frames. Its cache key must change as long as a frame is missing."""
         keys, defined = [], []
         for _ in range(5):
             keys.append(self.key(node, total_frames=3))
@@ -180,20 +178,18 @@ class TestFromDirectory:
             assert seen == ["0", "1", "1", "2", "2", "6", "6"]
             assert TestFromDirectory.key(node, resume_at="first gap") == "2"
 
-        def test_without_its_optional_input_is_as_with_its_default(self, node: Any, shot: Path) -> None:
+        def test_without_its_optional_input_uses_the_default(self, node: Any, shot: Path) -> None:
             put(shot / "f_00003.png")
             given = {"directory_path": "shot", "pattern": "*", "indexing": "numeric", "total_frames": 1}
 
             assert type(node).IS_CHANGED(**given, frames_per_second=1, unique_id="1") == "4"
 
         @pytest.mark.parametrize("inputs", [{"directory_path": ".."}, {"pattern": "{x}"}, {"directory_path": "\0"}])
-        def test_of_what_cannot_be_looked_at_is_no_exception(
-            self, node: Any, shot: Path, inputs: dict[str, str]
-        ) -> None:
+        def test_of_an_invalid_folder_does_not_raise(self, node: Any, shot: Path, inputs: dict[str, str]) -> None:
             assert TestFromDirectory.key(node, **inputs) == TestFromDirectory.key(node, **inputs)
 
         @pytest.mark.parametrize("link", ["directory_path", "pattern", "indexing", "resume_at"])
-        def test_of_a_link_changes_once_after_the_folder_did(self, node: Any, shot: Path, link: str) -> None:
+        def test_with_a_link_changes_once_after_the_folder_has_changed(self, node: Any, shot: Path, link: str) -> None:
             inputs = {link: None, "unique_id": f"link {link}"}
             before = [TestFromDirectory.key(node, **inputs)]
             TestFromDirectory.count(node, unique_id=f"link {link}")
@@ -211,20 +207,20 @@ class TestFromDirectory:
             return pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]()
 
         @pytest.mark.parametrize("directory", ["", "a/b", None, "%year%/%date:MM-dd%", "50%done"])
-        def test_takes_what_can_be_looked_at_or_is_linked(self, node: Any, shot: Path, directory: Any) -> None:
+        def test_accepts_valid_and_linked_values(self, node: Any, shot: Path, directory: Any) -> None:
             assert type(node).VALIDATE_INPUTS(directory_path=directory) is True
 
         @pytest.mark.parametrize("directory", ["..", "/etc", "%seed%", "%KSampler.seed%", "w%width%"])
-        def test_says_what_is_wrong_and_what_to_write(self, node: Any, shot: Path, directory: str) -> None:
+        def test_states_the_fault_and_the_fix(self, node: Any, shot: Path, directory: str) -> None:
             answer = type(node).VALIDATE_INPUTS(directory_path=directory)
 
             assert type(answer) is str
             assert len(answer.split(". ")) >= 2, "a fact and a remedy"
 
-        def test_names_one_input_as_comfyui_blames_all_that_are_named(self, node: Any) -> None:
+        def test_names_one_input_because_comfyui_blames_all_that_are_named(self, node: Any) -> None:
             assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path"]
 
-    def test_looks_once_and_a_frame_that_another_machine_saves_meanwhile_is_noticed(
+    def test_lists_once_and_notices_a_frame_that_another_machine_saves_meanwhile(
         self, node: Any, pack: ModuleType, shot: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         put(shot / "f_00004.png")
@@ -293,7 +289,7 @@ class TestFramesPerSecond:
 
 
 class TestInputsThatAreNone:
-    """What a link brings is not checked by ComfyUI."""
+    """ComfyUI does not check the values of links."""
 
     @pytest.mark.parametrize("value", [None, [], "3", 2.5, float("nan"), -1, True, shades(1)[0, 0, 0, 0]], ids=repr)
     @pytest.mark.parametrize("name", ["frame_index", "total_frames", "frames_per_second"])

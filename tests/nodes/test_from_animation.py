@@ -23,7 +23,7 @@ def node(pack: ModuleType) -> Any:
 
 
 def animation(folder: Path, *numbers: int, variants: int = 1) -> DreamAnimationSequence:
-    """Frames on disk, of shade number (plus 100 for each further variant), and the sequence of them."""
+    """Write frames, each with its number as shade (plus 100 for each further variant), and return their sequence."""
     files = {
         number: [
             put(folder / (f"batch_{v:04d}" if variants > 1 else "") / f"f_{number:05d}.png", number + 100 * v)
@@ -41,13 +41,13 @@ def load(node: Any, sequence: Any, **inputs: Any) -> tuple[dict[str, Any], torch
 
 class TestBeforeTheFinalFrame:
     class ExecutionBlocker:
-        """As in comfy_execution.graph_utils."""
+        """Like the class in comfy_execution.graph_utils."""
 
         def __init__(self, message: str | None) -> None:
             self.message = message
 
     @pytest.mark.parametrize("frames", [None, {}])
-    def test_what_is_wired_behind_is_blocked_silently(
+    def test_the_nodes_behind_are_blocked_silently(
         self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch, frames: Any
     ) -> None:
         stand_in(monkeypatch, "comfy_execution.graph_utils", ExecutionBlocker=self.ExecutionBlocker)
@@ -64,7 +64,7 @@ class TestBeforeTheFinalFrame:
 
         assert node.load(sequence=DreamAnimationSequence(None), batch_index=7)["result"][0].message is None
 
-    def test_the_saver_s_own_sequence_blocks_as_well(
+    def test_the_saver_s_own_sequence_blocks_too(
         self, node: Any, pack: ModuleType, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stand_in(monkeypatch, "comfy_execution.graph_utils", ExecutionBlocker=self.ExecutionBlocker)
@@ -86,7 +86,7 @@ class TestAFinishedAnimation:
         assert type(fps) is float
 
     @pytest.mark.parametrize("index", [0, 1, 2])
-    def test_of_a_batch_is_the_image_asked_for(self, node: Any, output: Path, index: int) -> None:
+    def test_of_a_batch_is_the_requested_image(self, node: Any, output: Path, index: int) -> None:
         sequence = animation(output / "shot", 0, 1, variants=3)
 
         ui, images, _ = load(node, sequence, batch_index=index)
@@ -95,23 +95,23 @@ class TestAFinishedAnimation:
         assert {image["subfolder"] for image in ui["images"]} == {f"shot/batch_{index:04d}"}
 
     @pytest.mark.parametrize(
-        ("index", "told"), [(3, "batch_index is 3.*0 to 2"), (-1, "-1"), (None, "None"), ("1", "'1'"), (0.5, "0.5")]
+        ("index", "reason"), [(3, "batch_index is 3.*0 to 2"), (-1, "-1"), (None, "None"), ("1", "'1'"), (0.5, "0.5")]
     )
-    def test_has_no_other_image_of_a_batch(self, node: Any, output: Path, index: Any, told: str) -> None:
-        with pytest.raises(ValueError, match=rf"batch_index.*{told}|{told}"):
+    def test_refuses_an_out_of_range_batch_index(self, node: Any, output: Path, index: Any, reason: str) -> None:
+        with pytest.raises(ValueError, match=rf"batch_index.*{reason}|{reason}"):
             load(node, animation(output / "shot", 0, 1, variants=3), batch_index=index)
 
     @pytest.mark.parametrize(
         "sequence", [None, [], "shot", SimpleNamespace(), SimpleNamespace(is_defined=True, fps=None)], ids=repr
     )
-    def test_is_what_a_saver_hands_on_and_nothing_else(self, node: Any, output: Path, sequence: Any) -> None:
+    def test_refuses_anything_else_and_says_what_to_wire(self, node: Any, output: Path, sequence: Any) -> None:
         with pytest.raises(ValueError, match=r"not a finished animation sequence.*Save Image Sequence"):
             node.load(sequence=sequence)
 
-    def test_asks_for_the_allowed_folders_as_often_however_many_frames_it_has(
+    def test_reads_the_allowed_folders_equally_often_for_any_number_of_frames(
         self, node: Any, pack: ModuleType, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Each time, the operator's file is read and the real path of every folder in it looked up."""
+        """Each time reads the operator's file and resolves the real path of every folder in it."""
         sequences = [animation(output / f"of {count}", *range(count)) for count in (1, 40)]
         paths = sys.modules[f"{pack.__name__}.io_utils.naming.allowed_roots"]
         read, real = [], paths._operator_folders
@@ -135,7 +135,7 @@ class TestAFinishedAnimation:
         assert ui["images"] == []
         assert json.dumps(ui, ensure_ascii=False).encode()
 
-    def test_that_the_saver_hands_on_is_loaded(self, node: Any, pack: ModuleType, output: Path) -> None:
+    def test_from_the_saver_is_loaded(self, node: Any, pack: ModuleType, output: Path) -> None:
         for frame in range(3):
             sequence = save_counted(pack, counter(frame, 3, 12), shades(frame, 50 + frame), prefix="f")
 
@@ -162,7 +162,7 @@ class TestAFinishedAnimation:
         }
 
     def test_whose_file_names_are_not_their_frame_numbers_is_loaded(self, node: Any, output: Path) -> None:
-        """The Dream pack lists a folder: cover.png may be its frame -1."""
+        """The Dream pack lists a folder, so cover.png may be its frame -1."""
         sequence = DreamAnimationSequence(
             {-1: [str(put(output / "cover.png", 7))], 0: [str(put(output / "f_5.png", 8))]}
         )
@@ -228,7 +228,7 @@ class TestWhereFilesMayBe:
     def test_in_a_folder_of_the_operator_is_loaded_but_not_listed_for_view(
         self, node: Any, output: Path, base: Path
     ) -> None:
-        """/view serves ComfyUI's own folders only."""
+        """/view serves only ComfyUI's own folders."""
         (base / "user" / "__system").mkdir(parents=True)
         (base / "user" / "__system" / "image_sequence_roots.txt").write_text(f"ro {base / 'renders'}\n")
 

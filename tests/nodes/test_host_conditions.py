@@ -1,7 +1,7 @@
-"""Every node under every condition that ComfyUI and other packs' nodes bring about: it works, or it says why in words.
+"""Every node under every condition that ComfyUI and other packs create: it works, or it raises a readable error.
 
-One table of nodes (`NODES`), and for each kind of condition one table of cases. tests/conftest.py adds what holds for all of
-them: a thread that is not the main one, in PyTorch's inference mode.
+One table of nodes (`NODES`), and for each kind of condition one table of cases. tests/conftest.py adds what holds for
+all of them: a thread that is not the main one, in PyTorch's inference mode.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HEIGHT, WIDTH = 6, 10
 
 
 def images(count: int = 1, channels: int = 3, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """An IMAGE: every value a whole number of 1 / 64, which all floating-point types hold."""
+    """An IMAGE whose values are multiples of 1 / 64, which every floating-point type can represent."""
     generator = np.random.default_rng(channels)
     return torch.from_numpy(generator.integers(0, 65, (count, HEIGHT, WIDTH, channels)) / 64).to(dtype)
 
@@ -89,7 +89,7 @@ def from_animation(output: Path) -> Inputs:
     return {"sequence": wire(animation(output, 0, 1))}
 
 
-# What each node gets on an ordinary run. In the output folder are r/f_0000.png and r/f_0001.png.
+# The inputs of each node in an ordinary run. The output folder has r/f_0000.png and r/f_0001.png.
 NODES: dict[str, Callable[[Path], Inputs]] = {
     "SaveFrame": save_frame,
     "SaveCounted": save_counted,
@@ -116,7 +116,7 @@ def disk(output: Path) -> Path:
 
 
 def in_words(error: Exception) -> str:
-    """What a refusal says. AssertionError for one that is not for people: a raw error of Python, numpy or torch."""
+    """The message of a refusal. Raises AssertionError for a raw error of Python, numpy or torch."""
     assert isinstance(error, (ValueError, FileNotFoundError, FileExistsError)), f"a raw {error!r}"
     assert not isinstance(error, UnicodeError), f"a raw {error!r}"
     said = str(error)
@@ -146,7 +146,7 @@ class TestTheTable:
         assert {f"ImageSequence{name}" for name in NODES} == set(pack.NODE_CLASS_MAPPINGS)
 
     @every_node
-    def test_is_of_runs_that_work(self, pack: ModuleType, disk: Path, name: str) -> None:
+    def test_has_inputs_that_work(self, pack: ModuleType, disk: Path, name: str) -> None:
         hosted.run(pack, name, **NODES[name](disk))
 
 
@@ -217,14 +217,16 @@ class TestATensor:
         pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.complex64), id="complex numbers"),
     ],
 )
-def test_a_tensor_that_is_no_image_is_refused(pack: ModuleType, disk: Path, saver: str, image: torch.Tensor) -> None:
+def test_a_tensor_that_is_not_an_image_is_refused(
+    pack: ModuleType, disk: Path, saver: str, image: torch.Tensor
+) -> None:
     said = works_or_is_refused(pack, saver, **NODES[saver](disk) | {SAVERS[saver]: wire(image)})
 
     assert isinstance(said, str), "it was saved"
     assert not (disk / "s").exists() or not list((disk / "s").rglob("*.png"))
 
 
-# Inputs that NODES leaves to their defaults: a value that each may have.
+# A valid value for each input that NODES leaves at its default.
 MORE: dict[str, Inputs] = {
     "SaveFrame": {"digits": 5, "filetype": "png", "on_existing": "overwrite", "quality": 95, "workflow_file": False},
     "SaveCounted": {"on_existing": "overwrite", "quality": 95, "workflow_file": False},
@@ -238,7 +240,7 @@ MORE: dict[str, Inputs] = {
 
 
 def everything(name: str, output: Path) -> Inputs:
-    """Every input of the node, with a value that works."""
+    """Every input of the node, with a valid value."""
     return NODES[name](output) | MORE[name]
 
 
@@ -254,22 +256,22 @@ def test_the_table_has_every_input(pack: ModuleType, name: str) -> None:
 
 
 class TestAWire:
-    """A widget becomes an input by a click: any of them may be wired, to any node."""
+    """Users can turn any widget into an input with a click and wire it to any node."""
 
     @every_input
-    def test_brings_what_the_widget_would(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
+    def test_brings_the_value_of_the_widget(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
         inputs = everything(name, disk)
 
         hosted.run(pack, name, **inputs | {key: wire(*hosted.listed(inputs[key]))})
 
     @every_input
     def test_brings_none(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
-        """What a node gives that found nothing, and ComfyUI for a lazy input that was not asked for."""
+        """From a node that found nothing, and from ComfyUI for a lazy input that was not requested."""
         works_or_is_refused(pack, name, **everything(name, disk) | {key: wire(None)})
 
     @pytest.mark.parametrize(("name", "key"), [row for row in INPUTS if row[0] in SAVERS])
     def test_brings_nothing(self, pack: ModuleType, disk: Path, name: str, key: str) -> None:
-        """An empty list, as filters give. To nodes that take one item at a time ComfyUI itself cannot hand it."""
+        """An empty list, as from filters. ComfyUI itself cannot pass it to nodes that take one item at a time."""
         works_or_is_refused(pack, name, **everything(name, disk) | {key: wire()})
 
     @every_input
@@ -286,14 +288,14 @@ class TestAWire:
         works_or_is_refused(pack, name, **inputs | {key: wire(*hosted.listed(inputs[key]), None)})
 
 
-class TestAnImageThatIsNotThere:
+class TestAMissingImage:
     @every_saver
     @pytest.mark.parametrize("on_disk", [False, True])
     @pytest.mark.parametrize("on_existing", ["overwrite", "skip", "error"])
     def test_never_counts_as_saved(
         self, pack: ModuleType, disk: Path, saver: str, on_disk: bool, on_existing: str
     ) -> None:
-        """None from a node does not mean that the frame is on disk: the run fails, and what is there stays."""
+        """None from a node does not mean that the frame is on disk: the run fails, and the files stay."""
         if on_disk:
             hosted.run(pack, saver, **NODES[saver](disk))
         before = saved(disk) if on_disk else []
@@ -303,7 +305,7 @@ class TestAnImageThatIsNotThere:
 
         answer = works_or_is_refused(pack, saver, **inputs)
 
-        if isinstance(answer, hosted.Answer):  # only where it was never asked for
+        if isinstance(answer, hosted.Answer):  # only if the image was never requested
             assert (on_existing, on_disk) == ("skip", True)
         assert len(before) == len(saved(disk)) if on_disk else not (disk / "s").exists()
 
@@ -383,7 +385,7 @@ class TestMetadata:
 
 
 class TestACounter:
-    """Of another pack, with whatever its arithmetic brought about."""
+    """Another pack's counter, with any result of its arithmetic."""
 
     COUNTERS: dict[str, Any] = {
         "between two frames": counter(0.5, 3),
@@ -398,14 +400,14 @@ class TestACounter:
 
     @pytest.mark.parametrize("at_end", ["stop output", "raise error", "keep going"])
     @pytest.mark.parametrize("stands", COUNTERS)
-    def test_is_saved_by_or_refused(self, pack: ModuleType, disk: Path, stands: str, at_end: str) -> None:
+    def test_is_saved_or_refused(self, pack: ModuleType, disk: Path, stands: str, at_end: str) -> None:
         inputs = save_counted(disk) | {"frame_counter": wire(self.COUNTERS[stands]), "at_end": at_end}
 
         works_or_is_refused(pack, "SaveCounted", **inputs)
 
     @pytest.mark.parametrize("on_missing", ["error", "hold previous", "hold next", "black"])
     @pytest.mark.parametrize("stands", COUNTERS)
-    def test_is_loaded_by_or_refused(self, pack: ModuleType, disk: Path, stands: str, on_missing: str) -> None:
+    def test_is_loaded_or_refused(self, pack: ModuleType, disk: Path, stands: str, on_missing: str) -> None:
         inputs = load_frame(disk) | {"frame_counter": wire(self.COUNTERS[stands]), "on_missing": on_missing}
         inputs.pop("default_image")
 
@@ -433,7 +435,7 @@ class TestAnAnimation:
 
         assert isinstance(answer, hosted.Answer) == (index == 0)
 
-    def test_whose_file_is_gone_is_refused(self, pack: ModuleType, disk: Path) -> None:
+    def test_whose_file_has_vanished_is_refused(self, pack: ModuleType, disk: Path) -> None:
         inputs = {"sequence": wire(animation(disk, 0, 1, 2))}
 
         said = works_or_is_refused(pack, "FromAnimation", **inputs)

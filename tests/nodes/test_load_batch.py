@@ -83,13 +83,13 @@ class TestFrames:
             pytest.param({"start": 1, "count": 3, "step": 4}, [1, 5, 9], id="every fourth"),
         ],
     )
-    def test_are_those_asked_for(self, node: Any, output: Path, inputs: dict[str, Any], shades: list[int]) -> None:
+    def test_are_the_requested_ones(self, node: Any, output: Path, inputs: dict[str, Any], shades: list[int]) -> None:
         put_frames(output, *range(10))
 
         assert load(node, **inputs).shades == shades
 
     @pytest.mark.parametrize("folder", ["output", "input", "temp"])
-    def test_are_in_the_folder_asked_for(self, node: Any, base: Path, folder: str) -> None:
+    def test_are_in_the_requested_folder(self, node: Any, base: Path, folder: str) -> None:
         for shade, other in enumerate(("output", "input", "temp")):
             put(base / other / "a" / "f_00.png", shade)
 
@@ -99,7 +99,7 @@ class TestFrames:
         assert loaded.ui["images"] == [{"filename": "f_00.png", "subfolder": "a", "type": folder}]
 
     @pytest.mark.parametrize("pattern", ["f_{:02d}.png", "f_%02d.png", "f_##.png", "./f_{i:02d}.png", "f_{0:02d}.png"])
-    def test_are_named_in_every_way(self, node: Any, output: Path, pattern: str) -> None:
+    def test_accept_every_notation(self, node: Any, output: Path, pattern: str) -> None:
         put_frames(output, 0, 1)
 
         assert load(node, pattern).shades == [0, 1]
@@ -109,7 +109,7 @@ class TestFrames:
 
         assert load(node, "shot/{:04d}/beauty.png", start=1).shades == [1, 2]
 
-    def test_are_not_looked_for_in_other_sequences(self, node: Any, output: Path) -> None:
+    def test_of_other_sequences_are_ignored(self, node: Any, output: Path) -> None:
         put_frames(output, 0, 1)
         for name in ("cover.png", "g_02.png", "f_2.png", "f_02.jpg", "f_02-0.png", "sub/f_02.png"):
             put(output / name)
@@ -143,7 +143,7 @@ class TestFrames:
         assert len(images.unique()) == 1024
         np.testing.assert_allclose(images[0, ..., 1].numpy(), ramp / 65535, rtol=0, atol=1e-7)
 
-    def test_are_halves_where_comfyui_wants_halves(
+    def test_are_float16_if_comfyui_asks_for_float16(
         self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stand_in(
@@ -159,7 +159,7 @@ class TestFrames:
         assert loaded.images.dtype is loaded.mask.dtype is torch.float16
         np.testing.assert_array_equal((loaded.images[0].float() * 255).round().numpy(), noise(8, 8))
 
-    def test_of_a_host_that_knows_no_halves_are_float32(
+    def test_are_float32_in_a_comfyui_without_intermediate_dtype(
         self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         cancel_at(-1, monkeypatch)  # ComfyUI 0.3.64: a model_management without intermediate_dtype
@@ -173,7 +173,7 @@ class TestMissingFrames:
     def _gaps(self, output: Path) -> None:
         put_frames(output, 1, 2, 5)
 
-    def test_are_an_error_that_names_them_all(self, node: Any) -> None:
+    def test_are_an_error_naming_all(self, node: Any) -> None:
         with pytest.raises(FileNotFoundError, match=r"0,3-4,6.*f_00\.png.*1-2,5.*ignore_missing_images"):
             load(node, count=7)
 
@@ -185,7 +185,7 @@ class TestMissingFrames:
             ("black", 0, [0, 1, 2, 0, 0, 5]),
         ],
     )
-    def test_are_as_asked(self, node: Any, policy: str, start: int, shades: list[int]) -> None:
+    def test_follow_the_policy(self, node: Any, policy: str, start: int, shades: list[int]) -> None:
         loaded = load(node, start=start, count=6, ignore_missing_images=policy)
 
         assert loaded.shades == shades
@@ -197,13 +197,13 @@ class TestMissingFrames:
             load(node, count=6, ignore_missing_images="hold previous")
 
     @pytest.mark.parametrize("policy", ["false", "true", "hold previous", "black"])
-    def test_and_nothing_else_are_an_error(self, node: Any, policy: str) -> None:
+    def test_and_no_others_are_an_error(self, node: Any, policy: str) -> None:
         with pytest.raises(FileNotFoundError, match="20-29"):
             load(node, start=20, count=10, ignore_missing_images=policy)
         with pytest.raises(FileNotFoundError, match=r"g_.*\.png"):
             load(node, "g_##.png", ignore_missing_images=policy)
 
-    def test_are_told_in_the_ui(self, node: Any) -> None:
+    def test_are_reported_in_the_ui(self, node: Any) -> None:
         ui = load(node, count=7, ignore_missing_images="true").ui
 
         description = json.loads(ui["image_sequence"][0])
@@ -212,14 +212,14 @@ class TestMissingFrames:
 
 
 class TestSizes:
-    def test_that_differ_are_an_error_that_names_both(self, node: Any, output: Path) -> None:
+    def test_that_differ_are_an_error_naming_both(self, node: Any, output: Path) -> None:
         put_frames(output, 0, 1)
         put(output / "f_02.png", width=9, height=5)
 
         with pytest.raises(ValueError, match=r"Frame 0 is 6 x 4.*frame 2 is 9 x 5.*f_02\.png.*resize to first"):
             load(node)
 
-    def test_that_differ_become_the_first_when_asked(self, node: Any, output: Path) -> None:
+    def test_that_differ_become_that_of_the_first_on_request(self, node: Any, output: Path) -> None:
         put_frames(output, 0, 1)
         put(output / "f_02.png", 20, width=9, height=5)
 
@@ -243,7 +243,7 @@ class TestBrokenFiles:
             ),
         ],
     )
-    def test_are_an_error_that_names_frame_and_file(
+    def test_are_an_error_naming_frame_and_file(
         self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any, truncated: bool
     ) -> None:
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", truncated)
@@ -342,20 +342,22 @@ class TestIsChanged:
 
         assert self.key(node, start_index=2, frame_count=3) == before
 
-    def test_with_absent_optional_inputs_is_as_with_their_defaults(self, node: Any) -> None:
+    def test_without_optional_inputs_uses_their_defaults(self, node: Any) -> None:
         given = {"path_pattern": "f_##.png", "start_index": 0, "frame_count": 0, "ignore_missing_images": "true"}
 
         assert type(node).IS_CHANGED(**given, unique_id="1") == self.key(node)
 
     @pytest.mark.parametrize("pattern", ["../f_##.png", "##_##.png", "f.exr", "\0.png", "gone/f_##.png"])
-    def test_of_what_cannot_be_loaded_is_no_exception(self, node: Any, pattern: str) -> None:
+    def test_of_invalid_settings_does_not_raise(self, node: Any, pattern: str) -> None:
         assert self.key(node, path_pattern=pattern) == self.key(node, path_pattern=pattern)
 
     @pytest.mark.parametrize(
         "link", ["path_pattern", "start_index", "frame_count", "folder", "step", "ignore_missing_images"]
     )
-    def test_of_a_link_changes_once_after_what_was_read_changed(self, node: Any, output: Path, link: str) -> None:
-        """What the link brings is not known before the run: what the last run read is."""
+    def test_with_a_link_changes_once_after_the_files_read_have_changed(
+        self, node: Any, output: Path, link: str
+    ) -> None:
+        """The link's value is not known before the run, but what the last run read is."""
         inputs = {link: None, "unique_id": f"link {link}"}
         before = [self.key(node, **inputs)]
         load(node, unique_id=f"link {link}")
@@ -374,11 +376,11 @@ class TestIsChanged:
 
 class TestValidateInputs:
     @pytest.mark.parametrize("pattern", ["./frame{:06d}.png", "a/f_####.webp", "still.TIF", None])
-    def test_takes_what_can_be_loaded_or_is_linked(self, node: Any, output: Path, pattern: Any) -> None:
+    def test_accepts_valid_and_linked_values(self, node: Any, output: Path, pattern: Any) -> None:
         assert type(node).VALIDATE_INPUTS(path_pattern=pattern) is True
 
     @pytest.mark.parametrize("pattern", ["", "f_##", "f_##.dpx", "##_##.png", "{x}.png", "../f_##.png", "/etc/f.png"])
-    def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, pattern: str) -> None:
+    def test_states_the_fault_and_the_fix(self, node: Any, output: Path, pattern: str) -> None:
         answer = type(node).VALIDATE_INPUTS(path_pattern=pattern)
 
         assert type(answer) is str
@@ -388,17 +390,17 @@ class TestValidateInputs:
         assert "path_pattern" in inspect.signature(type(node).VALIDATE_INPUTS).parameters
         assert set(inspect.signature(type(node).VALIDATE_INPUTS).parameters) <= {"path_pattern", "folder"}
 
-    def test_does_not_ask_for_files_that_the_same_graph_may_write(self, node: Any, base: Path) -> None:
+    def test_does_not_need_files_that_the_same_graph_may_write(self, node: Any, base: Path) -> None:
         assert type(node).VALIDATE_INPUTS(path_pattern="not/there/yet_##.png") is True
 
-    def test_looks_through_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_lists_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         forbid_listing(monkeypatch)
 
         assert type(node).VALIDATE_INPUTS(path_pattern="a/f_##.png") is True
 
     @needs_links
     def test_does_not_refuse_what_another_folder_would_allow(self, node: Any, output: Path, base: Path) -> None:
-        """output/shots is linked to a disk that is not listed; the frames to load are in input/shots."""
+        """output/shots links to a disk that is not allowed; the frames to load are in input/shots."""
         (base / "disk").mkdir()
         (output / "shots").symlink_to(base / "disk", target_is_directory=True)
         put_frames(base / "input" / "shots", 0)
@@ -410,7 +412,7 @@ class TestValidateInputs:
 
 
 class TestInputsThatAreNone:
-    """What a link brings is not checked by ComfyUI."""
+    """ComfyUI does not check the values of links."""
 
     @pytest.mark.parametrize("value", [None, [], {}, 7, b"f"], ids=repr)
     @pytest.mark.parametrize("name", ["path_pattern", "folder", "ignore_missing_images", "on_size_mismatch"])
@@ -430,7 +432,7 @@ class TestInputsThatAreNone:
 
     @pytest.mark.parametrize("value", [[], {}, "3", 2.5, float("nan"), -1], ids=repr)
     @pytest.mark.parametrize("name", ["path_pattern", "start_index", "frame_count", "step", "folder"])
-    def test_are_no_exception_of_is_changed(self, node: Any, output: Path, name: str, value: Any) -> None:
+    def test_do_not_make_is_changed_raise(self, node: Any, output: Path, name: str, value: Any) -> None:
         given = {"path_pattern": "f_##.png", "start_index": 0, "frame_count": 1, "ignore_missing_images": "false"}
 
         assert isinstance(type(node).IS_CHANGED(**given | {name: value}, unique_id="1"), str)
@@ -438,10 +440,8 @@ class TestInputsThatAreNone:
 
 class TestUi:
     @pytest.mark.parametrize("policy", ["hold previous", "black", "true"])
-    def test_missing_are_the_frames_that_were_asked_for_and_are_not_there(
-        self, node: Any, output: Path, policy: str
-    ) -> None:
-        """1, 3 and 5 are asked for; 0 only stands in for 1; 2 and 4 are not loaded."""
+    def test_missing_are_the_requested_frames_that_are_not_on_disk(self, node: Any, output: Path, policy: str) -> None:
+        """1, 3 and 5 are requested; 0 only replaces 1; 2 and 4 are not loaded."""
         put_frames(output, 0, 3, 5)
 
         ui = load(node, start=1, count=3, step=2, ignore_missing_images=policy).ui
@@ -462,7 +462,7 @@ class TestUi:
         assert (description["first"], description["last"], description["step"]) == (2, 6, 2)
         assert (description["pattern"], description["missing"]) == ("f_{:02d}.png", [])
 
-    def test_says_which_frames_were_loaded_and_which_are_not_there(self, node: Any, output: Path) -> None:
+    def test_says_which_frames_were_loaded_and_which_are_missing(self, node: Any, output: Path) -> None:
         put_frames(output, *range(1001, 1007), 1008, name="f_{}.png")
 
         loaded = load(node, "f_####.png", start=1001, count=9, ignore_missing_images="hold previous")
@@ -471,8 +471,8 @@ class TestUi:
         assert loaded.range == "1001-1006,1008"
         assert loaded.count == 9
 
-    def test_stays_small_however_many_frames_are_asked_for(self, node: Any, output: Path) -> None:
-        """It goes through the websocket and stays in the history: it must not list millions that are not there."""
+    def test_stays_small_however_many_frames_are_requested(self, node: Any, output: Path) -> None:
+        """It goes through the websocket and stays in the history, so it must not list millions of missing frames."""
         put_frames(output, 0, 1)
 
         ui = load(node, count=2**53 - 1, ignore_missing_images="true").ui

@@ -74,10 +74,10 @@ class TestTheFrame:
         assert loaded.file_name == "f_03.png"
 
     @pytest.mark.parametrize("frame", [2, 2.0])
-    def test_is_the_one_that_a_counter_stands_at(self, node: Any, frame: float) -> None:
+    def test_is_the_one_at_the_frame_counter(self, node: Any, frame: float) -> None:
         assert load(node, number=3, frame_counter=counter(frame)).shades == [2]
 
-    def test_of_a_counter_between_two_frames_is_an_error_that_says_so(self, node: Any) -> None:
+    def test_at_a_counter_between_two_frames_is_an_error(self, node: Any) -> None:
         with pytest.raises(ValueError, match=r"stands at 2\.5, between two frames"):
             load(node, frame_counter=counter(2.5))
 
@@ -86,16 +86,16 @@ class TestTheFrame:
             load(node, frame_counter=counter(-1))
 
     @pytest.mark.parametrize("pattern", ["f_{:02d}.png", "f_%02d.png", "f_##.png", "f_*.png", "*", "f_??.png|g_*"])
-    def test_is_named_in_every_way(self, node: Any, pattern: str) -> None:
+    def test_accepts_every_notation(self, node: Any, pattern: str) -> None:
         assert load(node, pattern, 4).shades == [4]
 
-    def test_is_one_by_place_where_names_have_no_number(self, node: Any, output: Path) -> None:
+    def test_is_found_by_place_if_names_have_no_number(self, node: Any, output: Path) -> None:
         for shade, name in enumerate(("ant", "bee", "cow")):
             put(output / "zoo" / f"{name}.png", shade)
 
         assert load(node, "*", 1, "zoo", indexing="alphabetic order").file_name == "bee.png"
 
-    def test_with_two_files_is_an_error_that_names_both(self, node: Any, output: Path) -> None:
+    def test_with_two_files_is_an_error_naming_both(self, node: Any, output: Path) -> None:
         put_frames(output, 3, name="g_{:02d}.png")
 
         with pytest.raises(ValueError, match=r"Frame 3 is 'f_03\.png' and 'g_03\.png'"):
@@ -146,7 +146,7 @@ class TestTheFrame:
         np.testing.assert_allclose(load(node, number=7).image[0, ..., 1].numpy(), ramp / 65535, rtol=0, atol=1e-7)
 
     @pytest.mark.parametrize("folder", ["output", "input", "temp"])
-    def test_is_in_the_folder_asked_for(self, node: Any, base: Path, folder: str) -> None:
+    def test_is_in_the_requested_folder(self, node: Any, base: Path, folder: str) -> None:
         for shade, other in enumerate(("output", "input", "temp")):
             put(base / other / "a" / "f_09.png", shade)
 
@@ -157,7 +157,7 @@ class TestTheFrame:
 
     @pytest.mark.parametrize("truncated", [60, 0])
     @pytest.mark.parametrize("policy", ["error", "hold previous", "hold next", "black"])
-    def test_that_is_broken_is_an_error_whatever_is_asked(
+    def test_that_is_broken_is_an_error_under_every_policy(
         self, node: Any, output: Path, truncated: int, policy: str
     ) -> None:
         tear(output / "f_03.png", truncated)
@@ -172,7 +172,7 @@ class TestAMissingFrame:
         put_frames(output, 2, 3, 7, 8)
 
     @pytest.mark.parametrize("pattern", ["f_##.png", "f_*.png"])
-    def test_is_an_error_that_says_what_there_is_and_what_to_do(self, node: Any, pattern: str) -> None:
+    def test_is_an_error_with_the_available_frames_and_a_fix(self, node: Any, pattern: str) -> None:
         with pytest.raises(FileNotFoundError, match=r"Frame 5 is missing: .*f_.*\.png.*2-3,7-8.*on_missing.*default"):
             load(node, pattern, 5)
 
@@ -186,7 +186,7 @@ class TestAMissingFrame:
             ("hold next", 0, 2),
         ],
     )
-    def test_is_held_as_asked(self, node: Any, pattern: str, policy: str, number: int, held: int) -> None:
+    def test_follows_the_policy(self, node: Any, pattern: str, policy: str, number: int, held: int) -> None:
         loaded = load(node, pattern, number, on_missing=policy)
 
         assert loaded.shades == [held]
@@ -216,14 +216,14 @@ class TestAMissingFrame:
         assert loaded.ui["images"] == []
         assert loaded.ui["text"] == [f"Frame {number} is not on disk; in its place a black image"]
 
-    def test_that_is_black_needs_no_more_of_its_neighbour_than_the_size(self, node: Any, output: Path) -> None:
+    def test_that_is_black_needs_only_the_size_of_its_neighbour(self, node: Any, output: Path) -> None:
         for number in (2, 3, 7, 8):
             tear(output / f"f_{number:02d}.png", -20)
 
         assert load(node, number=5, on_missing="black").image.shape == (1, 4, 6, 3)
 
     @pytest.mark.parametrize("policy", ["error", "hold previous", "hold next", "black"])
-    def test_and_nothing_else_is_an_error(self, node: Any, policy: str) -> None:
+    def test_and_no_others_is_an_error(self, node: Any, policy: str) -> None:
         for pattern in ("g_##.png", "g_*"):
             with pytest.raises(
                 FileNotFoundError,
@@ -232,7 +232,7 @@ class TestAMissingFrame:
                 load(node, pattern, 5, on_missing=policy)
 
     @pytest.mark.parametrize("policy", ["error", "hold previous", "hold next", "black"])
-    def test_is_the_default_image_whatever_is_asked(self, node: Any, policy: str) -> None:
+    def test_is_the_default_image_under_every_policy(self, node: Any, policy: str) -> None:
         default = torch.rand(2, 5, 7, 4)
 
         loaded = load(node, number=5, default_image=default, on_missing=policy)
@@ -244,13 +244,13 @@ class TestAMissingFrame:
         assert loaded.ui["images"] == []
         assert loaded.ui["text"] == ["Frame 5 is not on disk; in its place default_image"]
 
-    def test_that_is_there_is_no_default_image(self, node: Any) -> None:
+    def test_on_disk_ignores_the_default_image(self, node: Any) -> None:
         assert load(node, number=3, default_image=torch.rand(1, 5, 7, 3)).shades == [3]
 
 
 class TestAWildcardThatFindsNothing:
     @pytest.mark.parametrize(
-        ("name", "told"),
+        ("name", "reason"),
         [
             ("f_0001_beauty.png", "f_{:04d}_beauty.png"),
             ("f_0001.avif", "f_0001.avif"),
@@ -259,16 +259,16 @@ class TestAWildcardThatFindsNothing:
             ("f.-001.png", "f.-001.png"),
         ],
     )
-    def test_says_what_matches_and_why_it_is_no_frame(self, node: Any, output: Path, name: str, told: str) -> None:
+    def test_says_what_matches_and_why_it_is_not_a_frame(self, node: Any, output: Path, name: str, reason: str) -> None:
         put(output / "shot" / "x.png").rename(output / "shot" / name)
 
         with pytest.raises(FileNotFoundError) as caught:
             load(node, "*", 1, "shot")
-        assert told in str(caught.value)
+        assert reason in str(caught.value)
         assert "No file there matches" not in str(caught.value)
 
     @pytest.mark.parametrize("name", ["ComfyUI_00001_.png", "frame (1).png", "f_0001.PNG"])
-    def test_finds_what_comfyui_and_windows_name(self, node: Any, output: Path, name: str) -> None:
+    def test_finds_names_as_comfyui_and_windows_write_them(self, node: Any, output: Path, name: str) -> None:
         put(output / "shot" / "x.png", 7).rename(output / "shot" / name)
 
         assert load(node, "*", 1, "shot").file_name == name
@@ -283,7 +283,7 @@ class TestANameThatIsNotUtf8:
         put(output / "x.png", 7).rename(output / self.NAME)
 
     @pytest.mark.parametrize("pattern", ["*", "caf*.png"])
-    def test_is_loaded_and_told_in_text_that_everybody_can_encode(self, node: Any, pattern: str) -> None:
+    def test_is_loaded_and_reported_as_text_that_can_be_encoded(self, node: Any, pattern: str) -> None:
         loaded = load(node, pattern, 1)
 
         assert loaded.shades == [7]
@@ -291,7 +291,7 @@ class TestANameThatIsNotUtf8:
         assert json.dumps(loaded.ui, ensure_ascii=False).encode()
         assert is_plain(loaded.ui)
 
-    def test_is_not_listed_for_view_as_no_url_holds_it(self, node: Any) -> None:
+    def test_is_not_listed_for_view_because_no_url_can_hold_it(self, node: Any) -> None:
         ui = load(node, "*", 1).ui
 
         assert ui["images"] == []
@@ -308,7 +308,7 @@ class TestANameThatIsNotUtf8:
     def test_is_held_for_a_missing_frame(self, node: Any) -> None:
         assert load(node, "*", 5, on_missing="hold previous").shades == [7]
 
-    def test_beside_its_sisters_is_told_in_words(self, node: Any, output: Path) -> None:
+    def test_beside_others_is_named_in_an_error(self, node: Any, output: Path) -> None:
         put(output / "café_0001.png")
 
         with pytest.raises(ValueError, match="Frame 1 is") as caught:
@@ -317,7 +317,7 @@ class TestANameThatIsNotUtf8:
 
 
 class TestInputsThatAreNone:
-    """What a link brings is not checked by ComfyUI."""
+    """ComfyUI does not check the values of links."""
 
     @pytest.mark.parametrize("value", [None, [], {}, 7, 2.5, b"f"], ids=repr)
     @pytest.mark.parametrize("name", ["directory_path", "pattern", "folder", "indexing", "on_missing"])
@@ -343,7 +343,7 @@ class TestInputsThatAreNone:
             TestLaziness.asks(node, frame_counter=value, default_image=None)
 
     @pytest.mark.parametrize("value", [None, [], "image", torch.zeros(4, 4), {"samples": 1}], ids=repr)
-    def test_default_image_matters_only_where_it_is_needed(self, node: Any, output: Path, value: Any) -> None:
+    def test_default_image_matters_only_if_it_is_needed(self, node: Any, output: Path, value: Any) -> None:
         put_frames(output, 0)
 
         assert load(node, number=0, default_image=value).shades == [0]
@@ -352,7 +352,7 @@ class TestInputsThatAreNone:
 
 
 class TestLaziness:
-    """default_image is rendered for a missing frame only."""
+    """default_image is rendered only for a missing frame."""
 
     @staticmethod
     def asks(node: Any, **inputs: Any) -> list[str]:
@@ -367,14 +367,14 @@ class TestLaziness:
         assert self.asks(node, frame_number=4, default_image=None) == ["default_image"]
         assert self.asks(node, frame_counter=counter(4), default_image=None) == ["default_image"]
 
-    def test_does_not_ask_when_the_frame_is_there(self, node: Any) -> None:
+    def test_does_not_ask_when_the_frame_is_on_disk(self, node: Any) -> None:
         assert self.asks(node, frame_number=3, default_image=None) == []
         assert self.asks(node, frame_number=4, frame_counter=counter(3), default_image=None) == []
 
-    def test_does_not_ask_for_what_is_not_wired(self, node: Any) -> None:
+    def test_does_not_ask_for_an_unwired_image(self, node: Any) -> None:
         assert self.asks(node, frame_number=4) == []
 
-    def test_a_wrong_counter_is_told_before_anything_is_rendered(self, node: Any) -> None:
+    def test_an_invalid_counter_is_an_error_before_rendering(self, node: Any) -> None:
         with pytest.raises(ValueError, match=r"2\.5"):
             self.asks(node, frame_counter=counter(2.5), default_image=None)
 
@@ -444,7 +444,7 @@ class TestIsChanged:
 
         assert self.key(node, pattern=pattern, on_missing=policy) == before
 
-    def test_of_a_held_frame_changes_with_that_and_when_a_nearer_one_comes(self, node: Any, output: Path) -> None:
+    def test_of_a_held_frame_changes_with_it_and_when_a_nearer_one_appears(self, node: Any, output: Path) -> None:
         inputs = {"frame_number": 9, "on_missing": "hold previous"}
         keys = [self.key(node, **inputs)]
         os.utime(output / "f_05.png", (1, 1))
@@ -456,7 +456,7 @@ class TestIsChanged:
 
         assert len(set(keys)) == 4
 
-    def test_of_the_default_image_changes_when_the_frame_comes_and_only_then(self, node: Any, output: Path) -> None:
+    def test_of_the_default_image_changes_only_when_the_frame_appears(self, node: Any, output: Path) -> None:
         inputs = {"frame_number": 9, "default_image": None}
         before = self.key(node, **inputs)
         put_frames(output, 7)
@@ -466,10 +466,10 @@ class TestIsChanged:
 
     @pytest.mark.parametrize("pattern", ["f_##.png", "f_*.png"])
     @pytest.mark.parametrize("link", ["frame_counter", "frame_number", "directory_path", "pattern"])
-    def test_of_a_link_changes_once_after_the_file_that_was_read_changed(
+    def test_with_a_link_changes_once_after_the_file_read_has_changed(
         self, node: Any, output: Path, link: str, pattern: str
     ) -> None:
-        """What the link brings is not known before the run: what the last run read is."""
+        """The link's value is not known before the run, but what the last run read is."""
         inputs = {"pattern": pattern, link: None, "unique_id": f"link {link} {pattern}"}
         read = {"pattern": pattern, "number": 3, "unique_id": inputs["unique_id"]}
         before = [self.key(node, **inputs)]
@@ -488,7 +488,7 @@ class TestIsChanged:
         assert before[0] != after[0]
 
     def test_of_a_counter_changes_when_an_earlier_frame_does(self, node: Any, output: Path) -> None:
-        """ComfyUI may still hold it: --cache-lru, --cache-ram."""
+        """It may still be in ComfyUI's cache (--cache-lru, --cache-ram)."""
         inputs = {"frame_counter": None, "unique_id": "counted"}
         before = [self.key(node, **inputs)]
         for number in range(4):
@@ -499,7 +499,7 @@ class TestIsChanged:
         assert len(set(before)) == 1
         assert self.key(node, **inputs) != before[0]
 
-    def test_with_absent_optional_inputs_is_as_with_their_defaults(self, node: Any) -> None:
+    def test_without_optional_inputs_uses_their_defaults(self, node: Any) -> None:
         given = {"directory_path": "", "pattern": "f_##.png", "indexing": "numeric"}
 
         assert type(node).IS_CHANGED(**given, unique_id="1") == self.key(node, frame_number=0)
@@ -507,27 +507,27 @@ class TestIsChanged:
     @pytest.mark.parametrize(
         "inputs", [{"directory_path": ".."}, {"pattern": "##_##"}, {"pattern": "f.exr"}, {"frame_number": 2**53}]
     )
-    def test_of_what_cannot_be_loaded_is_no_exception(self, node: Any, inputs: dict[str, Any]) -> None:
+    def test_of_invalid_settings_does_not_raise(self, node: Any, inputs: dict[str, Any]) -> None:
         assert self.key(node, **inputs) == self.key(node, **inputs)
 
 
 class TestValidateInputs:
     @pytest.mark.parametrize("directory", ["", "a/b", "not/there", None])
-    def test_takes_what_can_be_loaded_or_is_linked(self, node: Any, output: Path, directory: Any) -> None:
+    def test_accepts_valid_and_linked_values(self, node: Any, output: Path, directory: Any) -> None:
         assert type(node).VALIDATE_INPUTS(directory_path=directory) is True
 
     @pytest.mark.parametrize("directory", ["..", "/etc", "a/../..", "con", "a\0"])
-    def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, directory: str) -> None:
+    def test_states_the_fault_and_the_fix(self, node: Any, output: Path, directory: str) -> None:
         answer = type(node).VALIDATE_INPUTS(directory_path=directory)
 
         assert type(answer) is str
         assert len(answer.split(". ")) >= 2, "a fact and a remedy"
 
-    def test_names_one_input_as_comfyui_blames_all_that_are_named(self, node: Any) -> None:
+    def test_names_one_input_because_comfyui_blames_all_that_are_named(self, node: Any) -> None:
         assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path"]
 
     @pytest.mark.parametrize("pattern", ["b/*", "{x}", "f_####", "f_##.xcf", "*_##.png"])
-    def test_leaves_a_pattern_to_the_run_which_refuses_it_before_anything_is_rendered(
+    def test_leaves_the_pattern_to_the_run_which_refuses_it_before_rendering(
         self, node: Any, output: Path, pattern: str
     ) -> None:
         given = {"directory_path": "a", "pattern": pattern, "indexing": "numeric", "frame_number": 0}
@@ -535,7 +535,7 @@ class TestValidateInputs:
             with pytest.raises(ValueError, match=r"[Ww]rite"):
                 ask(**given)
 
-    def test_looks_through_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_lists_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         forbid_listing(monkeypatch)
 
         assert type(node).VALIDATE_INPUTS(directory_path="a") is True
@@ -558,7 +558,7 @@ class TestUi:
         assert (description["first"], description["last"], description["missing"]) == (4, 4, [])
 
     @pytest.mark.parametrize("policy", ["hold previous", "black"])
-    def test_tells_that_the_frame_is_missing(self, node: Any, output: Path, policy: str) -> None:
+    def test_reports_that_the_frame_is_missing(self, node: Any, output: Path, policy: str) -> None:
         put_frames(output, 4)
 
         ui = load(node, number=6, on_missing=policy).ui
@@ -579,7 +579,7 @@ def test_cancel_passes_through(node: Any, output: Path, monkeypatch: pytest.Monk
 
 
 class TestInComfyUI:
-    """In the stand-in for ComfyUI, with prompts as they are posted."""
+    """Prompts as the server gets them, in the stand-in for ComfyUI."""
 
     @pytest.fixture
     def host(self, tmp_path: Path) -> Any:
@@ -622,7 +622,7 @@ class TestInComfyUI:
         assert shown["save"]["images"] == [{"filename": "out_00000.png", "subfolder": "out", "type": "output"}]
 
     @pytest.mark.parametrize(("number", "rendered"), [(5, False), (6, True)])
-    def test_the_graph_in_front_of_default_image_runs_for_a_missing_frame_only(
+    def test_the_graph_before_default_image_runs_only_for_a_missing_frame(
         self, host: Any, tmp_path: Path, number: int, rendered: bool
     ) -> None:
         put_frames(tmp_path / "comfyui" / "input" / "plate", 5)

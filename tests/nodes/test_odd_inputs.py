@@ -1,4 +1,4 @@
-"""The three savers under what other nodes do to their wires: None, empty lists, what is not an image, foreign metadata."""
+"""The three savers with odd values from other nodes: None, empty lists, things that are not images, odd metadata."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ..test_wire import WRONG
 from ..wires import counter
 
 FRAME, BATCH, COUNTED = "ImageSequenceSaveFrame", "ImageSequenceSaveBatch", "ImageSequenceSaveCounted"
-# The policy by its widget, and the widget's word for each of the three that all savers have.
+# The policy's widget, and its word for each of the three policies that all savers have.
 POLICY = {FRAME: "on_existing", BATCH: "overwrite", COUNTED: "on_existing"}
 WORD = {
     name: {"overwrite": "overwrite" if name != BATCH else "true", "skip": "skip", "error": "error"} for name in POLICY
 }
 IMAGES = {FRAME: "images", BATCH: "images", COUNTED: "image"}
-# The file of frame 7 by the inputs below.
+# The file of frame 7 with the inputs below.
 FILE = {FRAME: "shot/shot_00007.png", BATCH: "shot/f_0007.png", COUNTED: "shot/frame_00007.png"}
 UNRENDERED = (None,)
 
@@ -35,7 +35,7 @@ every_policy = pytest.mark.parametrize("policy", ["overwrite", "skip", "error"])
 
 
 def inputs(name: str, **more: Any) -> dict[str, list[Any]]:
-    """All inputs as ComfyUI hands them over: lists."""
+    """All inputs in lists, as ComfyUI passes them."""
     values: dict[str, dict[str, list[Any]]] = {
         FRAME: {"images": [shades(70)], "filename_prefix": ["shot"], "current_frame": [7], "filetype": ["png"]},
         BATCH: {
@@ -67,10 +67,10 @@ def saver(pack: ModuleType) -> Callable[[str], Any]:
 @every_policy
 @pytest.mark.parametrize("there", [False, True], ids=["frame missing", "frame on disk"])
 class TestNone:
-    """A node that fails to make an image gives None. That is not the image that a saver had not asked for."""
+    """A node that fails to make an image returns None. This differs from an image that the saver did not request."""
 
     @pytest.mark.parametrize("images", [[None], None], ids=["from a node", "from a script"])
-    def test_is_an_error_that_names_the_input_and_leaves_the_disk_as_it_was(
+    def test_is_an_error_naming_the_input_and_leaves_the_disk_unchanged(
         self, saver: Any, output: Path, name: str, policy: str, there: bool, images: Any
     ) -> None:
         if there:
@@ -82,7 +82,7 @@ class TestNone:
             saver(name).save(**inputs(name, **more))
         assert on_disk(output) == before
 
-    def test_among_images_is_one_too(self, saver: Any, output: Path, name: str, policy: str, there: bool) -> None:
+    def test_among_images_is_an_error_too(self, saver: Any, output: Path, name: str, policy: str, there: bool) -> None:
         more: dict[str, Any] = {IMAGES[name]: [shades(50), None], POLICY[name]: [WORD[name][policy]]}
         if name == FRAME:
             more["current_frame"] = [6, 7]
@@ -99,11 +99,11 @@ class TestNone:
         assert on_disk(output) == before
 
 
-class TestAnImageThatNobodyRendered:
-    """The host hands over (None,), a tuple, for a lazy input that was not asked for."""
+class TestAnUnrenderedImage:
+    """ComfyUI passes the tuple (None,) for a lazy input that was not requested."""
 
     @pytest.mark.parametrize("name", [FRAME, COUNTED])
-    def test_is_right_where_the_frame_is_kept(self, saver: Any, output: Path, name: str) -> None:
+    def test_is_accepted_if_the_frame_is_kept(self, saver: Any, output: Path, name: str) -> None:
         put(output / FILE[name], 10)
 
         shown = saver(name).save(**inputs(name, **{IMAGES[name]: UNRENDERED, "on_existing": ["skip"]}))
@@ -113,21 +113,21 @@ class TestAnImageThatNobodyRendered:
 
     @pytest.mark.parametrize("name", [FRAME, COUNTED])
     @pytest.mark.parametrize("policy", ["overwrite", "error"])
-    def test_is_an_error_where_the_frame_was_due(self, saver: Any, output: Path, name: str, policy: str) -> None:
+    def test_is_an_error_if_the_frame_must_be_written(self, saver: Any, output: Path, name: str, policy: str) -> None:
         put(output / FILE[name], 10)
 
         with pytest.raises((ValueError, FileExistsError), match=r"[Ff]rame 7 "):
             saver(name).save(**inputs(name, **{IMAGES[name]: UNRENDERED, "on_existing": [policy]}))
         assert on_disk(output) == {FILE[name]: 10}
 
-    def test_past_the_end_is_right(self, saver: Any, output: Path) -> None:
+    def test_is_accepted_past_the_end(self, saver: Any, output: Path) -> None:
         saver(COUNTED).save(**inputs(COUNTED, image=UNRENDERED, frame_counter=[counter(10)]))
 
         assert on_disk(output) == {}
 
 
 @every_saver
-class TestWhatIsNotAnImage:
+class TestNotAnImage:
     @pytest.mark.parametrize(("value", "fact"), WRONG)
     def test_is_refused_with_frame_input_and_remedy(
         self, saver: Any, output: Path, name: str, value: Any, fact: str
@@ -146,7 +146,7 @@ class TestWhatIsNotAnImage:
 
 
 @every_saver
-def test_an_empty_list_on_any_wire_is_an_error_that_names_it(saver: Any, output: Path, name: str) -> None:
+def test_an_empty_list_on_any_wire_is_an_error_naming_it(saver: Any, output: Path, name: str) -> None:
     for wire in inputs(name):
         with pytest.raises(ValueError, match=rf"input '{wire}' got an empty"):
             saver(name).save(**inputs(name, **{wire: []}))
@@ -154,7 +154,7 @@ def test_an_empty_list_on_any_wire_is_an_error_that_names_it(saver: Any, output:
 
 
 @pytest.mark.parametrize("name", [FRAME, COUNTED])
-def test_an_empty_list_is_an_error_before_anything_renders(saver: Any, output: Path, name: str) -> None:
+def test_an_empty_list_is_an_error_before_rendering(saver: Any, output: Path, name: str) -> None:
     for wire in inputs(name).keys() - {IMAGES[name]}:
         with pytest.raises(ValueError, match=rf"input '{wire}' got an empty"):
             saver(name).check_lazy_status(**inputs(name, **{wire: [], IMAGES[name]: UNRENDERED}))
@@ -173,7 +173,7 @@ def test_an_empty_list_is_an_error_before_anything_renders(saver: Any, output: P
     ],
 )
 @pytest.mark.parametrize("value", [None, {}, torch.zeros(2), -1, 1.5, b"x"], ids=lambda value: type(value).__name__)
-def test_what_cannot_be_a_name_or_a_number_is_an_error_that_names_the_input(
+def test_a_value_of_another_type_is_an_error_naming_the_input(
     saver: Any, output: Path, name: str, wire: str, value: Any
 ) -> None:
     with pytest.raises(ValueError, match=rf"input '{wire}' got "):
@@ -187,14 +187,14 @@ def test_what_cannot_be_a_name_or_a_number_is_an_error_that_names_the_input(
 _NO_NUMBER = [-1, True, 10**40, 10**400, 2.5, float("nan"), "5", None, {}, b"5", torch.zeros(2), np.arange(3)]
 
 
-class TestANumberThatIsNone:
-    """Widgets are checked by ComfyUI; what a link brings is not."""
+class TestAnInvalidNumber:
+    """ComfyUI checks widgets, but not the values of links."""
 
     @pytest.mark.parametrize(
         ("name", "wire"), [(FRAME, "quality"), (COUNTED, "quality"), (BATCH, "quality"), (FRAME, "digits")]
     )
     @pytest.mark.parametrize("value", [*_NO_NUMBER, 101], ids=lambda value: ascii(value)[:12])
-    def test_is_refused_with_the_name_of_its_input_before_anything_renders(
+    def test_is_refused_with_the_name_of_its_input_before_rendering(
         self, saver: Any, output: Path, name: str, wire: str, value: Any
     ) -> None:
         node = saver(name)
@@ -206,7 +206,7 @@ class TestANumberThatIsNone:
         assert on_disk(output) == {}
 
     @every_saver
-    def test_is_refused_for_quality_0_as_well(self, saver: Any, output: Path, name: str) -> None:
+    def test_is_refused_for_quality_0_too(self, saver: Any, output: Path, name: str) -> None:
         with pytest.raises(ValueError, match=r"input 'quality' got 0\. Set it to a number from 1 to 100"):
             saver(name).save(**inputs(name, quality=[0]))
 
@@ -230,7 +230,7 @@ class TestANumberThatIsNone:
     @pytest.mark.parametrize(
         "values", [[torch.zeros(2), torch.ones(2)], [np.arange(3), np.arange(3)]], ids=["tensors", "arrays"]
     )
-    def test_several_arrays_for_a_setting_are_refused_in_words(
+    def test_several_arrays_for_a_setting_are_refused_with_an_explanation(
         self, saver: Any, output: Path, name: str, values: list[Any]
     ) -> None:
         with pytest.raises(ValueError, match=r"input 'quality' got a list of 2 different values.* a (Tensor|ndarray)"):
@@ -244,7 +244,7 @@ def test_an_empty_batch_is_called_that(saver: Any, output: Path) -> None:
 
 @every_saver
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
-def test_a_nested_tensor_is_refused_in_words(saver: Any, output: Path, name: str) -> None:
+def test_a_nested_tensor_is_refused_with_an_explanation(saver: Any, output: Path, name: str) -> None:
     nested = torch.nested.nested_tensor([torch.zeros(4, 6, 3), torch.zeros(5, 6, 3)])
 
     with pytest.raises(ValueError, match="got a nested tensor"):
@@ -279,7 +279,7 @@ TABLE = {
 }
 
 
-# "false" is "keep both", which the batch saver alone has, and it is not lazy.
+# "false" is "keep both", which only the batch saver has, and that is not lazy.
 POLICIES = {name: [word for word in TABLE if word != "false" or name == BATCH] for name in POLICY}
 
 
@@ -302,7 +302,7 @@ class TestThePolicies:
         path = output / FILE[name]
         path.parent.mkdir()
         make(path)
-        if path.is_symlink() and path.exists():  # allowed to be looked at, or it is refused for where it leads
+        if path.is_symlink() and path.exists():  # or else it is refused for where it leads
             (base / "user" / "__system").mkdir(parents=True)
             (base / "user" / "__system" / "image_sequence_roots.txt").write_text("/dev")
         word = policy if policy == "false" else WORD[name][policy]
@@ -344,7 +344,7 @@ class TestThePolicies:
 
 
 class Mine:
-    """An object of another pack, as they end up in a prompt."""
+    """An object of another pack, as can end up in a prompt."""
 
 
 def _cycle() -> dict[str, Any]:
@@ -398,7 +398,7 @@ class TestForeignMetadata:
         saver(name).save(**inputs(name, **more), **{key: [value] for key, value in hidden.items()})
 
     def text(self, output: Path, filetype: str) -> dict[str, Any]:
-        """The entries of the one frame, read by someone else's reader, and the contents of the workflow file."""
+        """The text entries of the only frame, read by another library, and the contents of the workflow file."""
         (frame,) = (path for path in (output / "shot").iterdir() if path.suffix != ".json")
         (workflow,) = (output / "shot").glob("*.workflow.json")
         with Image.open(frame) as image:
@@ -411,7 +411,7 @@ class TestForeignMetadata:
         return {"workflow": workflow.read_text(), **entries}
 
     @pytest.mark.parametrize("key", ODD_KEYS, ids=ascii)
-    def test_of_an_odd_key_costs_neither_the_picture_nor_the_rest(
+    def test_with_an_odd_key_cost_neither_the_picture_nor_the_rest(
         self, saver: Any, output: Path, name: str, filetype: str, key: Any
     ) -> None:
         self.save(saver, name, filetype, prompt=PROMPT, extra_pnginfo={key: 1, "workflow": WORKFLOW, "other": 2})
@@ -423,7 +423,7 @@ class TestForeignMetadata:
             assert json.loads(text["other"]) == 2
 
     @pytest.mark.parametrize("kind", list(ODD_VALUES))
-    def test_of_an_odd_value_costs_nothing_but_the_value(
+    def test_with_an_odd_value_cost_only_the_value(
         self, saver: Any, output: Path, name: str, filetype: str, kind: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         odd = ODD_VALUES[kind]
@@ -443,7 +443,7 @@ class TestForeignMetadata:
     @pytest.mark.parametrize(
         "extra", [[1, 2], "text", 5, torch.zeros(2), Mine(), [{"workflow": 1}]], ids=lambda extra: type(extra).__name__
     )
-    def test_that_is_no_mapping_costs_itself_only(
+    def test_that_are_not_a_mapping_cost_only_themselves(
         self, saver: Any, output: Path, name: str, filetype: str, extra: Any, caplog: pytest.LogCaptureFixture
     ) -> None:
         with caplog.at_level(logging.WARNING):

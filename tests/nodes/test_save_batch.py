@@ -75,7 +75,7 @@ class TestFiles:
         ],
     )
     @pytest.mark.parametrize("lists", [False, True], ids=["plain", "lists"])
-    def test_land_where_the_widgets_say(
+    def test_are_where_the_widgets_say(
         self, node: Any, output: Path, inputs: dict[str, Any], names: list[str], lists: bool
     ) -> None:
         inputs = {"images": shades(10, 20), "path_pattern": "f_##.png", "start_index": 0, "overwrite": "true"} | inputs
@@ -104,7 +104,7 @@ class TestFiles:
                 }
 
     @pytest.mark.parametrize("filetype", ["png", "jpg"])
-    def test_have_no_workflow_when_it_is_not_asked_for(self, node: Any, output: Path, filetype: str) -> None:
+    def test_have_no_workflow_unless_requested(self, node: Any, output: Path, filetype: str) -> None:
         save(node, shades(10), "f_##", filetype=filetype, prompt={"1": {"inputs": {"text": "secret"}}})
 
         (path,) = output.iterdir()
@@ -126,18 +126,18 @@ class TestFiles:
 
     @pytest.mark.parametrize("images", [shades(1, 2), [shades(1), shades(2)]], ids=["a batch", "a list"])
     @pytest.mark.parametrize("overwrite", ["true", "false", "skip", "error"])
-    def test_without_a_number_are_not_many(self, node: Any, output: Path, images: Any, overwrite: str) -> None:
+    def test_without_a_number_cannot_be_many(self, node: Any, output: Path, images: Any, overwrite: str) -> None:
         with pytest.raises(ValueError, match=r"still\.png.*2 frames.*still_\{:06d\}\.png"):
             save(node, images, "still.png", overwrite=overwrite)
         assert on_disk(output) == {}
 
     @pytest.mark.parametrize("images", [torch.zeros(0, 4, 6, 3), [torch.zeros(0, 4, 6, 3)]], ids=["plain", "listed"])
     def test_of_an_empty_batch_are_an_error(self, node: Any, output: Path, images: Any) -> None:
-        """None of the frames are on disk: that is not a success."""
+        """A run that writes no frame is not a success."""
         with pytest.raises(ValueError, match="empty"):
             save(node, images)
 
-    def test_of_an_empty_batch_among_others_are_none(self, node: Any, output: Path) -> None:
+    def test_of_an_empty_batch_among_others_are_skipped(self, node: Any, output: Path) -> None:
         save(node, [shades(10), torch.zeros(0, 4, 6, 3), shades(20)])
 
         assert on_disk(output) == {"f_00.png": 10, "f_01.png": 20}
@@ -146,7 +146,7 @@ class TestFiles:
         "pattern",
         ["{i.__class__}.png", "{:200000000d}.png", "{x}.png", "{.png", "{!r}.png", "{:f}.png", "##_##.png", "f_##.tif"],
     )
-    def test_of_a_pattern_that_cannot_be_read_are_an_error(self, node: Any, output: Path, pattern: str) -> None:
+    def test_of_an_invalid_pattern_are_an_error(self, node: Any, output: Path, pattern: str) -> None:
         with pytest.raises(ValueError, match="Write"):
             save(node, shades(10), pattern)
         assert on_disk(output) == {}
@@ -166,9 +166,7 @@ class TestFiles:
             save(node, shades(10, 20), "shot/f_##.png")
         assert on_disk(base) == {}
 
-    def test_that_are_not_numbers_are_named_in_one_warning(
-        self, node: Any, output: Path, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_with_nan_are_named_in_one_warning(self, node: Any, output: Path, caplog: pytest.LogCaptureFixture) -> None:
         batch = shades(*[50] * 6)
         batch[1:4, 0, 0] = torch.nan
         batch[5, 3, 5] = torch.nan
@@ -250,8 +248,8 @@ class TestOverwrite:
         assert on_disk(output) == {"f_00.png": 10, "f_01.png": 1, "f_02.png": 30}
         assert [image["filename"] for image in ui["images"]] == ["f_00.png", "f_01.png", "f_02.png"]
 
-    def test_error_refuses_before_the_first_frame_is_encoded_and_names_all(self, node: Any, output: Path) -> None:
-        images = [torch.zeros(1, 4, 6, 5), *[shades(n) for n in range(1, 4)]]  # frame 0 cannot be encoded at all
+    def test_error_refuses_before_the_first_frame_is_encoded_naming_all(self, node: Any, output: Path) -> None:
+        images = [torch.zeros(1, 4, 6, 5), *[shades(n) for n in range(1, 4)]]  # frame 0 cannot be encoded
 
         with pytest.raises(FileExistsError, match=r"1-2.*f_01\.png"):
             save(node, images, overwrite="error")
@@ -259,7 +257,7 @@ class TestOverwrite:
 
 
 class TestFailures:
-    def test_a_full_disk_leaves_whole_frames_and_names_the_one_that_is_not_there(
+    def test_a_full_disk_leaves_whole_frames_and_names_the_missing_one(
         self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         put(output / "f_05.png", 5)
@@ -287,13 +285,11 @@ class TestFailures:
 
         assert asked[-1] == 2
         found = on_disk(output)
-        assert 3 <= len(found) <= 6  # three in flight, begun after each of the two questions before Cancel
+        assert 3 <= len(found) <= 6  # up to three more begin after each of the two checks before Cancel
         assert found == {f"f_{n:02d}.png": n for n in range(len(found))}
 
-    def test_nothing_is_remembered_of_a_run_that_failed(
-        self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The files of a failed run were never promised: ComfyUI does not cache it either."""
+    def test_a_failed_run_is_not_watched(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """ComfyUI does not cache a failed run, so its files need no watch."""
         key = is_changed(node, "failed")
         cancel_at(1, monkeypatch)
         with pytest.raises(InterruptProcessingException):
@@ -331,13 +327,13 @@ class TestValidateInputs:
     @pytest.mark.parametrize(
         "pattern", ["./frame{:06d}.png", "a/f_####", "still.png", "f_%04d.JPG", None, (None,), ["f_#.png"]]
     )
-    def test_takes_what_can_be_saved_or_is_linked(self, node: Any, output: Path, pattern: Any) -> None:
+    def test_accepts_valid_and_linked_values(self, node: Any, output: Path, pattern: Any) -> None:
         assert type(node).VALIDATE_INPUTS(path_pattern=pattern) is True
 
     @pytest.mark.parametrize(
         "pattern", ["", "f_##.tif", "##_##.png", "{x}.png", "../f_##.png", "/etc/f.png", "f_{:300d}.png", "\0.png"]
     )
-    def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, pattern: str) -> None:
+    def test_states_the_fault_and_the_fix(self, node: Any, output: Path, pattern: str) -> None:
         for given_pattern in (pattern, [pattern]):
             answer = type(node).VALIDATE_INPUTS(path_pattern=given_pattern)
             assert type(answer) is str
@@ -346,8 +342,8 @@ class TestValidateInputs:
     def test_names_only_what_it_checks(self, node: Any) -> None:
         assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["path_pattern"]
 
-    def test_looks_through_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It runs in the server's event loop, while the prompt is posted."""
+    def test_lists_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """VALIDATE_INPUTS runs in the server's event loop while the prompt is posted."""
 
         forbid_listing(monkeypatch)
 
@@ -398,7 +394,7 @@ levels = arrays.arrays(np.uint8, st.tuples(*[st.integers(1, 4)] * 3, st.integers
 def test_what_is_saved_is_loaded_as_the_nearest_of_256_levels(
     pack: ModuleType, base: Path, levels: np.ndarray, offset: float
 ) -> None:
-    """Whatever the values: the batch comes back as round(255 x) / 255, its alpha as a mask."""
+    """For any values, the loaded batch is round(255 x) / 255, with its alpha as the mask."""
     images = torch.from_numpy(((levels.astype(np.float64) + offset) / 255).astype(np.float32))
     save(pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveBatch"](), images, start_index=3)
 
@@ -434,12 +430,12 @@ class TestTokens:
 
         assert re.fullmatch(r"20[0-9]{2}/w6_0000\.png 20[0-9]{2}/w6_0001\.png", " ".join(on_disk(output)))
 
-    def test_of_the_date_are_read_as_frame_numbers_nowhere(self, node: Any, output: Path) -> None:
+    def test_of_the_date_are_never_read_as_frame_numbers(self, node: Any, output: Path) -> None:
         self.save(node, "%day%/%date:dd%_%d.png", shades(10))
 
         assert re.fullmatch(r"([0-9]{2})/\1_0\.png", " ".join(on_disk(output)))
 
-    def test_of_a_size_that_several_images_differ_in_are_an_error(self, node: Any, output: Path) -> None:
+    def test_of_the_size_are_an_error_if_images_differ_in_size(self, node: Any, output: Path) -> None:
         with pytest.raises(ValueError, match=r"6 x 4 and 9 x 4.*several numbers"):
             self.save(node, "w%width%_##.png", shades(10), shades(20, width=9))
         assert on_disk(output) == {}
@@ -448,7 +444,7 @@ class TestTokens:
         assert on_disk(output) == {"f_00.png": 10, "f_01.png": 20}
 
     @pytest.mark.parametrize("token", ["%KSampler.seed%", "%seed%", "%batch_num%"])
-    def test_that_cannot_be_filled_in_are_refused_and_no_folder_is_made(
+    def test_that_cannot_be_filled_in_are_refused_and_no_folder_is_created(
         self, node: Any, output: Path, token: str
     ) -> None:
         with pytest.raises(ValueError, match=f"token '{token}' cannot be filled in"):
@@ -466,7 +462,7 @@ class TestTokens:
         assert on_disk(output) == {"s/f.0000.png": 0, "s/f.0001.png": 10}
 
     @pytest.mark.parametrize("notation", ["<frame>", "<f4>", "$FF", "%+05d", "%.4d"])
-    def test_a_notation_that_is_not_read_is_refused(self, node: Any, output: Path, notation: str) -> None:
+    def test_an_unsupported_notation_is_refused(self, node: Any, output: Path, notation: str) -> None:
         with pytest.raises(ValueError, match=r"Write for example 's/f\.\{:0.d\}\.png'"):
             self.save(node, f"s/f.{notation}.png", shades(10))
         assert on_disk(output) == {}

@@ -81,7 +81,7 @@ def names_of(sequence: Any, batch: int = 0) -> list[str]:
 
 
 class TestAtEnd:
-    """Frames 3, 4, 5 and 9 of 5, as the Dream pack has it."""
+    """Frames 3, 4, 5 and 9 of 5, with the Dream pack's policies."""
 
     @pytest.mark.parametrize("at_end", ["stop output", "raise error", "keep going"])
     def test_before_the_final_frame_every_policy_saves(self, node: Any, output: Path, at_end: str) -> None:
@@ -92,7 +92,7 @@ class TestAtEnd:
         assert "frame 3" in str(outcome.log)
 
     @pytest.mark.parametrize("at_end", ["stop output", "raise error", "keep going"])
-    def test_on_the_final_frame_every_policy_hands_the_animation_on(self, node: Any, output: Path, at_end: str) -> None:
+    def test_on_the_final_frame_every_policy_returns_the_animation(self, node: Any, output: Path, at_end: str) -> None:
         for frame in range(TOTAL):
             outcome = save(node, counter(frame), shades(frame), at_end)
 
@@ -144,17 +144,17 @@ class TestFiles:
             pytest.param({"filetype": "png with embedded workflow"}, "shot/frame_00003.png", id="with workflow"),
         ],
     )
-    def test_land_where_the_widgets_say(self, node: Any, output: Path, inputs: dict[str, Any], name: str) -> None:
+    def test_are_where_the_widgets_say(self, node: Any, output: Path, inputs: dict[str, Any], name: str) -> None:
         save(node, counter(3), shades(50), **inputs)
 
         assert on_disk(output) == {name: 50}
 
-    def test_land_in_the_absolute_output_folder_of_older_workflows(self, node: Any, output: Path) -> None:
+    def test_are_in_the_absolute_output_folder_of_older_workflows(self, node: Any, output: Path) -> None:
         save(node, counter(3), shades(50), directory_path=str(output))
 
         assert on_disk(output) == {"frame_00003.png": 50}
 
-    def test_land_there_from_lists_too(self, node: Any, output: Path) -> None:
+    def test_are_there_for_lists_too(self, node: Any, output: Path) -> None:
         node.save(
             **as_lists(
                 frame_counter=counter(3),
@@ -173,7 +173,7 @@ class TestFiles:
 
         assert on_disk(output) == {"shot/frame_00003.png": 50}
 
-    def test_have_the_workflow_in_them_when_asked(self, node: Any, output: Path) -> None:
+    def test_have_the_workflow_on_request(self, node: Any, output: Path) -> None:
         hidden = {"prompt": [{"1": {"inputs": {"a": 1}}}], "extra_pnginfo": [{"workflow": {"nodes": []}}]}
         save(node, counter(0), shades(50), filetype="png with embedded workflow", **hidden)  # type: ignore[arg-type]
         save(node, counter(1), shades(50), filetype="png", **hidden)  # type: ignore[arg-type]
@@ -192,7 +192,7 @@ class TestFiles:
             "shot/batch_0002/frame_00003.png": 30,
         }
 
-    def test_of_an_empty_batch_are_an_error_and_no_end(self, node: Any, output: Path) -> None:
+    def test_of_an_empty_batch_are_an_error_not_the_end(self, node: Any, output: Path) -> None:
         with pytest.raises(ValueError, match="3"):
             save(node, counter(3), torch.zeros(0, 4, 6, 3))
 
@@ -214,7 +214,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("frame", [5.5, -1, float("nan"), float("inf")])
     @pytest.mark.parametrize("at_end", ["stop output", "raise error", "keep going"])
-    def test_of_no_frame_number_are_an_error(self, node: Any, output: Path, frame: float, at_end: str) -> None:
+    def test_of_an_invalid_frame_number_are_an_error(self, node: Any, output: Path, frame: float, at_end: str) -> None:
         with pytest.raises(ValueError, match=r"stands at (5\.5|-1|nan|inf).*[Oo]ffset"):
             save(node, counter(frame), shades(50), at_end)
         assert on_disk(output) == {}
@@ -243,7 +243,7 @@ class TestFiles:
 
 
 class TestForeignCounters:
-    def test_of_the_dream_pack_are_taken(self, node: Any, output: Path) -> None:
+    def test_of_the_dream_pack_are_accepted(self, node: Any, output: Path) -> None:
         start = DreamFrameCounter(0, 3, 12)
         for step in range(4):
             outcome = save(node, start.incremented(step), shades(step))
@@ -251,19 +251,19 @@ class TestForeignCounters:
 
         assert on_disk(output) == {f"shot/frame_{n:05d}.png": n for n in range(3)}
 
-    def test_of_a_whole_number_as_a_float_are_taken(self, node: Any, output: Path) -> None:
+    def test_at_a_whole_number_as_a_float_are_accepted(self, node: Any, output: Path) -> None:
         save(node, DreamFrameCounter(0, 10, 25).incremented(2.0), shades(50))
 
         assert on_disk(output) == {"shot/frame_00002.png": 50}
 
-    def test_between_two_frames_are_an_error_that_names_the_offset(self, node: Any, output: Path) -> None:
+    def test_between_two_frames_are_an_error_naming_the_offset(self, node: Any, output: Path) -> None:
         """0.1 s at 25 frames per second: the Dream pack wrote frame_005.5.png."""
         with pytest.raises(ValueError, match=r"5\.5.*1/25"):
             save(node, DreamFrameCounter(3, 10, 25).incremented(0.1 * 25), shades(50))
 
 
 class TestTheSequence:
-    """Table A4: what the earlier pack got wrong about the files of an animation."""
+    """The files of a finished animation, with the cases that the earlier pack got wrong."""
 
     def run(self, node: Any, total: int, images: Any = None, **inputs: Any) -> Outcome:
         for frame in range(total):
@@ -332,7 +332,7 @@ class TestTheSequence:
         assert outcome.sequence.keys_in_order == [1]
         assert "frame 0" in str(outcome.log)
 
-    def test_is_handed_on_when_nothing_had_to_be_rendered(self, node: Any, output: Path) -> None:
+    def test_is_returned_if_nothing_had_to_be_rendered(self, node: Any, output: Path) -> None:
         self.run(node, 3)
 
         outcome = save(node, [counter(2, 3)], (None,), on_existing=["skip"])
@@ -340,7 +340,7 @@ class TestTheSequence:
         assert outcome.sequence.keys_in_order == [0, 1, 2]
         assert on_disk(output) == {f"shot/frame_{n:05d}.png": n for n in range(3)}
 
-    def test_of_a_batch_is_handed_on_when_nothing_had_to_be_rendered(self, node: Any, output: Path) -> None:
+    def test_of_a_batch_is_returned_if_nothing_had_to_be_rendered(self, node: Any, output: Path) -> None:
         self.run(node, 3, shades(10, 20))
 
         outcome = save(node, [counter(2, 3)], (None,), on_existing=["skip"])
@@ -354,7 +354,7 @@ class TestOnExisting:
     def _old(self, output: Path) -> None:
         put(output / "shot" / "frame_00003.png", 10)
 
-    def test_overwrite_is_what_happens_unasked(self, node: Any, output: Path) -> None:
+    def test_overwrite_is_the_default(self, node: Any, output: Path) -> None:
         save(node, counter(3), shades(50))
 
         assert on_disk(output) == {"shot/frame_00003.png": 50}
@@ -365,7 +365,7 @@ class TestOnExisting:
         assert on_disk(output) == {"shot/frame_00003.png": 10}
         assert "Kept" in str(outcome.log)
 
-    def test_skip_writes_a_torn_one_again(self, node: Any, output: Path) -> None:
+    def test_skip_rewrites_a_torn_one(self, node: Any, output: Path) -> None:
         tear(output / "shot" / "frame_00003.png")
         save(node, counter(3), shades(50), on_existing="skip")
 
@@ -390,7 +390,7 @@ class TestOnExisting:
             save(node, counter(4), shades(50, 60, 70), on_existing="error")
         assert sorted(on_disk(output / "shot")) == ["batch_0001/frame_00004.png", "frame_00003.png"]
 
-    def test_a_frame_that_was_not_rendered_and_is_gone_is_an_error(self, node: Any, output: Path) -> None:
+    def test_a_frame_that_was_not_rendered_and_has_vanished_is_an_error(self, node: Any, output: Path) -> None:
         (output / "shot" / "frame_00003.png").unlink()
 
         with pytest.raises(FileNotFoundError, match=r"[Ff]rame 3 .*frame_00003\.png"):
@@ -422,7 +422,7 @@ class TestCheckLazyStatus:
         assert self.asks(node, 4, at_end, on_existing)
 
     @pytest.mark.parametrize("frame", [5, 9])
-    def test_asks_past_the_end_only_to_keep_going(self, node: Any, output: Path, frame: int) -> None:
+    def test_asks_past_the_end_only_under_keep_going(self, node: Any, output: Path, frame: int) -> None:
         assert not self.asks(node, frame, "stop output")
         assert self.asks(node, frame, "keep going")
         with pytest.raises(ValueError, match=f"Frame {frame}"):
@@ -436,7 +436,7 @@ class TestCheckLazyStatus:
 
         assert self.asks(node, 3, on_existing=on_existing) is asked
 
-    def test_refuses_a_frame_on_disk_before_it_is_rendered_under_error(self, node: Any, output: Path) -> None:
+    def test_refuses_a_frame_on_disk_before_rendering_under_error(self, node: Any, output: Path) -> None:
         put(output / "shot" / "frame_00003.png")
 
         with pytest.raises(FileExistsError, match="exists already"):
@@ -462,21 +462,17 @@ class TestCheckLazyStatus:
         assert not self.asks(node, [3, 5, 6], on_existing="skip")
 
     @pytest.mark.parametrize("frame", [2.5, -1])
-    def test_refuses_what_is_no_frame_number_before_anything_is_rendered(
-        self, node: Any, output: Path, frame: float
-    ) -> None:
+    def test_refuses_an_invalid_frame_number_before_rendering(self, node: Any, output: Path, frame: float) -> None:
         with pytest.raises(ValueError, match="stands at"):
             self.asks(node, frame)
 
     @pytest.mark.parametrize("prefix", ["f_####", "f_%04d", "f.png"])
-    def test_refuses_a_frame_number_in_the_prefix_before_anything_is_rendered(
-        self, node: Any, output: Path, prefix: str
-    ) -> None:
+    def test_refuses_a_frame_number_in_the_prefix_before_rendering(self, node: Any, output: Path, prefix: str) -> None:
         with pytest.raises(ValueError, match="write 'f'"):
             self.asks(node, 0, prefix=prefix)
 
     def test_and_save_agree_over_a_whole_range_queued_again(self, node: Any, output: Path) -> None:
-        """What "resume" means: render what is missing, nothing else, and hand the animation on."""
+        """Resuming renders only what is missing, and returns the whole animation."""
         put(output / "shot" / "frame_00000.png", 100)
         tear(put(output / "shot" / "frame_00001.png", 100))
         put(output / "shot" / "frame_00003.png", 100)
@@ -548,17 +544,17 @@ class TestIsChanged:
 
 class TestValidateInputs:
     @pytest.mark.parametrize("directory", ["", "a/b", None, "shot", (None,), ["shot"], "%year%/%width%", "50%done"])
-    def test_takes_what_can_be_saved_or_is_linked(self, node: Any, output: Path, directory: Any) -> None:
+    def test_accepts_valid_and_linked_values(self, node: Any, output: Path, directory: Any) -> None:
         assert type(node).VALIDATE_INPUTS(directory_path=directory) is True
 
     @pytest.mark.parametrize("directory", ["..", "/etc", "con", "a" * 300, "a\0", "%seed%", "%KSampler.seed%"])
-    def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, directory: str) -> None:
+    def test_states_the_fault_and_the_fix(self, node: Any, output: Path, directory: str) -> None:
         answer = type(node).VALIDATE_INPUTS(directory_path=[directory])
 
         assert type(answer) is str
         assert len(answer.split(". ")) >= 2, "a fact and a remedy"
 
-    def test_names_one_input_as_comfyui_blames_all_that_are_named(self, node: Any) -> None:
+    def test_names_one_input_because_comfyui_blames_all_that_are_named(self, node: Any) -> None:
         assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path"]
 
 
@@ -570,7 +566,7 @@ class TestTokens:
         given = {"directory_path": directory, "prefix": prefix, "digits": 5, "at_end": "stop output", "filetype": "png"}
         return node.check_lazy_status(frame_counter=[counter(frame)], on_existing=[existing], **as_lists(**given))
 
-    def test_are_filled_in_in_both_texts(self, node: Any, output: Path) -> None:
+    def test_are_filled_in_both_texts(self, node: Any, output: Path) -> None:
         save(node, counter(0), shades(10), directory_path="d_%width%x%height%", prefix="%year%_%width%")
 
         (file,) = on_disk(output)
@@ -579,7 +575,7 @@ class TestTokens:
         assert re.fullmatch(r"20[0-9]{2}_6_00000\.png", name)
 
     @pytest.mark.parametrize("texts", [{"directory": "%width%"}, {"prefix": "f_%height%"}])
-    def test_of_the_image_s_size_have_it_rendered(self, node: Any, output: Path, texts: dict[str, str]) -> None:
+    def test_of_the_image_s_size_need_the_image(self, node: Any, output: Path, texts: dict[str, str]) -> None:
         assert self.asks(node, 0, **texts) == ["image"]
         assert self.asks(node, 99, **texts) == [], "past the end"
 
@@ -591,7 +587,7 @@ class TestTokens:
 
     @pytest.mark.parametrize("token", ["%KSampler.seed%", "%seed%", "%Year%", "%batch_num%"])
     @pytest.mark.parametrize("text", ["directory", "prefix"])
-    def test_that_cannot_be_filled_in_are_refused_before_anything_is_rendered(
+    def test_that_cannot_be_filled_in_are_refused_before_rendering(
         self, node: Any, output: Path, token: str, text: str
     ) -> None:
         with pytest.raises(ValueError, match=f"token '{token}' cannot be filled in"):

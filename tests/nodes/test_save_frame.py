@@ -60,7 +60,7 @@ class TestTheFile:
         ],
     )
     @pytest.mark.parametrize("lists", [False, True], ids=["plain", "lists"])
-    def test_lands_where_the_widgets_say(
+    def test_is_where_the_widgets_say(
         self, node: Any, output: Path, inputs: dict[str, Any], name: str, lists: bool
     ) -> None:
         inputs = {"images": shades(50), "filename_prefix": "shot", "current_frame": 7} | inputs
@@ -91,7 +91,7 @@ class TestTheFile:
         assert "is_changed" in PROMPT["3"], "it is ComfyUI's own, and still needed"
 
     @pytest.mark.parametrize("filetype", ["png", "jpg"])
-    def test_has_nothing_in_it_that_was_not_asked_for(self, node: Any, output: Path, filetype: str) -> None:
+    def test_has_no_metadata_unless_requested(self, node: Any, output: Path, filetype: str) -> None:
         save(node, shades(50), filetype=filetype, prompt=PROMPT, extra_pnginfo=WORKFLOW)
 
         (path,) = output.rglob("*.*")
@@ -138,7 +138,7 @@ class TestPixels:
         assert np.abs(found - exact).max() <= 0.5 + 1e-4
 
     @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
-    def test_of_every_level_come_back(self, node: Any, output: Path, dtype: torch.dtype) -> None:
+    def test_of_every_level_are_kept(self, node: Any, output: Path, dtype: torch.dtype) -> None:
         levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
 
         save(node, image_of(levels).to(dtype))
@@ -155,7 +155,7 @@ class TestPixels:
             pytest.param(lambda image: image.movedim(-1, 1).contiguous().movedim(1, -1), id="channels first"),
         ],
     )
-    def test_of_an_image_laid_out_in_any_way(self, node: Any, output: Path, view: Any) -> None:
+    def test_of_an_image_with_any_memory_layout(self, node: Any, output: Path, view: Any) -> None:
         pixels = noise(12, 18)
         image = view(image_of(pixels))
 
@@ -164,7 +164,7 @@ class TestPixels:
         expected = (image[0] * 255).round().to(torch.uint8).numpy()
         np.testing.assert_array_equal(decoded(output / "shot" / "shot_00007.png"), expected)
 
-    def test_with_alpha_in_a_jpg_are_shown_on_black(self, node: Any, output: Path) -> None:
+    def test_with_alpha_in_a_jpg_are_composited_on_black(self, node: Any, output: Path) -> None:
         image = torch.ones(1, 8, 8, 4)
         image[..., 3] = 0.5
 
@@ -177,7 +177,7 @@ class TestPixels:
 
         assert on_disk(output) == {"shot/shot_00007.png": 50}
 
-    def test_that_are_no_numbers_are_0_and_named_in_one_warning(
+    def test_that_are_nan_become_0_and_are_named_in_one_warning(
         self, node: Any, output: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         image = shades(50)
@@ -193,7 +193,7 @@ class TestPixels:
     @pytest.mark.parametrize(
         "image", [torch.zeros(1, 4, 6, 5), torch.zeros(1, 4, 6), torch.zeros(1, 4, 6, 3, dtype=torch.int32)]
     )
-    def test_that_no_file_holds_are_an_error_that_names_the_frame(
+    def test_that_no_file_can_hold_are_an_error_naming_the_frame(
         self, node: Any, output: Path, image: torch.Tensor
     ) -> None:
         with pytest.raises(ValueError, match="Frame 7"):
@@ -218,7 +218,7 @@ class TestLists:
         assert on_disk(output) == {"a/a_00007.png": 10, "b/b_00007.png": 20}
 
     @pytest.mark.parametrize("count", [2, 5])
-    def test_a_batch_is_an_error_that_names_the_node_for_batches(self, node: Any, output: Path, count: int) -> None:
+    def test_a_batch_is_an_error_naming_the_node_for_batches(self, node: Any, output: Path, count: int) -> None:
         with pytest.raises(ValueError, match=rf"Frame 7.*{count} images.*Save Image Sequence \(Batch\)"):
             save(node, shades(*range(count)))
         assert on_disk(output) == {}
@@ -229,7 +229,7 @@ class TestOnExisting:
     def _old(self, output: Path) -> None:
         put(output / "shot" / "shot_00007.png", 10)
 
-    def test_overwrite_is_what_happens_unasked(self, node: Any, output: Path) -> None:
+    def test_overwrite_is_the_default(self, node: Any, output: Path) -> None:
         save(node, shades(50))
 
         assert on_disk(output) == {"shot/shot_00007.png": 50}
@@ -241,7 +241,7 @@ class TestOnExisting:
         assert ui["images"] == [{"filename": "shot_00007.png", "subfolder": "shot", "type": "output"}]
         assert "Kept" in json.loads(ui["image_sequence"][0])["message"]
 
-    def test_skip_writes_a_torn_one_again(self, node: Any, output: Path) -> None:
+    def test_skip_rewrites_a_torn_one(self, node: Any, output: Path) -> None:
         tear(output / "shot" / "shot_00007.png")
         save(node, shades(50), on_existing="skip")
 
@@ -252,14 +252,14 @@ class TestOnExisting:
             save(node, shades(50), on_existing="error")
         assert on_disk(output) == {"shot/shot_00007.png": 10}
 
-    def test_skip_takes_a_frame_that_was_not_rendered_from_the_disk(self, node: Any, output: Path) -> None:
-        """An image that check_lazy_status did not ask for arrives as None."""
+    def test_skip_uses_the_file_of_a_frame_that_was_not_rendered(self, node: Any, output: Path) -> None:
+        """An image that check_lazy_status did not request arrives as None."""
         ui = save(node, (None,), [7], ["shot"], on_existing=["skip"])
 
         assert on_disk(output) == {"shot/shot_00007.png": 10}
         assert len(ui["images"]) == 1
 
-    def test_skip_names_a_frame_that_was_not_rendered_and_is_gone(self, node: Any, output: Path) -> None:
+    def test_skip_names_a_frame_that_was_not_rendered_and_has_vanished(self, node: Any, output: Path) -> None:
         delete(output / "shot" / "shot_00007.png")
 
         with pytest.raises(FileNotFoundError, match=r"[Ff]rame 7 .*shot_00007\.png"):
@@ -288,7 +288,7 @@ class TestCheckLazyStatus:
 
         assert self.asks(node, on_existing) is asked
 
-    def test_refuses_a_frame_on_disk_before_it_is_rendered_under_error(self, node: Any, output: Path) -> None:
+    def test_refuses_a_frame_on_disk_before_rendering_under_error(self, node: Any, output: Path) -> None:
         put(output / "shot" / "shot_00007.png")
 
         with pytest.raises(FileExistsError, match="exists already"):
@@ -300,7 +300,7 @@ class TestCheckLazyStatus:
 
         assert self.asks(node, "skip")
 
-    def test_asks_where_the_name_depends_on_the_image(self, node: Any, output: Path) -> None:
+    def test_asks_if_the_name_depends_on_the_image(self, node: Any, output: Path) -> None:
         put(output / "0" / "0_00007.png")
 
         assert self.asks(node, "skip", filename_prefix="%width%")
@@ -308,7 +308,7 @@ class TestCheckLazyStatus:
     @pytest.mark.parametrize(
         "inputs", [{"digits": 4}, {"filetype": "jpg"}, {"current_frame": 8}, {"filename_prefix": "s"}]
     )
-    def test_asks_for_another_file_than_the_one_on_disk(self, node: Any, output: Path, inputs: dict[str, Any]) -> None:
+    def test_asks_if_the_settings_name_another_file(self, node: Any, output: Path, inputs: dict[str, Any]) -> None:
         put(output / "shot" / "shot_00007.png")
 
         assert self.asks(node, "skip", **inputs)
@@ -319,7 +319,7 @@ class TestCheckLazyStatus:
         assert self.asks(node, "skip", current_frame=[7, 8])
         assert not self.asks(node, "skip", current_frame=[7, 7])
 
-    def test_refuses_a_prefix_that_leads_elsewhere_before_anything_is_rendered(self, node: Any, output: Path) -> None:
+    def test_refuses_a_prefix_that_leads_elsewhere_before_rendering(self, node: Any, output: Path) -> None:
         with pytest.raises(ValueError, match=r"\.\."):
             self.asks(node, "skip", filename_prefix="../zone")
 
@@ -369,20 +369,20 @@ class TestIsChanged:
 
 class TestValidateInputs:
     @pytest.mark.parametrize("prefix", ["Sequence", "a/b", "%year%/x", "%width%", None, (None,), ["Sequence"]])
-    def test_takes_what_can_be_saved_or_is_linked(self, node: Any, output: Path, prefix: Any) -> None:
+    def test_accepts_valid_and_linked_values(self, node: Any, output: Path, prefix: Any) -> None:
         assert type(node).VALIDATE_INPUTS(filename_prefix=prefix) is True
 
     @pytest.mark.parametrize(
         "prefix", ["", "..", "../x", "/etc/x", "a\0b", "con", "x.", "a" * 300, "..\\x", "a..b", "f_####", "f.png"]
     )
-    def test_says_what_is_wrong_and_what_to_write(self, node: Any, output: Path, prefix: str) -> None:
+    def test_states_the_fault_and_the_fix(self, node: Any, output: Path, prefix: str) -> None:
         for given in (prefix, [prefix]):
             answer = type(node).VALIDATE_INPUTS(filename_prefix=given)
             assert type(answer) is str
             assert len(answer.split(". ")) >= 2, "a fact and a remedy"
 
     def test_names_only_what_it_checks(self, node: Any) -> None:
-        """ComfyUI skips its own checks of every input that is named here."""
+        """ComfyUI skips its own checks of every input named here."""
         assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["filename_prefix"]
 
 
@@ -427,11 +427,11 @@ def test_a_prefix_that_leads_elsewhere_is_refused(node: Any, output: Path, base:
 
 
 class TestTheMoment:
-    """%date% and %second% are one moment from the first question to the save, however long the render between takes."""
+    """%date% and %second% stand for one time from the first lazy check to the save, however long the render takes."""
 
     @pytest.fixture
     def clock(self, monkeypatch: pytest.MonkeyPatch, pack: ModuleType) -> Callable[[str], object]:
-        """Sets the time that the savers see."""
+        """Returns a function that sets the savers' clock."""
         names = [f"{pack.__name__}.io_utils.{name}" for name in ("naming.tokens", "comfyui.moments")]
         return lambda time: [
             monkeypatch.setattr(sys.modules[name], "moment", lambda: datetime.fromisoformat(f"{time}+00:00"))
@@ -454,7 +454,7 @@ class TestTheMoment:
     def save(self, node: Any, prompt: Any, images: Any, policy: str = "skip", node_id: str = "9") -> None:
         save(node, images, [7], [self.PREFIX], on_existing=[policy], prompt=[prompt], unique_id=[node_id])
 
-    def test_of_a_frame_that_is_kept_is_that_of_the_question(self, node: Any, output: Path, clock: Any) -> None:
+    def test_of_a_kept_frame_is_that_of_the_lazy_check(self, node: Any, output: Path, clock: Any) -> None:
         put(output / "2024-12-31" / "2024-12-31_00007.png", 10)
         prompt: dict[str, Any] = {}
         clock(self.EVE)
@@ -465,7 +465,7 @@ class TestTheMoment:
         assert on_disk(output) == {"2024-12-31/2024-12-31_00007.png": 10}
 
     @pytest.mark.parametrize("fresh", [False, True], ids=["the same object", "an object of its own (--cache-none)"])
-    def test_of_a_frame_that_is_rendered_is_that_of_the_first_question(
+    def test_of_a_rendered_frame_is_that_of_the_first_lazy_check(
         self, node: Any, output: Path, clock: Any, fresh: bool
     ) -> None:
         put(output / "2025-01-01" / "2025-01-01_00007.png", 10)
@@ -480,8 +480,8 @@ class TestTheMoment:
         assert on_disk(output)["2024-12-31/2024-12-31_00007.png"] == 70
         assert on_disk(output)["2025-01-01/2025-01-01_00007.png"] == 10
 
-    def test_of_the_next_prompt_is_another(self, node: Any, output: Path, clock: Any) -> None:
-        """Also where the first one failed while it rendered, and its save never came."""
+    def test_of_the_next_prompt_is_a_new_one(self, node: Any, output: Path, clock: Any) -> None:
+        """Also if the first one failed while rendering, so that it was never saved."""
         clock(self.EVE)
         self.run(node, {})
         clock(self.DAY)
@@ -491,7 +491,7 @@ class TestTheMoment:
 
         assert list(on_disk(output)) == ["2025-01-01/2025-01-01_00007.png"]
 
-    def test_of_every_node_is_its_own_and_ends_with_its_save(self, node: Any, output: Path, clock: Any) -> None:
+    def test_of_each_node_is_its_own_and_ends_with_its_save(self, node: Any, output: Path, clock: Any) -> None:
         prompt: dict[str, Any] = {}
         clock(self.EVE)
         self.run(node, prompt, node_id="9")
@@ -516,8 +516,8 @@ class TestTheMoment:
             unique_id=[node_id],
         )
 
-    def test_of_the_same_graph_a_moment_later_is_another_one(self, node: Any, output: Path, clock: Any) -> None:
-        """ComfyUI reports an unchanged saver from its cache, and nothing would be written."""
+    def test_of_the_same_graph_a_second_later_changes_the_cache_key(self, node: Any, output: Path, clock: Any) -> None:
+        """ComfyUI would serve an unchanged saver from its cache, and nothing would be written."""
         clock(self.EVE)
         first = self.changed(node)
         assert self.changed(node) == first
@@ -533,7 +533,7 @@ class TestTheMoment:
         clock(self.DAY)
         assert self.changed(node, prefix) == first
 
-    def test_does_not_matter_where_the_tokens_stay_the_same(self, node: Any, output: Path, clock: Any) -> None:
+    def test_does_not_matter_if_the_tokens_stay_the_same(self, node: Any, output: Path, clock: Any) -> None:
         clock("2025-01-01T00:00:01")
         first = self.changed(node)
         clock("2025-01-01T23:00:01")

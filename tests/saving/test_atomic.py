@@ -438,7 +438,7 @@ class TestAFileSystem:
 
 
 def is_open(path: Path) -> bool:
-    """Has this process the file at `path` open?"""
+    """Whether this process has the file at `path` open."""
     try:
         status = os.stat(path)
     except FileNotFoundError:

@@ -48,7 +48,7 @@ class TestAFrameThatIsOnDisk:
         assert written(frames(100, 101, 102), SKIP) == ["f_0000.png", "f_0001.png"]
         assert on_disk(output) == {"f_0000.png": 100, "f_0001.png": 101, "f_0002.png": 20}
 
-    def test_is_an_error_under_error_that_names_all_of_them(self, output: Path) -> None:
+    def test_is_an_error_under_error_naming_all_of_them(self, output: Path) -> None:
         with pytest.raises(FrameExistsError, match=r"Frames 1-2 .*f_0001\.png'.*skip.*overwrite") as caught:
             save(frames(100, 101, 102, 103), FileType.PNG, TEXT, ERROR)
 
@@ -56,13 +56,13 @@ class TestAFrameThatIsOnDisk:
         assert on_disk(output) == {"f_0001.png": 10, "f_0002.png": 20}
 
     def test_is_an_error_under_error_before_any_frame_is_encoded(self, output: Path) -> None:
-        """Frame 0 is not an image: that would be noticed when it is encoded."""
+        """Frame 0 is not an image, which encoding would notice."""
         items = [Frame(sequence(), 0, torch.zeros(4, 6, 5)), *frames(101, start=1)]
 
         with pytest.raises(FrameExistsError):
             save(items, FileType.PNG, TEXT, ERROR)
 
-    def test_of_another_frame_is_no_error_under_error(self, output: Path) -> None:
+    def test_of_another_number_is_no_error_under_error(self, output: Path) -> None:
         assert written(frames(103, 104, start=3), ERROR) == ["f_0003.png", "f_0004.png"]
 
     def test_is_kept_under_keep_both_and_the_new_one_goes_beside_it(self, output: Path) -> None:
@@ -80,7 +80,7 @@ class TestAFrameThatIsOnDisk:
         }
 
     @pytest.mark.parametrize("on_existing", list(OnExisting))
-    def test_and_really_a_folder_is_left_alone(self, output: Path, on_existing: OnExisting) -> None:
+    def test_that_is_a_folder_is_left_alone(self, output: Path, on_existing: OnExisting) -> None:
         (output / "f_0007.png").mkdir()
 
         if on_existing is KEEP_BOTH:
@@ -92,7 +92,7 @@ class TestAFrameThatIsOnDisk:
         assert not list(output.glob(".*"))
 
     @needs_links
-    def test_and_is_a_link_is_replaced_and_never_written_through(self, output: Path, base: Path) -> None:
+    def test_that_is_a_link_is_replaced_and_never_written_through(self, output: Path, base: Path) -> None:
         precious = put(base / "precious.png", 1)
         (output / "f_0003.png").symlink_to(precious)
 
@@ -104,7 +104,7 @@ class TestAFrameThatIsOnDisk:
 
     @needs_links
     @pytest.mark.parametrize("on_existing", [SKIP, ERROR, KEEP_BOTH])
-    def test_and_is_a_link_to_nothing_brings_nothing_into_being_elsewhere(
+    def test_that_is_a_dangling_link_creates_nothing_elsewhere(
         self, output: Path, base: Path, on_existing: OnExisting
     ) -> None:
         (output / "f_0003.png").symlink_to(base / "elsewhere.png")
@@ -112,13 +112,13 @@ class TestAFrameThatIsOnDisk:
         try:
             save(frames(103, start=3), FileType.PNG, TEXT, on_existing)
         except (OSError, PathError) as error:
-            assert "f_0003.png" in str(error)  # noqa: PT017 either way is right, as long as nothing is written through
+            assert "f_0003.png" in str(error)  # noqa: PT017 both are right, as long as nothing is written through the link
         assert not (base / "elsewhere.png").exists()
 
 
 class TestManyWriters:
-    def test_that_keep_both_find_a_torn_file_lose_none_of_their_frames(self, output: Path) -> None:
-        """One of them may put its frame in the place of the torn one; the others must not take that for torn."""
+    def test_under_keep_both_lose_no_frame_to_a_torn_file(self, output: Path) -> None:
+        """One of them may replace the torn file with its frame; the others must not treat that as torn."""
         tear(put(output / "f_0000.png"))
         start, failures = threading.Barrier(8), []
 
@@ -168,7 +168,7 @@ class TestManyWriters:
             assert set(found) == {f"{name}.png" for name in names}
             assert "torn" not in found.values()
 
-    def test_under_error_leave_each_frame_to_one_of_them(self, output: Path) -> None:
+    def test_under_error_leave_each_frame_to_one_writer(self, output: Path) -> None:
         start, outcomes = threading.Barrier(8), []
 
         def write(value: int) -> None:
@@ -192,7 +192,7 @@ class TestManyWriters:
 
 
 class TestAFrameThatAnotherRunFinishesFirst:
-    """It was not there when this run looked, and is there when this run's own is about to get its name."""
+    """The other run finishes the frame after this run looked, but before this run's file gets its name."""
 
     @pytest.fixture(autouse=True)
     def faster(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
@@ -227,7 +227,7 @@ class TestAFrameThatAnotherRunFinishesFirst:
 
 
 class TestATornFrameThatAnotherRunFinishesFirst:
-    """It was torn when this run looked, and is whole when this run's own is about to get its name."""
+    """The frame was torn when this run looked, and is whole before this run's file gets its name."""
 
     @pytest.mark.parametrize("torn", ["empty", "its head only", "a link to nothing", "a link to a torn file"])
     @pytest.mark.parametrize("on_existing", [SKIP, KEEP_BOTH])
@@ -262,7 +262,7 @@ class TestATornFrameThatAnotherRunFinishesFirst:
         assert ("f_0000-0.png" in on_disk(output)) == (on_existing is KEEP_BOTH)
 
     @needs_links
-    def test_and_is_a_link_to_a_torn_file_is_replaced_and_the_file_stays(self, output: Path) -> None:
+    def test_that_is_a_link_to_a_torn_file_is_replaced_and_the_file_stays(self, output: Path) -> None:
         target = tear(put(output / "elsewhere.png"), 20)
         (output / "f_0000.png").symlink_to(target)
 
@@ -287,44 +287,44 @@ FOREIGN = {
 
 
 class TestAForeignFileWithAFramesName:
-    """An image of a kind that is not read, or no image at all, is nothing that a crash has left: somebody made it."""
+    """A file of an unsupported kind is not what a crash leaves: somebody made it."""
 
     @pytest.fixture(params=FOREIGN)
     def foreign(self, request: pytest.FixtureRequest, output: Path) -> bytes:
         (output / "f_0001.png").write_bytes(FOREIGN[request.param])
         return FOREIGN[request.param]
 
-    def test_is_kept_by_skip_which_names_it_and_the_fix(self, output: Path, foreign: bytes) -> None:
+    def test_is_kept_under_skip_with_an_error_that_names_it_and_the_fix(self, output: Path, foreign: bytes) -> None:
         with pytest.raises(ForeignFileError, match=r"Frame 1 .*f_0001\.png'.*Move it away") as caught:
             save(frames(9, start=1), FileType.PNG, TEXT, SKIP)
 
         assert (caught.value.frame, caught.value.path) == (1, output / "f_0001.png")
         assert (output / "f_0001.png").read_bytes() == foreign
 
-    def test_is_named_by_skip_before_anything_is_rendered(self, output: Path, foreign: bytes) -> None:
+    def test_is_refused_under_skip_before_rendering(self, output: Path, foreign: bytes) -> None:
         with pytest.raises(ForeignFileError):
             wants(SKIP, sequence(), 1)
 
-    def test_is_kept_by_keep_both_which_writes_beside_it(self, output: Path, foreign: bytes) -> None:
+    def test_is_kept_under_keep_both_and_the_new_one_goes_beside_it(self, output: Path, foreign: bytes) -> None:
         assert written(frames(9, start=1), KEEP_BOTH) == ["f_0001-0.png"]
         assert (output / "f_0001.png").read_bytes() == foreign
 
-    def test_is_refused_by_error(self, output: Path, foreign: bytes) -> None:
+    def test_is_refused_under_error(self, output: Path, foreign: bytes) -> None:
         with pytest.raises(FrameExistsError):
             save(frames(9, start=1), FileType.PNG, TEXT, ERROR)
         assert (output / "f_0001.png").read_bytes() == foreign
 
-    def test_is_replaced_by_overwrite(self, output: Path, foreign: bytes) -> None:
+    def test_is_replaced_under_overwrite(self, output: Path, foreign: bytes) -> None:
         assert written(frames(9, start=1)) == ["f_0001.png"]
         assert on_disk(output) == {"f_0001.png": 9}
 
-    def test_is_no_frame_on_disk(self, output: Path, foreign: bytes) -> None:
+    def test_does_not_count_as_saved(self, output: Path, foreign: bytes) -> None:
         assert not is_saved(sequence(), 1)
 
     @pytest.mark.parametrize("left", [b"", bytes(70), bytes(3_000_000), b"\x89P", b"\xff", b"RIFF\1\2", b"v/1"])
     @pytest.mark.parametrize("on_existing", [SKIP, KEEP_BOTH])
-    def test_is_not_what_a_crash_leaves(self, output: Path, left: bytes, on_existing: OnExisting) -> None:
-        """A few bytes of a signature, or the zeros of a file whose length got to the disk and whose data did not."""
+    def test_is_not_confused_with_what_a_crash_leaves(self, output: Path, left: bytes, on_existing: OnExisting) -> None:
+        """A crash leaves a few bytes of a signature, or zeros if the length reached the disk but the data did not."""
         (output / "f_0001.png").write_bytes(left)
 
         assert written(frames(9, start=1), on_existing) == ["f_0001.png"]
@@ -332,9 +332,9 @@ class TestAForeignFileWithAFramesName:
 
 
 class TestAnOperatorsFolder:
-    """A share: where it is not mounted, its frames would fill the local disk."""
+    """It may be a share; if that is not mounted, its frames would fill the local disk."""
 
-    def test_that_vanishes_between_the_check_and_the_write_is_not_made(self, output: Path, base: Path) -> None:
+    def test_that_vanishes_between_the_check_and_the_write_is_not_created(self, output: Path, base: Path) -> None:
         share = base / "mnt" / "share"
         share.mkdir(parents=True)
         (base / "user" / "__system").mkdir(parents=True)
@@ -348,7 +348,7 @@ class TestAnOperatorsFolder:
             save(items, FileType.PNG, TEXT, OVERWRITE)
         assert not share.exists()
 
-    def test_of_comfyui_itself_is_made(self, base: Path) -> None:
+    def test_of_comfyui_itself_is_created(self, base: Path) -> None:
         save(frames(1), FileType.PNG, TEXT, OVERWRITE)
 
         assert on_disk(base / "output") == {"f_0000.png": 1}
@@ -381,7 +381,7 @@ class TestIsSaved:
             is_saved(sequence(), 3)
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no fifos there")
-    def test_a_fifo_is_not_and_is_not_waited_for(self, output: Path) -> None:
+    def test_a_fifo_is_not_and_does_not_block(self, output: Path) -> None:
         os.mkfifo(output / "f_0003.png")
 
         assert not is_saved(sequence(), 3)

@@ -42,7 +42,7 @@ class TestAPrefix:
             ("%year%/f_####", "%year%/f"),
         ],
     )
-    def test_refuses_a_frame_number_which_is_added_by_itself(self, output: Path, prefix: str, better: str) -> None:
+    def test_must_not_contain_a_frame_number(self, output: Path, prefix: str, better: str) -> None:
         with pytest.raises(PathError) as caught:
             frame_7(prefix)
 
@@ -63,7 +63,7 @@ class TestAPrefix:
             ("%year%.png", "%year%"),
         ],
     )
-    def test_refuses_an_extension_which_is_added_by_itself(self, output: Path, prefix: str, better: str) -> None:
+    def test_must_not_contain_an_extension(self, output: Path, prefix: str, better: str) -> None:
         with pytest.raises(PathError) as caught:
             frame_7(prefix)
 
@@ -72,7 +72,7 @@ class TestAPrefix:
         )
         frame_7(better)
 
-    def test_takes_an_output_folder_whose_own_name_looks_like_a_number(
+    def test_may_lie_in_a_root_whose_name_looks_like_a_number(
         self, base: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         folder = base / "take #2"

@@ -26,17 +26,17 @@ def batch_sequence(text: str, filetype: FileType) -> tuple[FileSequence, FileTyp
 
 
 class TestBatch:
-    def test_counts_on_from_the_start(self, output: Path) -> None:
+    def test_is_numbered_from_the_start_index(self, output: Path) -> None:
         frames = batch("f_##.png", 8).frames([shades(10, 20), shades(30), shades(40, 50)])
 
         assert [frame.number for frame in frames] == [8, 9, 10, 11, 12]
         assert [int(frame.image.max() * 255) for frame in frames] == [10, 20, 30, 40, 50]  # type: ignore[union-attr]
 
-    def test_of_one_needs_no_number(self, output: Path) -> None:
+    def test_of_one_image_needs_no_number(self, output: Path) -> None:
         assert [frame.path for frame in batch("still.png", 8).frames([shades(10)])] == [output / "still.png"]
 
     @pytest.mark.parametrize("batches", [[shades(1, 2)], [shades(1), shades(2)]], ids=["a batch", "a list"])
-    def test_of_several_needs_a_number(self, output: Path, batches: list[torch.Tensor]) -> None:
+    def test_of_several_images_needs_a_number(self, output: Path, batches: list[torch.Tensor]) -> None:
         with pytest.raises(PatternError, match=r"2 frames.*still_\{:06d\}\.png"):
             batch("still.png").frames(batches)
 
@@ -69,17 +69,17 @@ class TestBatchSequence:
         assert (sequence.file(7), found) == (output / file, kind)
 
     @pytest.mark.parametrize("text", ["f_####.dpx", "f_####.tif", "f_####.part"])
-    def test_of_another_type_is_an_error_that_names_those_there_are(self, output: Path, text: str) -> None:
+    def test_of_an_unsupported_type_is_an_error_naming_the_supported_ones(self, output: Path, text: str) -> None:
         with pytest.raises(FileTypeError, match=r"\.png.*\.jpg"):
             batch_sequence(text, PNG)
 
     @pytest.mark.parametrize("text", ["", ".png", "a/", "a/.png", "/", "./", "shot####/", "f_####.exr/", "a/####/.png"])
-    def test_of_no_name_is_an_error(self, output: Path, text: str) -> None:
+    def test_without_a_name_is_an_error(self, output: Path, text: str) -> None:
         with pytest.raises((PathError, PatternError), match="Write"):
             batch_sequence(text, PNG)
 
     @pytest.mark.parametrize("text", ["####", "a/####.png", "#.jpg"])
-    def test_of_nothing_but_a_number_is_fine(self, output: Path, text: str) -> None:
+    def test_named_only_by_a_number_is_fine(self, output: Path, text: str) -> None:
         batch_sequence(text, PNG)
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The files of an animation that a frame counter counts: what is rendered, and what the final frame hands on."""
+"""Save Image Sequence (Frame Counter): which frames are rendered, where they go, and what the final frame returns."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def whole(numbers: list[int] | range, start: str = "frame_", end: str = ".png") 
 
 
 def outcome(frame: int, total: int, *, variants: int = 1, written: bool = True) -> tuple[Any, LogEntry]:
-    """What a run amounts to that saved, or kept, this frame."""
+    """The outcome of a run that saved or kept this frame."""
     counted = files()
     sequences = [counted.single] if variants == 1 else [counted.variant(index) for index in range(variants)]
     saved = [Saved(sequence, frame, written) for sequence in sequences]
@@ -109,7 +109,7 @@ class TestLocate:
             pytest.param("shot", "nul\0", id="NUL in the prefix"),
         ],
     )
-    def test_refuses_what_lies_elsewhere(self, output: Path, directory: str, prefix: str) -> None:
+    def test_refuses_paths_outside(self, output: Path, directory: str, prefix: str) -> None:
         with pytest.raises(PathError):
             files(directory, prefix)
         assert list(output.iterdir()) == []
@@ -127,7 +127,7 @@ class TestLocate:
             ("####", "frame"),
         ],
     )
-    def test_refuses_what_is_added_to_the_prefix_by_itself(self, output: Path, prefix: str, better: str) -> None:
+    def test_refuses_a_prefix_with_a_number_or_an_extension(self, output: Path, prefix: str, better: str) -> None:
         with pytest.raises(PathError, match=f"by (itself|themselves): write {better!r}"):
             files(prefix=prefix)
         assert list(output.iterdir()) == []
@@ -148,7 +148,7 @@ class TestNeedsImage:
 
     @pytest.mark.parametrize("frame", [5, 9])
     @pytest.mark.parametrize("existing", [OVERWRITE, SKIP, ERROR])
-    def test_past_the_end_only_to_keep_going(self, output: Path, frame: int, existing: OnExisting) -> None:
+    def test_past_the_end_only_under_keep_going(self, output: Path, frame: int, existing: OnExisting) -> None:
         assert not needs_image([counter(frame)], AtEnd.STOP, existing)
         assert needs_image([counter(frame)], AtEnd.KEEP, existing)
         with pytest.raises(EndOfAnimationError, match=rf"Frame {frame} .*5 frames.*stop output.*keep going"):
@@ -156,7 +156,7 @@ class TestNeedsImage:
 
     @pytest.mark.parametrize(("existing", "needed"), [(OVERWRITE, True), (SKIP, False)])
     @pytest.mark.parametrize("at_end", list(AtEnd))
-    def test_not_for_a_frame_on_disk_that_is_to_be_kept(
+    def test_not_for_a_frame_on_disk_that_is_kept(
         self, output: Path, at_end: AtEnd, existing: OnExisting, needed: bool
     ) -> None:
         on_disk(output, *whole([3]))
@@ -169,7 +169,7 @@ class TestNeedsImage:
         with pytest.raises(FrameExistsError, match=r"Frame 3 exists.*frame_00003\.png"):
             needs_image([counter(3)], AtEnd.STOP, ERROR)
 
-    def test_not_past_the_end_either_if_it_is_on_disk(self, output: Path) -> None:
+    def test_not_for_a_frame_past_the_end_that_is_on_disk(self, output: Path) -> None:
         on_disk(output, *whole([7]))
 
         assert not needs_image([counter(7)], AtEnd.KEEP, SKIP)
@@ -247,7 +247,7 @@ class TestNeedsImage:
     @pytest.mark.parametrize("place", ["frame_00003.png", "batch_0000/frame_00003.png", "batch_0004/frame_00003.png"])
     @pytest.mark.parametrize("keep", [None, 20, 0], ids=["whole", "torn", "empty"])
     def test_of_a_frame_with_any_file_is_refused_under_error(self, output: Path, place: str, keep: int | None) -> None:
-        """Nobody knows yet how many images will come; after the render it would be too late."""
+        """The number of images is not known yet, and after the render it would be too late."""
         file = put(output / "shot" / place)
         if keep is not None:
             tear(file, keep)
@@ -257,7 +257,7 @@ class TestNeedsImage:
         assert needs_image([counter(4)], AtEnd.STOP, ERROR)
 
     @pytest.mark.parametrize("existing", [OVERWRITE, SKIP, ERROR])
-    def test_of_a_frame_whose_name_a_folder_has_is_refused(self, output: Path, existing: OnExisting) -> None:
+    def test_of_a_frame_is_refused_if_a_folder_has_its_name(self, output: Path, existing: OnExisting) -> None:
         (output / "shot" / "frame_00003.png").mkdir(parents=True)
 
         with pytest.raises(NotAFileError, match=r"Frame 3 .*a directory.*frame_00003\.png"):
@@ -271,7 +271,7 @@ class TestNeedsImage:
         assert needs_image([counter(1)], AtEnd.STOP, SKIP)
 
     @pytest.mark.parametrize("frame", [2.5, float("nan"), float("inf"), -1])
-    def test_of_no_frame_number_is_an_error_before_anything_is_rendered(self, output: Path, frame: float) -> None:
+    def test_of_an_invalid_frame_number_is_an_error_before_rendering(self, output: Path, frame: float) -> None:
         with pytest.raises(ValueError, match="frame counter stands at"):
             needs_image([counter(frame)], AtEnd.STOP, OVERWRITE)
 
@@ -305,7 +305,7 @@ class TestFrames:
         assert [frame.path.parent.name for frame in files().frames(1, UNRENDERED)] == ["batch_0000", "batch_0001"]
         assert [frame.path.parent.name for frame in files().frames(2, UNRENDERED)] == ["shot"]
 
-    def test_that_were_not_rendered_and_are_gone_count_as_one_missing_frame(self, output: Path) -> None:
+    def test_that_were_not_rendered_and_have_vanished_count_as_one_missing_frame(self, output: Path) -> None:
         (frame,) = files().frames(1, UNRENDERED)
 
         assert frame.image is UNRENDERED
@@ -319,13 +319,13 @@ class TestFrames:
         assert [frame.path.parent.name for frame in found] == ["batch_0000", "batch_0001"]
 
     def test_of_an_empty_batch_are_an_error(self, output: Path) -> None:
-        """Not "past the end": nothing would be written, and the log would say that the animation is over."""
+        """It must not pass for the end: the log would say that the animation is over."""
         with pytest.raises(ValueError, match="7"):
             files().frames(7, torch.zeros(0, 4, 6, 3))
 
 
-class TestAVariantWhoseFolderIsGone:
-    """batch_0001 was deleted between batch_0000 and batch_0002: its frames are missing."""
+class TestAMissingVariantFolder:
+    """batch_0001 was deleted between batch_0000 and batch_0002, so its frames are missing."""
 
     @pytest.fixture(autouse=True)
     def _two_of_three(self, output: Path) -> None:
@@ -335,7 +335,7 @@ class TestAVariantWhoseFolderIsGone:
         assert needs_image([counter(1)], AtEnd.STOP, SKIP)
         assert "batch_0001" in caplog.text
 
-    def test_is_missing_as_well_if_the_folder_is_there_and_empty(self, output: Path) -> None:
+    def test_is_also_missing_if_the_folder_is_empty(self, output: Path) -> None:
         (output / "shot" / "batch_0001").mkdir()
 
         assert needs_image([counter(1)], AtEnd.STOP, SKIP)
@@ -348,7 +348,7 @@ class TestAVariantWhoseFolderIsGone:
 
 
 class TestFramesOfTwoTakes:
-    def test_single_images_after_a_batch_stop_before_they_are_rendered_for_nothing(self, output: Path) -> None:
+    def test_single_images_after_a_batch_are_refused_before_rendering(self, output: Path) -> None:
         on_disk(output, "batch_0000/frame_00001.png", "batch_0001/frame_00001.png", "frame_00002.png")
 
         with pytest.raises(
@@ -360,15 +360,15 @@ class TestFramesOfTwoTakes:
         assert (caught.value.done, caught.value.lacking) == (["frame_00002.png"], ["batch_0000", "batch_0001"])
         assert needs_image([counter(2)], AtEnd.STOP, OVERWRITE)
 
-    def test_single_images_after_a_batch_are_told_of_when_the_first_is_saved(self, output: Path) -> None:
+    def test_single_images_after_a_batch_are_reported_once_the_first_is_saved(self, output: Path) -> None:
         on_disk(output, "batch_0000/frame_00001.png", "batch_0001/frame_00001.png", "frame_00002.png")
 
         _, log = outcome(2, 5)
 
         assert "batch_0000, batch_0001" in str(log)
 
-    def test_fewer_images_than_before_are_saved_once_and_stop_the_second_time(self, output: Path) -> None:
-        """Before, resuming and skipping rendered the same frame for ever."""
+    def test_fewer_images_than_before_are_saved_once_and_refused_the_second_time(self, output: Path) -> None:
+        """Otherwise resuming and skipping would render the same frame for ever."""
         on_disk(output, *(f"batch_000{index}/frame_00000.png" for index in range(3)))
         assert len(files().frames(1, shades(1, 2))) == 2
         on_disk(output, *(f"batch_000{index}/frame_00001.png" for index in range(2)))
@@ -377,7 +377,7 @@ class TestFramesOfTwoTakes:
             files().frames(1, shades(1, 2))
         assert (caught.value.done, caught.value.lacking) == (["batch_0000", "batch_0001"], ["batch_0002"])
 
-    def test_a_batch_that_was_saved_by_halves_is_saved_to_the_end(self, output: Path) -> None:
+    def test_a_half_saved_batch_is_completed(self, output: Path) -> None:
         on_disk(output, *(f"batch_000{index}/frame_00000.png" for index in range(3)), "batch_0000/frame_00001.png")
 
         assert len(files().frames(1, shades(1, 2, 3))) == 3
@@ -408,7 +408,7 @@ class TestAPrefixWithAFolder:
             put(counted.variant(index).file(0))
         assert ResumeRequest(directory_path="shot/a").next_frame() == 1
 
-    def test_goes_on_with_a_take_in_the_folders_of_0_1_0(self, output: Path) -> None:
+    def test_continues_a_take_in_the_folders_of_0_1_0(self, output: Path) -> None:
         on_disk(output, "batch_0000/a/b_00000.png", "batch_0001/a/b_00000.png")
 
         counted = files("shot", "a/b")
@@ -434,7 +434,7 @@ class TestOutcome:
 
     @needs_links
     def test_does_not_fail_for_a_frame_that_leads_out(self, output: Path, base: Path) -> None:
-        """The frames are saved by then: what is only looked at for the list must not cost the run its outputs."""
+        """The frames are saved by then, so a file that is only listed must not cost the run its outputs."""
         on_disk(output, *whole([0, 2]))
         (output / "shot" / "frame_00001.png").symlink_to(put(base / "elsewhere.png"))
 
@@ -476,7 +476,7 @@ class TestOutcome:
         assert outcome(0, 1)[0].keys_in_order == [0]
 
     @pytest.mark.parametrize("frame", [5, 9])
-    def test_past_the_end_is_undefined_when_it_keeps_going(self, output: Path, frame: int) -> None:
+    def test_past_the_end_is_undefined_under_keep_going(self, output: Path, frame: int) -> None:
         on_disk(output, *whole(range(frame + 1)))
 
         sequence, log = outcome(frame, 5)
@@ -493,8 +493,8 @@ class TestOutcome:
         assert f"{frame}" in str(log)
         assert "5 frames" in str(log)
 
-    def test_is_of_this_prefix_type_and_length_only(self, output: Path) -> None:
-        """An older, longer run, another prefix, another type and stray pictures in one folder."""
+    def test_has_only_this_prefix_type_and_length(self, output: Path) -> None:
+        """The folder also has an older, longer run, another prefix, another type and stray pictures."""
         on_disk(output, *whole(range(6)), *whole(range(3), "other_"), *whole(range(3), end=".jpg"))
         on_disk(output, "cover.png", "logo_7.png", "frame_00001-0.png", "frame_1.png", "frame_x.png")
         (output / "shot" / ".frame_00002.png.0123456789ab.part").write_bytes(b"")
@@ -512,7 +512,7 @@ class TestOutcome:
         assert sequence.keys_in_order == [0, 3, 6]
         assert "1-2,4-5" in str(log)
 
-    def test_takes_a_torn_file_for_a_gap(self, output: Path) -> None:
+    def test_counts_a_torn_file_as_a_gap(self, output: Path) -> None:
         on_disk(output, *whole(range(4)))
         tear(output / "shot" / "frame_00002.png")
 
@@ -539,7 +539,7 @@ class TestOutcome:
         for index in range(3):
             assert names_of(sequence, index) == whole(range(2), f"batch_{index:04d}/frame_")
 
-    def test_of_a_batch_takes_a_missing_variant_for_a_gap_and_mixes_none(self, output: Path) -> None:
+    def test_of_a_batch_counts_a_missing_variant_as_a_gap_and_mixes_none(self, output: Path) -> None:
         on_disk(output, *whole([0, 2], "batch_0000/frame_"), *whole([0, 1, 2], "batch_0001/frame_"))
 
         sequence, log = outcome(2, 3, variants=2)
@@ -549,7 +549,7 @@ class TestOutcome:
         assert names_of(sequence, 1) == whole([0, 2], "batch_0001/frame_")
         assert "1" in str(log).splitlines()[-1]
 
-    def test_of_single_images_does_not_look_at_batch_folders_of_an_older_run(self, output: Path) -> None:
+    def test_of_single_images_ignores_batch_folders_of_an_older_run(self, output: Path) -> None:
         for index in range(3):
             on_disk(output, *whole(range(3), f"batch_{index:04d}/frame_"))
         on_disk(output, *whole(range(3)))
@@ -558,7 +558,7 @@ class TestOutcome:
 
         assert (names_of(sequence), sequence.num_batches) == (whole(range(3)), 1)
 
-    def test_of_a_batch_does_not_look_at_folders_of_an_older_run_with_more_of_them(self, output: Path) -> None:
+    def test_of_a_batch_ignores_the_folders_of_an_older_run_with_more_images(self, output: Path) -> None:
         for index in range(5):
             on_disk(output, *whole(range(3), f"batch_{index:04d}/frame_"))
 
@@ -604,7 +604,7 @@ class TestOutcome:
             assert "frame 4 is past the end" in str(log)
 
     def test_of_a_batch_names_the_folders_of_another_take(self, output: Path) -> None:
-        """With them, no frame of this batch ever counts as complete."""
+        """With these folders, no frame of this batch ever counts as complete."""
         on_disk(output, *(f"batch_000{index}/frame_00000.png" for index in range(4)))
 
         _, log = outcome(0, 5, variants=2)
@@ -612,7 +612,7 @@ class TestOutcome:
         assert "batch_0002, batch_0003" in str(log)
         assert "move them away" in str(log)
 
-    def test_of_foreign_counters_is_as_of_ours(self, output: Path) -> None:
+    def test_of_foreign_counters_is_as_for_ours(self, output: Path) -> None:
         on_disk(output, *whole(range(3)))
         foreign = SimpleNamespace(current_frame=2.0, total_frames=3, frames_per_second=12)
         counted = files()

@@ -35,7 +35,7 @@ class TestIndexed:
             pytest.param("naïve 日本", "naïve 日本/naïve 日本_00007.png", id="any script"),
         ],
     )
-    def test_is_a_folder_and_files_of_its_name(self, output: Path, prefix: str, file: str) -> None:
+    def test_is_a_folder_with_files_of_its_name(self, output: Path, prefix: str, file: str) -> None:
         assert frame_7(prefix) == file
 
     @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ class TestIndexed:
     @pytest.mark.parametrize(
         "prefix", ["", "/", ".", "./", "a/.", "   ", "..", "../zone", "a/../../b", "/etc/x", "C:x"]
     )
-    def test_refuses_what_names_no_sequence_in_the_output_folder(self, output: Path, prefix: str) -> None:
+    def test_refuses_a_prefix_that_names_no_sequence_in_the_output_folder(self, output: Path, prefix: str) -> None:
         with pytest.raises(PathError):
             frame_7(prefix)
 
-    def test_says_what_a_prefix_looks_like(self, output: Path) -> None:
+    def test_shows_an_example_of_a_prefix(self, output: Path) -> None:
         with pytest.raises(PathError, match="Sequence"):
             frame_7("")
 
-    def test_takes_an_absolute_prefix_inside_the_output_folder(self, output: Path) -> None:
+    def test_accepts_an_absolute_prefix_inside_the_output_folder(self, output: Path) -> None:
         assert frame_7(f"{output}/a/b") == "a/b/b_00007.png"
 
 
@@ -83,7 +83,7 @@ class TestIndexedFrame:
         assert indexed("s").frame(UNRENDERED).image is UNRENDERED
 
     @pytest.mark.parametrize("count", [2, 3])
-    def test_of_a_batch_is_an_error_that_names_the_node_for_batches(self, output: Path, count: int) -> None:
+    def test_of_a_batch_is_an_error_naming_the_node_for_batches(self, output: Path, count: int) -> None:
         with pytest.raises(ValueError, match=rf"7.*{count} images.*Save Image Sequence \(Batch\)"):
             indexed("s").frame(shades(*range(count)))
 
@@ -93,26 +93,26 @@ def needs_image(prefix: str, number: int, on_existing: OnExisting = OnExisting.S
 
 
 class TestIndexedNeedsImage:
-    def test_of_a_frame_on_disk_only_if_it_is_to_be_overwritten(self, output: Path) -> None:
+    def test_for_a_frame_on_disk_only_under_overwrite(self, output: Path) -> None:
         put(output / "s" / "s_00007.png")
 
         assert [needs_image("s", number) for number in (6, 7, 8)] == [True, False, True]
         assert needs_image("s", 7, OnExisting.OVERWRITE)
 
-    def test_refuses_a_frame_on_disk_before_it_is_rendered_under_error(self, output: Path) -> None:
+    def test_refuses_a_frame_on_disk_before_rendering_under_error(self, output: Path) -> None:
         put(output / "s" / "s_00007.png")
 
         with pytest.raises(FrameExistsError, match=r"Frame 7 exists.*s_00007\.png"):
             needs_image("s", 7, OnExisting.ERROR)
         assert needs_image("s", 8, OnExisting.ERROR)
 
-    def test_of_a_torn_frame(self, output: Path) -> None:
+    def test_for_a_torn_frame(self, output: Path) -> None:
         tear(put(output / "s" / "s_00007.png"))
 
         assert needs_image("s", 7)
 
     @pytest.mark.parametrize("token", ["%width%", "%height%"])
-    def test_where_only_the_image_tells_the_name(self, output: Path, token: str) -> None:
+    def test_if_the_name_depends_on_the_image(self, output: Path, token: str) -> None:
         put(output / "s_0" / "s_0_00007.png")
 
         assert needs_image(f"s_{token}", 7)

@@ -39,11 +39,11 @@ from ..disk import (
 )
 from .savers import ERROR, KEEP_BOTH, OVERWRITE, SKIP, TEXT, frames, save, sequence, written
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc what is flushed")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads from /proc what is flushed")
 
 
 class TestFrames:
-    def test_are_all_there_in_order_with_the_pixels_they_had(self, output: Path) -> None:
+    def test_are_all_on_disk_in_order_with_their_pixels(self, output: Path) -> None:
         pixels = [noise(seed=seed) for seed in range(20)]
         items = [Frame(sequence(), n, torch.from_numpy(p / np.float32(255))) for n, p in enumerate(pixels)]
 
@@ -71,12 +71,12 @@ class TestFrames:
 
         assert on_disk(output) == {"a/f_0.png": 1, "a/f_1.png": 2, "b/f_0.png": 3, "b/f_1.png": 4}
 
-    def test_go_into_folders_of_their_own_where_the_pattern_says_so(self, output: Path) -> None:
+    def test_get_a_folder_each_if_the_pattern_says_so(self, output: Path) -> None:
         save(frames(1, 2, pattern="shot/####/beauty.png"), FileType.PNG, TEXT, OVERWRITE)
 
         assert on_disk(output) == {"shot/0000/beauty.png": 1, "shot/0001/beauty.png": 2}
 
-    def test_with_one_path_for_two_of_them_are_refused_before_anything_is_written(self, output: Path) -> None:
+    def test_with_the_same_path_are_refused_before_anything_is_written(self, output: Path) -> None:
         items = [*frames(1, 2), *frames(3, start=1)]
 
         with pytest.raises(ValueError, match=r"frame 1, '.*f_0001\.png'.*Save Image Sequence \(Batch\)"):
@@ -92,7 +92,7 @@ class TestFrames:
             pytest.param(torch.zeros(4, 6, 3, dtype=torch.uint8), "uint8", id="integers"),
         ],
     )
-    def test_that_are_no_images_are_named(self, output: Path, image: torch.Tensor, fact: str) -> None:
+    def test_that_are_not_images_are_named(self, output: Path, image: torch.Tensor, fact: str) -> None:
         with pytest.raises(ValueError, match=r"Frame 7 \('.*f_0007\.png'\) was not saved") as caught:
             save([Frame(sequence(), 7, image)], FileType.PNG, TEXT, OVERWRITE)
 
@@ -110,7 +110,7 @@ class TestFrames:
 
     @pytest.mark.parametrize("on_existing", [OVERWRITE, KEEP_BOTH])
     @pytest.mark.parametrize("there", [False, True])
-    def test_that_should_have_been_rendered_and_were_not_are_an_error(
+    def test_that_were_not_rendered_are_an_error_unless_skipped(
         self, output: Path, on_existing: OnExisting, there: bool
     ) -> None:
         if there:
@@ -119,8 +119,8 @@ class TestFrames:
         with pytest.raises(ValueError, match=r"Frame 7 .*f_0007\.png.*no image was rendered"):
             save([Frame(sequence(), 7)], FileType.PNG, TEXT, on_existing)
 
-    @pytest.mark.parametrize("state", ["gone", "torn"])
-    def test_that_were_not_rendered_and_are_gone_are_named(self, output: Path, state: str) -> None:
+    @pytest.mark.parametrize("state", ["missing", "torn"])
+    def test_that_were_not_rendered_and_have_vanished_are_named(self, output: Path, state: str) -> None:
         if state == "torn":
             tear(put(output / "f_0007.png"))
 
@@ -142,10 +142,8 @@ class TestWhereFilesMayBe:
         assert on_disk(base) == {}
 
     @needs_links
-    def test_a_folder_that_leads_out_is_refused_even_when_it_was_a_folder_before(
-        self, output: Path, base: Path
-    ) -> None:
-        """Single frames are saved run by run, and anything may happen to the folder in between."""
+    def test_a_folder_that_becomes_a_link_out_between_two_runs_is_refused(self, output: Path, base: Path) -> None:
+        """Single frames are saved in a run each, and the folder may change between two runs."""
         items = frames(1, 2, pattern="shot/f_#.png")
         save(items[:1], FileType.PNG, TEXT, OVERWRITE)
         (output / "shot").rename(base / "elsewhere")
@@ -176,7 +174,7 @@ class TestNotANumber:
         assert pixels[2, 2].tolist() == [50, 0, 0]
         assert pixels[0, 0].tolist() == [50, 50, 50]
 
-    def test_is_told_from_infinity(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_is_not_confused_with_infinity(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
         image = shades(50)[0]
         image[0, 0] = torch.tensor([torch.inf, -torch.inf, 300.0])
 
@@ -190,7 +188,7 @@ class TestNotANumber:
 
 @pytest.fixture(params=["os.fsync", "os.replace"])
 def full_disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Fails]:
-    """Makes a disk that is full from the k-th write on: noticed when data go to disk, or when they get their name."""
+    """Fills the disk before the k-th write, which fails when data are flushed or when the file gets its name."""
     name = request.param.partition(".")[2]
 
     def fill(k: int) -> Fails:
@@ -242,10 +240,10 @@ class TestAFullDisk:
         assert caught.value.errno == errno.ENOSPC
         assert on_disk(output) == {}
 
-    def test_is_told_of_the_first_frame_that_is_not_there_whichever_failed_first(
+    def test_is_reported_for_the_first_missing_frame_whichever_failed_first(
         self, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Frames are written side by side. "The frames before it are whole" must be true of the frame that is named."""
+        """Frames are written in parallel. "The frames before it are whole" must be true of the named frame."""
         two_workers(monkeypatch)
         later_failed, run_ends = threading.Event(), threading.Event()
         shutdown = ThreadPoolExecutor.shutdown
@@ -253,7 +251,7 @@ class TestAFullDisk:
         def full(_call: int, _part: Path, path: Path) -> bool:
             if path.name == "f_0004.png":
                 assert later_failed.wait(10)
-                run_ends.wait(0.3)  # if frame 5 ends it; a run that waits for frame 4 as well takes its time
+                run_ends.wait(0.3)  # returns early if the run does not wait for frame 4
             elif path.name == "f_0005.png":
                 later_failed.set()
             return path.name in ("f_0004.png", "f_0005.png")
@@ -269,7 +267,7 @@ class TestAFullDisk:
         assert not (output / "f_0004.png").exists()
         assert caught.value.frame == 4
 
-    def test_that_has_room_again_is_filled_up_by_the_next_run(
+    def test_that_has_room_again_is_completed_by_the_next_run(
         self, output: Path, full_disk: Callable[[int], Fails], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context():
@@ -286,7 +284,7 @@ class TestAFullDisk:
         assert "torn" not in on_disk(output).values()
 
 
-def test_a_folder_that_is_a_file_is_an_error_that_names_frame_and_path(output: Path) -> None:
+def test_a_file_in_the_place_of_the_folder_is_an_error_naming_frame_and_path(output: Path) -> None:
     (output / "shot").write_text("notes")
 
     with pytest.raises(FrameWriteError, match=r"Frame 7 .*Not a directory.*f_7\.png"):
@@ -294,7 +292,7 @@ def test_a_folder_that_is_a_file_is_an_error_that_names_frame_and_path(output: P
 
 
 class TestCancel:
-    def test_leaves_finished_frames_whole_and_writes_no_more(
+    def test_leaves_finished_frames_whole_and_starts_no_more(
         self, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         two_workers(monkeypatch)
@@ -305,7 +303,7 @@ class TestCancel:
 
         assert asked[-1] == 3
         found = on_disk(output)
-        # Three in flight: begun before the first question, and at most three more between two questions.
+        # Three are in flight before the first check, and at most three more begin between two checks.
         assert 3 <= len(found) <= 9
         assert found == {f"f_{n:04d}.png": n for n in range(len(found))}
 
@@ -316,8 +314,8 @@ class TestCancel:
             save(frames(1, 2), FileType.PNG, TEXT, OVERWRITE)
         assert on_disk(output) == {}
 
-    def test_is_asked_for_in_the_caller_s_thread_only(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """In a worker the question would use up the flag, and the caller would go on."""
+    def test_is_checked_only_in_the_caller_s_thread(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A check in a worker would clear the flag, and the caller would continue."""
         threads = set()
         asked = cancel_at(-1, monkeypatch)
         management = __import__("sys").modules["comfy.model_management"]
@@ -337,8 +335,8 @@ class TestCancel:
 PART = ".{}.0123456789ab.part"
 
 
-class TestWhatAKilledRunLeft:
-    def test_is_removed_by_the_next_run_over_that_sequence_and_nothing_else_is(self, output: Path) -> None:
+class TestPartFilesOfAKilledRun:
+    def test_are_removed_by_the_next_run_over_that_sequence_and_nothing_else_is(self, output: Path) -> None:
         ours = ["f_0000.png", "f_0099.png", "f_0007-0.png", "f_12345.png"]
         others = ["g_0000.png", "f_0000.jpg", "f_1.png"]
         for name in (*ours, *others):
@@ -349,7 +347,7 @@ class TestWhatAKilledRunLeft:
 
         assert sorted(on_disk(output)) == sorted([*map(PART.format, others), "notes.part", "f_0000.png", "f_0001.png"])
 
-    def test_is_removed_from_every_folder_of_the_sequence(self, output: Path) -> None:
+    def test_are_removed_from_every_folder_of_the_sequence(self, output: Path) -> None:
         for folder in ("0000", "0001"):
             (output / folder).mkdir()
             (output / folder / PART.format("f.png")).write_bytes(b"half a frame")
@@ -358,15 +356,15 @@ class TestWhatAKilledRunLeft:
 
         assert sorted(on_disk(output)) == ["0000/f.png", "0001/f.png"]
 
-    def test_is_removed_once_for_each_sequence_of_a_folder(self, output: Path) -> None:
-        """Frames come one per run; another sequence may have been swept in this folder already."""
+    def test_are_removed_once_for_each_sequence_of_a_folder(self, output: Path) -> None:
+        """With one frame per run, another sequence may have been swept in this folder already."""
         save(frames(1, pattern="a_####.png"), FileType.PNG, TEXT, OVERWRITE)
         (output / PART.format("b_0003.png")).write_bytes(b"half a frame")
         save(frames(1, pattern="b_####.png"), FileType.PNG, TEXT, OVERWRITE)
 
         assert sorted(on_disk(output)) == ["a_0000.png", "b_0000.png"]
 
-    def test_is_removed_of_both_sequences_that_one_run_saves_into_a_folder(self, output: Path) -> None:
+    def test_are_removed_for_both_sequences_that_one_run_saves_into_a_folder(self, output: Path) -> None:
         for name in ("a_0003.png", "b_0003.png"):
             (output / PART.format(name)).write_bytes(b"half a frame")
 
@@ -375,7 +373,7 @@ class TestWhatAKilledRunLeft:
 
         assert sorted(on_disk(output)) == ["a_0000.png", "b_0000.png"]
 
-    def test_is_looked_for_once_however_many_runs_save_a_frame_each(
+    def test_are_searched_once_however_many_runs_save_a_frame_each(
         self, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         listed: list[Path] = []
@@ -388,14 +386,14 @@ class TestWhatAKilledRunLeft:
 
         assert listed == [output] * 2
 
-    def test_is_removed_by_a_run_of_one_frame(self, output: Path) -> None:
+    def test_are_removed_by_a_run_of_one_frame(self, output: Path) -> None:
         (output / PART.format("f_0003.png")).write_bytes(b"half a frame")
 
         save(frames(1), FileType.PNG, TEXT, OVERWRITE)
 
         assert sorted(on_disk(output)) == ["f_0000.png"]
 
-    def test_is_removed_where_the_file_has_no_frame_number(self, output: Path) -> None:
+    def test_are_removed_if_the_file_has_no_frame_number(self, output: Path) -> None:
         (output / PART.format("still.png")).write_bytes(b"half a frame")
 
         save(frames(1, pattern="still.png"), FileType.PNG, TEXT, OVERWRITE)
@@ -419,7 +417,7 @@ class TestSummary:
         assert "Kept" in second
         assert "frame 1" in second
 
-    def test_says_when_there_was_nothing_to_do(self) -> None:
+    def test_says_if_there_was_nothing_to_do(self) -> None:
         assert summary([]) == "Saved nothing"
 
 
@@ -439,12 +437,12 @@ class TestWorkflow:
         assert (output / "f_####.exr.workflow.json").read_text() == WORKFLOW["workflow"]
         assert len(list(output.iterdir())) == 4
 
-    def test_is_the_prompt_where_there_is_no_workflow(self, output: Path) -> None:
+    def test_is_the_prompt_if_there_is_no_workflow(self, output: Path) -> None:
         self.save(1, text={"prompt": '{"1": {}}'})
 
         assert (output / "f_####.exr.workflow.json").read_text() == '{"1": {}}'
 
-    def test_is_not_written_where_metadata_are_disabled(self, output: Path) -> None:
+    def test_is_not_written_if_metadata_are_disabled(self, output: Path) -> None:
         assert self.save(1, text={}) == []
         assert [path.name for path in output.iterdir()] == ["f_0000.exr"]
 
@@ -458,20 +456,20 @@ class TestWorkflow:
 
         assert ((output / "f_####.exr.workflow.json").read_text() == "theirs") is kept
 
-    def test_is_no_reason_to_refuse_the_next_frame(self, output: Path) -> None:
+    def test_does_not_make_the_next_frame_fail(self, output: Path) -> None:
         for number in (0, 1):
             saved = save(frames(9, start=number, pattern="f_{:04d}.exr"), FileType.EXR, {}, ERROR)
             write_workflow(saved, {"workflow": f'{{"n": {number}}}'}, ERROR)
 
         assert (output / "f_####.exr.workflow.json").read_text() == '{"n": 0}'
 
-    def test_is_not_of_frames_that_another_run_wrote(self, output: Path) -> None:
+    def test_is_not_written_for_frames_of_another_run(self, output: Path) -> None:
         self.save(1, 2, text={})
 
         assert self.save(1, 2, on_existing=SKIP) == []
         assert not (output / "f_####.exr.workflow.json").exists()
 
-    def test_of_a_second_take_stands_beside_the_first(self, output: Path) -> None:
+    def test_of_a_second_take_is_beside_the_first(self, output: Path) -> None:
         self.save(1, on_existing=KEEP_BOTH)
 
         assert self.save(2, on_existing=KEEP_BOTH) == [output / "f_####-0.exr.workflow.json"]
@@ -482,7 +480,7 @@ class TestWorkflow:
             "f_0000.exr",
         ]
 
-    def test_that_a_killed_run_left_half_is_removed(self, output: Path) -> None:
+    def test_that_a_killed_run_left_half_written_is_removed(self, output: Path) -> None:
         debris = output / ".f_####.exr.workflow.json.0123456789ab.part"
         debris.touch()
 
@@ -490,7 +488,7 @@ class TestWorkflow:
 
         assert not debris.exists()
 
-    def test_that_a_killed_run_left_half_is_removed_where_each_frame_has_a_folder(self, output: Path) -> None:
+    def test_that_a_killed_run_left_half_written_is_removed_if_each_frame_has_a_folder(self, output: Path) -> None:
         items = frames(1, pattern="shot/####/beauty.exr")
         debris = output / "shot" / f".{items[0].sequence.workflow_file.name}.0123456789ab.part"
         debris.parent.mkdir()
@@ -503,7 +501,7 @@ class TestWorkflow:
     @pytest.mark.parametrize("in_the_way", ["a directory", "no permission", "a full disk", "a folder that leads out"])
     @pytest.mark.parametrize("on_existing", [OVERWRITE, SKIP])
     @needs_links
-    def test_that_cannot_be_written_is_a_warning_and_no_error(
+    def test_that_cannot_be_written_is_a_warning_not_an_error(
         self,
         output: Path,
         base: Path,
@@ -548,11 +546,11 @@ class TestWorkflow:
 
 
 class TestTheFolder:
-    """A rename is on disk once the folder is: without that, a power cut brings the old name back."""
+    """A rename is on disk only once the folder is flushed; until then, a power cut can undo it."""
 
     @pytest.fixture
     def flushed(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        """What is flushed, in order: "file", or the name of a folder with the files that are in it by then."""
+        """What is flushed, in order: "file", or the name of a folder with its files at that time."""
         events: list[str] = []
         fsync = os.fsync
 
@@ -566,7 +564,7 @@ class TestTheFolder:
         return events
 
     @on_linux
-    def test_is_flushed_once_a_save_when_all_frames_have_their_names(self, output: Path, flushed: list[str]) -> None:
+    def test_is_flushed_once_per_save_after_the_last_rename(self, output: Path, flushed: list[str]) -> None:
         save(frames(1, 2, 3), FileType.PNG, TEXT, OVERWRITE)
 
         assert flushed == ["file"] * 3 + ["output: f_0000.png,f_0001.png,f_0002.png"]
@@ -578,14 +576,14 @@ class TestTheFolder:
         assert sorted(flushed[2:]) == ["a: f_0.png", "b: f_0.png"]
 
     @on_linux
-    def test_is_not_flushed_where_nothing_was_written(self, output: Path, flushed: list[str]) -> None:
+    def test_is_not_flushed_if_nothing_was_written(self, output: Path, flushed: list[str]) -> None:
         put(output / "f_0000.png")
         save(frames(1), FileType.PNG, TEXT, SKIP)
 
         assert flushed == []
 
     @on_linux
-    def test_is_flushed_for_the_frames_that_were_finished_when_one_failed(
+    def test_is_flushed_for_the_finished_frames_if_one_fails(
         self, output: Path, flushed: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(run, "in_flight", lambda: 1)
@@ -597,7 +595,7 @@ class TestTheFolder:
 
     @on_linux
     @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EBADF, errno.EACCES])
-    def test_that_cannot_be_flushed_is_no_error_where_the_system_has_no_such_thing(
+    def test_that_cannot_be_flushed_is_no_error_if_the_system_does_not_support_it(
         self, output: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
     ) -> None:
         is_folder = lambda _, descriptor: stat.S_ISDIR(os.fstat(descriptor).st_mode)  # noqa: E731
@@ -609,7 +607,7 @@ class TestTheFolder:
         assert not caplog.records
 
     @on_linux
-    def test_that_fails_is_an_error_that_names_it(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_that_fails_is_an_error_naming_it(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         is_folder = lambda _, descriptor: stat.S_ISDIR(os.fstat(descriptor).st_mode)  # noqa: E731
         failing = Fails(os.fsync, is_folder, errno.EIO)
         monkeypatch.setattr(os, "fsync", failing)
@@ -643,15 +641,15 @@ class TestTransparency:
         images = [torch.cat([torch.ones(4, 6, 3), torch.full((4, 6, 1), alpha)], dim=-1) for alpha in alphas]
         return [Frame(sequence("f_{:04d}"), number, image) for number, image in enumerate(images)]
 
-    def test_that_jpg_cannot_hold_is_told_once(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_that_jpg_cannot_hold_is_reported_once(self, output: Path, caplog: pytest.LogCaptureFixture) -> None:
         saved = save(self.rgba(1, 0.5, 0, 1), FileType.JPG, {}, OVERWRITE)
 
-        told = "JPG has no transparency: frames 1-2 are composited on black."
-        assert [record.getMessage() for record in caplog.records] == [told]
-        assert summary(saved).endswith(f"\n{told}")
+        warning = "JPG has no transparency: frames 1-2 are composited on black."
+        assert [record.getMessage() for record in caplog.records] == [warning]
+        assert summary(saved).endswith(f"\n{warning}")
 
     @pytest.mark.parametrize("filetype", sorted(set(FileType) - {FileType.JPG}))
-    def test_is_kept_by_everything_else(
+    def test_is_kept_by_all_other_types(
         self, output: Path, filetype: FileType, caplog: pytest.LogCaptureFixture
     ) -> None:
         saved = save(self.rgba(0.5), filetype, {}, OVERWRITE)
