@@ -1,4 +1,4 @@
-"""A real ComfyUI with the pack, and a pack of probe nodes, in it. COMFYUI_DIR names the checkout, COMFYUI_PYTHON its Python."""
+"""A real ComfyUI with this pack and a pack of probe nodes. COMFYUI_DIR names its checkout, COMFYUI_PYTHON its Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from devtools.comfyui_server import ComfyUIServer, comfyui_python
 
 PACK = Path(__file__).resolve().parents[2]
 
-# Nodes that note every run of theirs in a file: what the cache or laziness saved is what is not in there.
+# Nodes for the tests. ProbeCostly records its runs in a file, which shows what the cache or laziness has spared.
 PROBES = '''
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ NOTES = Path(__file__).with_name("runs.txt")
 
 
 class Costly:
-    """Renders `count` images of `frame`: noise that only this frame and seed give."""
+    """Renders `count` images of noise that is different for every frame and seed."""
 
     FUNCTION, CATEGORY, RETURN_TYPES = "run", "probe", ("IMAGE",)
 
@@ -44,7 +44,7 @@ class Costly:
 
 
 class BatchList(Costly):
-    """The same, as a list of one batch for each of `count`: the frame-th of 2 images."""
+    """Returns a list of `count` batches with 2 images each, for `frame` and the frames after it."""
 
     OUTPUT_IS_LIST = (True,)
 
@@ -64,7 +64,7 @@ class Text:
 
 
 class Odd(Text):
-    """What nodes with a fault give instead of an image; it also leaves an object of its own in the metadata."""
+    """Returns what faulty nodes return instead of an image, and leaves objects that are not JSON in the metadata."""
 
     RETURN_TYPES, OUTPUT_IS_LIST = ("IMAGE",), (True,)
 
@@ -76,11 +76,11 @@ class Odd(Text):
         extra_pnginfo["alien  key"] = extra_pnginfo["alien"] = {"tensor": torch.zeros(2), "text": "kept"}
         image = torch.zeros(1, 4, 6, 3)
         odd = {"None": [None], "nothing": [], "mask": [image[..., 0]], "array": [image.numpy()], "image": [image]}
-        return (odd[text.split()[0]],)  # what follows the word keeps the cache out
+        return (odd[text.split()[0]],)  # text after the word prevents a result from the cache
 
 
 class Array:
-    """The array of a .npy file as IMAGE, with as many channels as it has."""
+    """The array of a .npy file as IMAGE, with all its channels."""
 
     FUNCTION, CATEGORY, RETURN_TYPES = "run", "probe", ("IMAGE",)
 
@@ -93,7 +93,7 @@ class Array:
 
 
 class Animation:
-    """A finished animation of these files, as the Dream pack's savers give it."""
+    """A finished animation of these files, as the Dream pack's savers return it."""
 
     FUNCTION, CATEGORY, RETURN_TYPES = "run", "probe", ("ANIMATION_SEQUENCE",)
 
@@ -107,7 +107,7 @@ class Animation:
 
 
 class Note:
-    """Writes what a node gave to `path`.npz: images and mask as float32, and their types."""
+    """Writes its inputs to `path`.npz: images and mask as float32, and their dtypes."""
 
     FUNCTION, CATEGORY, RETURN_TYPES, OUTPUT_NODE = "run", "probe", (), True
 
@@ -138,21 +138,21 @@ NODE_CLASS_MAPPINGS = {
 
 
 class Bench:
-    """A running server with a folder: what a test needs to post prompts and look at what they left."""
+    """A running server and its folders, for tests that post prompts and examine the files."""
 
     def __init__(self, server: ComfyUIServer) -> None:
         self.server, self.output, self.input = server, server.base / "output", server.base / "input"
         self._notes = server.base / "custom_nodes" / "probe" / "runs.txt"
 
     def run(self, **nodes: tuple[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Post a graph, {name: (class_type, inputs)}, wait, and return what its nodes show."""
+        """Post a graph, {name: (class_type, inputs)}, wait until it is done, and return the `ui` of its nodes."""
         return self.server.run(graph(nodes), {"workflow": WORKFLOW})
 
     def post(self, **nodes: tuple[str, dict[str, Any]]) -> str:
         return self.server.post(graph(nodes))
 
     def rendered(self) -> list[int]:
-        """The frames that the costly node rendered since the last question."""
+        """The frames that ProbeCostly has rendered since the last call."""
         frames = [int(line) for line in self._notes.read_text().split()] if self._notes.exists() else []
         self._notes.unlink(missing_ok=True)
         return frames
@@ -167,7 +167,7 @@ def graph(nodes: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ComfyUIServer]:
-    """Makes a server (to be entered with `with`), with extra arguments and, if wanted, an old base folder."""
+    """Creates a server for a `with` block, with extra arguments and optionally an existing base folder."""
     directory = os.environ.get("COMFYUI_DIR")
     if not directory:
         pytest.skip("needs a ComfyUI: set COMFYUI_DIR to its checkout and COMFYUI_PYTHON to its Python")
@@ -198,5 +198,5 @@ def comfyui(server: ComfyUIServer) -> Bench:
 
 @pytest.fixture
 def workflow() -> dict[str, Any]:
-    """What every prompt carries as the graph of the editor."""
+    """The graph of the editor that comes with every prompt."""
     return WORKFLOW

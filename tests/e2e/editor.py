@@ -1,4 +1,4 @@
-"""ComfyUI's editor in a browser: making graphs, running them, and what their players show."""
+"""ComfyUI's editor in a browser: creates graphs, runs them, and reads their players."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAKE = """async ({ nodes, links }) => {
     for (const [from, output, to, input] of links) {
         made[from].connect(output, made[to], made[to].inputs.findIndex(({ name }) => name === input));
     }
-    // As a workflow that was opened: with an identity of its own, and known to the editor's keeper of changes.
+    // Load it like an opened workflow, so that it has an id and the editor tracks its changes.
     await app.loadGraphData({ ...app.graph.serialize(), id: crypto.randomUUID() });
     return made.map(({ id }) => String(id));
 }"""
@@ -43,10 +43,11 @@ class Editor:
     def __init__(self, page: Any, url: str) -> None:
         self.page, self.url = page, url
         self.complaints: list[str] = []
-        self.requests: list[tuple[str, int]] = []  # (path and query, bytes) of /view and of previews
+        self.requests: list[str] = []  # path and query of every request for /view and for previews
         page.on("console", lambda said: said.type in ("warning", "error") and self.complaints.append(said.text))
         page.on("pageerror", lambda error: self.complaints.append(error.stack or str(error)))
-        page.on("requestfinished", self._note)
+        # Not "requestfinished": the browser can draw a picture before that event arrives.
+        page.on("request", self._note)
 
     def open(self) -> None:
         self.page.goto(self.url)
@@ -69,7 +70,7 @@ class Editor:
         self.page.evaluate("([name, value]) => app.extensionManager.setting.set(name, value)", [name, value])
 
     def make(self, nodes: Iterable[dict[str, Any]], links: Iterable[tuple[int, int, int, str]]) -> list[str]:
-        """Clear the graph and make another: [{type, values, pos}], [(from, output, to, input name)]. The nodes' ids."""
+        """Replace the graph: [{type, values, pos}], [(from, output, to, input name)]. Returns the ids of the nodes."""
         return self.page.evaluate(MAKE, {"nodes": list(nodes), "links": list(links)})
 
     def run(self, count: int = 1) -> None:
@@ -79,11 +80,16 @@ class Editor:
         return self.page.locator(".seqplayer:visible").nth(index)
 
     def sees(self, frame: int, index: int = 0) -> None:
-        """Wait until this frame is drawn, and no other one is on its way."""
+        """Wait until this frame is drawn and no other one is loading."""
         player = self.player(index)
         player.locator(".seqplayer-number", has_text=re.compile(f"^{frame}$")).wait_for()
         player.locator(".seqplayer-view[aria-busy=false] canvas[style*=aspect]").wait_for()
 
+    def wait_for_request(self, part: str) -> None:
+        """Wait until a URL with this part was requested, before this call or after."""
+        if not any(part in url for url in self.requests):
+            self.page.wait_for_event("request", lambda request: part in request.url)
+
     def _note(self, request: Any) -> None:
         if "/view?" in request.url or "/image_sequence/preview?" in request.url:
-            self.requests.append((request.url.partition("/api/")[2], request.sizes()["responseBodySize"]))
+            self.requests.append(request.url.partition("/api/")[2])

@@ -1,4 +1,4 @@
-"""The embedded host is held to the real one: the demo's prompts leave identical files in both."""
+"""The demo's prompts leave identical files in the embedded host and in a real ComfyUI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .conftest import PACK
 
 def test_the_demo_leaves_the_same_files_in_the_embedded_host_and_in_comfyui(start, tmp_path):
     directory = Path(os.environ["COMFYUI_DIR"])
-    python = comfyui_python(directory)  # one interpreter for both: the deflate library decides the bytes
+    python = comfyui_python(directory)  # one Python for both, because the bytes depend on its deflate library
 
     def demo(name: str, *arguments: str) -> dict[str, bytes]:
         command = [python, "-m", "devtools.demo", "--output", tmp_path / name, *arguments]

@@ -1,6 +1,6 @@
-"""Files that the savers wrote, dropped onto ComfyUI's editor: they open the graph that made them.
+"""Dropping a file of the savers onto ComfyUI's editor opens the graph that made it.
 
-Frontends: that of the server, or those that COMFYUI_FRONTENDS names (see test_player.py).
+Uses the frontend of the server, or those that COMFYUI_FRONTENDS names (see test_player.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .editor import Editor
 
 FRONTENDS = [folder for folder in os.environ.get("COMFYUI_FRONTENDS", "").split(os.pathsep) if folder] or [""]
 
-# As from the desktop: the frontend is given the file by the event, and tells its kind by itself.
+# Like a drop from the desktop: the event brings the file, and the frontend detects its type.
 DROP = """async ([name, type, base64]) => {
     app.graph.clear();
     const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));

@@ -1,6 +1,6 @@
-"""Every kind of file, with 1 to 4 channels, through every loader and saver of a running ComfyUI, in each of its modes.
+"""Every kind of file with 1 to 4 channels, in every loader and saver of a running ComfyUI with float32 and float16 images.
 
-Few prompts of many nodes: what each node gave is noted by a probe (`ProbeNote`), or is a file, and judged here by others.
+Nearly all nodes run in one prompt. A probe (`ProbeNote`) records the result of each loader; other projects' decoders check the files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..kinds import HEIGHT, KINDS, READ, WIDTH, WRITTEN, as_image, as_written, f
 ROUNDING = {"float32": 1e-6, "float16": 2**-12 + 1e-6}
 Node = tuple[str, dict[str, Any]]
 
-# What is asked of each loader: (node, its inputs) -> which frames come. Frames 0 and 2 of 0 to 3 are on disk; None is black.
+# The cases for each loader: (node, its inputs, the frames that it returns). Of 0 to 3, frames 0 and 2 are on disk. None is black.
 ASKED: dict[str, tuple[str, dict[str, Any], list[int | None]]] = {
     "batch, missing left out": ("LoadBatch", {"ignore_missing_images": "true"}, [0, 2]),
     "batch, previous held": ("LoadBatch", {"ignore_missing_images": "hold previous"}, [0, 0, 2, 2]),
@@ -55,7 +55,7 @@ class Noted(NamedTuple):
 
 
 class Host:
-    """A ComfyUI in one of its modes, and what its nodes gave."""
+    """A ComfyUI that passes images as `dtype`, and the results of its nodes."""
 
     def __init__(self, server: ComfyUIServer, dtype: str) -> None:
         self.server, self.dtype = server, dtype

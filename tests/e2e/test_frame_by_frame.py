@@ -1,4 +1,4 @@
-"""Load a frame, change it, save it: video to video on a running ComfyUI, and what its cache makes of the loaders."""
+"""Video to video on a running ComfyUI: load a frame, change it, save it. Also when the cache runs a loader again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ INVERT = ("ImageInvert", {"image": ["load", 0]})
 
 @pytest.fixture
 def plate(comfyui, request):
-    """Frames of noise in a folder of their own below input, from 0 or 1001 on: a function that writes one."""
+    """A function that writes a frame of noise into a folder of this test in the input folder."""
     name = request.node.name.partition("[")[0]
     folder = comfyui.input / name
     folder.mkdir(exist_ok=True)
@@ -71,7 +71,7 @@ def test_a_video_is_inverted_frame_by_frame_by_a_counter(comfyui, plate):
             assert np.array_equal(np.asarray(image), 255 - picture)
         assert shown[number]["load"]["text"] == [f"Loaded frame {number}: plate.{number:04d}.png"]
         assert [image["filename"] for image in shown[number]["load"]["images"]] == [f"plate.{number:04d}.png"]
-    assert "load" not in shown[COUNT], "past the end the saver lets the loader rest"
+    assert "load" not in shown[COUNT], "past the end the loader does not run"
     assert len(list((comfyui.output / "v2v").iterdir())) == COUNT
 
 
@@ -97,7 +97,7 @@ def test_a_video_is_inverted_frame_by_frame_by_a_number(comfyui, plate, kind, pa
             assert np.array_equal(np.asarray(image), 255 - picture)
 
 
-def test_a_prompt_of_the_dream_pack_runs_with_class_type_alone_changed(comfyui):
+def test_a_prompt_of_the_dream_pack_runs_if_only_class_type_is_changed(comfyui):
     folder = comfyui.output / "dream_frames"
     folder.mkdir()
     Image.new("RGB", (8, 6), (9, 8, 7)).save(folder / "frame_00004.png")
@@ -120,7 +120,7 @@ def test_a_prompt_of_the_dream_pack_runs_with_class_type_alone_changed(comfyui):
         run(5)
 
 
-def test_what_makes_the_default_image_runs_for_missing_frames_only(comfyui, plate):
+def test_the_default_image_is_rendered_for_missing_frames_only(comfyui, plate):
     for number in (0, 2):
         plate(number)
     for number in range(4):
@@ -138,7 +138,7 @@ def test_the_frame_is_read_again_when_its_file_changes_and_only_then(comfyui, pl
     seed = len(f"{pattern}{linked}")
 
     def queue() -> str:
-        """The preview: another file each time that it is made again."""
+        """The name of the preview file, which is new each time that the preview runs."""
         number = {"frame_counter": ["count", 0]} if linked else {"frame_number": 1}
         load = load_frame(plate.name, pattern=pattern, **number)
         shown = comfyui.run(count=counter(1), load=load, show=("PreviewImage", {"images": ["load", 0]}))
@@ -158,7 +158,7 @@ def test_the_frame_is_read_again_when_its_file_changes_and_only_then(comfyui, pl
     assert queue() == second
 
 
-def test_held_frames_and_two_prefixes_on_a_server(comfyui, plate):
+def test_held_frames_and_frames_of_two_prefixes(comfyui, plate):
     for number in (2, 4):
         plate(number)
     held = {
@@ -187,7 +187,7 @@ def test_a_folder_that_cannot_be_loaded_from_is_refused_before_the_run(comfyui, 
     [("*_####.png", "a frame number and wildcards"), ("sub/*", "Write the folder into directory_path")],
 )
 def test_a_pattern_that_cannot_be_loaded_is_refused_by_the_run(comfyui, pattern, told):
-    """Before the run, ComfyUI would blame directory_path for it too."""
+    """If the node refused it before the run, ComfyUI would report it for directory_path too."""
     with pytest.raises(PromptFailed, match=told):
         comfyui.run(load=load_frame("plate", pattern=pattern), show=("PreviewImage", {"images": ["load", 0]}))
 
@@ -197,7 +197,7 @@ def load_batch(plate, **inputs: object) -> tuple[str, dict]:
     return "ImageSequenceLoadBatch", {**given, "ignore_missing_images": "true", **inputs}
 
 
-def test_a_batch_says_which_frames_it_has(comfyui, plate):
+def test_a_batch_reports_its_frames(comfyui, plate):
     for number in (1001, 1002, 1003, 1004, 1005, 1006, 1008):
         plate(number)
     shown = comfyui.run(load=load_batch(plate, start_index=FIRST), text=("PreviewAny", {"source": ["load", 3]}))

@@ -1,4 +1,4 @@
-"""What ComfyUI does to nodes, and what ours make of it: laziness, caching, Cancel, kill, refusals, --disable-metadata."""
+"""How the nodes work with ComfyUI's rules: laziness, caching, Cancel, a kill, refusals, --disable-metadata."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def whole(path: Path) -> bool:
     return True
 
 
-class TestNeverRenderWhatIsNotSaved:
+class TestLaziness:
     def test_queueing_a_range_again_renders_only_what_is_missing(self, comfyui):
         def queue() -> list[int]:
             for frame in range(6):
@@ -66,7 +66,7 @@ class TestNeverRenderWhatIsNotSaved:
         assert queue() == [2, 4]
         assert all(whole(comfyui.output / f"lazy/lazy_0000{frame}.png") for frame in range(6))
 
-    def test_past_the_end_the_graph_in_front_of_the_saver_rests(self, comfyui):
+    def test_past_the_end_nothing_is_rendered(self, comfyui):
         for frame in range(5):
             comfyui.run(count=counter(frame, 3), make=costly(frame), save=save_counted("end", on_existing="overwrite"))
         assert comfyui.rendered() == [0, 1, 2]
@@ -88,7 +88,7 @@ class TestNeverRenderWhatIsNotSaved:
 
 
 class TestResume:
-    def test_the_same_prompt_queued_again_and_again_goes_on_where_the_folder_ends(self, comfyui):
+    def test_the_same_prompt_queued_repeatedly_continues_after_the_last_file(self, comfyui):
         where = {"directory_path": "again", "pattern": "*", "indexing": "numeric"}
         timing = {"total_frames": 3, "frames_per_second": 25}
         for _ in range(5):
@@ -103,7 +103,7 @@ class TestResume:
 
 
 class TestCache:
-    def test_an_unchanged_graph_runs_once_and_a_deleted_file_is_written_again_once(self, comfyui):
+    def test_an_unchanged_graph_runs_once_and_again_after_a_file_was_deleted(self, comfyui):
         def queue() -> bool:
             before = {path: path.stat().st_ino for path in folder.glob("*")}
             shown = comfyui.run(make=costly(5, count=3), save=save_batch("cache/{:04d}.png", "true"))["save"]
@@ -147,7 +147,7 @@ class TestCache:
         write(1, 90)
         assert queue()[0] == [200, 90]
 
-    def test_a_loader_with_a_linked_pattern_notices_too(self, comfyui):
+    def test_a_loader_with_a_linked_pattern_does_so_too(self, comfyui):
         folder = comfyui.output / "linked"
         folder.mkdir()
 
@@ -186,14 +186,14 @@ class TestCancelAndKill:
         while not comfyui.server.get_json("/queue")["queue_running"]:
             pass
         while comfyui.server.get_json("/queue")["queue_running"]:
-            # Again and again: ComfyUI forgets one that comes before the first node of the prompt it has begun.
+            # Repeatedly, because ComfyUI drops an interrupt that comes before the first node of a prompt.
             comfyui.server.interrupt()
         with pytest.raises(PromptFailed) as failure:
             comfyui.server.wait(prompt_id)
         assert failure.value.interrupted
 
     @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
-    def test_a_killed_server_leaves_whole_frames_and_the_next_run_tidies_up(self, start):
+    def test_a_killed_server_leaves_whole_frames_and_the_next_run_removes_part_files(self, start):
         with start() as server:
             base, folder = server.base, server.base / "output" / "killed"
             nodes = {"make": costly(0, count=100, width=1024, height=1024), "save": save_batch("killed/{:04d}.png")}
@@ -222,7 +222,7 @@ class TestRefusals:
             pytest.param("f_{:04d}.xcf", r"cannot be saved as '\.xcf'", id="unknown extension"),
         ],
     )
-    def test_a_bad_pattern_is_refused_before_the_run_and_again_when_it_comes_by_a_link(self, comfyui, pattern, told):
+    def test_a_bad_pattern_is_refused_before_the_run_or_by_the_run_if_it_is_linked(self, comfyui, pattern, told):
         with pytest.raises(PromptError, match=told):
             comfyui.run(make=costly(0), save=save_batch(pattern))
         linked = save_batch(["text", 0])
@@ -250,8 +250,8 @@ def test_disable_metadata_is_honoured(start):
             assert image.text == {}  # type: ignore[attr-defined]
 
 
-class TestWhatLinksAndFoldersBring:
-    def test_a_name_that_is_not_utf_8_is_loaded_and_the_server_goes_on(self, comfyui):
+class TestOddNamesAndPaths:
+    def test_a_name_that_is_not_utf_8_is_loaded_and_the_server_keeps_running(self, comfyui):
         folder = comfyui.output / "latin"
         folder.mkdir(parents=True)
         Image.new("RGBA", (8, 8), (1, 2, 3, 4)).save(folder / os.fsdecode(b"caf\xe9_0001.png"), "PNG")
@@ -263,7 +263,7 @@ class TestWhatLinksAndFoldersBring:
             assert shown["load"]["images"] == []
             assert len(shown["look"]["images"]) == 1
 
-    def test_a_refusal_blames_one_input_once(self, comfyui):
+    def test_a_refusal_is_reported_once_for_one_input(self, comfyui):
         load = {"directory_path": "..", "pattern": "*", "indexing": "numeric", "frame_number": 1}
 
         with pytest.raises(PromptError) as caught:

@@ -1,6 +1,6 @@
 """The three jobs, on photographic frames, through the /prompt API of a running ComfyUI.
 
-COMFYUI_FOOTAGE may name a folder of real photographs or video frames, all of one size; without it they are made by code.
+COMFYUI_FOOTAGE can name a folder of real photographs or video frames of one size. Without it, code makes the frames.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def pixels(path: Path) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def footage(server) -> dict[int, np.ndarray]:
-    """Frames in the input folder, numbered from 1001 as the plate from a camera is: at least 24."""
+    """At least 24 frames in the input folder, numbered from 1001 like a plate from a camera."""
     if named := os.environ.get("COMFYUI_FOOTAGE"):
         pictures = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(Path(named).iterdir())]
     else:
@@ -100,7 +100,7 @@ def test_one_frame_is_saved_by_its_index(comfyui, footage, plate, workflow):
     assert_workflow_is_in(path, workflow, "ImageSequenceSaveFrame")
 
 
-def test_the_frame_counter_counts_to_the_final_frame_and_hands_the_whole_sequence_on(comfyui, footage, plate):
+def test_the_frame_counter_counts_to_the_final_frame_and_the_whole_sequence_is_passed_on(comfyui, footage, plate):
     total = len(footage)
 
     def run(frame: int) -> dict:
@@ -133,7 +133,7 @@ def test_the_frame_counter_counts_to_the_final_frame_and_hands_the_whole_sequenc
     for frame in range(total - 1):
         outputs = run(frame)
         assert len(outputs["save"]["images"]) == 1
-        assert "copy" not in outputs, "nothing behind the sequence runs before the final frame"
+        assert "copy" not in outputs, "nodes after the sequence do not run before the final frame"
     outputs = run(total - 1)
     assert len(outputs["copy"]["images"]) == total
     assert f"All frames are there: {total}." in outputs["log"]["text"][0]
@@ -146,7 +146,7 @@ def test_the_frame_counter_counts_to_the_final_frame_and_hands_the_whole_sequenc
     assert not (comfyui.output / f"counted/frame_{total:05d}.png").exists()
 
 
-def test_view_serves_every_frame_that_is_reported(comfyui, footage, plate):
+def test_view_serves_every_reported_frame(comfyui, footage, plate):
     shown = comfyui.run(
         load=(plate[0], plate[1] | {"frame_count": 3}),
         save=(
@@ -178,7 +178,7 @@ def test_help_pages_are_served_for_every_node(comfyui):
 
 
 class TestPromptsOfEarlierPacks:
-    """Their inputs, values and defaults, with class_type alone changed."""
+    """They keep their inputs, values and defaults; only class_type is changed."""
 
     MAKE = ("ProbeCostly", {"frame": 3, "count": 1, "width": 32, "height": 24, "seed": 5})
 

@@ -1,4 +1,4 @@
-"""Every kind of file through the /prompt API of a running ComfyUI: saved, seen by the server, loaded back."""
+"""Every file type through the /prompt API of a running ComfyUI: saved, served, and loaded back."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_batch_of_this_kind_is_saved_and_loaded(comfyui, workflow, kind):
         assert np.abs(registry.decode(file.read_bytes()) - expected).max() <= (1 if dtype != np.uint8 else 0)
 
 
-def test_the_server_hands_out_every_file_that_is_reported(comfyui, server):
+def test_the_server_serves_every_reported_file(comfyui, server):
     costly = ("ProbeCostly", {"frame": 1, "count": 1, "width": 16, "height": 16, "seed": 6})
     for kind, (extension, _) in KINDS.items():
         (image,) = comfyui.run(load=costly, save=save(kind))["save"]["images"]
@@ -66,10 +66,10 @@ def test_the_server_hands_out_every_file_that_is_reported(comfyui, server):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_frames_that_are_there_are_not_rendered_again(comfyui, kind):
+def test_existing_frames_are_not_rendered_again(comfyui, kind):
     render = ("ProbeCostly", {"frame": 0, "count": 1, "width": 16, "height": 16, "seed": len(kind)})
     saving = {"filename_prefix": f"skip/{kind}", "filetype": kind, "on_existing": "skip", "images": ["load", 0]}
-    for seed in (1, 2):  # another seed: not ComfyUI's cache, but the files on disk are what saves the run
+    for seed in (1, 2):  # another seed, so that only the files on disk can prevent a run, and not ComfyUI's cache
         for frame in range(3):
             render[1].update(frame=frame, seed=100 * seed + list(KINDS).index(kind))
             comfyui.run(load=render, save=("ImageSequenceSaveFrame", saving | {"current_frame": frame}))

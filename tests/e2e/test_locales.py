@@ -1,4 +1,4 @@
-"""What ComfyUI makes of locales/."""
+"""ComfyUI serves the translations in locales/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PACK = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("language", ["en", "zh", "ja", "ko", "fr", "de", "es"])
-def test_the_server_hands_out_every_language(comfyui, language):
+def test_the_server_serves_every_language(comfyui, language):
     served = comfyui.server.get_json("/i18n")[language]
 
     for name in ("nodeDefs", "main"):

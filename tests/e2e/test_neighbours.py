@@ -1,7 +1,7 @@
-"""Wires between our nodes and those of the packs beside us, on a running server.
+"""Links between our nodes and the nodes of other packs, on a running server.
 
-DREAM_DIR, VHS_DIR, JW_DIR and MTB_DIR name the folders of these packs. They are copied, as some write into their own. The
-server's Python needs what they require (PYTHONPATH is handed on), and the tests of their encoders an ffmpeg on PATH.
+DREAM_DIR, VHS_DIR, JW_DIR and MTB_DIR name the folders of these packs. They are copied, because some write into their own
+folder. The server's Python needs their requirements (PYTHONPATH is passed on), and the tests of encoders need ffmpeg on PATH.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Node = tuple[str, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def neighbours(start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A server with those of the neighbours that are named."""
+    """A server with the neighbours that the environment names."""
     base = tmp_path_factory.mktemp("neighbours")
     for variable, name in NEIGHBOURS.items():
         if os.environ.get(variable):
@@ -46,9 +46,9 @@ def neighbours(start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benc
         config = runpy.run_path(str(dream / "embedded_config.py"))["EMBEDDED_CONFIGURATION"]
         arguments = config["ffmpeg"]["arguments"]
         vsync = arguments.index("-vsync")
-        del arguments[vsync : vsync + 2]  # ffmpeg 9 does not know it any more
+        del arguments[vsync : vsync + 2]  # ffmpeg 9 has removed this option
         if os.name != "nt":
-            # It runs a list of arguments through a shell, which on POSIX drops all but the first: this hands them on.
+            # Dream passes a list of arguments to a shell, which on POSIX drops all but the first. This passes them on.
             config["ffmpeg"]["path"] = 'ffmpeg "$0" "$@"'
         (dream / "config.json").write_text(json.dumps(config))
     with start(base=base) as running:
@@ -128,14 +128,14 @@ def pixels(path: Path) -> np.ndarray:
 
 
 def film(path: Path) -> tuple[list[np.ndarray], float]:
-    """The frames of a video, and how many there are in a second."""
+    """The frames of a video, and its frame rate."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)], float(stream.average_rate)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("row", SUCCESSIONS, ids=lambda row: row.old_id)
-def test_we_succeed_nodes_with_exactly_these_inputs_and_outputs(request, row):
+def test_the_replaced_nodes_have_exactly_these_inputs_and_outputs(request, row):
     variables = {"Dream]": "DREAM_DIR", "(mtb)": "MTB_DIR"}
     bench = needs(request, variables.get(row.old_id.split()[-1], "JW_DIR"), row.old_id)
     known = bench.server.get_json("/object_info")
@@ -212,7 +212,7 @@ class TestOurCountersDriveDreamsNodes:
                 copy=save_all("by_dream_loaded/{:03d}.png", "film"),
                 fps=show("film", 1),
             )
-            assert ("copy" in shown) == (frame == 2), "nothing behind the sequence runs before the final frame"
+            assert ("copy" in shown) == (frame == 2), "nodes after the sequence do not run before the final frame"
 
         assert names(folder) == [f"frame_{n:05d}.png" for n in range(3)]
         assert text(shown, "fps") == "10.0"
@@ -292,7 +292,7 @@ class TestDreamsCountersDriveOurs:
 
 class TestOurSequenceGoesIntoDreams:
     def test_tweening(self, dream):
-        """Which puts frames between ours, and its own files in their place."""
+        """It puts frames between ours and replaces our files by its own."""
         folder = dream.output / "tweened"
         for frame in range(3):
             shown = dream.run(
@@ -310,7 +310,7 @@ class TestOurSequenceGoesIntoDreams:
         assert text(shown, "fps") == "20.0"
 
     def test_blend(self, dream):
-        """Variants of a batch stay apart."""
+        """It keeps the variants of a batch apart."""
         folder = dream.output / "blended"
         for frame in range(3):
             shown = dream.run(
@@ -349,7 +349,7 @@ class TestOurSequenceGoesIntoDreams:
         assert (len(frames), frames[0].shape, fps) == (3, (24, 32, 3), 20.0)
 
 
-def test_our_log_entries_join_filter_and_go_to_file_with_dreams(dream):
+def test_our_log_entries_are_joined_filtered_and_written_with_dreams(dream):
     for frame in range(2):
         shown = dream.run(
             make=make(frame),
@@ -379,7 +379,7 @@ def test_our_log_entries_join_filter_and_go_to_file_with_dreams(dream):
         assert text(shown, "ours_shown").startswith("Saved")
 
     lines = (dream.output / "log.txt").read_text(encoding="utf-8").splitlines()
-    # Ours comes twice, straight and joined; what the file has already is filtered out the second time.
+    # Ours arrives twice, directly and joined. Lines that are already in the file are filtered out the second time.
     for frame in range(2):
         assert sum(f"[frame {frame + 1}/3 " in line for line in lines) == 4
         assert sum(line == f"at: {frame}" for line in lines) == 1
@@ -387,7 +387,7 @@ def test_our_log_entries_join_filter_and_go_to_file_with_dreams(dream):
 
 
 def plate(bench: Bench, name: str, count: int = 6) -> Node:
-    """Saves a batch of `count` frames, from 1001, and is the node that loads it."""
+    """Save a batch of `count` frames from 1001 on, and return the node that loads it."""
     pattern = {"path_pattern": f"{name}/plate.####.png", "start_index": 1001}
     bench.run(
         make=make(7, count), save=("ImageSequenceSaveBatch", {"images": ["make", 0], "overwrite": "error", **pattern})
@@ -396,7 +396,7 @@ def plate(bench: Bench, name: str, count: int = 6) -> Node:
 
 
 def assert_shows(frame: np.ndarray, path: Path) -> None:
-    """Roughly this picture: video is lossy, and the frames are noise."""
+    """Check that the frame is roughly this picture: video is lossy, and the frames are noise."""
     assert np.corrcoef(frame.ravel(), pixels(path).ravel())[0, 1] > 0.5
 
 

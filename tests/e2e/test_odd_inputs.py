@@ -1,4 +1,4 @@
-"""What other nodes give to the savers instead of an image, and leave in the metadata, on a real server."""
+"""Values that other nodes give to the savers instead of an image, and objects that they leave in the metadata."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ every_saver = pytest.mark.parametrize("name", ["Batch", "Frame", "Counted"])
     ("odd", "fact"),
     [("None", r"no image \(None\)"), ("nothing", "empty"), ("mask", "a MASK"), ("array", "numpy.ndarray")],
 )
-def test_what_is_no_image_fails_the_prompt_in_words_and_keeps_what_is_on_disk(comfyui, name, odd, fact):
+def test_a_value_that_is_not_an_image_fails_with_an_explanation_and_keeps_the_file_on_disk(comfyui, name, odd, fact):
     folder = f"odd_{name}_{odd}"
     nodes = saver(name, folder, "overwrite")
     comfyui.run(make=("ProbeOdd", {"text": "image"}), **nodes)
@@ -49,7 +49,7 @@ def test_what_is_no_image_fails_the_prompt_in_words_and_keeps_what_is_on_disk(co
 
 
 @pytest.mark.parametrize("name", ["Frame", "Counted"])
-def test_a_frame_on_disk_that_is_kept_is_no_none(comfyui, name):
+def test_none_does_not_replace_a_frame_that_is_kept(comfyui, name):
     nodes = saver(name, f"kept_{name}", "skip")
     first = comfyui.run(make=("ProbeOdd", {"text": "image"}), **nodes)["save"]
     again = comfyui.run(make=("ProbeOdd", {"text": "None"}), **nodes)["save"]
@@ -58,7 +58,7 @@ def test_a_frame_on_disk_that_is_kept_is_no_none(comfyui, name):
 
 
 @every_saver
-def test_what_another_node_leaves_in_the_metadata_does_not_cost_the_picture(comfyui, workflow, name):
+def test_foreign_objects_in_the_metadata_do_not_prevent_saving(comfyui, workflow, name):
     folder = f"foreign_{name}"
     comfyui.run(make=("ProbeOdd", {"text": f"image {name}"}), **saver(name, folder, "overwrite"))
 

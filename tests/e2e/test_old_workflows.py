@@ -1,6 +1,6 @@
-"""Workflows that were saved with the earlier packs installed, opened in the editor of a ComfyUI that has ours instead.
+"""Workflows that were saved with the earlier packs open in the editor of a ComfyUI that has this pack instead.
 
-`tests/workflows/<pack>_<frontend>.json` were saved by these versions of the frontend from graphs of the packs' own nodes.
+These versions of the frontend saved `tests/workflows/<pack>_<frontend>.json` from graphs of the earlier packs' own nodes.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def editor(comfyui: Any, browser: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def replaced(editor: Any) -> Callable[[Path], dict[str, Any]]:
-    """Opens a workflow, takes every replacement that the editor offers, and tells what the graph has become."""
+    """Opens a workflow, accepts every replacement that the editor offers, and returns the new graph."""
 
     def open_and_replace(workflow: Path) -> dict[str, Any]:
         saved = json.loads(workflow.read_text(encoding="utf-8"))
         old_ids = {node["type"] for node in saved["nodes"]} & set(SUCCESSION)
         editor.evaluate(OPEN, [json.dumps(saved), workflow.name])
-        # 1.42 asks in a dialog; 1.58 says so in a corner, and has the button in a panel.
+        # 1.42 asks in a dialog. 1.58 shows a notification and has the button in a panel.
         replace = editor.get_by_role("button", name="Replace Selected").or_(
             editor.get_by_role("button", name="View details")
         )
@@ -88,7 +88,7 @@ def test_every_node_is_replaced_with_its_title_values_and_links(comfyui, replace
             assert node["title"] == old.get("title", known[row.new_id]["display_name"])
             values = dict(zip(row.widgets, old["widgets_values"], strict=True))
             assert {name: node["widgets"][name] for name in row.widgets} == values
-            assert "increment" not in node["widgets"].values(), "what stood still would count on"
+            assert "increment" not in node["widgets"].values(), "a fixed number would start to count"
     links = {}
     for _, origin, output, target, slot, _ in saved["links"]:
         row = SUCCESSION.get(before[str(origin)]["type"])  # type: ignore[assignment]
@@ -103,7 +103,7 @@ def of_pack(name: str) -> Any:
 
 
 @of_pack("mtb")
-def test_mtb_saves_run_after_run_the_frame_that_was_typed(comfyui, editor, replaced, workflow):
+def test_mtb_saves_the_typed_frame_in_every_run(comfyui, editor, replaced, workflow):
     replaced(workflow)
     for name in ("mtb_typed", "mtb_linked"):
         shutil.rmtree(comfyui.output / name, ignore_errors=True)
@@ -115,7 +115,7 @@ def test_mtb_saves_run_after_run_the_frame_that_was_typed(comfyui, editor, repla
 
 
 @of_pack("jw")
-def test_jw_loads_and_saves_and_keeps_what_is_there(comfyui, editor, replaced, workflow):
+def test_jw_loads_and_saves_and_keeps_existing_files(comfyui, editor, replaced, workflow):
     for folder, names in (("plate", ("p0005.png", "p0007.png")), ("comp", ("c0102.png",))):
         shutil.rmtree(comfyui.output / folder, ignore_errors=True)
         (comfyui.output / folder).mkdir()

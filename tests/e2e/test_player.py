@@ -1,4 +1,4 @@
-"""The player in ComfyUI's own editor: every frontend that COMFYUI_FRONTENDS names, on the canvas and with Vue nodes.
+"""The player in ComfyUI's own editor, in each frontend that COMFYUI_FRONTENDS names, on the canvas and with Vue nodes.
 
 COMFYUI_FRONTENDS: folders for --front-end-root, separated as in PATH. To get one:
 pip install --no-deps --target DIR comfyui-frontend-package==1.58.1, then DIR/comfyui_frontend_package/static.
@@ -29,7 +29,7 @@ def server(start, request) -> Iterator[Any]:
     comfyui = start("--front-end-root", request.param)
     settings = comfyui.base / "user" / "default" / "comfy.settings.json"
     settings.parent.mkdir(exist_ok=True)
-    settings.write_text('{"Comfy.TutorialCompleted": true}')  # no dialog of welcome in front of the first test
+    settings.write_text('{"Comfy.TutorialCompleted": true}')  # no welcome dialog over the first test
     with comfyui:
         yield comfyui
 
@@ -53,13 +53,13 @@ def editor(server, browser, request) -> Iterator[Editor]:
     assert complaints == []
 
 
-# So that what the frontend says about our calls names our files.
+# Adds the stack to the frontend's warnings, so that those about our calls name our files.
 SAY_WHERE_FROM = """for (const kind of ["warn", "error"]) {
     const say = console[kind];
     console[kind] = (...args) => say(...args, new Error().stack);
 }"""
 
-# ComfyUI runs nothing that it has run.
+# Numbers for folders and files, because ComfyUI does not run the same graph twice.
 RUNS = itertools.count()
 
 
@@ -73,7 +73,7 @@ def batch(name: str, count: int = 24, side: int = 64) -> tuple[list[dict], list[
     return [render, {"type": "ImageSequenceSaveBatch", "values": values, "pos": [420, 160]}], [(0, 0, 1, "images")]
 
 
-def test_a_long_sequence_costs_a_few_small_pictures_and_clients_get_every_frame(editor):
+def test_a_long_sequence_loads_a_few_small_pictures_and_clients_receive_every_frame(editor):
     _, saver = editor.make(*batch("long", 120))
     editor.page.evaluate("""() => {
         window.told = 0;
@@ -83,13 +83,13 @@ def test_a_long_sequence_costs_a_few_small_pictures_and_clients_get_every_frame(
     editor.sees(1001)
     outputs = editor.page.evaluate("id => app.nodeOutputs[id]", saver)
     assert len(outputs["images"]) == 120
-    # One for each frame it was told of while it ran, a few a second; then the first, and three ahead of it.
-    assert len([url for url, _ in editor.requests if "preview" in url]) <= editor.page.evaluate("told") + 4
-    # The list of jobs shows one of them.
-    assert len([url for url, _ in editor.requests if url.startswith("view")]) <= 1
+    # One for each progress event, of which there are a few a second; then the first frame and the three after it.
+    assert len([url for url in editor.requests if "preview" in url]) <= editor.page.evaluate("told") + 4
+    # The list of jobs shows one frame.
+    assert len([url for url in editor.requests if url.startswith("view")]) <= 1
 
 
-def test_by_keyboard(editor):
+def test_the_keyboard_steps_through_the_frames(editor):
     editor.make(*batch("keys"))
     editor.run()
     editor.sees(1001)
@@ -126,7 +126,7 @@ def test_it_survives_another_workflow_and_back(editor):
     editor.sees(1007)
 
 
-def test_nothing_of_it_is_in_the_workflow_or_in_the_prompt(editor):
+def test_workflow_and_prompt_contain_nothing_of_it(editor):
     editor.make(*batch("clean"))
     state = "async () => JSON.stringify([(await app.graphToPrompt()).output, app.graph.serialize().nodes.map((n) => [n.widgets_values, n.properties])])"
     values = re.compile(r"^\d+$")
@@ -138,7 +138,7 @@ def test_nothing_of_it_is_in_the_workflow_or_in_the_prompt(editor):
     assert len(after) == len(before)
 
 
-def test_why_a_run_failed_and_why_a_prompt_was_refused(editor):
+def test_it_shows_why_a_run_failed_and_why_a_prompt_was_refused(editor):
     _, saver = editor.make(*batch("error"))
     editor.run()
     editor.sees(1001)
@@ -158,7 +158,7 @@ def test_why_a_run_failed_and_why_a_prompt_was_refused(editor):
     alert.wait_for(state="hidden")
 
 
-def test_frames_saved_one_a_run_add_up(editor):
+def test_frames_saved_one_per_run_add_up(editor):
     render = {"type": "ProbeCostly", "values": {}, "pos": [60, 160]}
     saver = {
         "type": "ImageSequenceSaveFrame",
@@ -175,9 +175,9 @@ def test_frames_saved_one_a_run_add_up(editor):
     assert [slider.get_attribute(name) for name in ("min", "max")] == ["3", "6"]
 
 
-def test_what_a_long_run_is_at(editor):
+def test_it_shows_the_progress_of_a_long_run(editor):
     nodes, links = batch("progress", 60, 512)
-    # Slow to write, so that an event is due while it runs.
+    # Slow to save, so that there is a progress event during the run.
     nodes[1]["values"]["path_pattern"] = f"progress_{next(RUNS)}/f_####.webp"
     nodes[1]["values"]["filetype"] = "webp lossless with embedded workflow"
     editor.make(nodes, links)
@@ -216,7 +216,7 @@ VALUES = """() => app.graph.nodes.map(({ widgets }) =>
 
 @pytest.mark.parametrize(("node_id", "number"), COUNTING.items())
 def test_a_new_node_that_counts_starts_on_increment(editor, node_id, number):
-    """In 1.42's and 1.58's Vue nodes the control is a button in the field of its number."""
+    """In the Vue nodes of 1.42 and 1.58 the control is a button in the field of the number."""
     editor.page.evaluate(
         "(kind) => { app.graph.clear(); app.graph.add(LiteGraph.createNode(kind)) }",
         node_id,
@@ -233,7 +233,7 @@ def test_a_new_node_that_counts_starts_on_increment(editor, node_id, number):
         assert button.first.text_content().strip() == "+1"
 
 
-# As the editor stored the values of 0.1.0's nodes, in 1.27, 1.42 and 1.58 alike.
+# The values of 0.1.0's nodes as frontends 1.27, 1.42 and 1.58 all stored them.
 SAVED_BY_0_1_0 = {
     "ImageSequenceSaveFrame": ["shots/a", 12, "fixed", 4, "png", "skip", 90, True],
     "ImageSequenceFrameCounter": [7, "decrement", 48, 24],
@@ -265,8 +265,8 @@ UNDO = """async () => {
 }"""
 
 
-def test_it_goes_on_after_undo(editor):
-    """On the canvas and in Vue nodes, where ComfyUI keeps the elements of the nodes that it makes anew."""
+def test_it_keeps_working_after_undo(editor):
+    """ComfyUI recreates the nodes. With Vue nodes it keeps their old elements."""
     render = {"type": "ProbeCostly", "values": {}, "pos": [60, 160]}
     saver = {"type": "ImageSequenceSaveFrame", "values": {"filename_prefix": f"undo_{next(RUNS)}"}, "pos": [420, 160]}
     editor.make([render, saver], [(0, 0, 1, "images")])
@@ -290,7 +290,7 @@ def test_it_goes_on_after_undo(editor):
 
 
 def test_a_refusal_stays_while_the_rest_of_its_prompt_runs(editor):
-    """The server runs the branches that are valid; what is wrong with the other one still has to be mended."""
+    """The server runs the valid branches, and the user still has to correct the other one."""
     nodes, links = batch("valid")
     refused = {"type": "ImageSequenceSaveFrame", "values": {}, "pos": [420, 560]}
     editor.make([*nodes, refused], links)
@@ -300,12 +300,12 @@ def test_a_refusal_stays_while_the_rest_of_its_prompt_runs(editor):
     assert editor.page.locator(".seqplayer-error", has_text=said).text_content() == said
 
 
-def test_a_frame_that_somebody_else_renders_again_is_seen_after_a_reload(editor, server):
+def test_a_frame_changed_by_another_program_is_shown_after_a_reload(editor, server):
     nodes, links = batch("outside", 3)
     editor.make(nodes, links)
     editor.run()
     editor.sees(1001)
-    # What the player shows: noise, and then one colour.
+    # A pixel of the picture in the player, which is noise first and then one colour.
     pixel = """() => {
         const canvas = document.querySelector(".seqplayer-view canvas");
         return [...canvas.getContext("2d").getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data].slice(0, 3);
@@ -317,8 +317,8 @@ def test_a_frame_that_somebody_else_renders_again_is_seen_after_a_reload(editor,
     assert min(editor.page.evaluate(pixel)) > 240
 
 
-def test_frames_counted_one_a_run(editor):
-    """A batch a run: folders to choose from, the finished animation, and no frame after the last."""
+def test_frames_counted_one_per_run(editor):
+    """One batch per run: a choice of folders, the finished animation, and no frame after the last one."""
     nodes = [
         {"type": "ProbeCostly", "values": {"count": 2}, "pos": [20, 460]},
         {
@@ -348,16 +348,17 @@ def test_frames_counted_one_a_run(editor):
     assert animation.get_by_role("slider").get_attribute("max") == "2"
     assert saver.get_by_label("Sequence", exact=True).locator("option").count() == 2
     saver.get_by_label("Sequence", exact=True).select_option(index=1)
+    editor.wait_for_request("%2Fbatch_0001&")
     editor.sees(2)
-    batches = {url.partition("subfolder=")[2].partition("&")[0].rpartition("%2F")[2] for url, _ in editor.requests}
-    assert {"batch_0000", "batch_0001"} <= batches
+    folders = {url.partition("subfolder=")[2].partition("&")[0].rpartition("%2F")[2] for url in editor.requests}
+    assert {"batch_0000", "batch_0001"} <= folders
     editor.run()
     saver.locator(".seqplayer-message", has_text="Stopped: frame 3 is past the end of 3 frames").wait_for()
     editor.sees(2)
 
 
-def test_frames_loaded_one_a_run(editor, server):
-    """Those that are missing are marked, and the one that is held is shown under its own number."""
+def test_frames_loaded_one_per_run(editor, server):
+    """Missing frames are marked, and a held frame is shown with its own number."""
     folder = server.base / "input" / f"one_by_one_{next(RUNS)}"
     folder.mkdir()
     for frame in (4, 5, 7):
@@ -388,7 +389,7 @@ def test_frames_loaded_one_a_run(editor, server):
         ("take_####/beauty.png", "png"),
     ],
 )
-def test_every_kind_of_file_plays_and_is_seen_at_full_size(editor, pattern, filetype):
+def test_every_kind_of_file_plays_and_is_shown_at_full_size(editor, pattern, filetype):
     nodes, links = batch("kinds", 3, 300)
     nodes[1]["values"] |= {"path_pattern": f"kinds_{next(RUNS)}/{pattern}", "filetype": filetype}
     editor.make(nodes, links)
@@ -404,11 +405,11 @@ def test_every_kind_of_file_plays_and_is_seen_at_full_size(editor, pattern, file
     assert canvas.evaluate("canvas => [canvas.width, canvas.height]") == [300, 300]
     link = editor.player().get_by_role("link").get_attribute("href")
     kind = "async (url) => (await fetch(url)).headers.get('Content-Type')"
-    kinds = {"webp": "image/webp", "jpg": "image/jpeg"}  # all others come as PNG
+    kinds = {"webp": "image/webp", "jpg": "image/jpeg"}  # all others are sent as PNG
     assert editor.page.evaluate(kind, link) == kinds.get(pattern.rpartition(".")[2], "image/png")
 
 
-def test_frames_in_a_folder_of_the_operators(editor, server, tmp_path):
+def test_frames_in_an_operators_folder_are_shown(editor, server, tmp_path):
     roots = server.base / "user" / "__system" / "image_sequence_roots.txt"
     roots.parent.mkdir(exist_ok=True)
     roots.write_text(f"rw {tmp_path}\n")
@@ -427,11 +428,11 @@ def test_frames_in_a_folder_of_the_operators(editor, server, tmp_path):
     assert editor.page.evaluate(size, link) == (tmp_path / "f_1003.png").stat().st_size
 
 
-def test_a_job_loaded_from_the_history(editor):
+def test_it_shows_the_frames_of_a_job_loaded_from_the_history(editor):
     editor.make(*batch("history"))
     editor.run()
     editor.sees(1001)
-    # Another browser tab: nothing is kept in it but what the server says.
+    # Like a new browser tab, which knows only what the server sends.
     editor.page.evaluate("sessionStorage.clear()")
     editor.page.evaluate("app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
     editor.page.wait_for_function("app.graph.nodes.length === 0")
@@ -447,9 +448,9 @@ def test_a_job_loaded_from_the_history(editor):
     editor.sees(1024)
 
 
-def test_what_a_cancelled_run_has_done(editor):
+def test_it_shows_what_a_cancelled_run_has_saved(editor):
     nodes, links = batch("cancel", 60, 512)
-    # Slow to write, so that there is a run to cancel when the first of it is told.
+    # Slow to save, so that the run is still there to cancel at the first progress event.
     nodes[1]["values"]["path_pattern"] = f"cancel_{next(RUNS)}/f_####.webp"
     nodes[1]["values"]["filetype"] = "webp lossless with embedded workflow"
     editor.make(nodes, links)
@@ -464,7 +465,7 @@ def test_what_a_cancelled_run_has_done(editor):
     assert editor.player().locator(".seqplayer-number").text_content() in message.text_content()
 
 
-def test_by_tab_and_seen_where_the_focus_is(editor):
+def test_tab_reaches_every_control_and_the_focus_is_visible(editor):
     editor.make(*batch("focus"))
     editor.run()
     editor.sees(1001)
@@ -474,7 +475,7 @@ def test_by_tab_and_seen_where_the_focus_is(editor):
     for _ in range(8):
         editor.page.keyboard.press("Tab")
         name, outline = editor.page.evaluate(focused)
-        names.append(name if outline == "solid" else f"{name}, which cannot be seen")
+        names.append(name if outline == "solid" else f"{name}, without a visible focus")
     assert names == [
         "Show at 100 %",
         "Open this frame in a new tab",
@@ -487,7 +488,7 @@ def test_by_tab_and_seen_where_the_focus_is(editor):
     ]
 
 
-def test_its_controls_speak_the_users_language(editor):
+def test_its_controls_are_in_the_users_language(editor):
     try:
         editor.set("Comfy.Locale", "fr")
         editor.reload()
@@ -499,10 +500,10 @@ def test_its_controls_speak_the_users_language(editor):
         assert {"Lecture (espace)", "Ouvrir le workflow de cette image"} <= set(said)
     finally:
         editor.set("Comfy.Locale", "en")
-        editor.reload()  # 1.42 puts another graph in place of this one, in its own time
+        editor.reload()  # because 1.42 replaces the graph some time after the language changes
 
 
-def test_in_a_subgraph(editor):
+def test_it_works_in_a_subgraph(editor):
     editor.make(*batch("sub"))
     editor.page.evaluate("""() => {
         app.canvas.selectItems(app.graph.nodes);
@@ -522,7 +523,7 @@ def test_in_a_subgraph(editor):
         app.canvas.emitBeforeChange();
         app.canvas.emitAfterChange();
         return Object.values({ ...sessionStorage, ...localStorage }).some((kept) => kept.includes("subgraphs"));
-    }""")  # the editor writes down what it will open again a while after a change
+    }""")  # the editor stores what it will reopen some time after a change
     editor.reload()
     editor.page.wait_for_function("app.graph.nodes.length === 1")
     editor.page.evaluate(enter)

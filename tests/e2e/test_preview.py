@@ -1,4 +1,4 @@
-"""The player's route and its progress events on a real server: answers, caches, refusals, load, what goes over the wire."""
+"""The player's route and progress events on a real server: answers, caching, refusals, load, and the messages sent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def get(url: str, etag: str | None = None, **query: Any) -> tuple[int, bytes, di
 
 
 def photograph(height: int, width: int, seed: int = 0) -> Image.Image:
-    """Smooth colours with fine noise, as a camera or a VAE makes them."""
+    """Smooth colours with fine noise, like a photograph or the output of a VAE."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (9, 16, 3), np.uint8)).resize(
         (width, height), Image.Resampling.BICUBIC
@@ -55,7 +55,7 @@ A_FRAME = {"type": "output", "subfolder": "preview", "filename": "f_0001.png"}
 
 
 class TestRoute:
-    def test_a_frame_is_small_cached_and_named_by_an_etag(self, comfyui, frame):
+    def test_a_frame_is_sent_small_with_an_etag_and_can_be_cached(self, comfyui, frame):
         url, on_disk = comfyui.server.url, frame.stat()
         state = f"{on_disk.st_mtime_ns:x}-{on_disk.st_size:x}"
 
@@ -78,13 +78,13 @@ class TestRoute:
     @pytest.mark.parametrize(
         ("query", "status"),
         [
-            pytest.param({"filename": "f_0002.png"}, 404, id="a frame that is not there"),
+            pytest.param({"filename": "f_0002.png"}, 404, id="a frame that does not exist"),
             pytest.param({"subfolder": ".."}, 403, id="a folder above"),
             pytest.param({"subfolder": "/etc"}, 403, id="an absolute folder"),
-            pytest.param({"type": "", "folder": "/etc"}, 403, id="a folder of nobody"),
-            pytest.param({"filename": "notes.txt"}, 415, id="no image type"),
+            pytest.param({"type": "", "folder": "/etc"}, 403, id="a folder that is not allowed"),
+            pytest.param({"filename": "notes.txt"}, 415, id="not an image type"),
             pytest.param({"filename": "torn.png"}, 415, id="a torn frame"),
-            pytest.param({"size": "x"}, 400, id="no size"),
+            pytest.param({"size": "x"}, 400, id="not a size"),
             pytest.param({"type": "models"}, 400, id="another type"),
         ],
     )
@@ -100,7 +100,7 @@ class TestRoute:
 
     @pytest.mark.parametrize("mode", ["ro", "rw"])
     def test_frames_in_an_operator_s_folder_play(self, comfyui, tmp_path, mode):
-        """Loaded by an absolute pattern, reported without /view entries, shown by this route alone."""
+        """They are loaded by an absolute pattern and reported without /view entries, so only this route shows them."""
         roots = comfyui.server.base / "user/__system/image_sequence_roots.txt"
         for number in range(3):
             photograph(90, 160, number).save(tmp_path / f"r_{number}.png")
@@ -125,8 +125,8 @@ class TestRoute:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080), (3840, 2160)])
-def test_the_queue_is_answered_while_pictures_are_made(comfyui, record_property, width, height):
-    """Throughput, and the latency of /api/queue meanwhile, are recorded, not asserted."""
+def test_the_queue_is_answered_while_previews_are_made(comfyui, record_property, width, height):
+    """Records the throughput and the latency of /api/queue, without a limit."""
     folder = comfyui.output / f"load_{width}"
     folder.mkdir()
     count = 60 if width < 3840 else 16
@@ -167,11 +167,13 @@ def test_the_queue_is_answered_while_pictures_are_made(comfyui, record_property,
 
 class TestProgress:
     @staticmethod
-    def hear(comfyui, nodes: dict[str, tuple[str, dict[str, Any]]], *, as_other: bool = False) -> list[dict[str, Any]]:
-        """The progress events that a websocket hears while the graph runs: with their file sizes at that moment."""
+    def progress_events(
+        comfyui, nodes: dict[str, tuple[str, dict[str, Any]]], *, as_other: bool = False
+    ) -> list[dict[str, Any]]:
+        """The progress events that a websocket receives while the graph runs. Checks that the newest frame of each is whole."""
 
         async def talk() -> list[dict[str, Any]]:
-            heard = []
+            events = []
             who = "other" if as_other else comfyui.server.client_id
             async with (
                 aiohttp.ClientSession(comfyui.server.url) as session,
@@ -195,9 +197,9 @@ class TestProgress:
                             )
                             with Image.open(newest) as image:
                                 image.load()
-                            heard.append({**facts, "at": time.monotonic()})
+                            events.append({**facts, "at": time.monotonic()})
                 await run
-                return heard
+                return events
 
         return asyncio.run(talk())
 
@@ -212,27 +214,27 @@ class TestProgress:
             ),
         }
 
-    def test_a_long_save_tells_the_frame_it_just_finished_whole_a_few_times_a_second(self, comfyui, record_property):
-        heard = self.hear(comfyui, self.save(71, "telling/f_####.png"))
+    def test_a_long_save_reports_its_newest_whole_frame_a_few_times_a_second(self, comfyui, record_property):
+        events = self.progress_events(comfyui, self.save(71, "telling/f_####.png"))
 
-        assert heard
-        assert {told["node"] for told in heard} == {"save"}
-        assert [told["done"] for told in heard] == sorted({told["done"] for told in heard})
-        for told in heard:
-            assert told["text"] == f"frame {told['sequence']['last']} (1001-1100), {told['done']} of 100"
-            assert (told["sequence"]["type"], told["sequence"]["subfolder"]) == ("output", "telling")
-            assert told["total"] == 100
-        record_property("events", len(heard))
-        record_property("texts", [told["text"] for told in heard])
+        assert events
+        assert {event["node"] for event in events} == {"save"}
+        assert [event["done"] for event in events] == sorted({event["done"] for event in events})
+        for event in events:
+            assert event["text"] == f"frame {event['sequence']['last']} (1001-1100), {event['done']} of 100"
+            assert (event["sequence"]["type"], event["sequence"]["subfolder"]) == ("output", "telling")
+            assert event["total"] == 100
+        record_property("events", len(events))
+        record_property("texts", [event["text"] for event in events])
 
-    def test_who_did_not_queue_it_hears_nothing(self, comfyui):
-        assert self.hear(comfyui, self.save(72, "quiet/f_####.png"), as_other=True) == []
+    def test_a_client_that_did_not_queue_the_run_receives_nothing(self, comfyui):
+        assert self.progress_events(comfyui, self.save(72, "quiet/f_####.png"), as_other=True) == []
 
-    def test_a_long_load_tells_it_too(self, comfyui):
+    def test_a_long_load_reports_its_progress_too(self, comfyui):
         comfyui.run(**self.save(73, "loading/f_####.png"))
         loader = {"path_pattern": "loading/f_####.png", "start_index": 1001, "frame_count": 0}
 
-        heard = self.hear(
+        events = self.progress_events(
             comfyui,
             {
                 "load": ("ImageSequenceLoadBatch", {**loader, "ignore_missing_images": "false"}),
@@ -243,5 +245,5 @@ class TestProgress:
             },
         )
 
-        assert heard
-        assert {told["node"] for told in heard} <= {"load", "save"}
+        assert events
+        assert {event["node"] for event in events} <= {"load", "save"}

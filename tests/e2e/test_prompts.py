@@ -1,4 +1,4 @@
-"""tests/prompts on a fresh ComfyUI, posted as README tells people to: its own commands, and the bytes of each file."""
+"""tests/prompts run on a fresh ComfyUI when posted by README's own commands or byte by byte."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ADDRESS = "http://127.0.0.1:8188"
 
 @pytest.fixture
 def fresh(start: Callable[..., ComfyUIServer]) -> Iterator[ComfyUIServer]:
-    """A server without a file in its input and output folders."""
+    """A server without files in its input and output folders."""
     with start() as server:
         assert [
             path for name in ("input", "output") for path in (server.base / name).rglob("*") if path.is_file()
@@ -53,7 +53,7 @@ def pixels(path: Path) -> np.ndarray:
 
 
 def readme_commands(language: str) -> str:
-    """The one code block of README in this language that posts prompts."""
+    """The only code block of README in this language that posts prompts."""
     [block] = [text for text in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if "/prompt" in text]
     return block
 
@@ -69,10 +69,10 @@ def check_what_is_on_disk(output: Path) -> None:
     again = [pixels(path) for path in sorted((demo / "d_read_back").iterdir())]
     assert all(np.array_equal(one, other) for one, other in zip(saved, again, strict=True))
     assert not any(np.array_equal(one, other) for one, other in itertools.pairwise(saved))
-    assert all(picture.std() > 5 for picture in saved), "there is something to see"
+    assert all(picture.std() > 5 for picture in saved), "no picture is empty"
 
 
-def test_the_bytes_of_each_file_are_a_post_that_runs_on_a_fresh_server(fresh):
+def test_every_file_is_the_body_of_a_post_that_runs_on_a_fresh_server(fresh):
     assert [path.stem[0] for path in PROMPTS] == list("abcde")
     for path in PROMPTS:
         for _ in range(12 if path.stem == "e_resume" else 1):

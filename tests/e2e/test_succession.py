@@ -1,4 +1,4 @@
-"""API prompts made for the packs that ours succeeds, class types and all, on a ComfyUI that does not have those packs."""
+"""Unchanged API prompts of the packs that this one replaces, on a ComfyUI that does not have those packs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from io_utils.comfyui.replaced_nodes import SUCCESSIONS
 
 from .conftest import Bench, graph
 
-# A pack that has every node of the earlier packs: all of them show who they are.
+# A pack with all the nodes of the earlier packs. Each of them reports that it is the original.
 ORIGINALS = f"""
 class Original:
     FUNCTION, CATEGORY, OUTPUT_NODE, RETURN_TYPES = "run", "probe", True, ("STRING", "STRING")
@@ -35,7 +35,7 @@ NODE_CLASS_MAPPINGS = dict.fromkeys({[row.old_id for row in SUCCESSIONS]!r}, Ori
 
 
 class OldPrompts:
-    """Posts graphs with their node titles, as the editor does, or without, as people write them by hand."""
+    """Posts graphs with node titles, as the editor does, or without, as in prompts that are written by hand."""
 
     def __init__(self, bench: Bench, *, titles: bool) -> None:
         self.output, self._bench, self._titles = bench.output, bench, titles
@@ -178,7 +178,7 @@ def test_folders_that_the_earlier_packs_wrote_to_are_refused_with_the_line_that_
 
 
 def answer(server: ComfyUIServer, body: Any) -> tuple[int, str]:
-    """What POST /prompt says to this JSON."""
+    """The status and the text with which POST /prompt answers this JSON."""
     request = urllib.request.Request(f"{server.url}/prompt", json.dumps(body).encode())
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as said:
@@ -205,7 +205,7 @@ def answer(server: ComfyUIServer, body: Any) -> tuple[int, str]:
         ),
     ],
 )
-def test_what_is_wrong_with_a_prompt_is_the_servers_to_say(comfyui, body, said):
+def test_the_server_itself_reports_errors_in_a_prompt(comfyui, body, said):
     status, text = answer(comfyui.server, body)
 
     assert status == 400
@@ -213,7 +213,7 @@ def test_what_is_wrong_with_a_prompt_is_the_servers_to_say(comfyui, body, said):
     assert "on_prompt_handler" not in comfyui.server.log.read_text()
 
 
-def test_the_frontend_is_offered_every_successor(comfyui):
+def test_the_frontend_is_offered_every_replacement(comfyui):
     if not comfyui.server.get_json("/features").get("node_replacements"):
         pytest.skip("a ComfyUI before 0.13 has no node replacements")
     offered = comfyui.server.get_json("/node_replacements")
@@ -225,7 +225,7 @@ def test_the_frontend_is_offered_every_successor(comfyui):
 
 @pytest.fixture(scope="module")
 def beside(start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUIServer]:
-    """A server with the earlier packs' nodes as well."""
+    """A server that also has the earlier packs' nodes."""
     base = tmp_path_factory.mktemp("beside")
     (base / "custom_nodes").mkdir()
     (base / "custom_nodes" / "originals.py").write_text(ORIGINALS)
@@ -235,7 +235,7 @@ def beside(start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUIS
 
 @pytest.mark.parametrize("old_id", [row.old_id for row in SUCCESSIONS])
 @pytest.mark.parametrize("meta", [{"_meta": {"title": "x"}}, {}], ids=["with titles", "without _meta"])
-def test_beside_the_earlier_packs_their_own_nodes_run(beside, old_id, meta):
+def test_with_the_earlier_packs_installed_their_own_nodes_run(beside, old_id, meta):
     prompt = {
         "1": {"class_type": old_id, "inputs": {}, **meta},
         "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 1]}, **meta},
