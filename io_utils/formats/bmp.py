@@ -55,7 +55,7 @@ class BmpHeader:
 
     @classmethod
     def read(cls, file: IO[bytes]) -> BmpHeader:
-        """Raises ValueError if the headers are invalid, UnreadKindError if the variety is not supported."""
+        """Parse both headers. Raises ValueError if they are invalid, UnreadKindError if the variety is not supported."""
         file.seek(0)
         start = file.read(_FILE_HEADER + _LARGEST)
         if not start.startswith(_SIGNATURE) or len(start) < _FILE_HEADER + _CORE:
@@ -255,7 +255,7 @@ class _Bmp(Format[BmpHeader]):
     largest_side = 2**31 - 1  # signed integers of 32 bits: BITMAPINFOHEADER
 
     def is_foreign(self, start: bytes) -> bool:
-        """Text can start with BM, too. In a BMP file the reserved fields are 0 and the size of the header is valid."""
+        """Whether the reserved fields are not 0 or the size of the header is invalid. Text can start with BM, too."""
         size = int.from_bytes(start[14:18], "little")
         return len(start) < 18 or start[6:10] != bytes(4) or not (size == _CORE or 16 <= size <= _LARGEST)
 

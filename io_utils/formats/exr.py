@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import av
 import numpy as np
@@ -44,6 +44,15 @@ _SAMPLE_BYTES = {_UINT: 4, _HALF: 2, _FLOAT: 4}
 _UNWRITTEN = 0xFF  # a sample of such bytes is NaN, in half and in float
 
 
+class Block(NamedTuple):
+    """A block of scan lines or a tile."""
+
+    position: tuple[int, ...]  # as in the block's own header: (y,), or (column, row, 0, 0) of a tile
+    rows: slice  # relative to the data window
+    columns: slice
+    uncompressed_bytes: int
+
+
 @dataclass(frozen=True)
 class ExrHeader:
     """The header of a single-part EXR file. Windows are (x min, y min, x max, y max), inclusive."""
@@ -60,7 +69,7 @@ class ExrHeader:
 
     @classmethod
     def read(cls, file: IO[bytes]) -> ExrHeader:
-        """Raises ValueError if the header is damaged, UnreadKindError if its version or its tiles are not supported."""
+        """Parse a header. Raises ValueError if it is damaged, UnreadKindError if its version or tiles are not supported."""
         file.seek(0)
         start = file.read(8)
         if start[:4] != _MAGIC or len(start) < 8:
@@ -121,28 +130,20 @@ class ExrHeader:
         colour = next((names for names in ("RGB", "Y") if set(names) <= set(self.channels)), "")
         return [*colour, *("A" if colour and "A" in self.channels else "")]
 
-    def blocks(self) -> Iterator[tuple[tuple[int, ...], slice, slice, int]]:
-        """Yield every block in the order of the table: (position, rows, columns, uncompressed bytes).
-
-        The position is the one in the block's own header; rows and columns are relative to the data window.
-        """
+    def blocks(self) -> Iterator[Block]:
+        """Yield every block in the order of the table."""
         width, height = self.data_size
         if self.tile is None:
             step = _BLOCK_ROWS[self.compression]
             for top in range(0, height, step):
-                rows = slice(top, min(top + step, height))
-                yield (
-                    (self.data_window[1] + top,),
-                    rows,
-                    slice(0, width),
-                    self._uncompressed_bytes(rows, slice(0, width)),
-                )
+                rows, columns = slice(top, min(top + step, height)), slice(0, width)
+                yield Block((self.data_window[1] + top,), rows, columns, self._uncompressed_bytes(rows, columns))
         else:
             across, down = self.tile
             for y, x in np.ndindex(-(-height // down), -(-width // across)):
                 rows = slice(y * down, min((y + 1) * down, height))
                 columns = slice(x * across, min((x + 1) * across, width))
-                yield (x, y, 0, 0), rows, columns, self._uncompressed_bytes(rows, columns)
+                yield Block((x, y, 0, 0), rows, columns, self._uncompressed_bytes(rows, columns))
 
     @property
     def block_count(self) -> int:
@@ -153,7 +154,7 @@ class ExrHeader:
 
     def _uncompressed_bytes(self, rows: slice, columns: slice) -> int:
         pixels = int(rows.stop - rows.start) * int(columns.stop - columns.start)
-        return pixels * sum(_SAMPLE_BYTES[kind] for kind, _, _ in self.channels.values())
+        return pixels * sum(_SAMPLE_BYTES[sample_type] for sample_type, _, _ in self.channels.values())
 
 
 def encode_exr(pixels: AnyPixels) -> bytes:
@@ -269,7 +270,7 @@ def _block_offsets(header: ExrHeader, data: bytearray) -> list[int]:
     return [int(offset) for offset in np.frombuffer(data[header.table : end], "<u8")]
 
 
-def _block(header: ExrHeader, data: bytearray, offset: int) -> tuple[tuple[int, ...], memoryview]:
+def _read_block(header: ExrHeader, data: bytearray, offset: int) -> tuple[tuple[int, ...], memoryview]:
     """The position in the header of the block at `offset`, and its contents. Raises ValueError if it is truncated."""
     form = "<iI" if header.tile is None else "<4iI"
     start = offset + struct.calcsize(form)
@@ -283,16 +284,16 @@ def _block(header: ExrHeader, data: bytearray, offset: int) -> tuple[tuple[int, 
 
 def _check_blocks(header: ExrHeader, data: bytearray) -> None:
     """Raise ValueError if a block is missing, misplaced or truncated, or if its checksum or run lengths are wrong."""
-    for offset, (position, _, _, uncompressed) in zip(_block_offsets(header, data), header.blocks()):
-        actual, contents = _block(header, data, offset)
-        if actual != position:
-            raise ValueError(f"instead of block {position} it has block {actual}")
-        is_compressed = len(contents) < uncompressed
-        if not 0 < len(contents) <= uncompressed or (header.compression == "none" and is_compressed):
+    for offset, block in zip(_block_offsets(header, data), header.blocks()):
+        position, contents = _read_block(header, data, offset)
+        if position != block.position:
+            raise ValueError(f"instead of block {block.position} it has block {position}")
+        is_shorter = len(contents) < block.uncompressed_bytes
+        if not 0 < len(contents) <= block.uncompressed_bytes or (header.compression == "none" and is_shorter):
             raise ValueError(f"block {position} has {len(contents)} bytes")
-        if header.compression in ("ZIP", "ZIPS") and is_compressed:
-            inflated(bytes(contents), uncompressed)
-        if header.compression == "RLE" and is_compressed and _run_length_bytes(contents) != uncompressed:
+        if header.compression in ("ZIP", "ZIPS") and is_shorter:
+            inflated(bytes(contents), block.uncompressed_bytes)
+        if header.compression == "RLE" and is_shorter and _run_length_bytes(contents) != block.uncompressed_bytes:
             raise ValueError(f"block {position} is damaged")
 
 
@@ -324,7 +325,7 @@ def _simplify_header(header: ExrHeader, data: bytearray) -> None:
         data[header.type_offset : header.type_offset + 1] = b"T"  # "Type", which FFmpeg ignores
     if header.tile is None:  # tile positions are relative to the data window already
         for offset, block in zip(_block_offsets(header, data), header.blocks()):
-            struct.pack_into("<i", data, offset, block[0][0] - header.data_window[1])
+            struct.pack_into("<i", data, offset, block.position[0] - header.data_window[1])
 
 
 def _decode_data_window(header: ExrHeader, data: bytes) -> NDArray[np.float32]:
@@ -348,9 +349,9 @@ def _decode_data_window(header: ExrHeader, data: bytes) -> NDArray[np.float32]:
     if [plane.buffer_ptr for plane in frame.planes] != memory:
         raise ValueError("its black blocks cannot be distinguished from damaged ones")
     pixels = _frame_pixels(frame)
-    for position, rows, columns in black:
-        if np.isnan(pixels[rows, columns]).any():
-            raise ValueError(f"block {position} is damaged")
+    for block in black:
+        if np.isnan(pixels[block.rows, block.columns]).any():
+            raise ValueError(f"block {block.position} is damaged")
     return pixels
 
 
@@ -365,10 +366,9 @@ def _decode_by_ffmpeg(decoder: av.VideoCodecContext, packet: av.Packet[Any], hea
     return frames[0]
 
 
-def _black_blocks(header: ExrHeader, pixels: NDArray[np.float32]) -> list[tuple[tuple[int, ...], slice, slice]]:
-    """The position, rows and columns of each block that is completely 0."""
-    blocks = ((position, rows, columns) for position, rows, columns, _ in header.blocks())
-    return [(position, rows, columns) for position, rows, columns in blocks if not (pixels[rows, columns] != 0).any()]
+def _black_blocks(header: ExrHeader, pixels: NDArray[np.float32]) -> list[Block]:
+    """The blocks that are completely 0."""
+    return [block for block in header.blocks() if not (pixels[block.rows, block.columns] != 0).any()]
 
 
 def _display_window(header: ExrHeader, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -442,12 +442,13 @@ class _Exr(Format[ExrHeader]):
         offsets = np.frombuffer(file.read(8 * header.block_count), "<u8")
         form = "<iI" if header.tile is None else "<4iI"
         head_bytes = struct.calcsize(form)
-        for offset, (position, _, _, uncompressed) in zip(map(int, offsets), header.blocks()):
+        for offset, block in zip(map(int, offsets), header.blocks()):
             if not header.table < offset <= size - head_bytes:
                 return False
             file.seek(offset)
-            *actual, length = struct.unpack(form, file.read(head_bytes))
-            if tuple(actual) != position or not 0 < length <= uncompressed or offset + head_bytes + length > size:
+            *position, length = struct.unpack(form, file.read(head_bytes))
+            is_inside = offset + head_bytes + length <= size
+            if tuple(position) != block.position or not 0 < length <= block.uncompressed_bytes or not is_inside:
                 return False
         return True
 

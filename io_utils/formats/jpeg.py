@@ -54,9 +54,9 @@ _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
 @dataclass
 class _Component:
-    """A channel in the frame header (B.2.2). Sampling factors: the number of its blocks in an MCU, across and down."""
+    """A channel in the frame header (B.2.2)."""
 
-    across: int
+    across: int  # sampling factors: the number of its blocks in an MCU, across and down
     down: int
     # The lowest bit of each coefficient that the scans so far contain (progressive: G.1.1.1.1), None before the first.
     lowest_bits: list[int | None] = field(default_factory=lambda: [None] * 64)
@@ -94,7 +94,7 @@ class _Frame:
     exif: bytes = b""
     xmp: bytes = b""
     restart_interval: int = 0
-    pending: list[bytes] = field(default_factory=list)
+    pending: list[bytes] = field(default_factory=list)  # segments for the next scan
     scans: list[_Scan] = field(default_factory=list)
 
     @property
@@ -171,7 +171,7 @@ def _require_undamaged(frame: _Frame, data: bytes) -> None:
     probe = _Probe.of(frame)
     if probe is None:
         _decode_by_ffmpeg(data)
-    elif not probe.is_reached():
+    elif probe.finds_damage():
         raise ValueError("its compressed data are damaged")
 
 
@@ -232,8 +232,8 @@ class _Probe:
         )
         return cls(before, scan.data.rstrip(b"\xff"), mcu * (mcus // (rows - 1)), rows)
 
-    def is_reached(self) -> bool:
-        """Whether the appended row is flat in every plane. True as well if FFmpeg does not support the file.
+    def finds_damage(self) -> bool:
+        """Whether the appended row is not flat in every plane. False if FFmpeg does not support the file.
 
         The number of bits that pad the last byte is unknown. It is at most the number of equal bits at its end: ones
         according to F.1.2.3, in some files zeros. The most likely number is tried first.
@@ -244,8 +244,8 @@ class _Probe:
             last = "1" * 8 if is_stuffed else "".join(f"{byte:08b}" for byte in scan[-1:])
             equal_bits = len(last) - len(last.rstrip(last[-1:]))
             if any(self._is_flat(body, last[: len(last) - padding]) for padding in range(min(equal_bits, 7), -1, -1)):
-                return True
-        return False
+                return False
+        return True
 
     def _is_flat(self, body: bytes, last_bits: str) -> bool:
         """Whether the row is flat if it is appended to `body` and `last_bits`, the used bits of the last byte."""
@@ -257,10 +257,8 @@ class _Probe:
         except ValueError:
             return False
         for plane in picture.planes if picture else ():
-            lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[
-                : plane.height, : plane.width
-            ]
-            appended = lines[-(plane.height // self.rows) :]
+            lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+            appended = lines[: plane.height, : plane.width][-(plane.height // self.rows) :]
             if appended.min() != appended.max():
                 return False
         return True
@@ -272,12 +270,12 @@ def _huffman_codes(segments: list[bytes]) -> dict[tuple[int, int, int], str]:
     for segment in segments:
         at, code = 4, 0
         while segment[1] == _DHT and at + 17 <= len(segment):
-            where, counts = segment[at], segment[at + 1 : at + 17]
-            codes = {key: bits for key, bits in codes.items() if key[:2] != (where >> 4, where & 15)}
+            table, counts = (segment[at] >> 4, segment[at] & 15), segment[at + 1 : at + 17]
+            codes = {key: bits for key, bits in codes.items() if key[:2] != table}
             at, code = at + 17, 0
             for length, count in enumerate(counts, 1):
                 for symbol in segment[at : at + count]:
-                    codes[where >> 4, where & 15, symbol] = f"{code:0{length}b}"[-length:]
+                    codes[(*table, symbol)] = f"{code:0{length}b}"[-length:]
                     code += 1
                 at, code = at + count, code << 1
     return codes
@@ -307,9 +305,9 @@ def _next_marker(file: IO[bytes]) -> int:
     """The next marker. Skips stray bytes, as libjpeg and Pillow do, and repeated 0xFF, which is fill."""
     byte, skipped = file.read(1), 0
     while byte:
-        follows_fill = byte == b"\xff"
+        follows_prefix = byte == b"\xff"
         byte = file.read(1)
-        if follows_fill and byte not in (b"", b"\0", b"\xff"):
+        if follows_prefix and byte not in (b"", b"\0", b"\xff"):
             return byte[0]
         skipped += 1
         if skipped > _MOST_STRAY:

@@ -27,11 +27,13 @@ from .webp import WEBP
 
 FORMATS: tuple[Format[Any], ...] = (PNG, JPEG, WEBP, BMP, TIFF, EXR)
 
-EXTENSIONS = tuple(extension for kind in FORMATS for extension in kind.extensions)
-_BY_EXTENSION: dict[str, Format[Any]] = {extension: kind for kind in FORMATS for extension in kind.extensions}
+EXTENSIONS = tuple(extension for image_format in FORMATS for extension in image_format.extensions)
+_BY_EXTENSION: dict[str, Format[Any]] = {
+    extension: image_format for image_format in FORMATS for extension in image_format.extensions
+}
 
 # Signatures of other files that users mistake for frames, so that the error can name them.
-_OTHER_KINDS = {
+_OTHER_TYPES = {
     b"GIF8": "a GIF file",
     b"8BPS": "a Photoshop file",
     b"%!PS": "a PostScript file",
@@ -95,10 +97,10 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
     | BMP  | numpy                                             | Pillow supports few bit fields and accepts damage     |
     """
     with _errors_as_broken_image():
-        kind = _identify(data[:_START_BYTES])
-        header = kind.read_header(io.BytesIO(data))
+        image_format = _identify(data[:_START_BYTES])
+        header = image_format.read_header(io.BytesIO(data))
         _require_plausible_extents(header)
-        return upright(kind.decode(data, header, at_least), header.orientation)
+        return upright(image_format.decode(data, header, at_least), header.orientation)
 
 
 def read_header(file: IO[bytes], at_most_pixels: int | None = None) -> Header[Any]:
@@ -108,8 +110,8 @@ def read_header(file: IO[bytes], at_most_pixels: int | None = None) -> Header[An
     and the system's OSError if the file cannot be read.
     """
     with _errors_as_broken_image():
-        kind = _identify(_read_start(file))
-        header = kind.read_header(file)
+        image_format = _identify(_read_start(file))
+        header = image_format.read_header(file)
         _require_plausible_extents(header)
         for extent in header.allocated:
             if at_most_pixels is not None and extent.pixel_count > at_most_pixels:
@@ -128,11 +130,11 @@ def state(file: IO[bytes]) -> State:
     Raises the system's OSError if the file cannot be read.
     """
     start = _read_start(file)
-    for kind in FORMATS:
-        if kind.matches(start):
-            return State.WHOLE if kind.is_whole(file) else _incomplete_state(kind, file, start)
+    for image_format in FORMATS:
+        if image_format.matches(start):
+            return State.WHOLE if image_format.is_whole(file) else _incomplete_state(image_format, file, start)
     # A format that is only read cannot be a leftover of this pack.
-    is_beginning = any(kind.is_beginning(start) for kind in FORMATS if kind.is_written)
+    is_beginning = any(image_format.is_beginning(start) for image_format in FORMATS if image_format.is_written)
     return State.TORN if is_beginning or _is_zeros(file) else State.FOREIGN
 
 
@@ -163,12 +165,12 @@ def _read_start(file: IO[bytes]) -> bytes:
 
 def _identify(start: bytes) -> Format[Any]:
     """The format of a file with these first bytes. Raises BrokenImageError, which names the file type if it is known."""
-    for kind in FORMATS:
-        if kind.matches(start):
-            return kind
+    for image_format in FORMATS:
+        if image_format.matches(start):
+            return image_format
     if not start:
         raise BrokenImageError("the file is empty")
-    name = next((name for signature, name in _OTHER_KINDS.items() if start.startswith(signature)), None)
+    name = next((name for signature, name in _OTHER_TYPES.items() if start.startswith(signature)), None)
     if start[4:8] == b"ftyp":
         name = _BRANDS.get(start[8:12], "a video file")
     if name is None:
@@ -176,9 +178,9 @@ def _identify(start: bytes) -> Format[Any]:
     raise UnreadKindError(f"it is {name}, which this pack does not read")
 
 
-def _incomplete_state(kind: Format[Any], file: IO[bytes], start: bytes) -> State:
+def _incomplete_state(image_format: Format[Any], file: IO[bytes], start: bytes) -> State:
     """TORN, or FOREIGN if the file is an unsupported variety of the format, or another format with the same signature."""
-    if kind.is_foreign(start):
+    if image_format.is_foreign(start):
         return State.FOREIGN
     try:
         read_header(file)

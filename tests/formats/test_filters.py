@@ -1,4 +1,4 @@
-"""The row filters, undone by pypng, which shares no code with ours."""
+"""The row filters. Judge: pypng, which shares no code with this pack."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def unfiltered(lines: bytes, height: int, width: int) -> np.ndarray[tuple[int, .
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.lists(FILTERS, min_size=1, max_size=4), st.integers(0, 2**32))
-def test_any_filter_on_any_strip_is_undone(height: int, width: int, filter_types: list[int], seed: int) -> None:
+def test_pypng_undoes_any_filter_on_any_strip(height: int, width: int, filter_types: list[int], seed: int) -> None:
     rows = np.random.default_rng(seed).integers(0, 256, (height, 3 * width), np.uint8)
     edges = [height * number // len(filter_types) for number in range(len(filter_types) + 1)]
     strips = [Strip(first, last) for first, last in pairwise(edges) if first < last]
@@ -49,7 +49,7 @@ def test_the_first_row_has_no_row_above_and_is_predicted_from_the_left(filter_ty
     assert lines[:, 0].tolist() == [SUB, filter_type]
 
 
-def test_the_rows_are_not_changed() -> None:
+def test_the_rows_are_not_modified() -> None:
     rows = np.full((3, 6), 7, np.uint8)
     rows.flags.writeable = False
 

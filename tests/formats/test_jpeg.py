@@ -1,4 +1,4 @@
-"""JPEG files: decoded as other decoders do, whatever their metadata say, and refused if damaged."""
+"""JPEG files: pixels agree with other decoders, invalid metadata are ignored, damaged files are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GARBAGE = bytes(range(256))
 
 
 def photograph(height: int = 160, width: int = 200) -> Image.Image:
-    """Shapes with noise on them, whose compressed data are as irregular as those of a camera."""
+    """Noisy shapes, whose compressed data are as irregular as those of a camera."""
     rng = np.random.default_rng(5)
     blurred = cv2.GaussianBlur(rng.integers(0, 256, (height, width, 3)).astype(np.uint8), (0, 0), 3).astype(float)
     return Image.fromarray(
@@ -31,7 +31,7 @@ def photograph(height: int = 160, width: int = 200) -> Image.Image:
     )
 
 
-def written(image: Image.Image | None = None, **options: Any) -> bytes:
+def jpeg_file(image: Image.Image | None = None, **options: Any) -> bytes:
     return sample_files.file_of(image or photograph(), "JPEG", **options)
 
 
@@ -40,12 +40,12 @@ def segment(marker: int, contents: bytes, length: int | None = None) -> bytes:
 
 
 def with_segments(data: bytes, *segments: bytes) -> bytes:
-    """Put right after SOI."""
+    """Insert segments after SOI."""
     return data[:2] + b"".join(segments) + data[2:]
 
 
 def scan_of(data: bytes) -> tuple[int, int]:
-    """Where the compressed data of the first scan begin and end."""
+    """The start and the end of the compressed data of the first scan."""
     at = data.index(b"\xff\xda")
     start = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     end = start
@@ -54,13 +54,13 @@ def scan_of(data: bytes) -> tuple[int, int]:
     return start, end
 
 
-def judged(data: bytes) -> np.ndarray:
-    """By OpenCV, not turned."""
+def opencv_pixels(data: bytes) -> np.ndarray:
+    """The pixels according to OpenCV, without the orientation."""
     return sample_files.by_opencv(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
-def same(data: bytes, whole: bytes) -> None:
-    """`data` are shown as `whole`, by size() and is_whole() too."""
+def assert_decodes_like(data: bytes, whole: bytes) -> None:
+    """`data` has the same pixels as `whole`, a header that agrees, and counts as whole."""
     pixels = registry.decode(data)
     np.testing.assert_array_equal(pixels, registry.decode(whole))
     assert registry.read_header(io.BytesIO(data)).extent == (pixels.shape[1], pixels.shape[0])
@@ -71,29 +71,29 @@ class TestPixels:
     @pytest.mark.parametrize(
         "name", [name for name in sample_files.of("jpeg") if "CMYK" not in name and name != "jpeg exif"]
     )
-    def test_are_those_of_another_decoder(self, name: str) -> None:
+    def test_agree_with_another_decoder(self, name: str) -> None:
         data = sample_files.every_kind()[name]
 
         pixels = registry.decode(data).astype(int)
 
-        assert np.abs(pixels - judged(data)).max() <= 3
+        assert np.abs(pixels - opencv_pixels(data)).max() <= 3
 
     @pytest.mark.parametrize("side", [1, 7, 8, 9, 15, 16, 17, 33])
     @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_blocks": 1}])
-    def test_of_odd_sizes_are_too(self, side: int, options: dict[str, Any]) -> None:
-        data = written(photograph(side, side + 2), quality=90, **options)
+    def test_of_odd_sizes_agree_with_another_decoder(self, side: int, options: dict[str, Any]) -> None:
+        data = jpeg_file(photograph(side, side + 2), quality=90, **options)
 
-        assert np.abs(registry.decode(data).astype(int) - judged(data)).max() <= 3
+        assert np.abs(registry.decode(data).astype(int) - opencv_pixels(data)).max() <= 3
 
     @pytest.mark.parametrize("quality", [1, 5, 50, 100])
-    def test_of_every_quality_are_too(self, quality: int) -> None:
-        """Below a quality of 25 tables of 16 bits come into use where baseline is not forced."""
-        data = written(quality=quality)
+    def test_of_every_quality_agree_with_another_decoder(self, quality: int) -> None:
+        """Below quality 25, encoders that do not force baseline use 16-bit tables."""
+        data = jpeg_file(quality=quality)
 
-        assert np.abs(registry.decode(data).astype(int) - judged(data)).max() <= 3
+        assert np.abs(registry.decode(data).astype(int) - opencv_pixels(data)).max() <= 3
 
-    def test_with_quantisation_tables_of_16_bits_are_too(self) -> None:
-        data = written(quality=50)
+    def test_with_16_bit_quantisation_tables_agree_with_another_decoder(self) -> None:
+        data = jpeg_file(quality=50)
         at = data.index(b"\xff\xdb")
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         values = data[at + 5 : at + 2 + length]
@@ -101,11 +101,11 @@ class TestPixels:
 
         data = data[:at] + segment(0xDB, wide) + data[at + 2 + length :]
 
-        assert np.abs(registry.decode(data).astype(int) - judged(data)).max() <= 3
+        assert np.abs(registry.decode(data).astype(int) - opencv_pixels(data)).max() <= 3
 
     @pytest.mark.parametrize("at_least", [1, 20, 25, 50, 99, 100, 101, 200, 4000])
-    def test_may_be_shrunk_while_they_are_decoded(self, at_least: int) -> None:
-        data = written()
+    def test_may_be_scaled_down_while_decoding(self, at_least: int) -> None:
+        data = jpeg_file()
 
         height, width, _ = registry.decode(data, at_least).shape
 
@@ -113,7 +113,7 @@ class TestPixels:
         assert (width, height) == (200 // scale, 160 // scale)
 
     @pytest.mark.parametrize("truncated", [False, True])
-    def test_never_depend_on_a_switch_of_pillow_nor_change_it(
+    def test_do_not_depend_on_load_truncated_images_and_do_not_change_it(
         self, monkeypatch: pytest.MonkeyPatch, truncated: bool
     ) -> None:
         monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", truncated)
@@ -121,8 +121,8 @@ class TestPixels:
         load = ImageFile.ImageFile.load
         monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: seen.append(image) or load(image))
 
-        registry.decode(written())
-        for data in (written()[:-2], written()[:2000] + b"\xff\xd9"):
+        registry.decode(jpeg_file())
+        for data in (jpeg_file()[:-2], jpeg_file()[:2000] + b"\xff\xd9"):
             with pytest.raises(BrokenImageError):
                 registry.decode(data)
 
@@ -131,29 +131,27 @@ class TestPixels:
 
 
 class TestMetadata:
-    """None of it decides whether pixels load."""
+    """Metadata never prevent decoding."""
 
     @pytest.mark.parametrize(
         "broken",
         [
             pytest.param(segment(0xE0, b"JFIF\0"), id="a JFIF segment of 7 bytes"),
             pytest.param(segment(0xE0, b""), id="an empty APP0"),
-            pytest.param(segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\xff\xff"), id="JFIF with a thumbnail that is not there"),
-            pytest.param(segment(0xE0, b"JFXX\0\x10"), id="JFXX cut short"),
+            pytest.param(segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\xff\xff"), id="JFIF with a missing thumbnail"),
+            pytest.param(segment(0xE0, b"JFXX\0\x10"), id="JFXX, truncated"),
             pytest.param(segment(0xE1, b"Exif\0\0"), id="empty EXIF"),
             pytest.param(segment(0xE1, b"Exif\0\0" + GARBAGE), id="EXIF of garbage"),
             pytest.param(segment(0xE1, b"Exif\0\0II*\0\xff\xff\xff\xff"), id="EXIF that points beyond its end"),
-            pytest.param(
-                segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"), id="EXIF of 65 535 tags that are not there"
-            ),
+            pytest.param(segment(0xE1, b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"), id="EXIF with 65 535 missing tags"),
             pytest.param(segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0\xff<x"), id="XMP of garbage"),
             pytest.param(segment(0xE2, b"MPF\0" + GARBAGE), id="MPF of garbage"),
-            pytest.param(segment(0xE2, b"ICC_PROFILE\0"), id="a colour profile cut short"),
-            pytest.param(segment(0xE2, b"ICC_PROFILE\0\2\1" + GARBAGE), id="a colour profile's second part of one"),
+            pytest.param(segment(0xE2, b"ICC_PROFILE\0"), id="a truncated colour profile"),
+            pytest.param(segment(0xE2, b"ICC_PROFILE\0\2\1" + GARBAGE), id="part 2 of 1 of a colour profile"),
             pytest.param(
                 segment(0xED, b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\xff\xff\xff\xff"), id="Photoshop's block"
             ),
-            pytest.param(segment(0xEE, b"Adobe"), id="Adobe's segment cut short"),
+            pytest.param(segment(0xEE, b"Adobe"), id="a truncated Adobe segment"),
             pytest.param(segment(0xEC, b"Ducky"), id="APP12"),
             pytest.param(segment(0xFE, b"\xff\xd8\xff\xd9\xff\xda"), id="markers in a comment"),
             pytest.param(segment(0xFE, b""), id="an empty comment"),
@@ -165,18 +163,18 @@ class TestMetadata:
         ],
     )
     @pytest.mark.parametrize("jfif", [True, False], ids=["", "without JFIF"])
-    def test_that_is_broken_leaves_the_picture_as_it_is(self, broken: bytes, jfif: bool) -> None:
-        whole = written()
+    def test_broken_segments_do_not_change_the_picture(self, broken: bytes, jfif: bool) -> None:
+        whole = jpeg_file()
         if not jfif:
             whole = whole[:2] + whole[20:]
 
-        same(with_segments(whole, broken), whole)
+        assert_decodes_like(with_segments(whole, broken), whole)
 
     @pytest.mark.parametrize("kind", [*range(1, 14), 0, 99, 65535])
     @pytest.mark.parametrize("tag", [0x010F, 0x011A, 0x0128, 0x0131, 0x0132, 0x8769, 0x8825, 0xA005, 0x014A])
-    def test_of_any_tag_as_any_type_leaves_it_turned_by_its_orientation(self, tag: int, kind: int) -> None:
-        """Software as fraction, resolution as text, an offset as text ..."""
-        upright = written(photograph(24, 16))
+    def test_other_tags_of_any_type_do_not_affect_the_orientation(self, tag: int, kind: int) -> None:
+        """Such as software as a fraction, resolution or an offset as text."""
+        upright = jpeg_file(photograph(24, 16))
         for count, value in ((1, 7), (3, 0xFFFFFFF0), (0, 8)):
             orientation = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
             other = struct.pack(">HHII", tag, kind, count, value)
@@ -187,19 +185,19 @@ class TestMetadata:
             assert registry.read_header(io.BytesIO(turned)).extent == (24, 16)
 
     @pytest.mark.parametrize("name", ["f7_software_as_rational.jpg", "f7_xresolution_as_text.jpg"])
-    def test_of_wrong_types_in_a_real_file(self, name: str) -> None:
+    def test_wrong_types_in_a_real_file_are_ignored(self, name: str) -> None:
         data = (INPUTS / name).read_bytes()
 
         pixels = registry.decode(data)
 
-        judge = sample_files.by_opencv(data, cv2.IMREAD_COLOR)  # turned
+        judge = sample_files.by_opencv(data, cv2.IMREAD_COLOR)  # applies the orientation
         assert np.abs(pixels.astype(int) - judge).max() <= 3
         assert registry.read_header(io.BytesIO(data)).extent == (judge.shape[1], judge.shape[0])
 
     @pytest.mark.parametrize("orientation", range(10))
-    def test_in_xmp_turns_it_where_exif_does_not(self, orientation: int) -> None:
+    def test_xmp_gives_the_orientation_if_exif_does_not(self, orientation: int) -> None:
         for text in (f'<r tiff:Orientation="{orientation}"/>', f"<tiff:Orientation>{orientation}</tiff:Orientation>"):
-            upright = written(photograph(24, 16))
+            upright = jpeg_file(photograph(24, 16))
             xmp = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + text.encode())
             turned = orientation if 1 <= orientation <= 8 else 1
 
@@ -211,10 +209,10 @@ class TestMetadata:
             np.testing.assert_array_equal(registry.decode(both), registry.decode(upright)[::-1, ::-1])
 
 
-class TestADamagedFile:
-    def test_that_was_cut_and_closed_again_is_refused(self) -> None:
+class TestDamagedFile:
+    def test_truncated_and_closed_by_an_end_marker_is_refused(self) -> None:
         data = (INPUTS / "f3_cut_at_60_percent_with_eoi.jpg").read_bytes()
-        assert judged(data) is not None  # libjpeg fills it up, and warns
+        assert opencv_pixels(data) is not None  # libjpeg makes up the rest, and warns
 
         with pytest.raises(BrokenImageError, match="damaged"):
             registry.decode(data)
@@ -223,8 +221,10 @@ class TestADamagedFile:
         "options", [{"quality": 90}, {"quality": 75}, {"restart_marker_rows": 1}, {"progressive": True}]
     )
     @pytest.mark.parametrize("part", [0.1, 0.3, 0.6, 0.9])
-    def test_cut_anywhere_and_closed_again_is_refused(self, options: dict[str, Any], part: float) -> None:
-        data = written(**options)
+    def test_truncated_anywhere_and_closed_by_an_end_marker_is_refused(
+        self, options: dict[str, Any], part: float
+    ) -> None:
+        data = jpeg_file(**options)
 
         with pytest.raises(BrokenImageError):
             registry.decode(data[: int(len(data) * part)] + b"\xff\xd9")
@@ -235,8 +235,8 @@ class TestADamagedFile:
     @pytest.mark.parametrize("mode", ["L", "RGB"])
     @pytest.mark.parametrize("hole", [512, 4096])
     def test_with_a_hole_of_zeros_is_refused(self, options: dict[str, Any], mode: str, hole: int) -> None:
-        """What rsync and network disks leave of a block that was never written."""
-        data = written(photograph().convert(mode), **options)
+        """rsync and network disks leave such holes for blocks that were never written."""
+        data = jpeg_file(photograph().convert(mode), **options)
         start, end = scan_of(data)
         for place in range(start, end - hole, (end - start) // 5):
             with pytest.raises(BrokenImageError):
@@ -244,24 +244,24 @@ class TestADamagedFile:
 
     @pytest.mark.parametrize("options", [{"quality": 90}, {"quality": 75, "optimize": True}])
     @pytest.mark.parametrize("count", [1000, 3000])
-    def test_with_bytes_missing_or_twice_is_refused(self, options: dict[str, Any], count: int) -> None:
-        data = written(**options)
+    def test_with_missing_or_repeated_bytes_is_refused(self, options: dict[str, Any], count: int) -> None:
+        data = jpeg_file(**options)
         start, end = scan_of(data)
         for place in range(start, end - count, (end - start) // 5):
             for damaged in (data[:place] + data[place + count :], data[: place + count] + data[place:]):
                 with pytest.raises(BrokenImageError):
                     registry.decode(damaged)
 
-    @pytest.mark.parametrize("behind", [b"\xff", b"\xff\xff\xff", b"\0", b"\0\0\0"])
-    def test_is_not_one_with_fill_bytes_or_zeros_behind_its_scan(self, behind: bytes) -> None:
+    @pytest.mark.parametrize("trailing", [b"\xff", b"\xff\xff\xff", b"\0", b"\0\0\0"])
+    def test_fill_bytes_or_zeros_after_the_scan_are_not_damage(self, trailing: bytes) -> None:
         for quality in range(70, 95, 3):
-            data = written(quality=quality)
+            data = jpeg_file(quality=quality)
 
-            same(data[:-2] + behind + data[-2:], data)
+            assert_decodes_like(data[:-2] + trailing + data[-2:], data)
 
-    def test_is_not_one_of_channels_with_the_same_number(self) -> None:
-        """libjpeg renumbers them: in real files they are all 1 or all 0."""
-        data = bytearray(written(subsampling=0))
+    def test_channels_with_equal_identifiers_are_not_damage(self) -> None:
+        """libjpeg renumbers them. In real files of this kind all identifiers are 1 or all are 0."""
+        data = bytearray(jpeg_file(subsampling=0))
         frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
         data[frame + 16] = data[frame + 13]
         data[scan + 9] = data[scan + 7]
@@ -270,9 +270,9 @@ class TestADamagedFile:
         assert reaches_its_end(io.BytesIO(bytes(data)))
 
     @pytest.mark.parametrize("scans", range(1, 10))
-    def test_whose_last_scans_are_missing_is_refused(self, scans: int) -> None:
-        """What is left of it is a blurred picture; no decoder finds anything wrong."""
-        data = written(progressive=True)
+    def test_without_its_last_scans_is_refused(self, scans: int) -> None:
+        """Other decoders show a blurred picture without an error."""
+        data = jpeg_file(progressive=True)
         ends = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
 
         with pytest.raises(BrokenImageError, match="scan"):
@@ -290,47 +290,47 @@ class TestADamagedFile:
             ),
         ],
     )
-    def test_with_restart_markers_in_disorder_is_refused(self, damage: Any) -> None:
-        data = written(restart_marker_rows=1)
+    def test_with_wrong_restart_markers_is_refused(self, damage: Any) -> None:
+        data = jpeg_file(restart_marker_rows=1)
         start, end = scan_of(data)
 
         with pytest.raises(BrokenImageError, match="restart"):
             registry.decode(data[:start] + damage(data[start:end]) + data[end:])
 
-    def test_with_restart_markers_that_were_never_announced_is_refused(self) -> None:
-        data = written(restart_marker_rows=1)
+    def test_with_restart_markers_but_no_interval_is_refused(self) -> None:
+        data = jpeg_file(restart_marker_rows=1)
         at = data.index(b"\xff\xdd")
 
         with pytest.raises(BrokenImageError):
             registry.decode(data[:at] + data[at + 6 :])
 
-    def test_may_have_one_more_restart_marker_at_its_end(self) -> None:
-        """As some cameras write it: no decoder minds."""
-        data = written(restart_marker_rows=1)
+    def test_one_more_restart_marker_at_the_end_is_not_damage(self) -> None:
+        """Some cameras write it, and all decoders accept it."""
+        data = jpeg_file(restart_marker_rows=1)
         _, end = scan_of(data)
         last = max(data[at + 1] for at in range(end) if data[at] == 0xFF and 0xD0 <= data[at + 1] <= 0xD7)
         rows = 160 // 16
         assert last >= 0xD0
 
-        same(data[:end] + bytes([0xFF, 0xD0 + (rows - 1) % 8]) + data[end:], data)
+        assert_decodes_like(data[:end] + bytes([0xFF, 0xD0 + (rows - 1) % 8]) + data[end:], data)
 
     @pytest.mark.parametrize(
-        ("kind", "told"),
+        ("kind", "description"),
         [
             (0xCB, "a lossless JPEG file"),
             (0xC5, "a hierarchical JPEG file"),
             (0xF7, "a JPEG-LS JPEG file"),
         ],
     )
-    def test_of_a_kind_that_is_not_read_is_told_by_its_kind(self, kind: int, told: str) -> None:
-        data = written()
+    def test_unsupported_varieties_are_named(self, kind: int, description: str) -> None:
+        data = jpeg_file()
         at = data.index(b"\xff\xc0")
 
-        with pytest.raises(BrokenImageError, match=told):
+        with pytest.raises(BrokenImageError, match=description):
             registry.decode(data[: at + 1] + bytes([kind]) + data[at + 2 :])
 
-    def test_of_12_bits_is_told_so(self) -> None:
-        data = bytearray(written())
+    def test_12_bit_files_are_named(self) -> None:
+        data = bytearray(jpeg_file())
         data[data.index(b"\xff\xc0") + 4] = 12
 
         with pytest.raises(BrokenImageError, match="12 bits per sample"):

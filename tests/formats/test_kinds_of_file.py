@@ -1,4 +1,4 @@
-"""Every kind of file, through each saver and the loader: what an image is after it was saved and loaded."""
+"""Images after saving with each saver and loading, for every file type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..disk import tear
 PROMPT = {"1": {"class_type": "Probe", "inputs": {}}}
 WORKFLOW = {"workflow": {"nodes": [{"title": "naïve 日本"}]}}
 
-# File type -> extension, and how far a value of 0..1 may be off.
+# File type -> extension, and the largest error of a value from 0 to 1.
 KINDS = {
     "png with embedded workflow": (".png", 0.5 / 255),
     "png": (".png", 0.5 / 255),
@@ -33,7 +33,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def ramp(count: int = 3, channels: int = 3) -> torch.Tensor:
-    """Smooth, so that lossy kinds are near; another one in every frame and channel."""
+    """Smooth gradients, so that lossy files are close; different ones in every frame and channel."""
     steps = torch.linspace(0, 1, 24)
     planes = [steps.expand(16, -1), torch.linspace(0, 1, 16)[:, None].expand(-1, 24), 1 - steps.expand(16, -1)]
     alpha = 0.25 + steps.expand(16, -1) / 2
@@ -52,7 +52,7 @@ def load(pack: ModuleType, pattern: str, count: int = 0, **more: Any) -> tuple[t
 
 
 def save_by(pack: ModuleType, saver: str, images: torch.Tensor, kind: str, **more: Any) -> tuple[str, Any]:
-    """Save three frames with one of the savers: the pattern to load them by, and what the last run returned."""
+    """Save three frames with one of the savers. Returns the pattern that loads them and the result of the last run."""
     hidden = {"prompt": PROMPT, "extra_pnginfo": WORKFLOW, "unique_id": "7"}
     extension = KINDS[kind][0]
     if saver == "SaveBatch":
@@ -73,7 +73,7 @@ def save_by(pack: ModuleType, saver: str, images: torch.Tensor, kind: str, **mor
 @every_kind
 @pytest.mark.parametrize("saver", ["SaveFrame", "SaveCounted", "SaveBatch"])
 class TestSavedAndLoaded:
-    def test_images_are_as_near_as_the_kind_can_hold(
+    def test_images_are_as_close_as_the_file_type_allows(
         self, pack: ModuleType, output: Path, saver: str, kind: str
     ) -> None:
         pattern, _ = save_by(pack, saver, ramp(), kind)
@@ -84,7 +84,7 @@ class TestSavedAndLoaded:
         np.testing.assert_allclose(images, ramp(), atol=KINDS[kind][1] + 1e-7)
         assert not mask.any()
 
-    def test_alpha_is_the_mask_and_black_beneath_it_in_jpg(
+    def test_alpha_becomes_the_mask_or_is_composited_on_black_in_jpg(
         self, pack: ModuleType, output: Path, saver: str, kind: str
     ) -> None:
         rgba = ramp(channels=4)
@@ -97,12 +97,14 @@ class TestSavedAndLoaded:
             assert not mask.any()
             assert "composited on black" in json.loads(result["ui"]["image_sequence"][0])["message"]
         else:
-            # EXR holds colour multiplied by alpha: rounded once more, and divided.
+            # EXR holds colour multiplied by alpha, which adds a rounding and a division.
             within = {"exr": 1e-6, "exr 16-bit": 2**-10}.get(kind, KINDS[kind][1] + 1e-7)
             np.testing.assert_allclose(images, rgba[..., :3], atol=within)
             np.testing.assert_allclose(mask, 1 - rgba[..., 3], atol=max(KINDS[kind][1], 1e-7) * 1.01)
 
-    def test_the_workflow_can_stand_beside_them(self, pack: ModuleType, output: Path, saver: str, kind: str) -> None:
+    def test_the_workflow_can_be_saved_in_a_file_beside_them(
+        self, pack: ModuleType, output: Path, saver: str, kind: str
+    ) -> None:
         save_by(pack, saver, ramp(), kind)
         assert not list(output.rglob("*.json"))
 
@@ -115,7 +117,9 @@ class TestSavedAndLoaded:
         assert file.as_posix() in message
         assert not [image for image in result["ui"]["images"] if image["filename"].endswith(".json")]
 
-    def test_the_workflow_is_in_those_that_say_so(self, pack: ModuleType, output: Path, saver: str, kind: str) -> None:
+    def test_the_workflow_is_embedded_if_the_file_type_says_so(
+        self, pack: ModuleType, output: Path, saver: str, kind: str
+    ) -> None:
         save_by(pack, saver, ramp(), kind)
 
         for path in (output / "s").iterdir():
@@ -124,7 +128,7 @@ class TestSavedAndLoaded:
 
 @every_kind
 class TestResume:
-    def test_renders_what_is_missing_or_torn(self, pack: ModuleType, output: Path, kind: str) -> None:
+    def test_renders_missing_and_truncated_frames(self, pack: ModuleType, output: Path, kind: str) -> None:
         save_by(pack, "SaveFrame", ramp(), kind)
         extension = KINDS[kind][0]
         tear(output / "s" / f"s_00001{extension}")
@@ -137,7 +141,7 @@ class TestResume:
 
         assert wanted == [[], ["images"], [], ["images"]]
 
-    def test_counts_on_behind_the_last_whole_file(self, pack: ModuleType, output: Path, kind: str) -> None:
+    def test_continues_after_the_last_whole_file(self, pack: ModuleType, output: Path, kind: str) -> None:
         save_by(pack, "SaveFrame", ramp(), kind)
         tear(output / "s" / f"s_00002{KINDS[kind][0]}")
 
@@ -146,7 +150,7 @@ class TestResume:
 
         assert result[1] == 2
 
-    def test_the_finished_sequence_is_of_this_kind_only(self, pack: ModuleType, output: Path, kind: str) -> None:
+    def test_the_finished_sequence_has_this_file_type_only(self, pack: ModuleType, output: Path, kind: str) -> None:
         save_by(pack, "SaveCounted", ramp(), "jpg" if kind != "jpg" else "png")
 
         _, result = save_by(pack, "SaveCounted", ramp(), kind)
@@ -159,7 +163,7 @@ class TestResume:
 
 
 class TestValues:
-    def test_a_16_bit_ramp_comes_back_to_the_level(self, pack: ModuleType, output: Path) -> None:
+    def test_every_level_of_a_16_bit_ramp_survives(self, pack: ModuleType, output: Path) -> None:
         levels = torch.arange(65536, dtype=torch.float64).div(65535).to(torch.float32).reshape(1, 256, 256, 1)
         pattern, _ = save_by(pack, "SaveBatch", levels.expand(-1, -1, -1, 3), "png 16-bit")
 
@@ -168,7 +172,7 @@ class TestValues:
         assert torch.equal(images[..., 0:1], levels)
 
     @pytest.mark.parametrize("kind", ["exr", "exr 16-bit"])
-    def test_outside_0_to_1_stay_in_exr(self, pack: ModuleType, output: Path, kind: str) -> None:
+    def test_outside_0_to_1_are_kept_in_exr(self, pack: ModuleType, output: Path, kind: str) -> None:
         values = torch.tensor([-4, -0.5, 0, 1, 1.5, 60000]).reshape(1, 1, 6, 1).expand(-1, -1, -1, 3)
         pattern, _ = save_by(pack, "SaveBatch", values, kind)
 
@@ -176,7 +180,7 @@ class TestValues:
 
         assert torch.equal(images, values)
 
-    def test_outside_0_to_1_stay_when_a_frame_is_resized(self, pack: ModuleType, output: Path) -> None:
+    def test_outside_0_to_1_are_kept_when_a_frame_is_resized(self, pack: ModuleType, output: Path) -> None:
         save_by(pack, "SaveBatch", torch.full((1, 8, 8, 3), 5.0), "exr")
         settings = {"path_pattern": "s/s_#####.exr", "start_index": 1, "overwrite": "true"}
         node(pack, "SaveBatch").save(images=torch.full((1, 4, 4, 3), -3.0), **settings)
@@ -186,7 +190,7 @@ class TestValues:
         np.testing.assert_allclose(images[0], 5, atol=1e-5)
         np.testing.assert_allclose(images[1], -3, atol=1e-5)
 
-    def test_that_are_no_numbers_are_0_with_one_warning(
+    def test_that_are_nan_become_0_with_one_warning(
         self, pack: ModuleType, output: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         broken = torch.full((2, 4, 4, 3), float("nan"))
@@ -210,7 +214,7 @@ class TestQuality:
 
         assert sizes[0] < sizes[1]
 
-    def test_is_95_where_an_old_prompt_says_nothing(self, pack: ModuleType, output: Path) -> None:
+    def test_is_95_if_an_old_prompt_does_not_set_it(self, pack: ModuleType, output: Path) -> None:
         files = []
         for more in ({}, {"quality": 95}):
             save_by(pack, "SaveBatch", ramp(), "jpg", **more)
@@ -219,10 +223,10 @@ class TestQuality:
         assert files[0] == files[1]
 
 
-class TestABrokenFile:
+class TestBrokenFile:
     @pytest.mark.parametrize("extension", [".png", ".jpg", ".webp", ".exr", ".tif", ".bmp"])
     @pytest.mark.parametrize("data", [b"", b"This is not an image.", bytes(5000)], ids=["empty", "text", "zeros"])
-    def test_is_an_error_that_names_it(self, pack: ModuleType, output: Path, extension: str, data: bytes) -> None:
+    def test_is_named_in_the_error(self, pack: ModuleType, output: Path, extension: str, data: bytes) -> None:
         (output / f"f_01{extension}").write_bytes(data)
 
         with pytest.raises(ValueError, match=rf"Frame 1 cannot be read: .*f_01\{extension}"):
@@ -231,7 +235,7 @@ class TestABrokenFile:
             )
 
     @every_kind
-    def test_is_an_error_that_names_it_when_its_end_is_missing(self, pack: ModuleType, output: Path, kind: str) -> None:
+    def test_is_named_in_the_error_if_it_is_truncated(self, pack: ModuleType, output: Path, kind: str) -> None:
         pattern, _ = save_by(pack, "SaveBatch", ramp(), kind)
         tear(output / "s" / f"s_00001{KINDS[kind][0]}", -20)
 
@@ -239,7 +243,7 @@ class TestABrokenFile:
             load(pack, pattern)
 
     @pytest.mark.parametrize("extension", [".png", ".exr", ".webp", ".tif"])
-    def test_or_a_folder_of_that_name_is_never_a_frame(self, pack: ModuleType, output: Path, extension: str) -> None:
+    def test_a_folder_is_never_a_frame(self, pack: ModuleType, output: Path, extension: str) -> None:
         (output / f"f_01{extension}").mkdir()
 
         with pytest.raises(FileNotFoundError, match=rf"f_01\{extension}"):

@@ -1,7 +1,7 @@
-"""Mutated files of every kind: a picture or BrokenImageError, in bounded time and memory; and the header tells what decode() shows.
+"""Mutated files of every kind decode or raise BrokenImageError, in bounded time and memory, and headers agree with pixels.
 
-Seeded, so that a failure is seen again. `--mutations N` tries N files instead of 20 000: `pytest tests/test_mutated_files.py
---mutations 1000000`.
+Seeded, so that failures can be reproduced. `--mutations N` tries N files instead of 20 000: `pytest
+tests/formats/test_mutated_files.py --mutations 1000000`.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from io_utils.formats import registry
 from .. import sample_files
 from ..sample_files import reaches_its_end
 
-resource = pytest.importorskip("resource", reason="tells the memory of a process, on Unix")
+resource = pytest.importorskip("resource", reason="measures the memory of a process, on Unix only")
 
 KINDS = sorted({name.split()[0] for name in sample_files.every_kind()})
-# Interesting to parsers: no, few, most, negative.
+# Edge cases for parsers: zero, one, the largest, negative.
 NUMBERS = [
     bytes(4),
     b"\xff" * 4,
@@ -36,14 +36,14 @@ NUMBERS = [
     b"\x80\0\0\0",
     b"\0\0\0\x80",
 ]
-PARTS = 8  # so that a failure is near its seed
+PARTS = 8  # a failing part then has fewer files to repeat
 
 
 def mutated(rng: random.Random, data: bytes, other: bytes) -> bytes:
     """`data` with one to four changes."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        # Most of a small file's meaning is at its start.
+        # Headers are at the start of a file.
         at = rng.randrange(max(1, len(changed))) if rng.random() < 0.6 else rng.randrange(min(64, max(1, len(changed))))
         kind = rng.randrange(8)
         if kind == 0:
@@ -69,7 +69,7 @@ def mutated(rng: random.Random, data: bytes, other: bytes) -> bytes:
 
 
 def outcome(look: Callable[[Any], Any], argument: Any) -> Any:
-    """What it answers, or the BrokenImageError that it raises."""
+    """The return value, or the BrokenImageError that is raised."""
     try:
         return look(argument)
     except BrokenImageError as error:
@@ -78,24 +78,24 @@ def outcome(look: Callable[[Any], Any], argument: Any) -> Any:
 
 @pytest.fixture
 def small_pictures_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some mutations claim gigabytes, as bombs do: with a limit of 2 ** 21 pixels all of them are beyond it."""
+    """Some mutations declare gigabytes. With a limit of 2 ** 21 pixels they are all refused."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2**20)
 
 
 @pytest.fixture
 def no_hang() -> Iterator[None]:
-    """A decoder that never returns ends the tests, with a traceback; no test waits for a time."""
+    """A decoder that never returns ends the tests with a traceback."""
     faulthandler.dump_traceback_later(300, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.mark.usefixtures("small_pictures_only", "no_hang")
-@pytest.mark.filterwarnings("ignore")  # of Pillow, about files that are damaged
+@pytest.mark.filterwarnings("ignore")  # Pillow warns about damaged files
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_mutated_file_is_a_picture_of_its_size_or_a_broken_image(kind: str, part: int, mutations: int) -> None:
-    """In bounded memory: no more than pictures as large as allowed take, whatever a file claims."""
+def test_a_mutated_file_decodes_to_its_declared_extent_or_is_refused(kind: str, part: int, mutations: int) -> None:
+    """Whatever a file declares, it takes no more memory than a picture of the largest allowed extent."""
     rng = random.Random(f"{kind} {part}")
     files = list(sample_files.of(kind).values())
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,6 +1,6 @@
-"""PNG files of every kind, judged by pypng and Pillow, and a corpus of broken ones: the judges' pixels, or an error.
+"""PNG files of every colour type, judged by pypng and Pillow, and a corpus of broken and unusual files.
 
-What is whole was settled with libpng 1.6.55: it reads every odd file of the corpus, to the same pixels.
+libpng 1.6.55 decided which files are valid: it reads every unusual file of the corpus, to the same pixels.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ Chunks = list[tuple[bytes, bytes]]
 
 
 def chunk(name: bytes, contents: bytes = b"", crc: int = 0, length: int = 0) -> bytes:
-    """A chunk; `crc` is put on top of the right one, `length` added to the right one."""
-    right = zlib.crc32(name + contents)
-    return struct.pack(">I", len(contents) + length) + name + contents + struct.pack(">I", right ^ crc)
+    """A chunk. `crc` is XORed with the correct checksum, `length` is added to the correct length."""
+    correct = zlib.crc32(name + contents)
+    return struct.pack(">I", len(contents) + length) + name + contents + struct.pack(">I", correct ^ crc)
 
 
 def file_of(chunks: Chunks) -> bytes:
@@ -52,8 +52,8 @@ def palette(depth: int) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (1 << depth, 3))
 
 
-def written(values: np.ndarray, colour: int, depth: int, *, interlace: bool = False, key: Any = None) -> bytes:
-    """By pypng. `key`: a transparency key, or for a palette the alpha of each colour."""
+def png_file(values: np.ndarray, colour: int, depth: int, *, interlace: bool = False, key: Any = None) -> bytes:
+    """A file of pypng. `key`: a transparency key, or for a palette the alpha of each colour."""
     height, width = values.shape[:2]
     options: dict[str, Any] = {"bitdepth": depth, "interlace": interlace}
     if colour == 3:
@@ -73,8 +73,8 @@ def written(values: np.ndarray, colour: int, depth: int, *, interlace: bool = Fa
     return buffer.getvalue()
 
 
-def meant(values: np.ndarray, colour: int, depth: int) -> np.ndarray:
-    """What samples mean, by the specification: palettes looked up (11.2.2), less than 8 bits spread to 8 (13.12)."""
+def expected_pixels(values: np.ndarray, colour: int, depth: int) -> np.ndarray:
+    """Samples as pixels: palettes are resolved (11.2.2), samples of less than 8 bits are scaled to 8 (13.12)."""
     if colour == 3:
         return palette(depth)[values[..., 0]]
     return values * 255 // ((1 << depth) - 1) if depth < 8 else values
@@ -84,47 +84,47 @@ class TestEveryKind:
     @pytest.mark.parametrize("interlace", [False, True], ids=["", "Adam7"])
     @pytest.mark.parametrize(("height", "width"), SIZES)
     @pytest.mark.parametrize(("colour", "depth"), EVERY_KIND)
-    def test_has_the_pixels_that_were_written(
+    def test_decodes_to_the_pixels_that_were_written(
         self, colour: int, depth: int, height: int, width: int, interlace: bool
     ) -> None:
         values = samples(colour, depth, height, width)
 
-        pixels = registry.decode(written(values, colour, depth, interlace=interlace))
+        pixels = registry.decode(png_file(values, colour, depth, interlace=interlace))
 
         assert pixels.dtype == (np.uint16 if depth == 16 else np.uint8)
-        np.testing.assert_array_equal(pixels, meant(values, colour, depth))
+        np.testing.assert_array_equal(pixels, expected_pixels(values, colour, depth))
 
     @pytest.mark.parametrize("interlace", [False, True], ids=["", "Adam7"])
     @pytest.mark.parametrize(("colour", "depth"), [kind for kind in EVERY_KIND if kind[0] in (0, 2)])
-    def test_has_the_transparency_of_its_key(self, colour: int, depth: int, interlace: bool) -> None:
-        """Pillow 13 compares keys of 2 and 4 bits with samples of 8, and finds none."""
+    def test_pixels_of_the_transparency_key_are_transparent(self, colour: int, depth: int, interlace: bool) -> None:
+        """Pillow 13 compares keys of 2 and 4 bits with samples of 8 bits, and finds no match."""
         values = samples(colour, depth)
         key = tuple(int(sample) for sample in values[2, 3])
 
-        pixels = registry.decode(written(values, colour, depth, interlace=interlace, key=key))
+        pixels = registry.decode(png_file(values, colour, depth, interlace=interlace, key=key))
 
-        np.testing.assert_array_equal(pixels[..., :-1], meant(values, colour, depth))
+        np.testing.assert_array_equal(pixels[..., :-1], expected_pixels(values, colour, depth))
         clear = (values == key).all(axis=-1)
         np.testing.assert_array_equal(pixels[..., -1], np.where(clear, 0, np.iinfo(pixels.dtype).max))  # type: ignore[type-var]
         assert clear[2, 3]
 
     @pytest.mark.parametrize("interlace", [False, True], ids=["", "Adam7"])
     @pytest.mark.parametrize("depth", [1, 2, 4, 8])
-    def test_has_the_transparency_of_its_palette(self, depth: int, interlace: bool) -> None:
+    def test_palette_colours_have_their_transparency(self, depth: int, interlace: bool) -> None:
         values = samples(3, depth)
         alpha = np.random.default_rng(4).integers(0, 256, 1 << depth)
 
-        pixels = registry.decode(written(values, 3, depth, interlace=interlace, key=alpha.tolist()))
+        pixels = registry.decode(png_file(values, 3, depth, interlace=interlace, key=alpha.tolist()))
 
-        np.testing.assert_array_equal(pixels[..., :3], meant(values, 3, depth))
+        np.testing.assert_array_equal(pixels[..., :3], expected_pixels(values, 3, depth))
         np.testing.assert_array_equal(pixels[..., 3], alpha[values[..., 0]])
 
     @pytest.mark.parametrize("key", [None, (0, 9)])
     @pytest.mark.parametrize("depth", [1, 2, 4, 8])
-    def test_is_black_beyond_its_palette(self, depth: int, key: tuple[int, ...] | None) -> None:
-        """As OpenCV, with libpng, shows it; alpha beyond the transparencies is 255 (11.3.1.1)."""
+    def test_indices_beyond_the_palette_are_black(self, depth: int, key: tuple[int, ...] | None) -> None:
+        """As in OpenCV (libpng). Alpha beyond the transparency chunk is 255 (11.3.1.1)."""
         values = samples(3, depth)
-        data = written(values, 3, depth, key=key)
+        data = png_file(values, 3, depth, key=key)
         at = data.index(b"PLTE")
         colours = (1 << depth) - 1
         short = (
@@ -146,7 +146,7 @@ class TestEveryKind:
             assert (found[values[..., 0] >= colours][:, 3] == 255).all()
 
     @pytest.mark.parametrize("given", [1, 200])
-    def test_is_opaque_beyond_the_transparencies_of_its_palette(self, given: int) -> None:
+    def test_colours_beyond_the_transparency_chunk_are_opaque(self, given: int) -> None:
         image = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16), "L").convert("P")
         buffer = io.BytesIO()
         image.save(buffer, "PNG", transparency=bytes([7] * given))
@@ -156,18 +156,18 @@ class TestEveryKind:
         with Image.open(io.BytesIO(buffer.getvalue())) as judge:
             np.testing.assert_array_equal(pixels, np.asarray(judge.convert("RGBA")))
 
-    def test_key_is_compared_in_the_bits_that_a_sample_has(self) -> None:
+    def test_only_the_low_bits_of_the_key_count(self) -> None:
         """11.3.1.1: if the image has less than 16 bits, the least significant bits are used and the others are 0."""
         values = np.array([[[0], [9], [255]]])
-        data = written(values, 0, 8)
+        data = png_file(values, 0, 8)
         keyed = data[:33] + chunk(b"tRNS", b"\x01\x09") + data[33:]
 
         np.testing.assert_array_equal(registry.decode(keyed)[0, :, 1], [255, 0, 255])
 
-    @pytest.mark.parametrize("where", ["before IDAT", "behind IDAT"])
-    def test_is_turned_by_its_exif_wherever_it_stands(self, where: str) -> None:
+    @pytest.mark.parametrize("where", ["before IDAT", "after IDAT"])
+    def test_exif_orientation_is_applied_before_and_after_the_image_data(self, where: str) -> None:
         values = samples(2, 8)
-        data = written(values, 2, 8)
+        data = png_file(values, 2, 8)
         tags = Image.Exif()
         tags[0x0112] = 6
         at = 33 if where == "before IDAT" else len(data) - 12
@@ -177,7 +177,7 @@ class TestEveryKind:
         assert registry.read_header(io.BytesIO(turned)).extent == (5, 7)
 
 
-# A small RGB picture whose parts the corpus damages, and the same with a palette.
+# A small RGB picture that the corpus damages, and the same with a palette.
 RGB = samples(2, 8)
 ROWS = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in RGB)
 IHDR = struct.pack(">IIBBBBB", 7, 5, 8, 2, 0, 0, 0)
@@ -189,12 +189,12 @@ PLTE = bytes(range(12))
 TEXT = b"Comment\0words"
 
 
-def whole(*before: tuple[bytes, bytes], ihdr: bytes = IHDR, idat: bytes = IDAT, behind: Chunks | None = None) -> bytes:
-    return file_of([(b"IHDR", ihdr), *before, (b"IDAT", idat), *(behind or []), (b"IEND", b"")])
+def whole(*before: tuple[bytes, bytes], ihdr: bytes = IHDR, idat: bytes = IDAT, after: Chunks | None = None) -> bytes:
+    return file_of([(b"IHDR", ihdr), *before, (b"IDAT", idat), *(after or []), (b"IEND", b"")])
 
 
-def indexed(*before: tuple[bytes, bytes], behind: Chunks | None = None, rows: bytes = INDEX_ROWS) -> bytes:
-    return whole(*before, ihdr=INDEX_IHDR, idat=zlib.compress(rows), behind=behind)
+def indexed(*before: tuple[bytes, bytes], after: Chunks | None = None, rows: bytes = INDEX_ROWS) -> bytes:
+    return whole(*before, ihdr=INDEX_IHDR, idat=zlib.compress(rows), after=after)
 
 
 def header(**changes: int) -> bytes:
@@ -204,7 +204,7 @@ def header(**changes: int) -> bytes:
 
 def filtered(filter_type: int) -> bytes:
     rows = bytearray(ROWS)
-    rows[22] = filter_type  # of the second row: 1 + 3 x 7 bytes a row
+    rows[22] = filter_type  # of the second row: a row has 1 + 3 x 7 bytes
     return zlib.compress(bytes(rows))
 
 
@@ -219,10 +219,10 @@ SMALL_WINDOW = zlib.compressobj(9, zlib.DEFLATED, 9)
 RGBA = samples(6, 8)
 RGBA_ROWS = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in RGBA)
 
-# Files that are odd, and still the same picture to libpng.
-ODD = {
+# Unusual files that libpng reads as the same picture.
+UNUSUAL = {
     "text before the image": whole((b"tEXt", TEXT)),
-    "text behind the image": whole(behind=[(b"tEXt", TEXT)]),
+    "text after the image": whole(after=[(b"tEXt", TEXT)]),
     "the same text twice": whole((b"tEXt", TEXT), (b"tEXt", TEXT)),
     "an unknown ancillary chunk": whole((b"abCd", b"anything")),
     "an unknown ancillary chunk that is not safe to copy": whole((b"abCD", b"anything")),
@@ -230,11 +230,11 @@ ODD = {
     "image data in two chunks": raw(FIRST, *SPLIT, END),
     "image data in chunks of a byte": raw(FIRST, *(chunk(b"IDAT", IDAT[i : i + 1]) for i in range(len(IDAT))), END),
     "empty image data chunks": raw(FIRST, chunk(b"IDAT"), *SPLIT, chunk(b"IDAT"), END),
-    "bytes behind IEND": whole() + b"more",
-    "a whole PNG behind IEND": whole() + whole(),
+    "bytes after IEND": whole() + b"more",
+    "a whole PNG after IEND": whole() + whole(),
     "stored blocks": whole(idat=zlib.compress(ROWS, 0)),
     "a window of 512 bytes": whole(idat=SMALL_WINDOW.compress(ROWS) + SMALL_WINDOW.flush()),
-    "bytes behind the zlib stream": whole(idat=IDAT + b"more"),
+    "bytes after the zlib stream": whole(idat=IDAT + b"more"),
     "a gamma of 1/2.2": whole((b"gAMA", struct.pack(">I", 45455))),
     "significant bits": whole((b"sBIT", b"\5\6\5")),
     "a transparency chunk beside real alpha": whole(
@@ -242,8 +242,8 @@ ODD = {
     ),
 }
 
-# Files that must be refused by name. libpng 1.6.55 refuses all of them but eight, where it stops reading behind the last
-# row (no or a bad IEND, chunks behind the image that may not be there, a row too many).
+# Files that must be refused. libpng 1.6.55 refuses all but eight, because it stops reading after the last row (a missing or
+# bad IEND, forbidden chunks after the image, a row too many).
 BROKEN = {
     "nothing": b"",
     "half a signature": SIGNATURE[:4],
@@ -253,7 +253,7 @@ BROKEN = {
     "no IHDR": raw(DATA, END),
     "text before IHDR": raw(chunk(b"tEXt", TEXT), FIRST, DATA, END),
     "two IHDR": raw(FIRST, FIRST, DATA, END),
-    "IHDR behind the image": raw(FIRST, DATA, FIRST, END),
+    "IHDR after the image": raw(FIRST, DATA, FIRST, END),
     "an IHDR of 12 bytes": whole(ihdr=IHDR[:12]),
     "an IHDR of 14 bytes": whole(ihdr=IHDR + b"\0"),
     "an empty IHDR": whole(ihdr=b""),
@@ -263,11 +263,11 @@ BROKEN = {
     "a height of 2^32 - 1": whole(ihdr=header(height=(1 << 32) - 1)),
     "2^30 pixels in a kilobyte": whole(ihdr=header(width=1 << 15, height=1 << 15)),
     "2^62 pixels": whole(ihdr=header(width=(1 << 31) - 1, height=(1 << 31) - 1)),
-    "a row more than there is": whole(ihdr=header(height=6)),
-    "a row less than there is": whole(ihdr=header(height=4)),
-    "a column more": whole(ihdr=header(width=8)),
-    "a column less": whole(ihdr=header(width=6)),
-    "interlaced, they say": whole(ihdr=header(width=8, height=9, interlace=1)),
+    "a height that is one too large": whole(ihdr=header(height=6)),
+    "a height that is one too small": whole(ihdr=header(height=4)),
+    "a width that is one too large": whole(ihdr=header(width=8)),
+    "a width that is one too small": whole(ihdr=header(width=6)),
+    "interlaced according to the header only": whole(ihdr=header(width=8, height=9, interlace=1)),
     "compression 1": whole(ihdr=header(compression=1)),
     "filter 1": whole(ihdr=header(filter=1)),
     "interlace 2": whole(ihdr=header(interlace=2)),
@@ -279,7 +279,7 @@ BROKEN = {
     "IEND before the image": raw(FIRST, END, DATA),
     "other chunks between image data": raw(FIRST, SPLIT[0], chunk(b"tEXt", TEXT), SPLIT[1], END),
     "an unknown critical chunk": whole((b"ABCD", b"anything")),
-    "an unknown critical chunk behind the image": whole(behind=[(b"ABCD", b"")]),
+    "an unknown critical chunk after the image": whole(after=[(b"ABCD", b"")]),
     "a name with a space": whole((b"ab d", b"")),
     "a name of zeros": whole((bytes(4), b"")),
     "a name of high bytes": whole((b"\xe1bCd", b"")),
@@ -315,7 +315,7 @@ BROKEN = {
     "a palette of 13 bytes": indexed((b"PLTE", PLTE + b"\0")),
     "a palette of 257 colours": indexed((b"PLTE", bytes(771))),
     "two palettes": indexed((b"PLTE", PLTE), (b"PLTE", PLTE)),
-    "a palette behind the image": indexed(behind=[(b"PLTE", PLTE)]),
+    "a palette after the image": indexed(after=[(b"PLTE", PLTE)]),
     "text": b"This is not an image.",
     "zeros": bytes(1000),
     "a PNG in a text file": whole().replace(b"\0", b" "),
@@ -323,7 +323,7 @@ BROKEN = {
 
 
 def pillow(data: bytes) -> np.ndarray | None:
-    """The pixels that Pillow reads, or None where it refuses."""
+    """The pixels that Pillow reads, or None if it refuses the file."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
@@ -337,46 +337,46 @@ def rgba(pixels: np.ndarray) -> np.ndarray:
     return pixels if pixels.shape[-1] == 4 else np.concatenate([pixels, alpha], axis=-1)
 
 
-class TestOdd:
-    @pytest.mark.parametrize("name", ODD)
-    def test_files_are_the_pictures_that_the_judge_sees(self, name: str) -> None:
-        pixels = registry.decode(ODD[name])
+class TestUnusual:
+    @pytest.mark.parametrize("name", UNUSUAL)
+    def test_files_decode_as_in_the_judge(self, name: str) -> None:
+        pixels = registry.decode(UNUSUAL[name])
 
         np.testing.assert_array_equal(pixels, RGBA if "alpha" in name else RGB)
-        np.testing.assert_array_equal(rgba(pixels), pillow(ODD[name]))
+        np.testing.assert_array_equal(rgba(pixels), pillow(UNUSUAL[name]))
 
-    @pytest.mark.parametrize("name", ODD)
-    def test_files_have_their_size(self, name: str) -> None:
-        assert registry.read_header(io.BytesIO(ODD[name])).extent == (7, 5)
+    @pytest.mark.parametrize("name", UNUSUAL)
+    def test_files_have_their_extent(self, name: str) -> None:
+        assert registry.read_header(io.BytesIO(UNUSUAL[name])).extent == (7, 5)
 
 
-# A transparency chunk that libpng ignores: wrong length, wrong place, or a second one.
+# Transparency chunks that libpng ignores (wrong length, wrong place, a second one), and some that it uses.
 TRANSPARENCY = {
     "more transparencies than colours": indexed((b"PLTE", PLTE), (b"tRNS", bytes(5))),
     "256 transparencies for 4 colours": indexed((b"PLTE", PLTE), (b"tRNS", bytes(256))),
     "no transparency in its chunk": indexed((b"PLTE", PLTE), (b"tRNS", b"")),
     "as many transparencies as colours": indexed((b"PLTE", PLTE), (b"tRNS", bytes(4))),
     "two transparency chunks": indexed((b"PLTE", PLTE), (b"tRNS", b"\0"), (b"tRNS", b"\0\0")),
-    "transparency behind the image": indexed((b"PLTE", PLTE), behind=[(b"tRNS", b"\0")]),
+    "transparency after the image": indexed((b"PLTE", PLTE), after=[(b"tRNS", b"\0")]),
     "transparency before the palette": indexed((b"tRNS", b"\0"), (b"PLTE", PLTE)),
     "a key of a byte": whole((b"tRNS", b"\0")),
     "a key of two samples": whole((b"tRNS", bytes(4))),
     "a key of four samples": whole((b"tRNS", bytes(8))),
     "a key of three samples": whole((b"tRNS", b"\0".join([b"", *(bytes([value]) for value in RGB[0, 0].tolist())]))),
-    "a key behind the image": whole(behind=[(b"tRNS", bytes(6))]),
+    "a key after the image": whole(after=[(b"tRNS", bytes(6))]),
 }
 
 
 class TestTransparency:
     @pytest.mark.parametrize("name", TRANSPARENCY)
-    def test_is_what_libpng_makes_of_its_chunk(self, name: str) -> None:
+    def test_is_the_same_as_in_libpng(self, name: str) -> None:
         judge = by_opencv(TRANSPARENCY[name])
 
         np.testing.assert_array_equal(rgba(registry.decode(TRANSPARENCY[name])), rgba(judge))
 
     @pytest.mark.parametrize("at", range(4, 13))
     def test_with_a_damaged_byte_is_refused(self, at: int) -> None:
-        """In name, contents and checksum alike: without it the picture would silently be opaque."""
+        """Whether in its name, contents or checksum: without the chunk the picture would silently be opaque."""
         data = bytearray(TRANSPARENCY["as many transparencies as colours"])
         data[data.index(b"tRNS") - 4 + at] ^= 1
 
@@ -389,10 +389,10 @@ ANCILLARY = (b"iCCP", b"cLLI", b"mDCV", b"cICP", b"gAMA", b"cHRM", b"sRGB", b"sB
 ANCILLARY += (b"tIME", b"iTXt", b"tEXt", b"zTXt", b"eXIf", b"acTL", b"fcTL", b"fdAT", b"iDOT", b"vpAg", b"prVt")
 
 
-class TestAChunkWithoutPartInThePixels:
+class TestChunkThatDoesNotAffectThePixels:
     @pytest.mark.parametrize("name", ANCILLARY)
-    @pytest.mark.parametrize("place", [33, -12], ids=["before the image", "behind it"])
-    def test_is_dropped_when_its_checksum_is_wrong(self, name: bytes, place: int) -> None:
+    @pytest.mark.parametrize("place", [33, -12], ids=["before the image", "after it"])
+    def test_is_ignored_if_its_checksum_is_wrong(self, name: bytes, place: int) -> None:
         data = whole()
         broken = data[:place] + chunk(name, TEXT, crc=0x10001) + data[place:]
 
@@ -401,20 +401,20 @@ class TestAChunkWithoutPartInThePixels:
         assert reaches_its_end(io.BytesIO(broken))
 
     @pytest.mark.parametrize("name", ANCILLARY)
-    def test_may_hold_anything_and_stand_anywhere_but_in_the_image(self, name: bytes) -> None:
+    def test_may_hold_anything_anywhere_outside_the_image_data(self, name: bytes) -> None:
         for odd in (
             whole((name, b"\0")),
             whole((name, b"")),
             whole((name, TEXT), (name, TEXT)),
-            whole(behind=[(name, b"x")]),
+            whole(after=[(name, b"x")]),
         ):
             np.testing.assert_array_equal(registry.decode(odd), RGB)
 
-    def test_does_not_turn_the_picture_when_its_checksum_is_wrong(self) -> None:
+    def test_with_exif_data_is_ignored_if_its_checksum_is_wrong(self) -> None:
         tags = Image.Exif()
         tags[0x0112] = 6
-        broken, sound = chunk(b"eXIf", tags.tobytes(), crc=1), chunk(b"eXIf", tags.tobytes())
-        for data, turned in ((raw(FIRST, broken, DATA, END), 0), (raw(FIRST, broken, DATA, sound, END), -1)):
+        broken, intact = chunk(b"eXIf", tags.tobytes(), crc=1), chunk(b"eXIf", tags.tobytes())
+        for data, turned in ((raw(FIRST, broken, DATA, END), 0), (raw(FIRST, broken, DATA, intact, END), -1)):
             np.testing.assert_array_equal(registry.decode(data), np.rot90(RGB, turned))
             assert registry.read_header(io.BytesIO(data)).extent == ((5, 7) if turned else (7, 5))
 
@@ -426,28 +426,28 @@ class TestBroken:
             registry.decode(BROKEN[name])
 
     @pytest.mark.parametrize("name", BROKEN)
-    def test_files_have_a_size_or_an_error(self, name: str) -> None:
+    def test_files_have_an_extent_or_are_refused(self, name: str) -> None:
         with contextlib.suppress(BrokenImageError):
             assert min(registry.read_header(io.BytesIO(BROKEN[name])).extent) >= 1
 
     @pytest.mark.parametrize("side", [1 << 15, (1 << 31) - 1])
-    def test_bombs_are_refused_by_their_header(self, side: int) -> None:
+    def test_bombs_are_refused_when_the_header_is_read(self, side: int) -> None:
         data = whole(ihdr=header(width=side, height=side)).ljust(1024, b"\0")
 
         with pytest.raises(BrokenImageError, match="cannot hold"):
             registry.read_header(io.BytesIO(data))
 
     @pytest.mark.parametrize("length", range(len(whole())))
-    def test_files_cut_anywhere_are_refused(self, length: int) -> None:
+    def test_files_truncated_anywhere_are_refused(self, length: int) -> None:
         with pytest.raises(BrokenImageError):
             registry.decode(whole()[:length])
 
 
-class TestAByteThatChanged:
-    """Every byte of a PNG stands under a checksum or says where one is: no change of pixels goes unnoticed."""
+class TestChangedBytes:
+    """Every byte of a PNG is covered by a checksum or locates one, so that every change to the pixels is detected."""
 
     FILES = {
-        f"{colour}-{depth}{'-Adam7' if interlace else ''}": written(
+        f"{colour}-{depth}{'-Adam7' if interlace else ''}": png_file(
             samples(colour, depth), colour, depth, interlace=interlace
         )
         for (colour, depth), interlace in itertools.product(EVERY_KIND, (False, True))
@@ -455,7 +455,7 @@ class TestAByteThatChanged:
 
     @settings(max_examples=400)
     @given(st.sampled_from(sorted(FILES)), st.integers(min_value=0), st.integers(1, 255))
-    def test_never_changes_the_picture(self, name: str, position: int, change: int) -> None:
+    def test_never_change_the_picture(self, name: str, position: int, change: int) -> None:
         data = bytearray(self.FILES[name])
         before = registry.decode(bytes(data))
         data[position % len(data)] ^= change
@@ -468,7 +468,9 @@ class TestAByteThatChanged:
 
     @settings(max_examples=200)
     @given(st.sampled_from(sorted(FILES)), st.integers(min_value=0), st.binary(max_size=40), st.integers(0, 40))
-    def test_or_many_that_were_put_in_or_taken_out(self, name: str, position: int, put: bytes, taken: int) -> None:
+    def test_inserted_or_removed_never_change_the_picture(
+        self, name: str, position: int, put: bytes, taken: int
+    ) -> None:
         data = self.FILES[name]
         at = position % len(data)
 

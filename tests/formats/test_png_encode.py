@@ -1,4 +1,4 @@
-"""The PNG encoder, judged by other decoders: Pillow, pypng and PyAV. The pack's own decoder takes no part."""
+"""The PNG encoder, judged by Pillow, pypng and PyAV. The pack's own decoder is not used."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class TestPixels:
 
     @pytest.mark.usefixtures("engine", "small_strips")
     @CONTENT
-    def test_every_kind_of_content_survives_in_many_strips(self, pixels: Pixels) -> None:
+    def test_all_content_survives_in_many_strips(self, pixels: Pixels) -> None:
         assert np.array_equal(by_pillow(encode_png(pixels)), pixels)
 
     @pytest.mark.usefixtures("engine")
@@ -198,7 +198,7 @@ class TestPixels:
     @pytest.mark.usefixtures("engine", "small_strips")
     @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 2), (1, 5000), (5000, 1)], ids=str)
     @pytest.mark.parametrize("channels", CHANNELS)
-    def test_one_pixel_wide_or_high_is_enough(self, shape: tuple[int, int], channels: int) -> None:
+    def test_pictures_may_be_one_pixel_wide_or_high(self, shape: tuple[int, int], channels: int) -> None:
         pixels = noise((*shape, channels), np.uint16)
         assert np.array_equal(by_pypng(encode_png(pixels)), pixels)
 
@@ -224,7 +224,7 @@ class TestPixels:
         assert encode_png(pixels) == encode_png(pixels.copy(order="C"))
         assert np.array_equal(by_pypng(encode_png(pixels)), pixels)
 
-    def test_the_pixels_that_came_in_are_not_changed_and_may_be_read_only(self) -> None:
+    def test_the_pixels_are_not_modified_and_may_be_read_only(self) -> None:
         pixels = photograph(40, 40)
         before = pixels.copy()
         pixels.flags.writeable = False
@@ -236,14 +236,14 @@ class TestPixels:
 
 
 class TestFile:
-    def test_chunks_stand_in_order_header_text_pixels_end(self) -> None:
+    def test_chunks_are_ordered_header_text_pixels_end(self) -> None:
         data = encode_png(noise((800, 500, 3)), {"prompt": "{}", "title": "日本"})
         names = [chunk.name for chunk in chunks(data)]
         assert names == ["IHDR", "tEXt", "iTXt", "IDAT", "IDAT", "IDAT", "IEND"]
 
     @pytest.mark.parametrize("channels", CHANNELS)
     @pytest.mark.parametrize("dtype", DEPTHS)
-    def test_the_header_says_size_depth_and_colour_type(self, dtype: Any, channels: int) -> None:
+    def test_the_header_has_size_depth_and_colour_type(self, dtype: Any, channels: int) -> None:
         header = chunks(encode_png(noise((3, 8, channels), dtype)))[0]
         depth, colour_type = 8 * np.dtype(dtype).itemsize, {1: 0, 2: 4, 3: 2, 4: 6}[channels]
         assert header == ("IHDR", struct.pack(">IIBBBBB", 8, 3, depth, colour_type, 0, 0, 0))
@@ -282,15 +282,15 @@ class TestFile:
 
 
 class TestSize:
-    """Files are not larger than what ComfyUI's own Save Image writes, and no strip suffers from its neighbour."""
+    """Files are no larger than those of ComfyUI's Save Image, and no strip suffers from its neighbour."""
 
     @pytest.mark.usefixtures("engine")
-    def test_a_photograph_is_no_larger_than_pillow_makes_it(self) -> None:
+    def test_a_photograph_is_no_larger_than_with_pillow(self) -> None:
         pixels = photograph(512, 512)
         assert len(encode_png(pixels)) <= pillow_size(pixels)
 
     @pytest.mark.usefixtures("engine")
-    def test_a_black_and_white_mask_is_no_larger_than_pillow_makes_it(self) -> None:
+    def test_a_black_and_white_mask_is_no_larger_than_with_pillow(self) -> None:
         pixels = mask(1024, 1024)
         assert len(encode_png(pixels)) <= pillow_size(pixels)
 
@@ -301,15 +301,15 @@ class TestSize:
 
     @pytest.mark.usefixtures("engine")
     @pytest.mark.parametrize("kind", ["page of text", "mask", "flat colours", "ramp", "grey photograph in RGB"])
-    def test_what_huffman_codes_alone_would_blow_up_stays_small(self, kind: str) -> None:
-        """Codes of one bit a byte are an eighth of the picture at best; on a grey photograph half as much again."""
+    def test_content_that_huffman_codes_alone_would_inflate_stays_small(self, kind: str) -> None:
+        """Huffman codes take at least one bit per byte, an eighth of the picture, and make a grey photograph 50 % larger."""
         limit = {"page of text": 0.12, "mask": 0.02, "flat colours": 0.02, "ramp": 0.1, "grey photograph in RGB": 0.25}
         pixels = CONTENTS[kind]
         assert len(encode_png(pixels)) < pixels.nbytes * limit[kind]
 
     @pytest.mark.usefixtures("engine")
-    def test_each_strip_of_a_mixed_frame_is_encoded_as_suits_it(self) -> None:
-        """The file is about as small as its parts on their own: no one setting could do that."""
+    def test_each_strip_of_a_mixed_frame_gets_suitable_settings(self) -> None:
+        """The file is about as small as its parts on their own, which no single setting could achieve."""
         parts = [photograph(512, 1024), mask(512, 1024), text_page(512, 1024), noise((512, 1024, 3))]
         whole = len(encode_png(np.concatenate(parts)))
         assert whole < 1.02 * sum(len(encode_png(part)) for part in parts)
@@ -405,7 +405,7 @@ class TestText:
 
 class TestRefused:
     @pytest.mark.parametrize(
-        ("pixels", "came"),
+        ("pixels", "named"),
         [
             pytest.param([[1, 2]], "got list", id="a list"),
             pytest.param(None, "got NoneType", id="None"),
@@ -423,8 +423,8 @@ class TestRefused:
             pytest.param(np.broadcast_to(np.uint8(0), (2**31, 1, 3)), "2147483647 high and wide", id="too high"),
         ],
     )
-    def test_the_error_says_what_came(self, pixels: Any, came: str) -> None:
-        with pytest.raises(ValueError, match=came):
+    def test_the_error_names_the_argument(self, pixels: Any, named: str) -> None:
+        with pytest.raises(ValueError, match=named):
             encode_png(pixels)
 
     @pytest.mark.parametrize("threads", [0, -1])

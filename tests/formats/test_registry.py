@@ -616,7 +616,7 @@ class TestAnyExceptionOfADecoder:
         assert (answered.status, b"f_0001.bmp cannot be shown" in answered.body) == (415, True)
         assert len(failed) == 2
 
-    def test_except_memory_error_which_is_not_the_fault_of_the_file(
+    def test_memory_error_is_passed_on_because_the_file_is_not_to_blame(
         self, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(*_: object) -> None:

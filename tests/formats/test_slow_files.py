@@ -1,6 +1,6 @@
-"""Files made to be slow: a GET of a preview, or a prompt, must not keep a core busy for minutes.
+"""Malicious files with millions of meaningless parts: a preview or a prompt must not keep a core busy for minutes.
 
-Each has millions of parts that mean nothing. Work is counted in lines of Python, not in seconds.
+Work is counted in lines of Python, not in seconds.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ FILES = {
     "comments of a JPEG": b"\xff\xd8" + b"\xff\xfe\0\2" * PARTS,
     "restart markers of a JPEG": b"\xff\xd8" + b"\xff\xd0" * PARTS,
     "fill bytes of a JPEG": b"\xff\xd8" + b"\xff" * PARTS,
-    "bytes of a JPEG that belong to nothing": b"\xff\xd8\xff\xe0\0\2" + bytes(PARTS),
+    "stray bytes of a JPEG": b"\xff\xd8\xff\xe0\0\2" + bytes(PARTS),
     "steps of a BMP": bmp_of(8, 8, 8, b"\0\2\0\0" * PARTS, compression=1, palette=PALETTE),
 }
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_are_refused_long_before_their_end(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_millions_of_parts_is_refused_early(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(png_decode, "_MOST_CHUNKS", 100)
     monkeypatch.setattr(webp, "_MOST_CHUNKS", 100)
     monkeypatch.setattr(jpeg, "_MOST_SEGMENTS", 100)
@@ -47,9 +47,9 @@ def test_are_refused_long_before_their_end(name: str, monkeypatch: pytest.Monkey
 
     with pytest.raises(BrokenImageError, match="more than 100"):
         registry.decode(FILES[name])
-    with work_guard(PARTS * 6, "it goes on through all of the file"):
+    with work_guard(PARTS * 6, "it reads the whole file"):
         with pytest.raises(BrokenImageError):
             registry.decode(FILES[name])
         assert not reaches_its_end(io.BytesIO(FILES[name]))
-        with suppress(BrokenImageError):  # where the size stands first, the rest is not looked at
+        with suppress(BrokenImageError):  # not an error if the extent is at the start: the rest is not read
             registry.read_header(io.BytesIO(FILES[name]))

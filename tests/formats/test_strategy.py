@@ -1,4 +1,4 @@
-"""Which settings the encoder chooses, for pictures that leave no doubt and for the corpus of the benchmarks."""
+"""The settings that the encoder chooses, for unambiguous pictures and for the corpus of the benchmarks."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_each_content_gets_the_method_that_suits_it(name: str, method: Method) -
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_no_other_setting_makes_the_picture_much_smaller(name: str) -> None:
-    """3 % is the limit; what a sample of a picture this small cannot tell is allowed twice that."""
+    """The limit is 3 %, and twice that here, because a sample of such a small picture is less reliable."""
     (setting,) = chosen(PICTURES[name])
     others = [Setting(filter_type, method) for filter_type in (NONE, SUB, UP, AVERAGE) for method in Method]
 
@@ -208,7 +208,7 @@ def measured(content: str) -> list[Measures]:
 
 
 class TestContentClasses:
-    """The table of the strategy: whoever changes one of its numbers sees here which content changes class."""
+    """The table of the strategy. A changed number in it shows here which content changes its class."""
 
     @pytest.mark.parametrize("content", CORPUS)
     def test_every_strip_of_the_corpus_is_in_a_class_that_suits_it(self, content: str) -> None:
@@ -251,7 +251,7 @@ class TestContentClasses:
     def test_without_a_class_its_content_grows(
         self, name: str, content: str, growth: float, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The other classes save time, or bytes on content of another size: see the candidates of the class below."""
+        """The other classes save time, or bytes on content of another size."""
 
         def sizes() -> list[int]:
             return [len(encode_png(picture)) for picture in pictures(content)]

@@ -1,4 +1,4 @@
-"""TIFF files. Judges: files by the book (TIFF 6.0), tifffile, OpenCV and OpenImageIO, and Pillow where it writes such files."""
+"""TIFF files. Judges: files written here according to TIFF 6.0, tifffile, OpenCV, OpenImageIO, and Pillow as a writer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def values(dtype: str, channels: int) -> np.ndarray:
 
 
 def differences(block: np.ndarray, predictor: int) -> np.ndarray:
-    """Sections 14, and Adobe's technical note 3: each sample, or byte, less the one of its kind to the left."""
+    """Section 14 and Adobe's technical note 3: each sample, or byte, minus the corresponding one to the left."""
     if predictor == DIFFERENCES:
         return np.diff(block, axis=1, prepend=np.zeros_like(block[:, :1])).astype(block.dtype)
     rows, columns, channels = block.shape
@@ -56,7 +56,7 @@ def differences(block: np.ndarray, predictor: int) -> np.ndarray:
     return np.diff(planes, axis=1, prepend=np.zeros_like(planes[:, :1])).astype(np.uint8)
 
 
-def written(
+def tiff_file(
     pixels: np.ndarray,
     photometric: int = RGB,
     *,
@@ -68,7 +68,7 @@ def written(
     big: bool = False,
     tags: dict[int, list[int]] | None = None,
 ) -> bytes:
-    """A TIFF of strips of 8 rows, or of tiles of `tile` x `tile`, in byte order `order`; `big` for BigTIFF."""
+    """A TIFF with strips of 8 rows, or tiles of `tile` x `tile`, in byte order `order`; BigTIFF if `big`."""
     height, width, channels = pixels.shape
     pixels = pixels.astype(pixels.dtype.newbyteorder(order))  # type: ignore[arg-type]
     blocks = []
@@ -98,12 +98,12 @@ def written(
     data = b"".join(blocks)
     directory = start + len(data)
     count = struct.pack(order + ("Q" if big else "H"), len(all_tags))
-    behind = directory + len(count) + len(all_tags) * (4 + 2 * room) + room
+    values_start = directory + len(count) + len(all_tags) * (4 + 2 * room) + room
     entries, rest = b"", b""
     for tag, numbers in sorted(all_tags.items()):
         packed = struct.pack(f"{order}{len(numbers)}I", *numbers)
         if len(packed) > room:
-            packed, rest = struct.pack(order + number, behind + len(rest)), rest + packed
+            packed, rest = struct.pack(order + number, values_start + len(rest)), rest + packed
         entries += struct.pack(order + entry, tag, 4, len(numbers)) + packed.ljust(room, b"\0")
     mark = {"<": b"II", ">": b"MM"}[order]
     head = mark + (
@@ -135,11 +135,11 @@ LAYOUTS = {1: (GREY, {}), 2: (GREY, {338: [UNASSOCIATED]}), 3: (RGB, {}), 4: (RG
 @pytest.mark.parametrize("channels", LAYOUTS)
 class TestEveryLayout:
     @pytest.mark.parametrize("packing", PACKINGS)
-    def test_of_16_bits_has_its_values(self, packing: str, channels: int, order: str) -> None:
+    def test_with_16_bits_keeps_its_values(self, packing: str, channels: int, order: str) -> None:
         photometric, tags = LAYOUTS[channels]
         pixels = values("u2", channels)
 
-        data = written(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])
+        data = tiff_file(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])
 
         found = registry.decode(data)
         assert found.dtype == np.uint16
@@ -147,11 +147,11 @@ class TestEveryLayout:
         assert registry.read_header(io.BytesIO(data)).extent == (WIDTH, HEIGHT)
 
     @pytest.mark.parametrize("packing", PACKINGS)
-    def test_of_8_bits_has_its_values(self, packing: str, channels: int, order: str) -> None:
+    def test_with_8_bits_keeps_its_values(self, packing: str, channels: int, order: str) -> None:
         photometric, tags = LAYOUTS[channels]
         pixels = values("u1", channels)
 
-        data = written(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])
+        data = tiff_file(pixels, photometric, order=order, tags=tags, **PACKINGS[packing])
 
         found = registry.decode(data)
         assert found.dtype == np.uint8
@@ -159,39 +159,39 @@ class TestEveryLayout:
 
     @pytest.mark.parametrize("packing", FLOAT_PACKINGS)
     @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
-    def test_of_floating_point_has_its_values(self, dtype: str, packing: str, channels: int, order: str) -> None:
+    def test_with_floating_point_keeps_its_values(self, dtype: str, packing: str, channels: int, order: str) -> None:
         photometric, tags = LAYOUTS[channels]
         pixels = values(dtype, channels)
 
-        found = registry.decode(written(pixels, photometric, order=order, tags=tags, **FLOAT_PACKINGS[packing]))
+        found = registry.decode(tiff_file(pixels, photometric, order=order, tags=tags, **FLOAT_PACKINGS[packing]))
 
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, pixels.astype(np.float32))
 
 
-class TestMeaning:
+class TestInterpretation:
     @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
     @pytest.mark.parametrize("dtype", ["u2", "f4"])
-    def test_of_a_grey_file_of_pillow_is_what_was_written(self, dtype: str, compression: str | None) -> None:
+    def test_grey_file_of_pillow_keeps_its_values(self, dtype: str, compression: str | None) -> None:
         pixels = values(dtype, 1)
         buffer = io.BytesIO()
         Image.fromarray(pixels[..., 0]).save(buffer, "TIFF", compression=compression)
 
         np.testing.assert_array_equal(registry.decode(buffer.getvalue()), pixels)
 
-    def test_of_an_inverted_grey_file_is_black_on_white(self) -> None:
+    def test_white_is_zero_is_inverted(self) -> None:
         pixels = values("u2", 1)
 
-        np.testing.assert_array_equal(registry.decode(written(pixels, INVERTED)), 65535 - pixels)
+        np.testing.assert_array_equal(registry.decode(tiff_file(pixels, INVERTED)), 65535 - pixels)
 
     @pytest.mark.parametrize("orientation", range(1, 9))
-    def test_is_turned_upright(self, orientation: int) -> None:
+    def test_orientation_is_applied(self, orientation: int) -> None:
         pixels = values("u2", 3)
         tags = Image.Exif()
         tags[0x0112] = orientation
         buffer = io.BytesIO()
         Image.fromarray((pixels >> 8).astype(np.uint8)).save(buffer, "PNG", exif=tags)
-        data = written(pixels, tags={274: [orientation]})
+        data = tiff_file(pixels, tags={274: [orientation]})
 
         with Image.open(buffer) as judge:
             expected = ImageOps.exif_transpose(judge)
@@ -199,40 +199,40 @@ class TestMeaning:
             assert registry.read_header(io.BytesIO(data)).extent == expected.size
 
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
-    def test_of_associated_alpha_is_taken_apart(self, dtype: str) -> None:
+    def test_associated_alpha_is_divided_out(self, dtype: str) -> None:
         one = {"u1": 255, "u2": 65535, "f4": 1}[dtype]
         straight = np.array([[[1, 0.5, 0, 1], [1, 0.5, 0.25, 0.5], [0.2, 0.4, 0.6, 0.1], [0, 0, 0, 0]]]) * one
         multiplied = straight * np.array([1, 1, 1, 0]) * straight[..., 3:] / one + straight * np.array([0, 0, 0, 1])
-        data = written(multiplied.astype(dtype), tags={338: [ASSOCIATED]})
+        data = tiff_file(multiplied.astype(dtype), tags={338: [ASSOCIATED]})
 
         np.testing.assert_allclose(registry.decode(data), straight, atol={"u1": 6, "u2": 20, "f4": 1e-6}[dtype])
 
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
-    def test_of_associated_alpha_of_0_has_its_colour_as_stored(self, dtype: str) -> None:
+    def test_colour_is_unchanged_where_associated_alpha_is_0(self, dtype: str) -> None:
         pixels = np.array([[[9, 8, 7, 0]]], dtype)
 
-        np.testing.assert_array_equal(registry.decode(written(pixels, tags={338: [ASSOCIATED]})), pixels)
+        np.testing.assert_array_equal(registry.decode(tiff_file(pixels, tags={338: [ASSOCIATED]})), pixels)
 
-    def test_of_extra_channels_that_are_no_alpha_is_left_out(self) -> None:
+    def test_extra_channels_other_than_alpha_are_dropped(self) -> None:
         pixels = values("u2", 5)
 
-        found = registry.decode(written(pixels, tags={338: [UNSPECIFIED, UNASSOCIATED]}))
+        found = registry.decode(tiff_file(pixels, tags={338: [UNSPECIFIED, UNASSOCIATED]}))
 
         np.testing.assert_array_equal(found, pixels[..., [0, 1, 2, 4]])
-        np.testing.assert_array_equal(registry.decode(written(pixels, tags={338: [0, 0]})), pixels[..., :3])
+        np.testing.assert_array_equal(registry.decode(tiff_file(pixels, tags={338: [0, 0]})), pixels[..., :3])
 
 
 def packed_bits(levels: np.ndarray, bits: int) -> np.ndarray:
-    """(H, W, C) numbers of so many bits as rows of bytes, (H, bytes, 1), each row begun anew (section 4)."""
+    """Integers of `bits` bits, (height, width, channels), as rows of bytes, (height, bytes, 1), padded per row (section 4)."""
     spread = (levels[..., np.newaxis] >> np.arange(bits)[::-1]) & 1
     return np.packbits(spread.reshape(len(levels), -1).astype(np.uint8), axis=1)[..., np.newaxis]
 
 
-def loose(levels: np.ndarray, bits: int, photometric: int, **options: Any) -> bytes:
-    """A TIFF of numbers that do not fill their bytes."""
+def packed_bits_file(levels: np.ndarray, bits: int, photometric: int, **options: Any) -> bytes:
+    """A TIFF with samples that are not whole bytes."""
     _, width, channels = levels.shape
     tags = {256: [width], 258: [bits] * channels, 277: [channels], 339: [1] * channels} | options.pop("tags", {})
-    return written(packed_bits(levels, bits), photometric, tags=tags, **options)
+    return tiff_file(packed_bits(levels, bits), photometric, tags=tags, **options)
 
 
 class TestEveryDepth:
@@ -241,7 +241,7 @@ class TestEveryDepth:
     @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15])
     def test_is_scaled_to_8_or_16_bits(self, bits: int, channels: int, deflate: bool, tmp_path: Path) -> None:
         levels = np.random.default_rng(1).integers(0, 1 << bits, (HEIGHT, WIDTH, channels))
-        data = loose(levels, bits, GREY if channels == 1 else RGB, deflate=deflate)
+        data = packed_bits_file(levels, bits, GREY if channels == 1 else RGB, deflate=deflate)
         (tmp_path / "f.tif").write_bytes(data)
 
         found = registry.decode(data)
@@ -256,54 +256,55 @@ class TestEveryDepth:
             assert colour is None or np.abs(colour - found / white).max() <= 1.5 / white
 
     @pytest.mark.parametrize("bits", [1, 2, 4])
-    def test_of_inverted_grey_is_black_on_white(self, bits: int) -> None:
+    def test_of_white_is_zero_is_inverted(self, bits: int) -> None:
         levels = np.random.default_rng(1).integers(0, 1 << bits, (HEIGHT, WIDTH, 1))
 
         np.testing.assert_array_equal(
-            registry.decode(loose(levels, bits, INVERTED)), 255 - registry.decode(loose(levels, bits, GREY))
+            registry.decode(packed_bits_file(levels, bits, INVERTED)),
+            255 - registry.decode(packed_bits_file(levels, bits, GREY)),
         )
 
     @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-    def test_of_a_palette_has_its_colours(self, bits: int) -> None:
+    def test_of_a_palette_has_the_colours_of_the_palette(self, bits: int) -> None:
         random = np.random.default_rng(2)
         levels = random.integers(0, 1 << bits, (HEIGHT, WIDTH, 1))
         palette = random.integers(256, 1 << 16, (3, 1 << bits))
         tags = {320: palette.ravel().tolist()}
         data = (
-            written(levels.astype(f"u{bits // 8}"), PALETTE, tags=tags)
+            tiff_file(levels.astype(f"u{bits // 8}"), PALETTE, tags=tags)
             if bits >= 8
-            else loose(levels, bits, PALETTE, tags=tags)
+            else packed_bits_file(levels, bits, PALETTE, tags=tags)
         )
 
         expected = palette.T[levels[..., 0]]
         np.testing.assert_array_equal(registry.decode(data), expected if bits == 16 else expected >> 8)
 
     @pytest.mark.parametrize("count", [1, 65, 255])
-    def test_beyond_a_palette_is_black(self, count: int) -> None:
-        """As PNG has it, and as golang.org/x/image's file with a palette of 65 is shown by libtiff."""
+    def test_indices_beyond_the_palette_are_black(self, count: int) -> None:
+        """As in PNG, and as libtiff shows the file of golang.org/x/image with a palette of 65 colours."""
         palette = np.random.default_rng(2).integers(256, 1 << 16, (3, count))
         levels = values("u1", 1)
 
-        found = registry.decode(written(levels, PALETTE, tags={320: palette.ravel().tolist()}))
+        found = registry.decode(tiff_file(levels, PALETTE, tags={320: palette.ravel().tolist()}))
 
         expected = np.zeros((256, 3), int)
         expected[:count] = palette.T >> 8
         np.testing.assert_array_equal(found, expected[levels[..., 0]])
 
-    def test_of_a_palette_of_8_bit_numbers_has_its_colours(self) -> None:
-        """libtiff takes a palette without a number above 255 for one of an old writer."""
+    def test_a_palette_may_have_8_bit_values(self) -> None:
+        """libtiff assumes 8 bits if no value is above 255, because old writers wrote such palettes."""
         palette = np.random.default_rng(2).integers(0, 256, (3, 256))
         levels = values("u1", 1)
 
-        found = registry.decode(written(levels, PALETTE, tags={320: palette.ravel().tolist()}))
+        found = registry.decode(tiff_file(levels, PALETTE, tags={320: palette.ravel().tolist()}))
 
         np.testing.assert_array_equal(found, palette.T[levels[..., 0]])
 
     @pytest.mark.parametrize("dtype", ["u1", "u2"])
     @pytest.mark.parametrize("alpha", [False, True], ids=["", "and alpha"])
-    def test_of_cmyk_is_rgb(self, alpha: bool, dtype: str) -> None:
+    def test_cmyk_is_converted_to_rgb(self, alpha: bool, dtype: str) -> None:
         pixels = values(dtype, 5 if alpha else 4)
-        data = written(pixels, CMYK, tags={338: [UNASSOCIATED]} if alpha else None)
+        data = tiff_file(pixels, CMYK, tags={338: [UNASSOCIATED]} if alpha else None)
 
         found = registry.decode(data)
 
@@ -317,52 +318,52 @@ class TestEveryDepth:
             assert np.abs(found.astype(int) - np.asarray(expected)).max() <= 1
 
     @pytest.mark.parametrize("alpha", [False, True], ids=["", "and alpha"])
-    def test_of_lab_is_rgb(self, alpha: bool) -> None:
+    def test_lab_is_converted_to_rgb(self, alpha: bool) -> None:
         lab = np.array([[[255, 0, 0], [0, 0, 0], [128, 0, 0], [136, 80, 67]]], np.uint8)  # white, black, grey, red
         pixels = np.concatenate([lab, np.full((1, 4, 1), 77, np.uint8)], axis=-1) if alpha else lab
 
-        found = registry.decode(written(pixels, LAB, tags={338: [UNASSOCIATED]} if alpha else None))
+        found = registry.decode(tiff_file(pixels, LAB, tags={338: [UNASSOCIATED]} if alpha else None))
 
         expected = [[255, 255, 255], [0, 0, 0], [119, 119, 119], [254, 0, 0]]
         assert np.abs(found[0, :, :3].astype(int) - expected).max() <= 12
         assert not alpha or set(found[..., 3].ravel()) == {77}
 
-    def test_of_signed_bytes_is_refused(self) -> None:
+    def test_signed_bytes_are_refused(self) -> None:
         with pytest.raises(BrokenImageError, match="8-bit signed integers"):
             registry.decode((INPUTS / "f30_int8.tif").read_bytes())
 
 
 class TestYCbCr:
-    """Section 21. A pixel's colour is the luma of its own, and the chroma that it shares with its neighbours."""
+    """Section 21: every pixel has its own luma, and shares chroma with its neighbours."""
 
     BT709 = (0.2126, 0.7152, 0.0722)
 
     def data(self, pixels: np.ndarray, coefficients: tuple[float, ...] | None, **options: Any) -> bytes:
         """`coefficients` as rationals over 10,000, appended to the file."""
         tags = {530: [1, 1]} | ({529: [0, 0, 0]} if coefficients else {}) | options.pop("tags", {})
-        data = written(pixels, YCBCR, tags=tags, **options)
+        data = tiff_file(pixels, YCBCR, tags=tags, **options)
         if coefficients:
             entry = data.index(struct.pack("<HHI", 529, 4, 3))
             rationals = b"".join(struct.pack("<II", round(c * 10_000), 10_000) for c in coefficients)
             data = data[:entry] + struct.pack("<HHII", 529, 5, 3, len(data)) + data[entry + 12 :] + rationals
         return data
 
-    def test_coefficients_are_the_files_own(self) -> None:
+    def test_the_coefficients_of_the_file_are_used(self) -> None:
         pixels = np.full((2, 2, 3), [150, 43, 21], np.uint8)
 
         assert registry.decode(self.data(pixels, self.BT709))[0, 0].tolist() == [0, 216, 0]
         assert registry.decode(self.data(pixels, None))[0, 0].tolist() == [0, 255, 0]
 
-    def test_coefficients_that_cannot_be_are_refused(self) -> None:
-        """As libtiff does: there is nothing to divide by."""
+    def test_invalid_coefficients_are_refused(self) -> None:
+        """As in libtiff: they would lead to a division by zero."""
         with pytest.raises(BrokenImageError, match="YCbCrCoefficients"):
             registry.decode(self.data(np.full((2, 2, 3), 150, np.uint8), (0.2126, 0.0, 0.0722)))
 
     @pytest.mark.parametrize("deflate", [False, True], ids=["stored", "deflated"])
     @pytest.mark.parametrize("rows", [8, 37], ids=["strips", "one strip"])
-    @pytest.mark.parametrize("shared", [(1, 1), (2, 1), (2, 2), (4, 4), (1, 2)], ids=lambda s: f"{s[0]}x{s[1]}")
-    def test_chroma_may_be_shared(self, shared: tuple[int, int], rows: int, deflate: bool, tmp_path: Path) -> None:
-        across, down = shared
+    @pytest.mark.parametrize("factors", [(1, 1), (2, 1), (2, 2), (4, 4), (1, 2)], ids=lambda s: f"{s[0]}x{s[1]}")
+    def test_chroma_may_be_subsampled(self, factors: tuple[int, int], rows: int, deflate: bool, tmp_path: Path) -> None:
+        across, down = factors
         random = np.random.default_rng(3)
         height, width = HEIGHT, WIDTH
         units_y, units_x = -(-height // down), -(-width // across)
@@ -374,9 +375,9 @@ class TestYCbCr:
         parts = [lines[top : top + step].tobytes() for top in range(0, units_y, step)]
         blocks = [zlib.compress(part) if deflate else part for part in parts]
         offsets = np.cumsum([8, *map(len, blocks[:-1])]).tolist()
-        one = written(np.zeros((1, 1, 3), np.uint8), YCBCR)
+        one = tiff_file(np.zeros((1, 1, 3), np.uint8), YCBCR)
         tags = {256: [width], 257: [height], 258: [8] * 3, 259: [8 if deflate else 1], 262: [YCBCR], 277: [3]}
-        tags |= {530: list(shared), 273: offsets, 278: [min(rows, height)], 279: list(map(len, blocks))}
+        tags |= {530: list(factors), 273: offsets, 278: [min(rows, height)], 279: list(map(len, blocks))}
         data = with_directory(one[:8] + b"".join(blocks), tags, big_endian=False)
 
         found = registry.decode(data)
@@ -388,18 +389,20 @@ class TestYCbCr:
 
 
 class TestExtraChannels:
-    """Beside RGB, a fourth channel of which nothing is said is alpha, at every depth (OpenCV writes such files)."""
+    """A fourth channel of unspecified meaning beside RGB is alpha, at every depth (OpenCV writes such files)."""
 
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
     @pytest.mark.parametrize(
-        "said", [None, [UNSPECIFIED], [UNASSOCIATED]], ids=["no tag", "unspecified", "unassociated"]
+        "extra_samples", [None, [UNSPECIFIED], [UNASSOCIATED]], ids=["no tag", "unspecified", "unassociated"]
     )
-    def test_a_fourth_one_is_alpha(self, said: list[int] | None, dtype: str) -> None:
+    def test_a_fourth_channel_beside_rgb_is_alpha(self, extra_samples: list[int] | None, dtype: str) -> None:
         pixels = values(dtype, 4)
 
-        np.testing.assert_array_equal(registry.decode(written(pixels, tags={338: said} if said else None)), pixels)
+        np.testing.assert_array_equal(
+            registry.decode(tiff_file(pixels, tags={338: extra_samples} if extra_samples else None)), pixels
+        )
 
-    def test_the_file_of_opencv_has_alpha(self) -> None:
+    def test_a_file_of_opencv_has_alpha(self) -> None:
         path = INPUTS / "f15_opencv_rgba16.tif"
 
         found = registry.decode(path.read_bytes())
@@ -408,24 +411,24 @@ class TestExtraChannels:
         np.testing.assert_array_equal(found, tifffile.imread(path))
 
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
-    @pytest.mark.parametrize("said", [None, [UNSPECIFIED]], ids=["no tag", "unspecified"])
-    def test_a_second_one_beside_grey_is_left_out(self, said: list[int] | None, dtype: str) -> None:
+    @pytest.mark.parametrize("extra_samples", [None, [UNSPECIFIED]], ids=["no tag", "unspecified"])
+    def test_an_unspecified_channel_beside_grey_is_dropped(self, extra_samples: list[int] | None, dtype: str) -> None:
         """OpenImageIO and OpenCV do not take it for alpha."""
         pixels = values(dtype, 2)
 
-        found = registry.decode(written(pixels, GREY, tags={338: said} if said else None))
+        found = registry.decode(tiff_file(pixels, GREY, tags={338: extra_samples} if extra_samples else None))
 
         np.testing.assert_array_equal(found, pixels[..., :1])
 
     @pytest.mark.parametrize("planar", [CONTIGUOUS, SEPARATE])
-    def test_spot_colours_beside_alpha_are_left_out(self, planar: int) -> None:
+    def test_spot_colours_beside_alpha_are_dropped(self, planar: int) -> None:
         pixels = values("u1", 5)
 
-        found = registry.decode(written(pixels, planar=planar, tags={338: [UNASSOCIATED, UNSPECIFIED]}))
+        found = registry.decode(tiff_file(pixels, planar=planar, tags={338: [UNASSOCIATED, UNSPECIFIED]}))
 
         np.testing.assert_array_equal(found, pixels[..., :4])
 
-    def test_grey_with_associated_alpha_is_taken_apart(self) -> None:
+    def test_grey_with_associated_alpha_is_divided_by_it(self) -> None:
         path = INPUTS / "f16_grey_associated_alpha.tif"
         stored = tifffile.imread(path).astype(float)
 
@@ -438,58 +441,58 @@ class TestExtraChannels:
 
 
 class TestOddDirectories:
-    """What other writers leave out, or put elsewhere."""
+    """Tags that other writers omit, or use for something else."""
 
     def without(self, data: bytes, tag: int) -> bytes:
-        """The entry becomes one that is never asked for."""
+        """Replace the tag by one that is never read."""
         at = data.index(struct.pack("<HHI", tag, 4, 1)) if struct.pack("<HHI", tag, 4, 1) in data else None
         at = data.rindex(struct.pack("<HH", tag, 4)) if at is None else at
         return data[:at] + struct.pack("<H", 65_000) + data[at + 2 :]
 
-    def test_a_bigtiff_of_8_bits_in_big_endian_has_its_values(self) -> None:
+    def test_a_big_endian_bigtiff_with_8_bits_keeps_its_values(self) -> None:
         path = INPUTS / "f17_bigtiff_big_endian_8.tif"
 
         np.testing.assert_array_equal(registry.decode(path.read_bytes()).squeeze(), tifffile.imread(path).squeeze())
 
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
     @pytest.mark.parametrize(("channels", "photometric"), [(1, GREY), (3, RGB)])
-    def test_without_photometric_interpretation_is_grey_or_rgb(
+    def test_without_photometric_interpretation_it_is_grey_or_rgb(
         self, channels: int, photometric: int, dtype: str
     ) -> None:
         pixels = values(dtype, channels)
 
-        np.testing.assert_array_equal(registry.decode(self.without(written(pixels, photometric), 262)), pixels)
+        np.testing.assert_array_equal(registry.decode(self.without(tiff_file(pixels, photometric), 262)), pixels)
 
     @pytest.mark.parametrize("deflate", [False, True], ids=["stored", "deflated"])
     @pytest.mark.parametrize("dtype", ["u1", "u2"])
-    def test_without_strip_byte_counts_has_its_values(self, dtype: str, deflate: bool) -> None:
+    def test_strip_byte_counts_may_be_missing(self, dtype: str, deflate: bool) -> None:
         pixels = values(dtype, 3)
-        data = written(pixels, deflate=deflate)
+        data = tiff_file(pixels, deflate=deflate)
 
         np.testing.assert_array_equal(registry.decode(self.without(data, 279)), pixels)
 
     @pytest.mark.parametrize("dtype", ["u1", "u2"])
-    def test_tiles_may_stand_where_strips_belong(self, dtype: str) -> None:
+    def test_tiles_may_be_listed_in_the_tags_for_strips(self, dtype: str) -> None:
         pixels = values(dtype, 3)
-        data = written(pixels, tile=16)
+        data = tiff_file(pixels, tile=16)
         for tile, strip in ((324, 273), (325, 279)):
             data = data.replace(struct.pack("<HH", tile, 4), struct.pack("<HH", strip, 4))
 
         np.testing.assert_array_equal(registry.decode(data), pixels)
 
     @pytest.mark.parametrize("dtype", ["u1", "u2"])
-    def test_one_strip_may_have_2_to_the_32_rows(self, dtype: str) -> None:
+    def test_rows_per_strip_may_be_the_largest_number(self, dtype: str) -> None:
         pixels = values(dtype, 3)[:8]
 
-        np.testing.assert_array_equal(registry.decode(written(pixels, tags={278: [(1 << 32) - 1]})), pixels)
+        np.testing.assert_array_equal(registry.decode(tiff_file(pixels, tags={278: [(1 << 32) - 1]})), pixels)
 
     @pytest.mark.parametrize(
         "kind", [(1, "B"), (3, "H"), (4, "I"), (6, "b"), (8, "h"), (9, "i")], ids=lambda k: str(k[0])
     )
     @pytest.mark.parametrize("dtype", ["u1", "u2"])
-    def test_orientation_is_a_number_of_any_type(self, dtype: str, kind: tuple[int, str]) -> None:
+    def test_orientation_may_have_any_integer_type(self, dtype: str, kind: tuple[int, str]) -> None:
         pixels = values(dtype, 3)
-        data = written(pixels, tags={274: [8]})
+        data = tiff_file(pixels, tags={274: [8]})
         at = data.index(struct.pack("<HHII", 274, 4, 1, 8))
         value = struct.pack("<" + kind[1], 8).ljust(4, b"\0")
 
@@ -499,17 +502,17 @@ class TestOddDirectories:
         assert registry.read_header(io.BytesIO(turned)).extent == (HEIGHT, WIDTH)
 
     @pytest.mark.parametrize("dtype", ["u1", "u2"])
-    def test_bits_that_are_filled_from_the_right_are_turned_round(self, dtype: str) -> None:
+    def test_fill_order_2_is_reversed(self, dtype: str) -> None:
         pixels = values(dtype, 1)
         turned = np.packbits(np.unpackbits(pixels.view(np.uint8), bitorder="little")).reshape(HEIGHT, -1, 1)
 
-        data = written(turned, GREY, tags={256: [WIDTH], 258: [pixels.itemsize * 8], 266: [2]})
+        data = tiff_file(turned, GREY, tags={256: [WIDTH], 258: [pixels.itemsize * 8], 266: [2]})
 
         np.testing.assert_array_equal(registry.decode(data), pixels)
 
     @pytest.mark.parametrize("compression", ["jpeg", "lzw", "packbits", "zstd", "lzma", "adobe_deflate"])
     @pytest.mark.parametrize("tile", [None, (16, 32)], ids=["strips", "tiles"])
-    def test_files_of_tifffile_have_its_values(
+    def test_files_of_tifffile_keep_their_values(
         self, tile: tuple[int, int] | None, compression: str, tmp_path: Path
     ) -> None:
         smooth = np.add.outer(np.arange(64), np.arange(80)).astype(np.uint8)
@@ -521,31 +524,35 @@ class TestOddDirectories:
         np.testing.assert_allclose(found, tifffile.imread(tmp_path / "f.tif"), atol=3 if compression == "jpeg" else 0)
 
 
-FAXES = {"group3": 3, "group4": 4, "tiff_ccitt": 2}
+FAX_COMPRESSIONS = {"group3": 3, "group4": 4, "tiff_ccitt": 2}
 
 
-def faxed(pixels: np.ndarray, compression: str) -> bytes:
+def fax_file(pixels: np.ndarray, compression: str) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "TIFF", compression=compression)
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("compression", FAXES)
+@pytest.mark.parametrize("compression", FAX_COMPRESSIONS)
 class TestFax:
     @pytest.mark.parametrize("density", [0, 0.0004, 0.01, 0.5])
     @pytest.mark.parametrize("size", [(1, 1), (9, 37), (40, 1728), (12, 7000)], ids=lambda s: f"{s[0]}x{s[1]}")
-    def test_has_the_pixels_that_libtiff_sees(self, size: tuple[int, int], density: float, compression: str) -> None:
+    def test_decodes_to_the_pixels_that_libtiff_encoded(
+        self, size: tuple[int, int], density: float, compression: str
+    ) -> None:
         changes = np.random.default_rng(4).random(size) < density
         pixels = (np.cumsum(changes, axis=1) % 2).astype(bool)
 
-        found = registry.decode(faxed(pixels, compression))
+        found = registry.decode(fax_file(pixels, compression))
 
         np.testing.assert_array_equal(found[..., 0], pixels * np.uint8(255))
 
-    def test_that_is_damaged_is_refused_in_silence(self, compression: str, capfd: pytest.CaptureFixture[str]) -> None:
-        """libtiff fills in what it cannot decode, and prints "Bad code word"."""
+    def test_damaged_data_are_refused_without_console_output(
+        self, compression: str, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """libtiff makes up what it cannot decode, and prints "Bad code word"."""
         pixels = (np.cumsum(np.random.default_rng(4).random((60, 300)) < 0.05, axis=1) % 2).astype(bool)
-        data = bytearray(faxed(pixels, compression))
+        data = bytearray(fax_file(pixels, compression))
         at, length = self.strip(bytes(data))
         data[at + length // 2 : at + length // 2 + 12] = b"\0\0\1" * 4
 
@@ -553,9 +560,9 @@ class TestFax:
             registry.decode(bytes(data))
         assert capfd.readouterr().err == ""
 
-    def test_that_has_too_few_rows_is_refused(self, compression: str) -> None:
+    def test_too_few_rows_are_refused(self, compression: str) -> None:
         pixels = (np.cumsum(np.random.default_rng(4).random((60, 300)) < 0.05, axis=1) % 2).astype(bool)
-        data = faxed(pixels, compression)
+        data = fax_file(pixels, compression)
         _, length = self.strip(data)
         short = data.replace(struct.pack("<HHI", 279, 4, 1) + struct.pack("<I", length),
                              struct.pack("<HHI", 279, 4, 1) + struct.pack("<I", length * 2 // 3))  # fmt: skip
@@ -571,29 +578,29 @@ class TestFax:
             return image.tag_v2[273][0], image.tag_v2[279][0]
 
 
-class TestKindsThatAreNotRead:
-    """A sound file of such a kind is named as what it is, with nothing on stderr; it is not called damaged."""
+class TestUnsupportedVarieties:
+    """The error names the variety instead of calling the file damaged, and nothing is printed to stderr."""
 
     @pytest.mark.parametrize(
         ("data", "named"),
         [
             pytest.param(
-                written(values("u1", 3), tags={259: [50001]}), "WebP compression in TIFF is not supported", id="WebP"
+                tiff_file(values("u1", 3), tags={259: [50001]}), "WebP compression in TIFF is not supported", id="WebP"
             ),
-            pytest.param(written(values("u1", 3), tags={259: [50002]}), "JPEG XL compression", id="JPEG XL"),
-            pytest.param(written(values("u1", 3), tags={259: [34887]}), "LERC compression", id="LERC"),
-            pytest.param(written(values("u1", 3), tags={259: [34712]}), "JPEG 2000 compression", id="JPEG 2000"),
-            pytest.param(written(values("u1", 3), tags={259: [34676]}), "SGILog compression", id="SGILog"),
+            pytest.param(tiff_file(values("u1", 3), tags={259: [50002]}), "JPEG XL compression", id="JPEG XL"),
+            pytest.param(tiff_file(values("u1", 3), tags={259: [34887]}), "LERC compression", id="LERC"),
+            pytest.param(tiff_file(values("u1", 3), tags={259: [34712]}), "JPEG 2000 compression", id="JPEG 2000"),
+            pytest.param(tiff_file(values("u1", 3), tags={259: [34676]}), "SGILog compression", id="SGILog"),
             pytest.param(
-                written(values("u1", 3), tags={259: [12345]}), "compression 12345", id="an unknown compression"
+                tiff_file(values("u1", 3), tags={259: [12345]}), "compression 12345", id="an unknown compression"
             ),
-            pytest.param(written(values("i2", 1), GREY), "16-bit signed integers", id="int16"),
-            pytest.param(written(values("i4", 1), GREY), "32-bit signed integers", id="int32"),
-            pytest.param(written(values("u4", 1), GREY), "32-bit unsigned integers", id="uint32"),
-            pytest.param(written(values("u1", 3), tags={258: [5, 6, 5]}), "bits 5, 6, 5", id="565"),
-            pytest.param(written(values("u1", 3), 32844), "LogL", id="LogL"),
-            pytest.param(written(values("u1", 1), 32803), "a camera's raw data", id="camera raw"),
-            pytest.param(written(values("u1", 4), CMYK, tags={332: [2]}), "inks other than CMYK", id="inks"),
+            pytest.param(tiff_file(values("i2", 1), GREY), "16-bit signed integers", id="int16"),
+            pytest.param(tiff_file(values("i4", 1), GREY), "32-bit signed integers", id="int32"),
+            pytest.param(tiff_file(values("u4", 1), GREY), "32-bit unsigned integers", id="uint32"),
+            pytest.param(tiff_file(values("u1", 3), tags={258: [5, 6, 5]}), "bits 5, 6, 5", id="565"),
+            pytest.param(tiff_file(values("u1", 3), 32844), "LogL", id="LogL"),
+            pytest.param(tiff_file(values("u1", 1), 32803), "a camera's raw data", id="camera raw"),
+            pytest.param(tiff_file(values("u1", 4), CMYK, tags={332: [2]}), "inks other than CMYK", id="inks"),
         ],
     )
     def test_are_named(self, data: bytes, named: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -608,12 +615,12 @@ class TestKindsThatAreNotRead:
 class TestIsWhole:
     @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
     @pytest.mark.parametrize("packing", PACKINGS)
-    def test_is_what_the_decoder_says_of_a_file_cut_anywhere(self, packing: str, dtype: str) -> None:
+    def test_agrees_with_decode_for_a_file_truncated_anywhere(self, packing: str, dtype: str) -> None:
         """With bytes after the directory that are not part of the picture."""
         if np.dtype(dtype).kind == "f" and PACKINGS[packing].get("predictor"):
-            return  # differences of floats are of bytes
-        data = written(values(dtype, 3), **PACKINGS[packing])
-        data += b"behind"
+            return  # floats have a predictor of their own
+        data = tiff_file(values(dtype, 3), **PACKINGS[packing])
+        data += b"trailing"
         for length in [*range(0, len(data) - 400, 211), *range(len(data) - 400, len(data) + 1, 3)]:
             cut = data[:length]
             try:
@@ -624,7 +631,7 @@ class TestIsWhole:
                 assert TIFF.is_whole(io.BytesIO(cut)), length
 
     @pytest.mark.parametrize("compression", ["jpeg", "lzw", "group4", "packbits"])
-    def test_is_so_for_files_whose_directory_comes_first_too(self, compression: str, tmp_path: Path) -> None:
+    def test_agrees_with_decode_for_compressed_files_of_pillow(self, compression: str, tmp_path: Path) -> None:
         pixels = values("u1", 3)
         image = Image.fromarray(pixels).convert("1") if compression == "group4" else Image.fromarray(pixels)
         buffer = io.BytesIO()
@@ -641,29 +648,29 @@ class TestIsWhole:
         assert TIFF.is_whole(io.BytesIO(data + b"more"))
 
     @pytest.mark.parametrize("data", [b"", b"II*\0", b"II*\0\x08\0\0\0", bytes(1000), b"This is no image."])
-    def test_is_no_to_what_is_no_tiff(self, data: bytes) -> None:
+    def test_is_false_for_other_files(self, data: bytes) -> None:
         assert not TIFF.is_whole(io.BytesIO(data))
 
 
 class TestLarge:
-    """Pillow's limit counts pixels: a picture of more bytes, as in film, is not a bomb."""
+    """Pillow's limit counts pixels. Pictures with many bytes per pixel, as in film, are not bombs."""
 
-    def test_4k_of_four_floats_has_its_values(self) -> None:
+    def test_4k_with_four_float_channels_keeps_its_values(self) -> None:
         pixels = np.zeros((3072, 4096, 4), np.float32)
         pixels[-1, -1] = 0.25, 0.5, 0.75, 1
 
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # DecompressionBombWarning
-            assert (registry.decode(written(pixels, tags={338: [UNASSOCIATED]})) == pixels).all()
+            assert (registry.decode(tiff_file(pixels, tags={338: [UNASSOCIATED]})) == pixels).all()
 
-    def test_more_than_1_gb_of_a_picture_is_refused_before_memory_is_taken(self) -> None:
-        data = written(np.zeros((8, 8, 1), np.float32), GREY, tags={256: [10_000], 257: [10_000], 277: [3]})
+    def test_a_picture_of_more_than_1_gib_is_refused_before_memory_is_taken(self) -> None:
+        data = tiff_file(np.zeros((8, 8, 1), np.float32), GREY, tags={256: [10_000], 257: [10_000], 277: [3]})
         with pytest.raises(BrokenImageError, match="1,200,000,000 bytes"):
             registry.decode(data)
 
-    def test_countless_tiles_that_are_not_there_take_no_memory(self) -> None:
-        """A picture of 10 000 x 10 000 tiles of a pixel: their places alone would be 1.6 GB."""
-        data = written(values("u1", 1), GREY, tile=16, tags={256: [10_000], 257: [10_000], 322: [1], 323: [1]})
+    def test_millions_of_missing_tiles_take_no_memory(self) -> None:
+        """The offsets of 10 000 x 10 000 tiles of one pixel would take 1.6 GB."""
+        data = tiff_file(values("u1", 1), GREY, tile=16, tags={256: [10_000], 257: [10_000], 322: [1], 323: [1]})
 
         tracemalloc.start()
         try:
@@ -675,8 +682,8 @@ class TestLarge:
             tracemalloc.stop()
         assert most < 1_000_000
 
-    def test_strips_that_are_all_the_whole_file_are_refused(self) -> None:
-        """Each would be read in full: 20 000 of 200 kB are 4 GB."""
+    def test_strips_that_all_cover_the_whole_file_are_refused(self) -> None:
+        """Reading all of them would take 4 GB: 20 000 strips of 200 kB."""
         blob = bytes(200_000)
         tags = {256: [8], 257: [20_000], 258: [8], 259: [5], 262: [1], 277: [1], 278: [1]}
         tags |= {273: [8] * 20_000, 279: [len(blob)] * 20_000}
@@ -684,8 +691,8 @@ class TestLarge:
         with pytest.raises(BrokenImageError, match="overlap"):
             registry.decode(with_directory(bytes(8) + blob, tags, big_endian=False))
 
-    def test_tags_that_are_not_asked_for_take_no_memory(self) -> None:
-        """Each of 1000 has the 100 kB of the file as its values: as Python's numbers that would be 0.8 GB."""
+    def test_unused_tags_take_no_memory(self) -> None:
+        """Each of 1000 tags claims the 100 kB of the file as values. As Python integers they would take 0.8 GB."""
         blob, count = bytes(100_000), 1000
         entries = b"".join(struct.pack("<HHII", 40_000 + i, 1, len(blob), 8) for i in range(count))
         data = b"II*\0" + struct.pack("<I", 8 + len(blob)) + blob + struct.pack("<H", count) + entries + bytes(4)
@@ -704,36 +711,36 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("data", "named"),
         [
-            pytest.param(written(values("u4", 3)), "32, 32, 32", id="integers of 32 bits"),
-            pytest.param(written(values("i2", 1), GREY), "format", id="signed integers"),
-            pytest.param(written(values("u2", 1), PALETTE), "palette has 0 numbers", id="a palette that is not there"),
+            pytest.param(tiff_file(values("u4", 3)), "32, 32, 32", id="integers of 32 bits"),
+            pytest.param(tiff_file(values("i2", 1), GREY), "format", id="signed integers"),
+            pytest.param(tiff_file(values("u2", 1), PALETTE), "palette has 0 numbers", id="a missing palette"),
             pytest.param(
-                written(values("u2", 3), 9),
+                tiff_file(values("u2", 3), 9),
                 "TIFF with ICC Lab is not supported; convert its colours to RGB",
                 id="ICC Lab",
             ),
-            pytest.param(written(values("u2", 3), tags={258: [16, 8, 16]}), "16, 8, 16", id="bits of several kinds"),
-            pytest.param(written(values("u2", 3), tags={259: [7]}), "compression 7", id="JPEG in 16 bits"),
-            pytest.param(written(values("u2", 3), tags={317: [9]}), "predictor 9", id="an unknown predictor"),
-            pytest.param(written(values("u2", 3), tags={256: [1 << 20], 257: [1 << 20]}), "1048576", id="a bomb"),
-            pytest.param(written(values("f4", 1), INVERTED), "inverted", id="inverted floating point"),
+            pytest.param(tiff_file(values("u2", 3), tags={258: [16, 8, 16]}), "16, 8, 16", id="different bit depths"),
+            pytest.param(tiff_file(values("u2", 3), tags={259: [7]}), "compression 7", id="JPEG in 16 bits"),
+            pytest.param(tiff_file(values("u2", 3), tags={317: [9]}), "predictor 9", id="an unknown predictor"),
+            pytest.param(tiff_file(values("u2", 3), tags={256: [1 << 20], 257: [1 << 20]}), "1048576", id="a bomb"),
+            pytest.param(tiff_file(values("f4", 1), INVERTED), "inverted", id="inverted floating point"),
         ],
     )
-    def test_are_files_that_cannot_be_read_rightly(self, data: bytes, named: str) -> None:
+    def test_unsupported_and_invalid_files_are_named(self, data: bytes, named: str) -> None:
         with pytest.raises(BrokenImageError, match=named):
             registry.decode(data)
 
     @pytest.mark.parametrize("packing", PACKINGS)
     @pytest.mark.parametrize("order", ["<", ">"])
-    def test_are_files_that_are_cut_anywhere(self, packing: str, order: str) -> None:
-        data = written(values("u2", 3), order=order, **PACKINGS[packing])
+    def test_files_truncated_anywhere(self, packing: str, order: str) -> None:
+        data = tiff_file(values("u2", 3), order=order, **PACKINGS[packing])
         for length in [*range(0, len(data) - 300, 61), *range(len(data) - 300, len(data))]:
             with pytest.raises(BrokenImageError):
                 registry.decode(data[:length])
 
     @pytest.mark.parametrize("packing", ["deflated", "deflated differences", "in deflated tiles"])
-    def test_are_files_whose_blocks_are_damaged(self, packing: str) -> None:
-        data = bytearray(written(values("u2", 3), **PACKINGS[packing]))
+    def test_files_with_damaged_blocks(self, packing: str) -> None:
+        data = bytearray(tiff_file(values("u2", 3), **PACKINGS[packing]))
         data[200:260] = bytes(60)
 
         with pytest.raises(BrokenImageError):
@@ -741,13 +748,13 @@ class TestRefused:
 
     @pytest.mark.parametrize("tag", [256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 317, 339])
     @pytest.mark.parametrize("number", [0, 3, 77, (1 << 32) - 1])
-    def test_or_read_are_files_with_anything_in_a_tag(self, tag: int, number: int) -> None:
+    def test_files_with_any_number_in_a_tag_decode_or_are_refused(self, tag: int, number: int) -> None:
         tags: dict[int, Any] = {tag: [number]}
         with contextlib.suppress(BrokenImageError):
-            assert registry.decode(written(values("u2", 1), GREY, tags=tags)).ndim == 3
+            assert registry.decode(tiff_file(values("u2", 1), GREY, tags=tags)).ndim == 3
 
 
-def blocked(
+def compressed_file(
     compression: int,
     blocks: list[bytes],
     photometric: int,
@@ -755,14 +762,14 @@ def blocked(
     rows: int = 8,
     tags: dict[int, Any] | None = None,
 ) -> bytes:
-    """A TIFF of HEIGHT x WIDTH, 8 bits, of strips of `rows` rows that are compressed already."""
+    """A TIFF of HEIGHT x WIDTH, 8 bits, with strips of `rows` rows that are compressed already."""
     offsets = [8 + sum(map(len, blocks[:i])) for i in range(len(blocks))]
     places = {273: offsets, 278: [rows], 279: [len(block) for block in blocks], 259: [compression], 317: [1]}
-    directory = written(values("u1", channels), photometric, tags=places | (tags or {}))
+    directory = tiff_file(values("u1", channels), photometric, tags=places | (tags or {}))
     data = b"".join(blocks)
     start = struct.unpack_from("<I", directory, 4)[0]
     plain = HEIGHT * WIDTH * channels
-    # The blocks take the place of those that `written` has put there: what the directory points to moves.
+    # The blocks replace those of `tiff_file`. The directory stays where it is.
     assert start == 8 + plain
     filler = bytes(max(0, plain - len(data)))
     assert len(data) <= plain, "the directory would have to move"
@@ -774,12 +781,12 @@ def strips(pixels: np.ndarray, rows: int = 8) -> list[np.ndarray]:
 
 
 def flat(channels: int) -> np.ndarray:
-    """Bands: what compresses."""
+    """Horizontal bands, which compress well."""
     return np.broadcast_to(np.arange(HEIGHT, dtype=np.uint8)[:, None, None] * 9, (HEIGHT, WIDTH, channels)).copy()
 
 
 def old_lzw(plain: bytes) -> bytes:
-    """LZW of writers before TIFF 5.0: codes with their lowest bit first."""
+    """LZW as before TIFF 5.0: codes with the lowest bit first."""
     bits = position = 0
     table: dict[bytes, int] = {}
 
@@ -808,7 +815,7 @@ def old_lzw(plain: bytes) -> bytes:
 
 
 def packed_runs(plain: bytes) -> bytes:
-    """PackBits over all rows at once, a run of at most 128 of the same after the other."""
+    """PackBits across row boundaries: runs of at most 128 equal bytes."""
     packed = b""
     for value, group in itertools.groupby(plain):
         count = len(list(group))
@@ -819,7 +826,7 @@ def packed_runs(plain: bytes) -> bytes:
 
 
 def damaged_copies(data: bytes, count: int = 40) -> Iterator[bytes]:
-    """With a hole of zeros, of ones or of noise in what is compressed."""
+    """Copies of `data` with zeros, ones or noise in the compressed data, and truncated ones."""
     random = np.random.default_rng(3)
     end = max(len(data) - 400, 60)
     for place in random.integers(8, end, count):
@@ -828,12 +835,12 @@ def damaged_copies(data: bytes, count: int = 40) -> Iterator[bytes]:
         yield data[:place]
 
 
-class TestPackings:
-    """Those that FFmpeg, libtiff and Python's own modules unpack."""
+class TestCompressions:
+    """The compressions that FFmpeg, libtiff, Python's modules and codecs.py decode."""
 
     @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "lzma", "zstd", "tiff_adobe_deflate"])
     @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I;16", "1"])
-    def test_by_pillow_have_their_values(self, mode: str, compression: str) -> None:
+    def test_files_of_pillow_keep_their_values(self, mode: str, compression: str) -> None:
         random = np.random.default_rng(4)
         shape = (95, 131, len(Image.new(mode, (1, 1)).getbands()))
         if mode == "1":
@@ -852,7 +859,7 @@ class TestPackings:
     @pytest.mark.parametrize("predictor", [False, True])
     @pytest.mark.parametrize("compression", ["lzw", "packbits", "lzma", "zstd"])
     @pytest.mark.parametrize("tile", [None, (16, 16)])
-    def test_by_tifffile_have_their_values(
+    def test_files_of_tifffile_keep_their_values(
         self, tile: tuple[int, int] | None, compression: str, predictor: bool
     ) -> None:
         pixels = values("u2", 3)
@@ -862,7 +869,7 @@ class TestPackings:
 
         np.testing.assert_array_equal(registry.decode(buffer.getvalue()), pixels)
 
-    def test_of_more_blocks_than_are_unpacked_at_once_have_their_values(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_more_blocks_than_ffmpeg_gets_at_once_keep_their_values(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(library_decoders, "_MOST_BYTES_AT_ONCE", 1000)
         pixels = values("u1", 3)
         buffer = io.BytesIO()
@@ -871,11 +878,11 @@ class TestPackings:
         np.testing.assert_array_equal(registry.decode(buffer.getvalue()), pixels)
 
     @pytest.mark.parametrize("channels", [1, 3])
-    def test_of_packbits_may_run_from_row_to_row(self, channels: int) -> None:
-        """As libtiff and tifffile read them; FFmpeg does not."""
+    def test_packbits_runs_may_continue_in_the_next_row(self, channels: int) -> None:
+        """libtiff and tifffile accept this; FFmpeg does not."""
         pixels = np.zeros((HEIGHT, WIDTH, channels), np.uint8)
         pixels[9:] = 77
-        data = blocked(
+        data = compressed_file(
             32773, [packed_runs(part.tobytes()) for part in strips(pixels)], [0, 1, 0, 2][channels], channels
         )
 
@@ -883,19 +890,21 @@ class TestPackings:
         np.testing.assert_array_equal(tifffile.imread(io.BytesIO(data)).reshape(pixels.shape), pixels)
 
     @pytest.mark.parametrize("channels", [1, 3])
-    def test_of_lzw_may_have_the_lowest_bit_first(self, channels: int) -> None:
+    def test_lzw_may_have_the_lowest_bit_first(self, channels: int) -> None:
         random = np.random.default_rng(6)
         pixels = flat(channels) + random.integers(0, 2, (HEIGHT, WIDTH, channels)).astype(np.uint8)
-        data = blocked(5, [old_lzw(part.tobytes()) for part in strips(pixels)], [0, 1, 0, 2][channels], channels)
+        data = compressed_file(
+            5, [old_lzw(part.tobytes()) for part in strips(pixels)], [0, 1, 0, 2][channels], channels
+        )
 
         np.testing.assert_array_equal(registry.decode(data), pixels)
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))).reshape(pixels.shape), pixels)
 
-    def test_of_thunderscan_have_their_values(self) -> None:
-        """A raw pixel, a run, and differences of two and of three bits; those behind a row's end mean nothing."""
+    def test_thunderscan_keeps_its_values(self) -> None:
+        """A raw pixel, a run, and differences of two and three bits. Differences after the end of a row are ignored."""
         row = bytes([0xC5, 3, 0b01_01_11_10, 0b10_010_100, 0xC0, 28, 0b01_01_01_01])
         tags = {258: [4]}
-        data = blocked(32809, [row * 8, row * 8, row * 5], GREY, 1, tags=tags)
+        data = compressed_file(32809, [row * 8, row * 8, row * 5], GREY, 1, tags=tags)
 
         expected = [5, 5, 5, 5, 6, 5, 7, 0, *[0] * 28, 1]
 
@@ -904,11 +913,11 @@ class TestPackings:
         np.testing.assert_array_equal(registry.decode(data)[..., 0], np.asarray(Image.open(io.BytesIO(data))))
 
     @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "lzma", "tiff_adobe_deflate", "group4", "jpeg"])
-    def test_that_are_damaged_are_refused_without_a_word_on_the_console(
+    def test_damaged_files_are_refused_without_console_output(
         self, compression: str, capfd: pytest.CaptureFixture[str]
     ) -> None:
         buffer = io.BytesIO()
-        largest = 255 if compression == "group4" else 9  # of little noise no dot is left in black and white
+        largest = 255 if compression == "group4" else 9  # black and white would have no dots with less noise
         pixels = np.random.default_rng(8).integers(0, largest, (60, 70, 3)).astype(np.uint8)
         image = Image.fromarray(pixels).convert("1" if compression == "group4" else "RGB")
         image.save(buffer, "TIFF", compression=compression)
@@ -927,26 +936,26 @@ class TestPackings:
 
 
 def old_jpeg(tags: dict[int, Any] | None = None) -> tuple[bytes, np.ndarray]:
-    """A TIFF of old-style JPEG (section 22), a whole JPEG file inside, and the picture of that file as Pillow sees it."""
+    """A TIFF of old-style JPEG (section 22) with a complete JPEG file inside, and the pixels that Pillow decodes from it."""
     stream = io.BytesIO()
     Image.fromarray(sample_files.smooth(40, 56)).save(stream, "JPEG", quality=90, subsampling=2)
     inside, start = stream.getvalue(), 8
     entries = {256: [56], 257: [40], 258: [8] * 3, 259: [6], 262: [YCBCR], 277: [3], 278: [40], 273: [start]}
     entries |= {279: [len(inside)], 512: [1], 513: [start], 514: [len(inside)], 530: [2, 2]} | (tags or {})
-    one = written(np.zeros((1, 1, 3), np.uint8), YCBCR)
+    one = tiff_file(np.zeros((1, 1, 3), np.uint8), YCBCR)
     with Image.open(io.BytesIO(inside)) as picture:
         return with_directory(one[:8] + inside, entries, big_endian=False), np.asarray(picture)
 
 
 class TestOldJpeg:
-    def test_is_shown_as_the_jpeg_file_inside(self) -> None:
+    def test_decodes_like_the_jpeg_file_inside(self) -> None:
         data, picture = old_jpeg()
 
         np.testing.assert_allclose(
             registry.decode(data).astype(int), picture, atol=8
-        )  # chroma is spread in another way
+        )  # chroma is upsampled differently
 
-    def test_is_stretched_from_its_range_of_black_and_white(self) -> None:
+    def test_reference_black_white_is_applied(self) -> None:
         """Section 20: black is at 16 and white at 235, as in video."""
         plain, _ = old_jpeg()
         video, _ = old_jpeg({532: [16, 235, 128, 240, 128, 240]})
@@ -957,14 +966,14 @@ class TestOldJpeg:
         assert registry.decode(video).min() <= registry.decode(plain).min()
         assert not np.array_equal(registry.decode(video), registry.decode(plain))
 
-    def test_is_whole_only_with_all_of_the_file_inside(self) -> None:
+    def test_is_whole_only_if_the_jpeg_file_inside_is_complete(self) -> None:
         data, _ = old_jpeg()
         beyond, _ = old_jpeg({513: [len(data) - 20], 273: [len(data) - 20]})
 
         assert reaches_its_end(io.BytesIO(data))
         assert not reaches_its_end(io.BytesIO(beyond))
 
-    def test_of_other_channels_is_told_as_what_it_is(self) -> None:
+    def test_other_numbers_of_channels_are_named(self) -> None:
         data, _ = old_jpeg({258: [8, 8], 277: [2], 262: [GREY]})
 
         with pytest.raises(BrokenImageError, match=r"JPEG with 2 channels is not supported"):
@@ -974,7 +983,7 @@ class TestOldJpeg:
 class TestJpegInside:
     @pytest.mark.parametrize("tile", [None, (32, 32)])
     @pytest.mark.parametrize("space", ["YCBCR", "RGB", "MINISBLACK"])
-    def test_is_shown_as_other_decoders_show_it(self, space: str, tile: tuple[int, int] | None) -> None:
+    def test_decodes_like_another_decoder(self, space: str, tile: tuple[int, int] | None) -> None:
         pixels = sample_files.smooth(70, 90)
         pixels = pixels[..., :1] if space == "MINISBLACK" else pixels
         buffer = io.BytesIO()
@@ -989,8 +998,8 @@ class TestJpegInside:
         assert found.shape == pixels.shape
         np.testing.assert_allclose(found.astype(int), judge, atol=3)
 
-    def test_with_damage_inside_is_refused(self) -> None:
-        """Half of what a hole of zeros hits is not noticed by libtiff, which fills it in."""
+    def test_damage_is_refused(self) -> None:
+        """libtiff makes up half of what a hole of zeros damages, without an error."""
         pixels = np.random.default_rng(8).integers(0, 99, (120, 160, 3)).astype(np.uint8)
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "TIFF", compression="jpeg")
@@ -1003,14 +1012,14 @@ class TestJpegInside:
                 registry.decode(data[:at] + cut + data[at + len(cut) :] if cut else data[:at])
 
     @pytest.mark.parametrize("size", [(WIDTH - 1, 8), (WIDTH + 1, 8), (WIDTH, 7), (WIDTH, 9)])
-    def test_of_another_size_than_its_strip_is_refused(self, size: tuple[int, int]) -> None:
+    def test_a_stream_that_does_not_fit_its_strip_is_refused(self, size: tuple[int, int]) -> None:
         stream = io.BytesIO()
         Image.new("L", (WIDTH, 8)).save(stream, "JPEG")
         fits = stream.getvalue()
         at = fits.index(b"\xff\xc0") + 5
         other = fits[:at] + struct.pack(">HH", size[1], size[0]) + fits[at + 4 :]
-        shown = registry.decode(blocked(7, [fits[:]], GREY, 1, rows=8, tags={257: [8]}))
+        shown = registry.decode(compressed_file(7, [fits[:]], GREY, 1, rows=8, tags={257: [8]}))
         assert shown.shape == (8, WIDTH, 1)
 
         with pytest.raises(BrokenImageError, match="a strip or tile"):
-            registry.decode(blocked(7, [other], GREY, 1, rows=8, tags={257: [8]}))
+            registry.decode(compressed_file(7, [other], GREY, 1, rows=8, tags={257: [8]}))

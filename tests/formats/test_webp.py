@@ -1,4 +1,4 @@
-"""WebP files: pixels as Pillow sees them, and text where ComfyUI's frontend looks for it."""
+"""WebP files: pixels judged by Pillow, and text where ComfyUI's frontend looks for it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..disk import noise
 TEXT = {"prompt": json.dumps({"1": {"text": "naïve 日本"}}), "workflow": json.dumps({"nodes": [1, 2]})}
 
 
-def strings_of(data: bytes) -> list[tuple[int, str]]:
-    """(tag, text) of the ASCII tags of IFD0, as the frontend reads them: RIFF chunks, "EXIF", a TIFF directory."""
+def ascii_tags(data: bytes) -> list[tuple[int, str]]:
+    """The ASCII tags of IFD0 as (tag, text), parsed like the frontend does: RIFF chunks, "EXIF", a TIFF directory."""
     position, found = 12, []
     while position < len(data):
         kind, length = data[position : position + 4], struct.unpack_from("<I", data, position + 4)[0]
@@ -32,11 +32,11 @@ def strings_of(data: bytes) -> list[tuple[int, str]]:
                 if type_ == 2:
                     at = offset if count > 4 else start + 2 + 12 * entry + 8
                     found.append((tag, exif[at : at + count - 1].decode("ascii")))
-        position += 8 + length  # and no padding: frontend 1.27 knows of none
+        position += 8 + length  # without padding, as in frontend 1.27
     return found
 
 
-def by_ffmpeg(data: bytes) -> np.ndarray:
+def ffmpeg_pixels(data: bytes) -> np.ndarray:
     with av.open(io.BytesIO(data), format="webp_pipe") as file:
         return next(file.decode(video=0)).to_ndarray(format="rgba")  # type: ignore[union-attr]
 
@@ -61,7 +61,7 @@ class TestPixels:
         np.testing.assert_array_equal(registry.decode(webp.WEBP.encode(pixels, {}, None)), pixels)
 
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-    def test_of_lossy_files_are_near_and_smaller_the_lower_the_quality(self, channels: int) -> None:
+    def test_of_lossy_files_are_similar_and_lower_quality_is_smaller(self, channels: int) -> None:
         ramp = np.linspace(0, 255, 64 * 64).reshape(64, 64, 1).repeat(channels, 2).astype(np.uint8)
 
         files = [webp.WEBP.encode(ramp, {}, quality) for quality in (10, 95)]
@@ -76,11 +76,11 @@ class TestText:
     def test_is_in_the_tags_that_the_frontend_reads(self, quality: int | None) -> None:
         data = webp.WEBP.encode(noise(), TEXT, quality)
 
-        assert dict(strings_of(data)) == {0x0110: f"prompt:{TEXT['prompt']}", 0x010F: f"workflow:{TEXT['workflow']}"}
+        assert dict(ascii_tags(data)) == {0x0110: f"prompt:{TEXT['prompt']}", 0x010F: f"workflow:{TEXT['workflow']}"}
 
     @pytest.mark.parametrize("quality", [None, 80])
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-    def test_is_found_and_the_picture_whole_whatever_length_its_data_have(
+    def test_is_found_after_pixels_of_any_length_and_the_picture_is_intact(
         self, channels: int, quality: int | None
     ) -> None:
         for width in range(1, 25):
@@ -92,33 +92,33 @@ class TestText:
 
             data = webp.WEBP.encode(pixels, TEXT, quality)
 
-            assert len(strings_of(data)) == 2
+            assert len(ascii_tags(data)) == 2
             with Image.open(buffer) as judge, Image.open(io.BytesIO(data)) as image:
                 np.testing.assert_array_equal(np.asarray(image), np.asarray(judge))
-            if quality is None:  # of lossy pictures of odd width FFmpeg leaves the last column to chance
-                np.testing.assert_array_equal(by_ffmpeg(data)[..., :3], rgb[..., :3])
+            if quality is None:  # in lossy pictures of odd width, FFmpeg's last column is undefined
+                np.testing.assert_array_equal(ffmpeg_pixels(data)[..., :3], rgb[..., :3])
 
-    def test_has_a_tag_for_each_of_many_keys(self) -> None:
+    def test_has_a_tag_for_each_keyword(self) -> None:
         text = TEXT | {f"key{n}": json.dumps({"n": n}) for n in range(20)}
 
-        found = strings_of(webp.WEBP.encode(noise(), text, None))
+        found = ascii_tags(webp.WEBP.encode(noise(), text, None))
 
         assert sorted(value for _, value in found) == sorted(f"{keyword}:{value}" for keyword, value in text.items())
         assert max(tag for tag, _ in found) == 0x0110
 
-    def test_of_any_length_is_whole(self) -> None:
+    def test_of_any_length_is_complete(self) -> None:
         for length in (0, 1, 2, 3, 4, 5, 200_001):
             text = {"workflow": json.dumps("x" * length)}
-            assert dict(strings_of(webp.WEBP.encode(noise(), text, None)))[0x010F] == f"workflow:{text['workflow']}"
+            assert dict(ascii_tags(webp.WEBP.encode(noise(), text, None)))[0x010F] == f"workflow:{text['workflow']}"
 
-    def test_is_absent_where_there_is_none(self) -> None:
+    def test_is_absent_if_there_is_none(self) -> None:
         assert b"EXIF" not in webp.WEBP.encode(noise(), {}, None)
 
 
-class TestWhole:
+class TestIsWhole:
     @pytest.mark.parametrize("quality", [None, 80])
     @pytest.mark.parametrize("text", [{}, TEXT], ids=["", "with text"])
-    def test_is_a_file_with_all_that_it_says(self, text: dict[str, str], quality: int | None) -> None:
+    def test_is_true_for_the_complete_file_only(self, text: dict[str, str], quality: int | None) -> None:
         data = webp.WEBP.encode(noise(), text, quality)
 
         assert webp.WEBP.is_whole(io.BytesIO(data))

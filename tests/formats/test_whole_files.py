@@ -1,4 +1,4 @@
-"""A file is whole if and only if it can be decoded, up to its own end: over every kind of file, cut, continued and damaged."""
+"""A file is whole if and only if it decodes up to its own end. Tested with every kind of file: truncated, extended, damaged."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ def decodes(data: bytes) -> bool:
     return True
 
 
-class TestAFileOfEveryKind:
+class TestFileOfEveryKind:
     @pytest.mark.parametrize("name", sample_files.every_kind())
     def test_is_whole_and_decodes(self, name: str) -> None:
         assert (whole(sample_files.every_kind()[name]), decodes(sample_files.every_kind()[name])) == (True, True)
 
     @pytest.mark.parametrize("name", KINDS)
-    def test_is_whole_if_and_only_if_it_decodes_wherever_it_is_cut(self, name: str) -> None:
+    def test_is_whole_at_exactly_the_lengths_at_which_it_decodes(self, name: str) -> None:
         data = sample_files.every_kind()[name]
 
         found = [(length, whole(data[:length]), decodes(data[:length])) for length in range(len(data))]
 
         assert [entry for entry in found if entry[1] != entry[2]] == []
-        assert not found[len(data) // 4][1]  # an MPO file has its first picture in its first half
+        assert not found[len(data) // 4][1]  # not len // 2: an MPO file has its first picture in the first half
 
     @pytest.mark.parametrize("name", KINDS)
     @pytest.mark.parametrize(
-        "behind",
+        "trailing",
         [
             b"\0",
             b"\0\0\0",
@@ -65,21 +65,19 @@ class TestAFileOfEveryKind:
             bytes(5000),
             b"\xff" * 600,
         ],
-        ids=lambda behind: f"{len(behind)} bytes, {behind[:4].hex()}",
+        ids=lambda trailing: f"{len(trailing)} bytes, {trailing[:4].hex()}",
     )
-    def test_stays_whole_with_bytes_behind_its_end(self, name: str, behind: bytes) -> None:
+    def test_stays_whole_with_bytes_after_its_end(self, name: str, trailing: bytes) -> None:
         data = sample_files.every_kind()[name]
 
-        pixels = registry.decode(data + behind)
+        pixels = registry.decode(data + trailing)
 
-        assert whole(data + behind)
+        assert whole(data + trailing)
         assert pixels.tobytes() == registry.decode(data).tobytes()
 
     @settings(max_examples=1500, deadline=None)
     @given(st.sampled_from(sorted(sample_files.every_kind())), st.integers(min_value=0), st.integers(1, 255))
-    def test_with_a_byte_that_changed_never_decodes_unless_it_is_whole(
-        self, name: str, position: int, change: int
-    ) -> None:
+    def test_with_a_changed_byte_never_decodes_unless_it_is_whole(self, name: str, position: int, change: int) -> None:
         data = bytearray(sample_files.every_kind()[name])
         data[position % len(data)] ^= change
 
@@ -92,7 +90,7 @@ class TestAFileOfEveryKind:
         st.binary(max_size=30),
         st.integers(0, 30),
     )
-    def test_with_bytes_put_in_or_taken_out_never_decodes_unless_it_is_whole(
+    def test_with_inserted_or_removed_bytes_never_decodes_unless_it_is_whole(
         self, name: str, position: int, put: bytes, taken: int
     ) -> None:
         data = sample_files.every_kind()[name]
@@ -106,31 +104,31 @@ class TestAFileOfEveryKind:
     @example(b"\xff\xd8\xff\xd9")
     @example(b"RIFF\0\0\0\0WEBP")
     @example(b"BM")
-    def test_is_none_of_any_other_bytes(self, data: bytes) -> None:
+    def test_random_bytes_are_not_whole_and_do_not_decode(self, data: bytes) -> None:
         assert not decodes(data)
         assert not whole(data)
 
 
-class TestAFileOnDisk:
+class TestFileOnDisk:
     @pytest.mark.parametrize("name", ["f4_bytes_behind_iend.png", "f4_padded_by_3_bytes.jpg"])
-    def test_with_bytes_behind_its_end_is_whole(self, name: str) -> None:
-        """Cameras pad, phones append a film, editors shorten in place. Skip and resume must not write over them."""
+    def test_with_bytes_after_its_end_is_whole(self, name: str) -> None:
+        """Cameras pad, phones append a video, editors shorten in place. Skip and resume must not replace such files."""
         assert is_whole(INPUTS / name)
         assert decodes((INPUTS / name).read_bytes())
 
     @pytest.mark.parametrize("name", sample_files.every_kind())
-    def test_is_judged_by_what_it_is_not_by_its_name(self, tmp_path: Path, name: str) -> None:
-        """As the loaders read it."""
+    def test_is_judged_by_its_content_not_by_its_name(self, tmp_path: Path, name: str) -> None:
+        """The loaders do the same."""
         for extension in registry.EXTENSIONS:
             path = tmp_path / f"f{extension}"
             path.write_bytes(sample_files.every_kind()[name])
 
             assert is_whole(path)
 
-    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes")
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
     @pytest.mark.parametrize("extension", [".png", ".jpg", ".exr", ".webp", ".tif", ".bmp"])
     def test_is_not_a_pipe_a_folder_a_socket_or_a_device(self, tmp_path: Path, extension: str) -> None:
-        """Opening a pipe waits until somebody writes to it: here nobody ever does."""
+        """Opening a pipe waits until somebody writes to it, which never happens here."""
         pipe, folder, link, there = (tmp_path / f"{name}{extension}" for name in ("pipe", "folder", "link", "socket"))
         os.mkfifo(pipe)
         folder.mkdir()
@@ -140,8 +138,8 @@ class TestAFileOnDisk:
 
         assert [is_whole(path) for path in (pipe, folder, link, there)] == [False] * 4
 
-    def test_is_not_read_where_its_pixels_are(self, tmp_path: Path) -> None:
-        """Of a PNG the chunks' headers: a skipped sequence on a network disk costs kilobytes, not gigabytes."""
+    def test_is_judged_without_reading_the_pixels_of_a_png(self, tmp_path: Path) -> None:
+        """Only chunk headers are read: skipping a sequence on a network disk transfers kilobytes, not gigabytes."""
         data = encode_png(noise(600, 600))
 
         class Counted(io.BytesIO):
@@ -156,7 +154,7 @@ class TestAFileOnDisk:
         assert reaches_its_end(file)
         assert file.count < 300 < len(data)
 
-    def test_that_cannot_be_read_is_an_error_of_the_system(self, tmp_path: Path) -> None:
+    def test_that_cannot_be_read_raises_the_error_of_the_system(self, tmp_path: Path) -> None:
         class Failing(io.BytesIO):
             def read(self, size: int | None = -1, /) -> bytes:
                 raise OSError(errno.EIO, "Input/output error")

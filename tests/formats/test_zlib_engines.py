@@ -1,4 +1,4 @@
-"""What each method of deflating finds; the standard library reads all of it back."""
+"""The deflate methods. The standard library inflates their output."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_pieces_join_to_one_stream(method: Method) -> None:
     assert inflated(*(part for stream in streams for part in stream)) == b"".join(pieces)
 
 
-def test_any_bytes_come_back() -> None:
+def test_any_bytes_survive() -> None:
     @given(st.binary(max_size=300), st.sampled_from(Method))
     def check(data: bytes, method: Method) -> None:
         assert inflated(*deflate(data, method, final=True)) == data
@@ -45,7 +45,7 @@ def test_any_bytes_come_back() -> None:
     check()
 
 
-def test_each_method_finds_what_it_is_for() -> None:
+def test_each_method_finds_its_kind_of_redundancy() -> None:
     rng = np.random.default_rng(1)
 
     def size(data: bytes, method: Method) -> float:
@@ -56,7 +56,7 @@ def test_each_method_finds_what_it_is_for() -> None:
     repeated = rng.bytes(600) * 100
     triples = np.repeat(rng.integers(0, 256, 20_000, np.uint8), 3).tobytes()
 
-    assert size(few_values, Method.HUFFMAN) < 0.29  # 2 bits of 8, and the codes
+    assert size(few_values, Method.HUFFMAN) < 0.29  # 2 of 8 bits, and the code table
     assert size(runs, Method.RUNS) < 0.15
     assert size(runs, Method.HUFFMAN) > 0.9
     assert size(repeated, Method.MATCHES) < 0.03

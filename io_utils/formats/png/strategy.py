@@ -8,7 +8,7 @@ A few tiles of each strip tell its class of content. Then each class gets one se
 compresses a sample of the class best. A setting for each strip took up to three times as long to choose, and was worse,
 because its sample was smaller.
 
-CONTENT_CLASSES holds every number of this decision; tests/test_strategy.py shows for each limit what lies on either
+CONTENT_CLASSES holds every number of this decision; tests/formats/test_strategy.py shows for each limit what lies on either
 side of it. `python -m benchmarks.encoder choices` measures what choosing costs and gains.
 """
 

@@ -1,7 +1,8 @@
 """Decompresses the strips or tiles of a TIFF file. Section numbers: TIFF 6.0, Adobe, 1992.
 
-Each compression has the decoder that reports all damage. libtiff, in Pillow, prints a line to the console for damage, so it
-only gets what nothing else decodes: ZSTD and the JPEG of 1992.
+zlib, LZMA, fax.py and jpeg.py decode most compressions, FFmpeg or codecs.py decode LZW and PackBits. libtiff (in Pillow)
+prints a line to the console for damage and makes up damaged fax pixels, so it only gets what nothing else decodes: ZSTD and
+the JPEG of 1992 (section 22).
 """
 
 from __future__ import annotations
