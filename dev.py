@@ -1,4 +1,4 @@
-"""Run the demo, the tests and the linters of this pack. All it needs is Python 3.10 or later.
+"""Run the demo, the tests and the linters of this pack. All it needs is Python 3.11 or later.
 
     python dev.py demo                  run the example prompts; the result is demo-output/contact-sheet.png
     python dev.py demo --comfyui DIR    the same in a real ComfyUI
@@ -320,6 +320,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 10):  # noqa: UP036 - a clear message instead of a SyntaxError
-        sys.exit(f"dev.py needs Python 3.10 or later, this is {sys.version.split()[0]}: {sys.executable}")
+    if sys.version_info < (3, 11):
+        sys.exit(f"dev.py needs Python 3.11 or later, this is {sys.version.split()[0]}: {sys.executable}")
     sys.exit(main(sys.argv[1:]))

@@ -15,9 +15,9 @@ from .allowed_roots import Root, root_of
 from .file_sequence import FileSequence
 from .frame_pattern import FramePattern
 from .inventory import inventory
-from .numbered_names import LARGEST, is_image, numbered
 from .regular_files import is_regular, regular_files
 from .variants import Variants
+from .wildcard_frames import LARGEST, is_image, numbered
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 from ..formats.registry import EXTENSIONS
 from .frame_pattern import MAX_PADDING, FramePattern
 from .frame_range import named
-from .numbered_names import LARGEST, is_image, is_negative
 from .regular_files import entry_names, regular_files
+from .wildcard_frames import LARGEST, is_image, is_negative
 
 
 def inventory(folder: Path) -> str:

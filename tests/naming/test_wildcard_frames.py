@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from io_utils.naming.numbered_names import is_image, is_negative
+from io_utils.naming.wildcard_frames import is_image, is_negative
 
 
 def number_in(name: str) -> re.Match[str]:
