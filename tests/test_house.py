@@ -44,7 +44,7 @@ WALLS: dict[str, tuple[set[str], str]] = {
     "policies": (set(), "the choices that widgets offer are plain values for everybody to use"),
     "request": (set(), "all nodes declare their inputs in the same way"),
     "host": (set(), "the door to ComfyUI does not depend on what is behind it"),
-    "run": (set(), "work on many frames is handed its progress display and its Cancel check"),
+    "cancellable_run": (set(), "work on many frames is handed its progress display and its Cancel check"),
     "errors": (
         {"policies", "naming.frame_range"},
         "errors only put facts into words, so that every room can raise them",
@@ -57,15 +57,15 @@ WALLS: dict[str, tuple[set[str], str]] = {
         "names and folders depend on the extensions that exist, not on what the files contain",
     ),
     "saving": (
-        {"errors", "policies", "request", "run", "wire", "animation", "naming", "formats"},
+        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats"},
         "it does not depend on loading or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "loading": (
-        {"errors", "policies", "request", "run", "wire", "animation", "naming", "formats"},
+        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats"},
         "it does not depend on saving or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "comfyui": (
-        {"errors", "host", "run", "wire", "naming", "formats"},
+        {"errors", "host", "cancellable_run", "wire", "naming", "formats"},
         "nodes hand it what it reports to ComfyUI, so it does not depend on saving or loading",
     ),
 }
@@ -95,7 +95,7 @@ def core_name(file: Path) -> str:
 
 
 def room_of(module: str) -> str:
-    """The room of "naming.tokens" is "naming", that of "run" is "run"."""
+    """The room of "naming.tokens" is "naming", that of "host" is "host"."""
     return module.partition(".")[0]
 
 

@@ -7,9 +7,9 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from .. import host
+from ..cancellable_run import Run
 from ..naming.file_names import printable
 from ..naming.file_sequence import FileSequence
-from ..run import Run
 
 # Carries `progress` to the browser during a run.
 PROGRESS_EVENT = "image_sequence.progress"

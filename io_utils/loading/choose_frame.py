@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..cancellable_run import Run
 from ..errors import FrameMissingError, FrameSizeError
 from ..naming.allowed_roots import anywhere, root_of
 from ..naming.file_names import printable
@@ -17,7 +18,6 @@ from ..naming.frame_folder import FrameFolder
 from ..naming.frame_pattern import FramePattern
 from ..policies import Indexing, OnMissingFrame
 from ..request import known, limited
-from ..run import Run
 from .choose_batch import FOLDER_WORDS, require_readable
 from .read import black_frame, read_frames
 from .selection import Selection, fingerprint, stamp

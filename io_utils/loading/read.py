@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..cancellable_run import Run, in_flight
 from ..errors import BatchTooLargeError, BrokenImageError, FrameReadError, FrameSizeError, UnreadKindError
 from ..formats import registry
 from ..formats.base import Extent, Header, Pixels
@@ -20,7 +22,6 @@ from ..formats.open_file import open_regular
 from ..formats.pixels import dequantise
 from ..naming.allowed_roots import allowed_roots
 from ..policies import OnSizeMismatch
-from ..run import Run, in_flight
 from .memory import free_bytes
 from .selection import Selection
 
@@ -124,7 +125,8 @@ def _header_groups(numbers: list[int]) -> list[list[int]]:
 
 def _header(number: int, path: Path) -> Header[Any]:
     with _named_in_errors(number, path), open_regular(path) as file:
-        return registry.read_header(file)
+        # Without the format's own header: a batch may have 10,000 of them, and each holds its closed file.
+        return replace(registry.read_header(file), parsed=None)
 
 
 def _common_size(sizes: Mapping[int, Extent], files: Mapping[int, Path], on_size_mismatch: OnSizeMismatch) -> Extent:

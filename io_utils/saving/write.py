@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..cancellable_run import Run, worker_count
 from ..errors import ForeignFileError, FrameExistsError, FrameWriteError, NotAFileError, PathError
 from ..naming.frame_range import named
 from ..policies import OnExisting
-from ..run import Run, worker_count
 from ..wire import UNRENDERED
 from .atomic import sync_folders, write_whole
 from .existing import prepare, publish, require_kept, wants

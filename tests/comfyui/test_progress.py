@@ -61,7 +61,7 @@ class Browser:
 
 @pytest.fixture
 def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
-    monkeypatch.setattr("io_utils.run.in_flight", lambda: 1)
+    monkeypatch.setattr("io_utils.cancellable_run.in_flight", lambda: 1)
     return Browser(monkeypatch)
 
 
@@ -136,7 +136,7 @@ class TestLoading:
         assert browser.heard[-1]["sequence"]["step"] == 2
 
     def test_the_nodes_report(self, output: Path, browser: Browser, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(f"{pack.__name__}.io_utils.run.in_flight", lambda: 1)
+        monkeypatch.setattr(f"{pack.__name__}.io_utils.cancellable_run.in_flight", lambda: 1)
         for number in range(3):
             put(output / f"f_{number}.png", number)
         node = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]()

@@ -486,16 +486,16 @@ class TestMemory:
     def test_that_is_not_counted_is_not_used(self, output: Path) -> None:
         """Two frames without alpha, one of them resized, and a black one.
 
-        The mask has 35 MB: above 32 MiB glibc always takes fresh pages from the kernel, below it may reuse touched ones
-        (M_MMAP_THRESHOLD in mallopt(3)).
+        The mask has 71 MB: glibc keeps at most 64 MiB of freed memory, touched already, to hand it out again (twice the
+        largest M_MMAP_THRESHOLD, see mallopt(3)); more than that is fresh from the kernel.
         """
-        for number, height in enumerate((2560, 1280)):
+        for number, height in enumerate((5120, 2560)):
             put(output / f"g_{number}.jpg", 50, width=1152, height=height)
         selection = Selection((0, 1, 2), (0, 1, None), {n: output / f"g_{n}.jpg" for n in (0, 1)})
 
         _, mask = load(selection, OnSizeMismatch.RESIZE)
 
-        taken, frame = pages_taken(mask.data_ptr(), mask.numel() * 4), 2560 * 1152 * 4 // os.sysconf("SC_PAGE_SIZE")
+        taken, frame = pages_taken(mask.data_ptr(), mask.numel() * 4), 5120 * 1152 * 4 // os.sysconf("SC_PAGE_SIZE")
         assert taken < frame // 2, "huge pages at both ends are shared with other memory"
         assert not mask.any()
 
@@ -574,7 +574,7 @@ def test_cancel_is_noticed_while_headers_are_read(
     output: Path, monkeypatch: pytest.MonkeyPatch, broken: str | None
 ) -> None:
     """On a network folder, the headers of 5,000 files take minutes. The test counts files, because times vary."""
-    monkeypatch.setattr("io_utils.run.in_flight", lambda: 1)
+    monkeypatch.setattr("io_utils.cancellable_run.in_flight", lambda: 1)
     on_disk(output, *range(30))
     if broken:
         (output / broken).write_bytes(b"")

@@ -17,7 +17,6 @@ import pytest
 import torch
 from PIL import Image
 
-from io_utils import run
 from io_utils.errors import FrameWriteError, PathError
 from io_utils.formats.file_type import EncodedFrame, FileType
 from io_utils.formats.registry import decode
@@ -203,7 +202,7 @@ class TestAFullDisk:
     def test_leaves_earlier_frames_whole_later_ones_absent_and_no_part_files(
         self, output: Path, full_disk: Callable[[int], Fails], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(run, "in_flight", lambda: 1)
+        monkeypatch.setattr("io_utils.cancellable_run.in_flight", lambda: 1)
         failing = full_disk(3)
 
         with pytest.raises(FrameWriteError, match=r"Frame 3 .*No space left.*f_0003\.png") as caught:
@@ -586,7 +585,7 @@ class TestTheFolder:
     def test_is_flushed_for_the_finished_frames_if_one_fails(
         self, output: Path, flushed: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(run, "in_flight", lambda: 1)
+        monkeypatch.setattr("io_utils.cancellable_run.in_flight", lambda: 1)
         items = [*frames(1, 2), Frame(sequence(), 2, torch.zeros(4, 6, 5))]
 
         with pytest.raises(ValueError, match="Frame 2"):

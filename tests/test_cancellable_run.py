@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from io_utils.cancellable_run import in_flight, worker_count
 from io_utils.comfyui.report import comfyui_run
-from io_utils.run import in_flight, worker_count
 
 
 def each(*args: Any, **options: Any) -> list[Any]:
@@ -285,7 +285,7 @@ class TestProgressEvents:
     """The results so far, which a run sends to the browser while it works."""
 
     def test_hold_the_results_so_far(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("io_utils.run.in_flight", lambda: 1)
+        monkeypatch.setattr("io_utils.cancellable_run.in_flight", lambda: 1)
         clock, events = Clock(monkeypatch), []
 
         def work(item: int) -> int:
