@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
-from .errors import EndOfAnimationError
+from .errors import EndOfAnimationError, InputError
 from .policies import AtEnd
 from .request import limited
 from .wire import described
@@ -97,12 +97,12 @@ def whole_frame(counter: Any) -> int:
     if not math.isfinite(frame) or frame != int(frame):
         rate = getattr(counter, "frames_per_second", None)
         multiple = f", or a multiple of 1/{rate:g} s" if isinstance(rate, Real) else ""
-        raise ValueError(
+        raise InputError(
             f"The frame counter stands at {frame}, between two frames: an offset in seconds was not a whole number of "
             f"frames. Use an offset in frames{multiple}."
         )
     if frame < 0:
-        raise ValueError(f"The frame counter stands at {int(frame)}, but frame numbers start at 0. Check its offset.")
+        raise InputError(f"The frame counter stands at {int(frame)}, but frame numbers start at 0. Check its offset.")
     return int(frame)
 
 
@@ -110,7 +110,7 @@ def total_frames(counter: Any) -> int:
     """The number of frames of any frame counter's animation. Raises ValueError if it is missing or not finite."""
     total = _number(counter, "total_frames")
     if not math.isfinite(total):
-        raise ValueError(f"The frame counter counts to {total}, which is not a number of frames. Set its total_frames.")
+        raise InputError(f"The frame counter counts to {total}, which is not a number of frames. Set its total_frames.")
     return int(total)
 
 
@@ -118,7 +118,7 @@ def frames_per_second(counter: Any) -> float:
     """The rate of any frame counter, in frames per second. Raises ValueError if it is missing, not finite or not above 0."""
     rate = float(_number(counter, "frames_per_second"))
     if not (math.isfinite(rate) and rate > 0):
-        raise ValueError(
+        raise InputError(
             f"The frame counter has {rate:g} frames per second, but the rate must be above 0. Set its frames_per_second."
         )
     return rate
@@ -130,10 +130,10 @@ def _number(counter: Any, name: str) -> Any:
         with suppress(OverflowError):
             float(value)
             return value
-        raise ValueError(f"The frame counter's {name} has hundreds of digits. Check how it is calculated.")
+        raise InputError(f"The frame counter's {name} has hundreds of digits. Check how it is calculated.")
     lacks = "is not a number" if hasattr(counter, name) else "is missing"
     fault = "" if counter is None else f", whose {name} {lacks}"
-    raise ValueError(f"The input 'frame_counter' got {described(counter)}{fault}. Wire a frame counter to it.")
+    raise InputError(f"The input 'frame_counter' got {described(counter)}{fault}. Wire a frame counter to it.")
 
 
 @dataclass(frozen=True)

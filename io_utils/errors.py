@@ -22,10 +22,14 @@ class ImageSequenceError(Exception):
     """The base of all errors of this pack."""
 
 
+class InputError(ImageSequenceError, ValueError):
+    """Input that cannot be used. The message names it and says what to do; subclasses hold the facts as attributes."""
+
+
 # --- names, paths and texts ----------------------------------------------------------------------------------------
 
 
-class PatternError(ImageSequenceError, ValueError):
+class PatternError(InputError):
     """A file name pattern with a missing, ambiguous or unsupported frame number.
 
     Attributes: `pattern` (the text), `reason`, `suggestion` (the nearest pattern that works).
@@ -36,7 +40,7 @@ class PatternError(ImageSequenceError, ValueError):
         super().__init__(f"The pattern {pattern!r} {reason}. Write for example {suggestion!r}.")
 
 
-class PathError(ImageSequenceError, ValueError):
+class PathError(InputError):
     """A path that this pack may not read or write. Attributes: `path` (the text), `rule` (the broken rule)."""
 
     def __init__(self, path: str, rule: str, fix: str) -> None:
@@ -65,7 +69,7 @@ class OutsideError(PathError):
         super().__init__(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
 
 
-class TokenError(ImageSequenceError, ValueError):
+class TokenError(InputError):
     """A token that cannot be filled in. Attribute: `token`, as the user wrote it."""
 
     def __init__(self, token: str, reason: str, fix: str) -> None:
@@ -76,7 +80,7 @@ class TokenError(ImageSequenceError, ValueError):
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
-class BrokenImageError(ImageSequenceError, ValueError):
+class BrokenImageError(InputError):
     """Bytes that are not one whole image, or of an unsupported kind."""
 
 
@@ -91,7 +95,7 @@ class UnreadKindError(BrokenImageError):
         super().__init__(f"{reason}; {remedy}")
 
 
-class FileTypeError(ImageSequenceError, ValueError):
+class FileTypeError(InputError):
     """A file name extension that the savers do not write. Attributes: `extension`, `extensions` (those they write)."""
 
     def __init__(self, extension: str, extensions: Iterable[str]) -> None:
@@ -102,7 +106,7 @@ class FileTypeError(ImageSequenceError, ValueError):
 # --- wires ---------------------------------------------------------------------------------------------------------
 
 
-class NoImageError(ImageSequenceError, ValueError):
+class NoImageError(InputError):
     """An IMAGE input got something that is not a batch of images.
 
     Attributes: `input` (its name), `fact` (what it got).
@@ -159,7 +163,7 @@ class FrameWriteError(ImageSequenceError, OSError):
         super().__init__(error.errno, reason, str(path))
 
 
-class OtherTakeError(ImageSequenceError, ValueError):
+class OtherTakeError(InputError):
     """A frame that would be rendered again and again, because files of another take lack it.
 
     Attributes: `frame`, `folder`, `done` and `lacking` (the places below `folder` with and
@@ -175,7 +179,7 @@ class OtherTakeError(ImageSequenceError, ValueError):
         )
 
 
-class EndOfAnimationError(ImageSequenceError, ValueError):
+class EndOfAnimationError(InputError):
     """The frame counter is past its last frame and at_end is "raise error". Attributes: `frame`, `total_frames`."""
 
     def __init__(self, frame: int, total_frames: int) -> None:
@@ -216,7 +220,11 @@ class FrameMissingError(ImageSequenceError, FileNotFoundError):
         super().__init__(f"{what}. {have} {fix}.")
 
 
-class FrameReadError(ImageSequenceError, ValueError):
+class FrameGoneError(ImageSequenceError, FileNotFoundError):
+    """A frame that was on disk before and is not now."""
+
+
+class FrameReadError(InputError):
     """A file that is not a whole image, or of an unsupported kind. Attributes: `frame`, `path`, `reason`."""
 
     def __init__(self, frame: int, path: Path, reason: str, remedy: str = "Render or copy it again.") -> None:
@@ -225,7 +233,7 @@ class FrameReadError(ImageSequenceError, ValueError):
         super().__init__(f"Frame {frame} cannot be read: {str(path)!r}: {reason}. {remedy}".rstrip())
 
 
-class FrameSizeError(ImageSequenceError, ValueError):
+class FrameSizeError(InputError):
     """Two frames of different sizes. Attributes: `frames`, `sizes` (two each, (width, height) in pixels), `path`."""
 
     def __init__(
@@ -240,7 +248,7 @@ class FrameSizeError(ImageSequenceError, ValueError):
         )
 
 
-class BatchTooLargeError(ImageSequenceError, ValueError):
+class BatchTooLargeError(InputError):
     """A batch that does not fit into memory.
 
     Attributes: `needed`, `free` (bytes), `fitting` (how many frames would fit).
@@ -255,7 +263,7 @@ class BatchTooLargeError(ImageSequenceError, ValueError):
         )
 
 
-class AmbiguousFrameError(ImageSequenceError, ValueError):
+class AmbiguousFrameError(InputError):
     """Several files have the number of one frame.
 
     Attributes: `frame`, `paths`, `suggestion` (a pattern for the first).
@@ -270,7 +278,7 @@ class AmbiguousFrameError(ImageSequenceError, ValueError):
         )
 
 
-class MixedTakesError(ImageSequenceError, ValueError):
+class MixedTakesError(InputError):
     """A folder has frames both as single files and in batch folders, and the two lead to different next frames.
 
     Attributes: `folder`, `single` and `batch` (the next frame by each).

@@ -51,7 +51,7 @@ class Indexing(str, Enum):
     """How a file is assigned to a frame: by the number at the end of its name, or by its place in alphabetic order.
 
     Punctuation may follow the number (ComfyUI's own `ComfyUI_00001_.png`, `frame (1).png`), unless a file with the same
-    beginning has its number at the very end. Negative numbers and those above `wildcard_frames.LARGEST` are not frames.
+    beginning has its number at the very end. Negative numbers and those above `frame_pattern.LARGEST_FRAME` are not frames.
     """
 
     NUMERIC = "numeric"

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
+from ..io_utils.errors import InputError
 from ..io_utils.request import Limits, inputs_of
 from ..io_utils.wire import UNRENDERED, described
 
@@ -103,7 +104,7 @@ def one(value: Any, name: str = "a setting") -> Any:
     first, *others = items
     different = [other for other in others if not _is_same(other, first)]
     if different:
-        raise ValueError(
+        raise InputError(
             f"The input {name!r} got a list of {len(items)} different values for a setting that holds for all images: "
             f"{_shown(first)}, {_shown(different[0])}, ... Give it one value."
         )
@@ -136,7 +137,7 @@ def some(value: Any, name: str) -> list[Any]:
     """The items of an input, at least one. Raises ValueError, naming the input, for an empty list."""
     items = listed(value)
     if not items:
-        raise ValueError(
+        raise InputError(
             f"The input {name!r} got an empty list, so there is nothing to save. Check the node that is wired to it: a "
             f"filter may let nothing through."
         )
@@ -193,7 +194,7 @@ def whole(value: Any, name: str, least: int | None = None, most: int | None = No
         raise _unexpected(value, name, "a whole number")
     if (least is not None and as_number < least) or (most is not None and as_number > most):
         wanted = f"{least} or more" if most is None else f"a number from {least} to {most}"
-        raise ValueError(f"The input {name!r} got {_short(str(int(as_number)))}. Set it to {wanted}.")
+        raise InputError(f"The input {name!r} got {_short(str(int(as_number)))}. Set it to {wanted}.")
     return int(as_number)
 
 
@@ -202,7 +203,7 @@ def number(value: Any, name: str, above: float = -math.inf) -> Any:
     if isinstance(value, bool) or not isinstance(value, Real) or not _is_finite(value):
         raise _unexpected(value, name, "a number")
     if value <= above:
-        raise ValueError(f"The input {name!r} got {value}. Set it to a number above {above:g}.")
+        raise InputError(f"The input {name!r} got {value}. Set it to a number above {above:g}.")
     return value
 
 
@@ -240,9 +241,9 @@ def choice(value: Any, name: str, among: type[Enum] | Mapping[str, Any]) -> Any:
     return choices[word]
 
 
-def _unexpected(value: Any, name: str, wanted: str) -> ValueError:
+def _unexpected(value: Any, name: str, wanted: str) -> InputError:
     shown = _short(_plain(value)) if isinstance(value, (str, int, float)) else described(value)
-    return ValueError(f"The input {name!r} got {shown}, not {wanted}. Check the node that is wired to it.")
+    return InputError(f"The input {name!r} got {shown}, not {wanted}. Check the node that is wired to it.")
 
 
 def _plain(value: str | float) -> str:

@@ -8,6 +8,7 @@ from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
 from ..io_utils.loading.choose_batch import BatchRequest, check_pattern
 from ..io_utils.loading.read import read_frames
+from ..io_utils.naming.frame_pattern import LARGEST_FRAME
 from ..io_utils.naming.frame_range import ranges
 from . import _loader
 from ._inputs import read, verdict, widget
@@ -45,7 +46,7 @@ class ImageSequenceLoadBatch:
         mismatch = (
             "When frames differ in size. error: stop, naming both. resize to first: scale to the first frame's size."
         )
-        large = {"max": 2**53 - 1}
+        large = {"max": LARGEST_FRAME}
         folder = "The ComfyUI folder that path_pattern starts in."
         return {
             "required": {

@@ -8,6 +8,7 @@ from ..io_utils.animation import whole_frame
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
 from ..io_utils.loading.choose_frame import FrameRequest, check_directory
+from ..io_utils.naming.frame_pattern import LARGEST_FRAME
 from . import _loader
 from ._inputs import ABSENT, read, verdict, widget
 from ._saver import COUNTING_TOOLTIP
@@ -50,7 +51,7 @@ class ImageSequenceLoadFrame:
             "When the frame is not on disk and no default_image is wired. error: stop, and say which frames there are. "
             "hold previous, hold next: load the nearest frame before or after it. black: a black image."
         )
-        counting = {"max": 2**53 - 1, "control_after_generate": True}
+        counting = {"max": LARGEST_FRAME, "control_after_generate": True}
         folder = "The ComfyUI folder that directory_path starts in."
         return {
             "required": {

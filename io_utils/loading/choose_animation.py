@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..errors import FrameGoneError, InputError
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_range import named
 from ..naming.regular_files import is_regular
@@ -47,11 +48,11 @@ def choose_animation(sequence: Any, batch_index: int) -> Selection:
             if variants
             else "Save it again"
         )
-        raise ValueError(f"batch_index is {batch_index}, but the sequence holds {held}. {fix}.")
+        raise InputError(f"batch_index is {batch_index}, but the sequence holds {held}. {fix}.")
     files = {number: paths[number][batch_index] for number in numbers}
     missing = [number for number, file in files.items() if not is_regular(file)]
     if missing:
-        raise FileNotFoundError(
+        raise FrameGoneError(
             f"{named(missing).capitalize()} of the sequence can no longer be found: {str(files[missing[0]])!r}. Save "
             f"{'it' if len(missing) == 1 else 'them'} again."
         )
@@ -65,7 +66,7 @@ def _as_animation(sequence: Any) -> Iterator[None]:
     try:
         yield
     except (AttributeError, TypeError, ValueError, LookupError) as error:
-        raise ValueError(
+        raise InputError(
             f"The input 'sequence' got {described(sequence)}, which is not a finished animation sequence. Wire the "
             f"output 'sequence' of Save Image Sequence (Frame Counter) to it."
         ) from error

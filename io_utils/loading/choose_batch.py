@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from ..errors import FrameMissingError, PatternError
+from ..errors import FrameMissingError, InputError, PatternError
 from ..formats.registry import EXTENSIONS
 from ..naming.allowed_roots import FOLDERS, anywhere
 from ..naming.file_sequence import FileSequence
@@ -20,7 +20,7 @@ from ..request import limited
 from .selection import Selection, fingerprint
 
 # More would not fit into memory, and listing up to 2^53 missing frames would never end.
-MAX_FRAMES = 1_000_000
+LARGEST_BATCH = 1_000_000
 
 FOLDER_WORDS = {kind: kind for kind in FOLDERS}
 
@@ -54,7 +54,7 @@ class BatchRequest:
         """The frames to load. Lists the folder once.
 
         Raises what `sequence` raises; PatternError for several frames and a pattern without a number; ValueError for
-        more than MAX_FRAMES. Raises FrameMissingError, naming every missing frame, under ERROR, if no frame exists, and
+        more than LARGEST_BATCH. Raises FrameMissingError, naming every missing frame, under ERROR, if no frame exists, and
         under HOLD_PREVIOUS if there is no earlier frame to hold.
         """
         return _select(self.sequence(), self)
@@ -72,7 +72,7 @@ def check_pattern(path_pattern: str) -> None:
 def require_readable(pattern: FramePattern, text: str) -> None:
     """Raise ValueError if `text`, parsed as `pattern`, has an unsupported extension."""
     if pattern.extension.lower() not in EXTENSIONS:
-        raise ValueError(
+        raise InputError(
             f"The pattern {text!r} does not end in a supported extension. Write one of {', '.join(EXTENSIONS)}."
         )
 
@@ -82,16 +82,16 @@ def _select(sequence: FileSequence, request: BatchRequest) -> Selection:
     available = _available(sequence, request)
     asked = _Asked.of(request, available)
     on_disk = set(available)
-    missing = tuple(islice((number for number in asked.numbers if number not in on_disk), MAX_FRAMES))
+    missing = tuple(islice((number for number in asked.numbers if number not in on_disk), LARGEST_BATCH))
     found = [number for number in available if number in asked.numbers]
     if not found or ((missing or asked.beyond is not None) and on_missing is OnMissing.ERROR):
         nothing = (start,) if asked.beyond is None else ()
         raise _missing(sequence, missing or nothing, available, on_missing, asked.beyond)
     if on_missing is OnMissing.DROP:
         return _selection(sequence, found, found, missing, step)
-    if asked.count > MAX_FRAMES:
-        raise ValueError(
-            f"Frames {start} to {asked.last} in steps of {step} are {asked.count}, more than the {MAX_FRAMES} that can "
+    if asked.count > LARGEST_BATCH:
+        raise InputError(
+            f"Frames {start} to {asked.last} in steps of {step} are {asked.count}, more than the {LARGEST_BATCH} that can "
             f"be loaded at a time. Load them in parts, by start_index and frame_count."
         )
     sources: list[int | None] = []
@@ -126,7 +126,7 @@ def _available(sequence: FileSequence, request: BatchRequest) -> list[int]:
 class _Asked:
     """The frames that a request asks for: `count` numbers, the last of which is `last`.
 
-    Up to MAX_FRAMES are all in `numbers`. If there are more, `numbers` goes no further than the last frame on disk.
+    Up to LARGEST_BATCH are all in `numbers`. If there are more, `numbers` goes no further than the last frame on disk.
     The frames from `beyond` on (None: there are none) are missing; listing them would take for ever.
     """
 
@@ -141,7 +141,7 @@ class _Asked:
         to_the_end = available and not request.frame_count
         last = available[-1] if to_the_end else start + (max(request.frame_count, 1) - 1) * step
         count = max(0, (last - start) // step + 1)  # len() is limited to 2^63, numbers in file names are not
-        if count <= MAX_FRAMES:
+        if count <= LARGEST_BATCH:
             return cls(range(start, last + 1, step), last, count)
         end = available[-1] if available else start - 1
         beyond = start + max(0, (end - start) // step + 1) * step

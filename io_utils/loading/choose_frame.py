@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..cancellable_run import Run
-from ..errors import FrameMissingError, FrameSizeError
+from ..errors import FrameMissingError, FrameSizeError, InputError
 from ..naming.allowed_roots import anywhere, root_of
 from ..naming.file_names import printable
 from ..naming.file_sequence import FileSequence
@@ -157,7 +157,7 @@ def check_directory(directory_path: str) -> None:
 def _default(number: int, default: Any) -> tuple[torch.Tensor, torch.Tensor]:
     if not isinstance(default, torch.Tensor) or default.ndim != 4:
         came = "nothing" if default is None else f"a {type(default).__name__} that is not an IMAGE"
-        raise ValueError(
+        raise InputError(
             f"Frame {number} is not on disk, and the node wired to default_image gave {came}. Wire an image to it."
         )
     return default, default.new_zeros(default.shape[:3])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import host
-from ..errors import OutsideError, PathError
+from ..errors import InputError, OutsideError, PathError
 from .file_names import check_length, check_names, normalise
 
 FOLDERS = ("output", "input", "temp")
@@ -95,7 +95,7 @@ def root_of(folder: str, kind: str, *, write: bool, shown: str | None = None) ->
     shown = folder if shown is None else shown
     check_length(folder, shown)
     if kind not in FOLDERS:
-        raise ValueError(f"ComfyUI has no folder {kind!r} for sequences. Choose one of {', '.join(FOLDERS)}.")
+        raise InputError(f"ComfyUI has no folder {kind!r} for sequences. Choose one of {', '.join(FOLDERS)}.")
     roots = allowed_roots()
     text = folder.replace("\\", "/")
     drive = _DRIVE.match(text)
@@ -179,7 +179,7 @@ def _operator_folders(file: Path) -> Sequence[tuple[Path, bool]]:
     except FileNotFoundError:
         return []
     except UnicodeDecodeError as error:
-        raise ValueError(f"{str(file)!r} is not UTF-8 text: {error}. Save it as UTF-8.") from error
+        raise InputError(f"{str(file)!r} is not UTF-8 text: {error}. Save it as UTF-8.") from error
     return [
         _operator_folder(file, number, line.strip())
         for number, line in enumerate(lines, 1)
@@ -196,5 +196,5 @@ def _operator_folder(file: Path, number: int, line: str) -> tuple[Path, bool]:
     path = Path(folder)
     if not path.is_absolute() or _is_drive(path):
         wanted = "one absolute folder, not a whole drive, with rw or ro, such as 'rw /mnt/renders'"
-        raise ValueError(f"Line {number} of {str(file)!r} is {line!r}, but should be {wanted}.")
+        raise InputError(f"Line {number} of {str(file)!r} is {line!r}, but should be {wanted}.")
     return path, mode == "rw"

@@ -60,7 +60,7 @@ def check_names(path: str, shown: str | None = None) -> None:
             raise PathError(shown, f"has two dots in a row, in {name!r}", fix)
         if name != name.rstrip(". ") or name != name.lstrip(" "):
             fix = "Remove it: Windows drops it, and the file would have another name there."
-            raise PathError(shown, f"has a dot or a space at the start or end of {name!r}", fix)
+            raise PathError(shown, f"has a space at the start, or a dot or a space at the end, of {name!r}", fix)
         if name.partition(".")[0].rstrip(" ").lower() in _RESERVED:
             raise PathError(shown, f"uses {name!r}, which is a device on Windows", f"Use {'_' + name!r} instead.")
 

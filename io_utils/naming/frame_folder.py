@@ -9,15 +9,15 @@ from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
 
-from ..errors import AmbiguousFrameError, PatternError
+from ..errors import AmbiguousFrameError, InputError, PatternError
 from ..policies import Indexing
 from .allowed_roots import Root, root_of
 from .file_sequence import FileSequence
-from .frame_pattern import FramePattern
+from .frame_pattern import LARGEST_FRAME, FramePattern
 from .inventory import inventory
 from .regular_files import is_regular, regular_files
 from .variants import Variants
-from .wildcard_frames import LARGEST, is_image, numbered
+from .wildcard_frames import is_image, numbered
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class FrameFolder:
         ValueError for a pattern with a folder in it.
         """
         if "/" in pattern or "\\" in pattern:
-            raise ValueError(f"The pattern {pattern!r} has a folder in it. Write the folder into directory_path.")
+            raise InputError(f"The pattern {pattern!r} has a folder in it. Write the folder into directory_path.")
         names = FramePattern.parse(pattern)
         if names.has_number and re.search(r"[*?|]", pattern):
             raise PatternError(
@@ -126,7 +126,7 @@ class FrameFolder:
     def _numbered(self, names: list[str], indexing: Indexing) -> list[tuple[int, str]]:
         if self.names.has_number:
             pairs = ((self.names.number(name), name) for name in names)
-            return sorted((number, name) for number, name in pairs if number is not None and number <= LARGEST)
+            return sorted((number, name) for number, name in pairs if number is not None and number <= LARGEST_FRAME)
         matching = self._matching(names)
         return list(enumerate(matching)) if indexing is Indexing.ALPHABETIC else numbered(matching)
 

@@ -7,13 +7,17 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..errors import PatternError
+from ..errors import InputError, PatternError
 from .file_names import MAX_LENGTH
 
 # Signed 64-bit frame numbers have at most 19 digits, and file systems limit names to 255 bytes.
 MAX_PADDING = 32
 
-# One past the largest frame number. Longer numbers are never read, so they must not be written either.
+# The largest number that the widgets hold (Number.MAX_SAFE_INTEGER of the frontend). Longer numbers in file names that no
+# pattern describes are times, serial numbers and the like.
+LARGEST_FRAME = 2**53 - 1
+
+# Patterns read numbers below this one, so they must not write larger ones.
 END = 10**MAX_PADDING
 
 # The names of the frame number in `{i:04d}`.
@@ -117,7 +121,7 @@ class FramePattern:
         """The file name of `frame`. Raises ValueError if the pattern has a number and `frame` is not in 0 .. 10**32 - 1."""
         if not 0 <= frame < END and self.has_number:
             reason = f"start at 0, not at {frame}" if frame < 0 else f"have at most {MAX_PADDING} digits"
-            raise ValueError(f"Frame numbers {reason}.")
+            raise InputError(f"Frame numbers {reason}.")
         return f"{frame:0{self.padding}d}".join(self.literals)
 
     def number(self, name: str) -> int | None:

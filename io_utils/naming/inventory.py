@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from ..formats.registry import EXTENSIONS
-from .frame_pattern import MAX_PADDING, FramePattern
+from .frame_pattern import LARGEST_FRAME, MAX_PADDING, FramePattern
 from .frame_range import named
 from .regular_files import entry_names, regular_files
-from .wildcard_frames import LARGEST, is_image, is_negative
+from .wildcard_frames import is_image, is_negative
 
 
 def inventory(folder: Path) -> str:
@@ -27,7 +27,7 @@ def inventory(folder: Path) -> str:
         patterns = [f"{str(_pattern(*ends, digits))!r} ({named(map(int, digits))})" for ends, digits in largest[:3]]
         more = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
         said.append(f"In that folder are {', '.join(patterns)}{more}: write the pattern that you mean.")
-    for left_out, reason in ((negative, "negative"), (large, f"above {LARGEST}")):
+    for left_out, reason in ((negative, "negative"), (large, f"above {LARGEST_FRAME}")):
         if left_out:
             said.append(_left_out(left_out, reason))
     if unread := [name for name in others if not is_image(name)]:
@@ -52,7 +52,7 @@ def _sorted_out(
             others.append(name)
         elif is_negative(number, 2):
             negative.append(name)
-        elif int(number[2]) > LARGEST:
+        elif int(number[2]) > LARGEST_FRAME:
             large.append(name)
         else:
             sequences.setdefault((number[1], number[3]), []).append(number[2])

@@ -4,8 +4,9 @@ The layout is the Dream pack's: each folder is a sequence of its own, with one f
 all ask this module which folders count and when a frame is complete:
 
 - A batch folder counts if it holds any frame of the sequence. It need not hold frame 0.
-- If any folder counts, a frame is on disk when every folder that counts has it; a single file `frame_00007.png` beside the
-  folders does not replace a batch. If no folder counts, the single file decides.
+- If any folder counts, a frame is on disk when every folder that counts has it. If no folder counts, the single file
+  `frame_00007.png` beside the folders decides. For savers and resuming, a single file never replaces a batch; a loader
+  loads the single file where there is one.
 - Folders are numbered from 0 without gaps. If a lower one is missing or empty while a higher one counts, no frame is complete
   for savers and resuming, and every frame is rendered again. (A missing last folder cannot be noticed.) Loaders load the
   variants that exist.

@@ -6,11 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ..formats.registry import EXTENSIONS
-from .frame_pattern import MAX_PADDING
-
-# The widgets of the frame numbers hold no more (Number.MAX_SAFE_INTEGER). Longer numbers in names are times, serial numbers
-# and the like.
-LARGEST = 2**53 - 1
+from .frame_pattern import LARGEST_FRAME, MAX_PADDING
 
 # The last number of a name, and what is between it and the extension: no letters or digits.
 _NUMBER = re.compile(rf"(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([\W_]*)\.[^.]+$")
@@ -26,10 +22,10 @@ def numbered(names: Iterable[str]) -> list[tuple[int, str]]:
 
     The number is the last one in the name, directly before the extension. If no name with the same beginning ends in its
     number, punctuation may follow it, as in ComfyUI's own `ComfyUI_00001_.png` or in `frame (1).png`. Negative numbers and
-    those above LARGEST are not frames.
+    those above LARGEST_FRAME are not frames.
     """
     found = [(match, name) for name in names if (match := _NUMBER.search(name)) and not is_negative(match)]
-    found = [(match, name) for match, name in found if int(match[1]) <= LARGEST]
+    found = [(match, name) for match, name in found if int(match[1]) <= LARGEST_FRAME]
     # A file that ends in its number hides others with the same beginning, and its own copies: 'f_0007 (1).png'. It must not
     # hide a sequence with another beginning.
     ending = {beginning for match, _ in found if not match[2] for beginning in (_before(match), _stem(match))}

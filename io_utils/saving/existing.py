@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import ForeignFileError, FrameExistsError, NotAFileError
+from ..errors import ForeignFileError, FrameExistsError, FrameGoneError, InputError, NotAFileError
 from ..formats.base import State
 from ..formats.registry import state_of
 from ..naming.file_sequence import FileSequence
@@ -87,11 +87,11 @@ def is_saved(sequence: FileSequence, frame: int) -> bool:
 def require_kept(frame: Frame, policy: OnExisting) -> None:
     """Check an UNRENDERED frame. Raises ValueError unless the policy is SKIP, FileNotFoundError if it is not on disk."""
     if policy is not OnExisting.SKIP:
-        raise ValueError(
+        raise InputError(
             f"Frame {frame.number} ({str(frame.path)!r}) was not saved: no image was rendered for it. Queue it again."
         )
     if not is_saved(frame.sequence, frame.number):
-        raise FileNotFoundError(
+        raise FrameGoneError(
             f"Frame {frame.number} was on disk when this run began, but is no longer there: {str(frame.path)!r}. "
             f"Queue it again."
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from ..errors import PathError
+from ..errors import InputError, PathError
 from ..formats.base import Extent
 from ..formats.file_type import QUALITY, FileType
 from ..formats.registry import EXTENSIONS
@@ -86,7 +86,7 @@ def common_size(texts: Iterable[str], images: Iterable[object]) -> Extent:
     sizes = list(dict.fromkeys(Extent(image.shape[2], image.shape[1]) for image in batches))
     if len(sizes) > 1 and tokens.needs_image(*texts):
         shown = " and ".join(map(str, sizes[:2]))
-        raise ValueError(
+        raise InputError(
             f"The images are {shown}, so %width% and %height% stand for several numbers. Write the numbers themselves, "
             f"or save images of each size on their own."
         )
@@ -101,7 +101,7 @@ def require_own_paths(frames: Iterable[Frame], fault: str) -> None:
     paths: set[Path] = set()
     for frame in frames:
         if frame.path in paths:
-            raise ValueError(f"Two images are meant for frame {frame.number}, {str(frame.path)!r}: {fault}")
+            raise InputError(f"Two images are meant for frame {frame.number}, {str(frame.path)!r}: {fault}")
         paths.add(frame.path)
 
 

@@ -8,17 +8,14 @@ from dataclasses import dataclass, replace
 import torch
 
 from .. import wire
-from ..errors import PathError
+from ..errors import InputError, PathError
 from ..formats.base import Extent
 from ..naming import tokens
 from ..naming.file_sequence import FileSequence
-from ..naming.frame_pattern import FramePattern
+from ..naming.frame_pattern import LARGEST_FRAME, FramePattern
 from ..policies import OnExisting
 from ..request import known, limited
 from .plan import NO_EXTENT, Frame, SaveRequest, common_size
-
-# Number.MAX_SAFE_INTEGER: the frontend's numbers are exact up to here.
-LARGEST_INDEX = 2**53 - 1
 
 # "false" and "true" are the earlier pack's words; a boolean widget would refuse the workflows saved with it.
 _OVERWRITE = {
@@ -34,7 +31,7 @@ class BatchSaveRequest(SaveRequest):
     """Image i of a batch goes to `path_pattern` at `start_index` + i. `size`: the extent of the images."""
 
     path_pattern: str = "./frame{:06d}.png"
-    start_index: int = limited(0, least=0, most=LARGEST_INDEX)
+    start_index: int = limited(0, least=0, most=LARGEST_FRAME)
     on_existing: OnExisting = limited(OnExisting.OVERWRITE, words=_OVERWRITE, name="overwrite")
     size: Extent = known(lambda: NO_EXTENT)
 
@@ -72,7 +69,7 @@ class BatchSaveRequest(SaveRequest):
         for batch in batches:
             images += wire.images(batch, "images", self.start_index + len(images))
         if not images:
-            raise ValueError(
+            raise InputError(
                 f"There is no image to save to {str(sequence)!r}: the input 'images' got an empty batch or list. "
                 f"Check the node that is wired to it."
             )

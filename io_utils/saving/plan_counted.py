@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import wire
 from ..animation import AnimationSequence, LogEntry, saves, whole_frame
-from ..errors import OtherTakeError, PathError
+from ..errors import InputError, OtherTakeError, PathError
 from ..formats.base import Extent
 from ..formats.file_type import FileType
 from ..naming import tokens
@@ -174,7 +174,7 @@ class CountedFiles:
             return [Frame(sequence, number) for sequence in self._on_disk(number) or [self.single]]
         batch = wire.images(images, "image", number)
         if not len(batch):
-            raise ValueError(
+            raise InputError(
                 f"Frame {number}: the input 'image' got a batch without any image. Check the node that is wired to it."
             )
         if len(batch) == 1:

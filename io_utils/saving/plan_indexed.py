@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from .. import wire
-from ..errors import PathError
+from ..errors import InputError, PathError
 from ..naming import tokens
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import MAX_PADDING, FramePattern
@@ -60,11 +60,11 @@ class IndexedRequest(SaveRequest):
             return Frame(self.sequence(), number)
         batch = wire.images(images, "images", number)
         if not len(batch):
-            raise ValueError(
+            raise InputError(
                 f"Frame {number}: the input 'images' got a batch without any image. Check the node that is wired to it."
             )
         if len(batch) != 1:
-            raise ValueError(
+            raise InputError(
                 f"Frame {number}: there is one frame number for a batch of {len(batch)} images. Save a batch with "
                 f"Save Image Sequence (Batch), or give each image its own frame number."
             )

@@ -230,7 +230,7 @@ class TestMissingFrames:
         2 ** 53 - 1 is the widget's limit.
         """
         most = 2**53 - 1
-        monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
+        monkeypatch.setattr(choose_batch, "LARGEST_BATCH", 1000)
         with work_guard(200_000):
             with pytest.raises(FrameMissingError, match=r"Frames 5-6,8-9 and all frames from 11 on are missing"):
                 selected(3, most)
@@ -261,14 +261,14 @@ class TestMissingFrames:
     def test_of_numbers_beyond_64_bits_are_missing(
         self, monkeypatch: pytest.MonkeyPatch, start: int, on_missing: OnMissing, count: int
     ) -> None:
-        monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
+        monkeypatch.setattr(choose_batch, "LARGEST_BATCH", 1000)
         with work_guard(200_000), pytest.raises((FrameMissingError, ValueError)):
             selected(start, count, on_missing)
 
     def test_between_two_files_far_apart_are_not_counted_one_by_one(
         self, output: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(choose_batch, "MAX_FRAMES", 1000)
+        monkeypatch.setattr(choose_batch, "LARGEST_BATCH", 1000)
         put(output / "f_9007199254740991.png", 99)
 
         with work_guard(200_000):
