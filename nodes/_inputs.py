@@ -26,24 +26,32 @@ Request = TypeVar("Request")
 ABSENT: Any = object()
 
 
-def read(request: type[Request], inputs: Mapping[str, Any], **known: Any) -> Request:
-    """The request with a node's `inputs`; `known` are its fields that are not inputs.
+def read(node: Any, request: type[Request], inputs: Mapping[str, Any], **known: Any) -> Request:
+    """The request with the `inputs` of `node`, a node or its class; `known` are its fields that are not inputs.
 
-    Raises ValueError, naming the input, for an invalid value; TypeError for an input that the node does not have.
+    Raises ValueError, naming the input, for an invalid value; TypeError for a missing input, or one that the node does not
+    have.
     """
-    return _read(request, inputs, lambda value, name: value, known)
+    return _read(node, request, inputs, lambda value, name: value, known)
 
 
-def read_lists(request: type[Request], inputs: Mapping[str, Any], **known: Any) -> Request:
+def read_lists(node: Any, request: type[Request], inputs: Mapping[str, Any], **known: Any) -> Request:
     """Like `read`, for a node with INPUT_IS_LIST whose inputs apply to all images: one value each."""
-    return _read(request, inputs, one, known)
+    return _read(node, request, inputs, one, known)
 
 
-def read_rows(request: type[Request], inputs: Mapping[str, Any], each: tuple[str, ...], **known: Any) -> list[Request]:
+def read_rows(
+    node: Any, request: type[Request], inputs: Mapping[str, Any], each: tuple[str, ...], **known: Any
+) -> list[Request]:
     """Like `read_lists`, with one request per row of the inputs named in `each`. The other inputs apply to all rows."""
     common = {name: value for name, value in inputs.items() if name not in each}
-    columns = {name: inputs[name] for name in each}
-    return [read_lists(request, common | dict(zip(each, row)), **known) for row in rows(**columns)]
+    columns = {name: inputs[name] for name in each if name in inputs}
+
+    def single(value: Any, name: str) -> Any:
+        return value if name in each else one(value, name)
+
+    row_values = rows(**columns) if columns else [()]
+    return [_read(node, request, common | dict(zip(columns, row)), single, known) for row in row_values]
 
 
 def widget(request: type[Any], name: str, tooltip: str, **options: Any) -> tuple[Any, dict[str, Any]]:
@@ -62,11 +70,18 @@ def widget(request: type[Any], name: str, tooltip: str, **options: Any) -> tuple
 
 
 def _read(
-    request: type[Request], inputs: Mapping[str, Any], single: Callable[[Any, str], Any], known: Mapping[str, Any]
+    node: Any,
+    request: type[Request],
+    inputs: Mapping[str, Any],
+    single: Callable[[Any, str], Any],
+    known: Mapping[str, Any],
 ) -> Request:
     declared = inputs_of(request)
+    name_of_node = node.__name__ if isinstance(node, type) else type(node).__name__
     if unknown := inputs.keys() - declared.keys():
-        raise TypeError(f"unexpected inputs: {', '.join(sorted(unknown))}")
+        raise TypeError(f"{name_of_node} has no inputs {', '.join(sorted(unknown))}")
+    if missing := declared.keys() & node.INPUT_TYPES()["required"].keys() - inputs.keys():
+        raise TypeError(f"{name_of_node} needs the inputs {', '.join(sorted(missing))}")
     values = {
         found.name: _value(inputs[name], name, kind, limit, single)
         for name, (found, limit, kind) in declared.items()

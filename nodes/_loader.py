@@ -13,11 +13,18 @@ class Request(Protocol):
     def fingerprint(self) -> str: ...
 
 
-def mark(watch: CacheWatch, unique_id: Any, request: type[Request], inputs: Mapping[str, Any], **known: Any) -> str:
+def mark(
+    node: type[Any],
+    request: type[Request],
+    inputs: Mapping[str, Any],
+    watch: CacheWatch,
+    unique_id: Any,
+    **known: Any,
+) -> str:
     """For IS_CHANGED: the request's fingerprint. If an input is linked (None), changes when the last run's files do."""
-    if any(value is None for value in inputs.values()):
-        return watch.generation(unique_id, repr((sorted(inputs.items()), known)))
     try:
-        return read(request, inputs, **known).fingerprint()
-    except ValueError as error:  # the run raises it, too
+        if any(value is None for value in inputs.values()):
+            return watch.generation(unique_id, repr((sorted(inputs.items()), known)))
+        return read(node, request, inputs, **known).fingerprint()
+    except (ValueError, TypeError) as error:  # the run raises it, too
         return str(error)

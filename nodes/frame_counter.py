@@ -57,7 +57,7 @@ class ImageSequenceFrameCounter:
         }
 
     def count(self, **inputs: Any) -> tuple[Any, ...]:
-        return _outputs(read(CountRequest, inputs).choose())
+        return _outputs(read(self, CountRequest, inputs).choose())
 
 
 class ImageSequenceFrameCounterFromDirectory:
@@ -95,10 +95,10 @@ class ImageSequenceFrameCounterFromDirectory:
 
     @classmethod
     def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
-        return _loader.mark(_watch, unique_id, ResumeRequest, inputs)
+        return _loader.mark(cls, ResumeRequest, inputs, _watch, unique_id)
 
     def count(self, unique_id: Any = None, **inputs: Any) -> tuple[Any, ...]:
-        request = read(ResumeRequest, inputs)
+        request = read(self, ResumeRequest, inputs)
         counter = request.choose()
         # Compare with this run's count: another look at the folder would include what another machine saved meanwhile.
         _watch.record(unique_id, Unchanged(request.fingerprint, str(counter.current_frame)))

@@ -69,10 +69,10 @@ class ImageSequenceLoadBatch:
 
     @classmethod
     def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
-        return _loader.mark(_watch, unique_id, BatchRequest, inputs)
+        return _loader.mark(cls, BatchRequest, inputs, _watch, unique_id)
 
     def load(self, unique_id: Any = None, **inputs: Any) -> dict[str, Any]:
-        request = read(BatchRequest, inputs)
+        request = read(self, BatchRequest, inputs)
         selection = request.choose()
         # Record before reading: if a file changes meanwhile, the next run reads it again.
         _watch.record(unique_id, Unchanged(request.fingerprint, selection.fingerprint))

@@ -9,6 +9,7 @@ from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
 from ..io_utils.loading.choose_frame import FrameRequest, check_directory
 from ..io_utils.naming.frame_pattern import LARGEST_FRAME
+from ..io_utils.policies import OnMissingFrame
 from . import _loader
 from ._inputs import ABSENT, read, verdict, widget
 from ._saver import COUNTING_TOOLTIP
@@ -76,7 +77,8 @@ class ImageSequenceLoadFrame:
 
     @classmethod
     def IS_CHANGED(cls, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> str:
-        return _loader.mark(_watch, unique_id, FrameRequest, inputs, has_default=default_image is not ABSENT)
+        has_default = default_image is not ABSENT
+        return _loader.mark(cls, FrameRequest, inputs, _watch, unique_id, has_default=has_default)
 
     def check_lazy_status(self, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> list[str]:
         is_needed = default_image is not ABSENT and _request(inputs, has_default=True).choose().is_default
@@ -93,7 +95,9 @@ class ImageSequenceLoadFrame:
 
 
 def _request(inputs: dict[str, Any], *, has_default: bool) -> FrameRequest:
-    """The request. If a frame counter is wired, its frame replaces the widget's."""
+    """The request. A frame counter replaces frame_number, and a default image whatever on_missing is."""
     counter = inputs.pop("frame_counter", ABSENT)
-    counted = {} if counter is ABSENT else {"frame_number": whole_frame(counter)}
-    return read(FrameRequest, inputs | counted, has_default=has_default)
+    replaced: dict[str, Any] = {} if counter is ABSENT else {"frame_number": whole_frame(counter)}
+    if has_default:
+        replaced["on_missing"] = OnMissingFrame.ERROR.value
+    return read(ImageSequenceLoadFrame, FrameRequest, inputs | replaced, has_default=has_default)

@@ -141,6 +141,6 @@ class TestLoading:
             put(output / f"f_{number}.png", number)
         node = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]()
 
-        node.load(path_pattern="f_{}.png", frame_count=0)
+        node.load(path_pattern="f_{}.png", start_index=0, frame_count=0, ignore_missing_images="false")
 
         assert browser.texts == ["frame 0 (0-2), 1 of 3", "frame 1 (0-2), 2 of 3"]

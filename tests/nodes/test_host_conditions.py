@@ -463,3 +463,55 @@ def test_runs_under_both_types_of_intermediates(pack: ModuleType, disk: Path, na
     tensors = [value for output in outputs for value in output if isinstance(value, torch.Tensor)]
     assert bool(tensors) == (name in LOADERS)
     assert {tensor.dtype for tensor in tensors} <= {dtype}
+
+
+class TestRequiredInputs:
+    """ComfyUI refuses a prompt that lacks one. Scripts that call the nodes directly must not get a default instead."""
+
+    @pytest.mark.parametrize(
+        ("name", "missing"),
+        [
+            (name, missing)
+            for name, inputs in NODES.items()
+            for missing in inputs(Path("output"))
+            if not isinstance(inputs(Path("output"))[missing], hosted.Wire)
+        ],
+    )
+    def test_one_that_is_missing_is_named(self, pack: ModuleType, output: Path, name: str, missing: str) -> None:
+        node = pack.NODE_CLASS_MAPPINGS[f"ImageSequence{name}"]
+        if missing not in node.INPUT_TYPES()["required"]:
+            pytest.skip("optional")
+        given = {key: hosted.listed(value) for key, value in NODES[name](output).items() if key != missing}
+        if not getattr(node, "INPUT_IS_LIST", False):
+            given = {key: value[0] for key, value in given.items()}
+
+        with pytest.raises(TypeError, match=f"ImageSequence{name} needs the inputs {missing}"):
+            getattr(node(), node.FUNCTION)(**given)
+        assert not [path for path in output.rglob("*") if path.is_file()]
+
+    def test_one_that_the_node_does_not_have_is_named(self, pack: ModuleType, output: Path) -> None:
+        node = pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounter"]
+
+        with pytest.raises(TypeError, match="ImageSequenceFrameCounter has no inputs fps"):
+            node().count(frame_index=0, total_frames=1, frames_per_second=24, fps=24)
+
+
+def test_a_list_inside_a_list_is_no_frame_number(pack: ModuleType, output: Path) -> None:
+    """What applies to one image of a list is one value; only settings for all images may come as a list of equal ones."""
+    with pytest.raises(ValueError, match=r"'current_frame' got a list"):
+        hosted.run(pack, "SaveFrame", images=wire(images()), filename_prefix="s", current_frame=wire([3]))
+
+
+def test_on_missing_does_not_matter_with_a_default_image(pack: ModuleType, output: Path) -> None:
+    answer = hosted.run(
+        pack,
+        "LoadFrame",
+        directory_path="",
+        pattern="f_##.png",
+        indexing="numeric",
+        frame_number=7,
+        on_missing=wire("whatever"),
+        default_image=wire(images()),
+    )
+
+    assert torch.equal(answer.outputs[0][0], images())

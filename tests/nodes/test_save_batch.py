@@ -399,7 +399,7 @@ def test_what_is_saved_is_loaded_as_the_nearest_of_256_levels(
     save(pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveBatch"](), images, start_index=3)
 
     loaded = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadBatch"]().load(
-        path_pattern="f_##.png", start_index=3, frame_count=len(images)
+        path_pattern="f_##.png", start_index=3, frame_count=len(images), ignore_missing_images="false"
     )
 
     batch, mask, count, _ = loaded["result"]
