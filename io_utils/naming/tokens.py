@@ -30,12 +30,12 @@ def moment() -> datetime:
 
 
 def needs_image(*texts: str) -> bool:
-    """Does any of `texts` contain a token that depends on the rendered image (%width% or %height%)?"""
+    """Whether any of `texts` contains a token that depends on the rendered image (%width% or %height%)."""
     return any(match["name"] in ("width", "height") for text in texts for match in _TOKEN.finditer(text))
 
 
 def needs_time(*texts: str) -> bool:
-    """Does any of `texts` contain a token that depends on the time of the run?"""
+    """Whether any of `texts` contains a token that depends on the time of the run."""
     return any(match["name"] not in ("width", "height") for text in texts for match in _TOKEN.finditer(text))
 
 

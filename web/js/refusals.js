@@ -26,7 +26,7 @@ export function watchAnswersToPrompts() {
 /** @param {ComfyNodeErrors | null | undefined} nodeErrors */
 function showRefusals(nodeErrors) {
   if (!nodeErrors) return; // not an answer to a prompt
-  const refused = new Map(Object.entries(nodeErrors).map(([id, said]) => [playerAt(id), said?.errors]));
+  const refused = new Map(Object.entries(nodeErrors).map(([id, found]) => [playerAt(id), found?.errors]));
   for (const [node, player] of allPlayers()) {
     const errors = refused.get(player);
     player.refuse(Array.isArray(errors) ? refusalText(node, errors) : "");
@@ -34,7 +34,7 @@ function showRefusals(nodeErrors) {
 }
 
 /**
- * The server's errors about a node, one a line, each once.
+ * The server's errors about a node, one per line, each once.
  *
  * @param {ComfyNode} node
  * @param {(ComfyInputError | null)[]} errors

@@ -58,7 +58,7 @@ export function attachTo(node, element) {
 }
 
 /**
- * Has `node` taken the place of `other`, in the graph that is open?
+ * Whether `node` has replaced `other` in the open graph.
  *
  * @param {ComfyNode} node
  * @param {ComfyNode | undefined} other

@@ -51,7 +51,7 @@ export function sequenceOf(report) {
 }
 
 /**
- * `report`, of a node that saves or loads one frame a run, with the frames of the same files from `earlier` runs.
+ * `report`, of a node that saves or loads one frame per run, with the frames of the same files from `earlier` runs.
  *
  * @param {RunReport} report
  * @param {RunReport[]} earlier

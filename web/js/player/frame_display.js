@@ -20,7 +20,7 @@ import { FrameLoader } from "./frame_loader.js";
 const AHEAD = { resting: 3, playing: 8 };
 
 export class FrameDisplay {
-  /** Are the frames after the wanted one worth loading? They do not exist yet while a sequence is being made. */
+  /** Whether to load the frames after the wanted one. While a sequence is being made, they do not exist yet. */
   looksAhead = true;
 
   #view;
@@ -83,7 +83,7 @@ export class FrameDisplay {
   }
 
   /**
-   * Is there nothing to wait for before the picture can be shown, or reported as absent or broken?
+   * Whether the picture can be shown, or reported as absent or broken, without waiting.
    *
    * @param {Picture} picture
    * @returns {boolean}
@@ -133,11 +133,11 @@ export class FrameDisplay {
     this.update();
   }
 
-  /** Let go of requests and memory until the view is seen again. */
+  /** Abort all requests and free memory until the view is visible again. */
   release() {
     this.#isVisible = false;
     this.#sight.unobserve(this.#view.element);
-    this.#sight.observe(this.#view.element); // reports anew whether it is seen
+    this.#sight.observe(this.#view.element); // reports again whether it is visible
     this.#loader.clear();
   }
 

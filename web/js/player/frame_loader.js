@@ -66,7 +66,7 @@ export class FrameLoader {
   }
 
   /**
-   * Does the sequence say that there is no such file?
+   * Whether the sequence lists the frame as missing.
    *
    * @param {number} frame
    */
@@ -102,7 +102,7 @@ export class FrameLoader {
   }
 
   /**
-   * Is there nothing to wait for before the picture can be shown, or reported as absent or broken?
+   * Whether the picture can be shown, or reported as absent or broken, without waiting.
    *
    * @param {Picture} picture
    */

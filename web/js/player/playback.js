@@ -51,7 +51,7 @@ export class Playback {
     return this.#ownRate ?? this.#range.fps ?? DEFAULT_FPS;
   }
 
-  /** Is the user playing, or looking at a frame of their choice? Then new frames must not move them. */
+  /** Whether the user is playing or has chosen a frame. New frames must not move them then. */
   get isPinned() {
     return this.#isPlaying || !this.#isFollowing;
   }

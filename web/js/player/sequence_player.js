@@ -171,7 +171,7 @@ export class SequencePlayer {
     this.#viewer.settle();
   }
 
-  /** Stop, and let go of requests and memory, until it is seen again. */
+  /** Stop, abort all requests and free memory until the player is visible again. */
   release() {
     this.#messages.showNotice("");
     this.#viewer.release();
