@@ -19,7 +19,7 @@ from .policies import AtEnd
 from .request import limited
 from .wire import described
 
-# Sixty hours at 24 frames a second: the earlier pack's limit.
+# Sixty hours at 24 frames per second: the earlier pack's limit.
 MAX_FRAMES = 24 * 3600 * 60
 
 

@@ -25,7 +25,7 @@ _NAMES = "%year%, %month%, %day%, %hour%, %minute%, %second%, %width%, %height% 
 
 
 def moment() -> datetime:
-    """Now, in the local time zone: what tokens of the date stand for in a run that begins."""
+    """The current time in the local time zone, for the date tokens of a run that starts now."""
     return datetime.now().astimezone()
 
 

@@ -178,7 +178,7 @@ def _make_below(mount: Path, folder: Path) -> None:
 
 
 def _write_once(path: Path, data: bytes, replace: bool) -> None:
-    """Write `data` to a part file and publish it as `path`; in any case the part file is gone afterwards.
+    """Write `data` to a part file and publish it as `path`. The part file is removed in any case.
 
     Raises FileNotFoundError if another run's cleanup has removed the part file, FileExistsError if `path` exists and
     `replace` is False, and other OSErrors.
@@ -298,6 +298,6 @@ def _remove_unless_locked(part: Path) -> bool:
                 part.unlink()
         else:
             part.unlink()
-    except OSError:  # locked by a running writer, already gone, or on a file system without locks
+    except OSError:  # locked by a running writer, already removed, or on a file system without locks
         return False
     return True

@@ -83,7 +83,7 @@ def test_a_long_sequence_loads_a_few_small_pictures_and_clients_receive_every_fr
     editor.sees(1001)
     outputs = editor.page.evaluate("id => app.nodeOutputs[id]", saver)
     assert len(outputs["images"]) == 120
-    # One for each progress event, of which there are a few a second; then the first frame and the three after it.
+    # One for each progress event, of which there are a few per second; then the first frame and the three after it.
     assert len([url for url in editor.requests if "preview" in url]) <= editor.page.evaluate("progressEvents") + 4
     # The list of jobs shows one frame.
     assert len([url for url in editor.requests if url.startswith("view")]) <= 1

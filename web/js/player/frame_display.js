@@ -16,7 +16,7 @@
 
 import { FrameLoader } from "./frame_loader.js";
 
-// Frames to load before they are asked for.
+// How many frames to load in advance.
 const AHEAD = { resting: 3, playing: 8 };
 
 export class FrameDisplay {
@@ -113,7 +113,7 @@ export class FrameDisplay {
     if (this.wanted) this.#loader.forgetFailure(this.wanted.url);
   }
 
-  /** Show what is wanted as far as it is in memory, and load the rest. To be called whenever anything has changed. */
+  /** Show what is wanted as far as it is in memory, and load the rest. Call it after any change. */
   update() {
     try {
       const { wanted } = this;

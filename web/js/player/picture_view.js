@@ -56,7 +56,7 @@ export class PictureView {
   }
 
   /**
-   * The picture that shows a frame as it is looked at now.
+   * The picture that shows a frame at the current zoom.
    *
    * @param {Sequence} sequence
    * @param {number} frame

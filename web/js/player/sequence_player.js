@@ -152,7 +152,7 @@ export class SequencePlayer {
   }
 
   /**
-   * A line below; what is shown stays.
+   * Show a line of text below the picture, which stays.
    *
    * @param {string} text
    */
@@ -162,7 +162,7 @@ export class SequencePlayer {
   }
 
   /**
-   * What went wrong, as an alert; "" takes it away.
+   * Show an error as an alert; "" removes it.
    *
    * @param {string} text
    */
