@@ -1,4 +1,4 @@
-"""Numbered image sequences for ComfyUI: save one frame a run, count frames and stop, save and load batches."""
+"""Numbered image sequences for ComfyUI: save one frame per run, count frames and stop, save and load batches."""
 
 from .io_utils import host
 from .io_utils.comfyui import preview, replaced_nodes
@@ -35,7 +35,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
 # Help pages; the registry's [tool.comfy] web would list the folder a second time.
 WEB_DIRECTORY = "./web"
 
-# Workflows and prompts made for the packs that these nodes succeed.
+# Workflows and prompts made for earlier packs run on these nodes.
 replaced_nodes.register()
 
 # The player's pictures. Nothing happens here unless ComfyUI's server runs.

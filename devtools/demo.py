@@ -71,7 +71,7 @@ class Demo:
         files, seconds = self._run_all([at_frame(prompt, frame, FRAMES) for frame in range(FRAMES)])
         _expect(len(files) == FRAMES, f"{FRAMES} prompts should save {FRAMES} frames, not {len(files)}")
         checks = [_embedded(files[-1], at_frame(prompt, FRAMES - 1, FRAMES), ("5", "7"))]
-        return Job("a  Frame index: one prompt a frame", files, seconds, checks)
+        return Job("a  Frame index: one prompt per frame", files, seconds, checks)
 
     def _frame_counter(self) -> Iterator[Job]:
         prompt = self._load("b_frame_counter")

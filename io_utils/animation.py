@@ -19,7 +19,7 @@ from .policies import AtEnd
 from .request import limited
 from .wire import described
 
-# Sixty hours at 24 frames a second: the earlier pack's limit.
+# Sixty hours at 24 frames per second: the earlier pack's limit.
 MAX_FRAMES = 24 * 3600 * 60
 
 
@@ -77,9 +77,10 @@ class CountRequest:
 
 
 def saves(counter: Any, at_end: AtEnd) -> bool:
-    """Is the frame of `counter` to be written? EndOfAnimationError for one past the end where the policy says so.
+    """Whether the frame of `counter` must be written.
 
-    ValueError for a counter of which `current_frame`, `total_frames` or `frames_per_second` is not what it should be.
+    Raises EndOfAnimationError for a frame past the end where the policy says so, and ValueError if `current_frame`,
+    `total_frames` or `frames_per_second` is missing or invalid.
     """
     frame, total = whole_frame(counter), total_frames(counter)
     frames_per_second(counter)  # not used here, but refused before anything is rendered
@@ -98,11 +99,11 @@ def whole_frame(counter: Any) -> int:
         rate = getattr(counter, "frames_per_second", None)
         multiple = f", or a multiple of 1/{rate:g} s" if isinstance(rate, Real) else ""
         raise InputError(
-            f"The frame counter stands at {frame}, between two frames: an offset in seconds was not a whole number of "
+            f"The frame counter is at {frame}, between two frames: an offset in seconds was not a whole number of "
             f"frames. Use an offset in frames{multiple}."
         )
     if frame < 0:
-        raise InputError(f"The frame counter stands at {int(frame)}, but frame numbers start at 0. Check its offset.")
+        raise InputError(f"The frame counter is at {int(frame)}, but frame numbers start at 0. Check its offset.")
     return int(frame)
 
 

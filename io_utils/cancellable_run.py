@@ -82,7 +82,7 @@ class Run:
         errors, that of the first item.
 
         Calls `tell(results)` with the results so far, by the position of their items, the latest last: at most four
-        times a second, and not at the end, when the returned list has them all.
+        times per second, and not at the end, when the returned list has them all.
         """
         if not items:
             return []

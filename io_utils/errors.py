@@ -37,7 +37,7 @@ class PatternError(InputError):
 
     def __init__(self, pattern: str, reason: str, suggestion: str) -> None:
         self.pattern, self.reason, self.suggestion = pattern, reason, suggestion
-        super().__init__(f"The pattern {pattern!r} {reason}. Write for example {suggestion!r}.")
+        super().__init__(f"The pattern {pattern!r} {reason}. For example: {suggestion!r}.")
 
 
 class PathError(InputError):
@@ -63,8 +63,8 @@ class OutsideError(PathError):
         fix = "A whole drive is never allowed: choose a folder on it."
         if line is not None:
             fix = (
-                f"To let ComfyUI {verb} there, the operator of the server creates this text file and its folder, if "
-                f"they do not exist, and adds this line to {file}:\n{_SURROGATE.sub(chr(0xFFFD), line)}"
+                f"To let ComfyUI {verb} there, ask the server's operator to add this line to {file} (create the file "
+                f"and its folder if needed):\n{_SURROGATE.sub(chr(0xFFFD), line)}"
             )
         super().__init__(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
 
@@ -84,7 +84,7 @@ class BrokenImageError(InputError):
     """Bytes that are not one whole image, or of an unsupported kind."""
 
 
-class UnreadKindError(BrokenImageError):
+class UnsupportedFileError(BrokenImageError):
     """A file of an unsupported kind, damaged or not.
 
     Attributes: `reason` and `remedy`, both without a full stop.
@@ -138,8 +138,8 @@ class NotAFileError(ImageSequenceError, FileExistsError):
     def __init__(self, frame: int, path: Path, kind: str) -> None:
         self.frame, self.path, self.kind = frame, path, kind
         super().__init__(
-            f"Frame {frame} cannot be saved: {kind} has its name, {str(path)!r}. Move it away, or save under another "
-            f"name."
+            f"Frame {frame} cannot be saved: {kind} with that name is in the way, {str(path)!r}. Move it away, or save "
+            f"under another name."
         )
 
 
@@ -149,7 +149,7 @@ class ForeignFileError(ImageSequenceError, FileExistsError):
     def __init__(self, frame: int, path: Path) -> None:
         self.frame, self.path = frame, path
         super().__init__(
-            f"Frame {frame} cannot be kept or saved: the file that has its name, {str(path)!r}, is not an image of a "
+            f"Frame {frame} cannot be kept or saved: the file with its name, {str(path)!r}, is not an image of a "
             f"kind that this pack reads. Nothing was written over it. Move it away, or choose to overwrite."
         )
 

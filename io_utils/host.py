@@ -1,8 +1,8 @@
 """The only module that imports ComfyUI: folders, progress, cancel, --disable-metadata, HTTP.
 
-Every call looks ComfyUI up anew: importing the pack has no side effects, and settings may change between runs.
+Every call looks ComfyUI up again: importing the pack has no side effects, and settings may change between runs.
 Without ComfyUI the folders are below the current directory, nothing is cancelled and progress is discarded.
-What is said here about ComfyUI was checked in 0.3.64 and 0.19.3.
+The statements about ComfyUI in this module were checked in 0.3.64 and 0.19.3.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def system_user_folder() -> Path:
 
 
 def metadata_disabled() -> bool:
-    """Was ComfyUI started with --disable-metadata?"""
+    """Whether ComfyUI was started with --disable-metadata."""
     cli_args = _module("comfy.cli_args")
     return cli_args is not None and bool(cli_args.args.disable_metadata)
 

@@ -34,7 +34,7 @@ def images(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
     """
     where = "" if frame is None else f"Frame {frame}: "
     if value is None:
-        fact = "no image (None): the node in front of it returned nothing"
+        fact = "no image (None): the node wired to it returned nothing"
         raise NoImageError(name, where, fact, f"{_CHECK} Nothing was written for it.")
     if not isinstance(value, torch.Tensor):
         fact = f"a {type(value).__module__}.{type(value).__qualname__}, not an IMAGE"

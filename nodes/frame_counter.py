@@ -1,4 +1,4 @@
-"""Frame Counter and Frame Counter (Resume from Directory): tell which frame a run renders, and of how many."""
+"""Frame Counter and Frame Counter (Resume from Directory): say which frame a run renders, and of how many."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class TestWholeFrame:
 
     @pytest.mark.parametrize("frame", [math.nan, math.inf, -math.inf])
     def test_that_is_not_finite_is_an_error(self, frame: float) -> None:
-        with pytest.raises(ValueError, match="frame counter stands at"):
+        with pytest.raises(ValueError, match="frame counter is at"):
             whole_frame(foreign_counter(frame))
 
     @pytest.mark.parametrize("total", [math.nan, math.inf])
@@ -189,9 +189,9 @@ class TestAnimationSequence:
 
 class TestLogEntry:
     def test_is_readable_as_text(self) -> None:
-        log = LogEntry.new("Saved frame 1").add("All 2 frames are there.")
+        log = LogEntry.new("Saved frame 1").add("All 2 frames are on disk.")
 
-        assert str(log) == "Saved frame 1\nAll 2 frames are there."
+        assert str(log) == "Saved frame 1\nAll 2 frames are on disk."
         assert str(LogEntry()) == ""
 
     def test_adding_returns_a_new_entry(self) -> None:

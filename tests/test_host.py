@@ -266,7 +266,7 @@ class TestRoute:
         serve(lambda query, tags: Answer(200, tmp_path / "f.png", {"Cache-Control": "no-cache"}), talk)
 
     def test_answers_in_a_few_threads_while_the_event_loop_goes_on(self, serve: Any) -> None:
-        lock, begun, go_on = threading.Lock(), threading.Semaphore(0), threading.Event()
+        lock, started, go_on = threading.Lock(), threading.Semaphore(0), threading.Event()
         working, most, threads = 0, 0, set()
 
         def answer(query: Any, tags: Any) -> Answer:
@@ -275,7 +275,7 @@ class TestRoute:
                 working += 1
                 most = max(most, working)
                 threads.add(threading.current_thread())
-            begun.release()
+            started.release()
             assert go_on.wait(self.PATIENCE)
             with lock:
                 working -= 1
@@ -288,7 +288,7 @@ class TestRoute:
 
             asked = [asyncio.create_task(get(n)) for n in range(9)]
             for _ in range(3):
-                assert await asyncio.to_thread(begun.acquire, timeout=self.PATIENCE)
+                assert await asyncio.to_thread(started.acquire, timeout=self.PATIENCE)
             go_on.set()
             assert await asyncio.gather(*asked) == [b"%d" % n for n in range(9)]
 
@@ -299,11 +299,11 @@ class TestRoute:
 
     def test_does_not_answer_requests_that_were_dropped(self, serve: Any) -> None:
         answered: list[str] = []
-        begun, go_on = threading.Event(), threading.Event()
+        started, go_on = threading.Event(), threading.Event()
 
         def answer(query: Any, tags: Any) -> Answer:
             answered.append(query["n"])
-            begun.set()
+            started.set()
             assert go_on.wait(self.PATIENCE)
             return Answer(200)
 
@@ -313,7 +313,7 @@ class TestRoute:
                     return got.status
 
             first = asyncio.create_task(get("first"))
-            assert await asyncio.to_thread(begun.wait, self.PATIENCE)
+            assert await asyncio.to_thread(started.wait, self.PATIENCE)
             # A hundred frames that the user scrubs over, each dropped for the next one.
             async with ClientSession() as scrubbing:
                 dropped = [asyncio.create_task(scrubbing.get(url, params={"n": str(n)})) for n in range(100)]

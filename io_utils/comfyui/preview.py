@@ -76,7 +76,7 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     except MemoryError:
         status, why = 503, f"{name} cannot be shown: not enough memory is free right now."
     except (FileNotFoundError, NotADirectoryError):
-        status, why = 404, f"{name} is not on disk any more."
+        status, why = 404, f"{name} is no longer on disk."
     except PermissionError:
         status, why = 403, f"ComfyUI has no permission to read {name}."
     except OSError as error:  # a loop of links, too long a path, a failing disk
@@ -151,6 +151,10 @@ def state(status: os.stat_result) -> str:
 
 
 def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], wanted_state: str | None) -> Answer:
+    """The picture of the file at `path`, or status 304 if the client's copy is current.
+
+    Raises BrokenImageError for a file that is not an image or too large, and OSError if it cannot be read.
+    """
     headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     with open_regular(path) as file:
         status = os.fstat(file.fileno())

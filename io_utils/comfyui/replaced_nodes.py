@@ -15,7 +15,7 @@ from .. import host
 
 
 @dataclass(frozen=True)
-class Succession:
+class Replacement:
     """Our node `new_id` replaces `old_id`, a node with the inputs `slots` and `widgets`.
 
     `widgets` are in the order in which workflows store their values (by position). `outputs` maps each output number of
@@ -50,35 +50,35 @@ class Succession:
         return next((new for number, new in enumerate(self.outputs) if number == old), old)
 
 
-SUCCESSIONS = (
-    Succession(
+REPLACEMENTS = (
+    Replacement(
         "Save Image Sequence (mtb)",
         "ImageSequenceSaveFrame",
         slots=("images",),
         widgets=("filename_prefix", "current_frame"),
         counting=True,
     ),
-    Succession(
+    Replacement(
         "Image Sequence Saver [Dream]",
         "ImageSequenceSaveCounted",
         slots=("frame_counter", "image"),
         widgets=("directory_path", "prefix", "digits", "at_end", "filetype"),
         outputs=(0, 1),
     ),
-    Succession(
+    Replacement(
         "JWSaveImageSequence",
         "ImageSequenceSaveBatch",
         slots=("images",),
         widgets=("path_pattern", "start_index", "overwrite"),
     ),
-    Succession(
+    Replacement(
         "JWLoadImageSequence",
         "ImageSequenceLoadBatch",
         slots=(),
         widgets=("path_pattern", "start_index", "frame_count", "ignore_missing_images"),
         outputs=(0,),
     ),
-    Succession(
+    Replacement(
         "Frame Counter (Simple) [Dream]",
         "ImageSequenceFrameCounter",
         slots=(),
@@ -86,14 +86,14 @@ SUCCESSIONS = (
         outputs=(0,),
         counting=True,
     ),
-    Succession(
+    Replacement(
         "Frame Counter (Directory) [Dream]",
         "ImageSequenceFrameCounterFromDirectory",
         slots=(),
         widgets=("directory_path", "pattern", "indexing", "total_frames", "frames_per_second"),
         outputs=(0,),
     ),
-    Succession(
+    Replacement(
         "Image Sequence Loader [Dream]",
         "ImageSequenceLoadFrame",
         # The server's own replacement fails if a mapped input is absent, as the optional default_image may be. It never
@@ -108,7 +108,7 @@ SUCCESSIONS = (
 
 def register() -> None:
     """Register the replacements with ComfyUI while it loads the pack. Does nothing without ComfyUI."""
-    host.offer_replacements([succession.declaration() for succession in SUCCESSIONS])
+    host.offer_replacements([replacement.declaration() for replacement in REPLACEMENTS])
     host.before_every_prompt(rewrite_request)
 
 
@@ -116,22 +116,25 @@ def rewrite_request(body: Any) -> Any:
     """The body of a POST /prompt (JSON of any shape) with our nodes in place of those that are not registered now."""
     if not isinstance(body, dict) or "prompt" not in body:
         return body
-    return {**body, "prompt": rewrite(body["prompt"], standing_in())}
+    return {**body, "prompt": rewrite(body["prompt"], active_replacements())}
 
 
-def standing_in() -> dict[str, Succession]:
-    """The active successions by old id: the old node is not registered, and no other pack has offered to replace it."""
+def active_replacements() -> dict[str, Replacement]:
+    """The active replacements by old id.
+
+    One is active if the old node is not registered, ours is, and no other pack has offered to replace the old one.
+    """
     registered = host.registered_nodes()
     return {
-        succession.old_id: succession
-        for succession in SUCCESSIONS
-        if succession.old_id not in registered
-        and succession.new_id in registered
-        and host.replacement_of(succession.old_id) in (None, succession.new_id)
+        replacement.old_id: replacement
+        for replacement in REPLACEMENTS
+        if replacement.old_id not in registered
+        and replacement.new_id in registered
+        and host.replacement_of(replacement.old_id) in (None, replacement.new_id)
     }
 
 
-def rewrite(prompt: Any, successions: Mapping[str, Succession]) -> Any:
+def rewrite(prompt: Any, replacements: Mapping[str, Replacement]) -> Any:
     """An API prompt with our nodes in place of the old ones, and the links to their outputs renumbered.
 
     `prompt` may be JSON of any shape and is not modified. Anything that is not a node is left untouched; the server
@@ -141,7 +144,9 @@ def rewrite(prompt: Any, successions: Mapping[str, Succession]) -> Any:
         return prompt
     nodes = {node_id: node for node_id, node in prompt.items() if _is_node(node)}
     old = {
-        node_id: successions[node["class_type"]] for node_id, node in nodes.items() if node["class_type"] in successions
+        node_id: replacements[node["class_type"]]
+        for node_id, node in nodes.items()
+        if node["class_type"] in replacements
     }
     rewritten = dict(prompt)
     for node_id, node in nodes.items():
@@ -158,7 +163,7 @@ def _is_node(value: Any) -> bool:
     return False
 
 
-def _renumbered_link(value: Any, old: Mapping[str, Succession]) -> Any:
+def _renumbered_link(value: Any, old: Mapping[str, Replacement]) -> Any:
     match value:
         case [str(node_id), int() | float() as output] if node_id in old:
             return [node_id, old[node_id].output(output)]

@@ -95,6 +95,10 @@ def _image(sequence: FileSequence, frame: int) -> dict[str, str]:
 
 
 def _describe(sequence: FileSequence, found: set[int], step: int, missing: set[int]) -> dict[str, Any]:
+    """The frames `found` of `sequence` as an entry of `image_sequence` (see `ui`), without fps and message.
+
+    Adds the gaps between them, in steps of `step`, to `missing`.
+    """
     first, last = min(found), max(found)
     gaps = set(range(first, last + 1, step)) - found if last - first < _MAX_SPAN * step else set()
     folder, pattern = sequence.pattern.relative()

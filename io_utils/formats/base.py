@@ -81,7 +81,7 @@ class Format(ABC, Generic[Parsed]):
     """One image file format. Each has a single instance, in `registry.FORMATS`.
 
     Methods that read raise ValueError for files that they cannot read, preferably with the reason as a clause about "it"
-    (the file), and UnreadKindError for varieties that are not supported. `registry` turns all exceptions into
+    (the file), and UnsupportedFileError for varieties that are not supported. `registry` turns all exceptions into
     BrokenImageError, applies the orientation, and refuses pictures that are too large.
     """
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnreadKindError
+from ..errors import UnsupportedFileError
 from .base import ByteArray, Extent, Format, Header, Pixels
 
 _SIGNATURE = b"BM"
@@ -55,7 +55,7 @@ class BmpHeader:
 
     @classmethod
     def read(cls, file: IO[bytes]) -> BmpHeader:
-        """Parse both headers. Raises ValueError if they are invalid, UnreadKindError if the variety is not supported."""
+        """Parse both headers. Raises ValueError if they are invalid, UnsupportedFileError if the variety is not supported."""
         file.seek(0)
         start = file.read(_FILE_HEADER + _LARGEST)
         if not start.startswith(_SIGNATURE) or len(start) < _FILE_HEADER + _CORE:
@@ -73,7 +73,7 @@ class BmpHeader:
             width, height, _, bits, compression, _, _, _, used = struct.unpack_from("<iiHHIIiiI", fields, 4)
         if bits not in _BITS.get(compression, ()) or (compression > _RLE4 and size not in _WINDOWS):
             what = f"{_NAMES.get(compression, f'compression {compression}')} and {bits} bits per pixel"
-            raise UnreadKindError(f"it is a BMP file with {what}, which is not supported")
+            raise UnsupportedFileError(f"it is a BMP file with {what}, which is not supported")
         if width < 1 or not height:
             raise ValueError(f"its header declares {width} x {abs(height)} pixels")
         masks, headers_end = _masks(start, size, compression, bits)

@@ -18,7 +18,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnreadKindError
+from ..errors import UnsupportedFileError
 from .base import AnyPixels, Extent, Format, Header, Pixels
 from .pixels import unassociated
 from .zlib_engines import inflated
@@ -69,14 +69,14 @@ class ExrHeader:
 
     @classmethod
     def read(cls, file: IO[bytes]) -> ExrHeader:
-        """Parse a header. Raises ValueError if it is damaged, UnreadKindError if its version or tiles are not supported."""
+        """Parse a header. Raises ValueError if it is damaged, UnsupportedFileError if its version or tiles are not supported."""
         file.seek(0)
         start = file.read(8)
         if start[:4] != _MAGIC or len(start) < 8:
             raise ValueError("it is not an EXR file")
         (version,) = struct.unpack_from("<I", start, 4)
         if version & 0xFF != 2:
-            raise UnreadKindError(f"EXR files of version {version & 0xFF} are not supported", _REMEDY)
+            raise UnsupportedFileError(f"EXR files of version {version & 0xFF} are not supported", _REMEDY)
         offsets, attributes, type_offset, table = _read_attributes(file)
         try:
             number = attributes["compression"][0]
@@ -105,22 +105,22 @@ class ExrHeader:
         return _window_extent(self.data_window)
 
     def require_readable(self) -> None:
-        """Raise UnreadKindError unless it has grey or RGB, with or without alpha, in a supported compression."""
+        """Raise UnsupportedFileError unless it has grey or RGB, with or without alpha, in a supported compression."""
         if self.unsupported:
-            raise UnreadKindError(f"EXR files with {self.unsupported} are not supported", _REMEDY)
+            raise UnsupportedFileError(f"EXR files with {self.unsupported} are not supported", _REMEDY)
         names = self.picture_channels
         if not names:
-            raise UnreadKindError(
+            raise UnsupportedFileError(
                 f"it has no channels R, G, B or Y, but {', '.join(self.channels) or 'none'}",
                 "save its colour as R, G and B",
             )
         sample_types = {self.channels[name][0] for name in names}
         if sample_types not in ({_HALF}, {_FLOAT}) or any(channel[1:] != (1, 1) for channel in self.channels.values()):
-            raise UnreadKindError(
+            raise UnsupportedFileError(
                 "its channels are not all half or all float, or differ in size", "save all as half or all as float"
             )
         if self.compression not in _BLOCK_ROWS or self.compression in _NOT_DECODED:
-            raise UnreadKindError(
+            raise UnsupportedFileError(
                 f"its compression, {self.compression}, is not supported", "save it with ZIP or PIZ compression"
             )
 
@@ -251,10 +251,10 @@ def _parse_channels(data: bytes) -> dict[str, tuple[int, int, int]]:
 
 
 def _parse_tile(data: bytes) -> tuple[int, int]:
-    """The attribute "tiles": width and height of a tile. Raises UnreadKindError if there are several levels."""
+    """The attribute "tiles": width and height of a tile. Raises UnsupportedFileError if there are several levels."""
     across, down, levels = struct.unpack("<IIB", data)
     if levels & 0xF or not across or not down:
-        raise UnreadKindError("EXR files with several levels of detail are not supported", _REMEDY)
+        raise UnsupportedFileError("EXR files with several levels of detail are not supported", _REMEDY)
     return across, down
 
 

@@ -23,7 +23,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from ..errors import UnreadKindError
+from ..errors import UnsupportedFileError
 from . import orientation
 from .base import AnyPixels, ByteArray, Extent, Format, Header, Pixels
 
@@ -334,7 +334,7 @@ def _add_segment(frame: _Frame, marker: int, contents: bytes) -> None:
             raise ValueError("it has two frame headers")
         _add_frame_header(frame, marker, contents)
     elif marker in _OTHER_FRAME_MARKERS:
-        raise UnreadKindError(f"it is a {_OTHER_FRAME_MARKERS[marker]} JPEG file, which is not supported")
+        raise UnsupportedFileError(f"it is a {_OTHER_FRAME_MARKERS[marker]} JPEG file, which is not supported")
     elif marker == _DRI:
         if len(contents) != 2:
             raise ValueError(f"its restart interval has {len(contents)} bytes, not 2")
@@ -363,15 +363,15 @@ def _declares_colours(marker: int, contents: bytes) -> bool:
 
 
 def _add_frame_header(frame: _Frame, marker: int, contents: bytes) -> None:
-    """Record a frame header (B.2.2). Raises ValueError if it is invalid, UnreadKindError if it is not supported."""
+    """Record a frame header (B.2.2). Raises ValueError if it is invalid, UnsupportedFileError if it is not supported."""
     if len(contents) < 6 or len(contents) != 6 + 3 * contents[5]:
         raise ValueError(f"its frame header has {len(contents)} bytes")
     frame.marker = marker
     frame.precision, frame.height, frame.width, channels = struct.unpack_from(">BHHB", contents)
     if frame.precision != 8:
-        raise UnreadKindError(f"it is a JPEG file with {frame.precision} bits per sample, which is not supported")
+        raise UnsupportedFileError(f"it is a JPEG file with {frame.precision} bits per sample, which is not supported")
     if channels not in _MODES:
-        raise UnreadKindError(f"it is a JPEG file with {channels} channels, which is not supported")
+        raise UnsupportedFileError(f"it is a JPEG file with {channels} channels, which is not supported")
     if not frame.width or not frame.height:
         raise ValueError(f"its header declares {frame.width} x {frame.height} pixels")
     for identifier, factors, _ in struct.iter_unpack(">BBB", contents[6:]):

@@ -14,7 +14,7 @@ from typing import IO, Any
 import av
 from PIL import Image
 
-from ..errors import BrokenImageError, UnreadKindError
+from ..errors import BrokenImageError, UnsupportedFileError
 from .base import Format, Header, Pixels, State
 from .bmp import BMP
 from .exr import EXR
@@ -175,7 +175,7 @@ def _identify(start: bytes) -> Format[Any]:
         name = _BRANDS.get(start[8:12], "a video file")
     if name is None:
         raise BrokenImageError("it is not a readable image")
-    raise UnreadKindError(f"it is {name}, which this pack does not read")
+    raise UnsupportedFileError(f"it is {name}, which this pack does not read")
 
 
 def _incomplete_state(image_format: Format[Any], file: IO[bytes], start: bytes) -> State:
@@ -184,7 +184,7 @@ def _incomplete_state(image_format: Format[Any], file: IO[bytes], start: bytes) 
         return State.FOREIGN
     try:
         read_header(file)
-    except UnreadKindError:
+    except UnsupportedFileError:
         return State.FOREIGN
     except BrokenImageError:
         pass

@@ -35,7 +35,7 @@ def inflate_engine() -> Any:
 
 
 class Method(Enum):
-    """What the compressor looks for. COMPRESSORS says how each library is told to."""
+    """What the compressor looks for. COMPRESSORS has the settings for each library."""
 
     STORED = auto()  # nothing: the bytes are stored as they are
     HUFFMAN = auto()  # frequent byte values

@@ -10,7 +10,7 @@ from itertools import islice
 
 from ..errors import FrameMissingError, InputError, PatternError
 from ..formats.registry import EXTENSIONS
-from ..naming.allowed_roots import FOLDERS, anywhere
+from ..naming.allowed_roots import FOLDERS, require_valid_in_any_folder
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import FramePattern
 from ..naming.inventory import inventory
@@ -66,7 +66,7 @@ class BatchRequest:
 
 def check_pattern(path_pattern: str) -> None:
     """Raise the error of a pattern that is invalid in every folder: before the run, the folder is unknown."""
-    anywhere(lambda kind: BatchRequest(path_pattern=path_pattern, folder=kind).sequence())
+    require_valid_in_any_folder(lambda kind: BatchRequest(path_pattern=path_pattern, folder=kind).sequence())
 
 
 def require_readable(pattern: FramePattern, text: str) -> None:
@@ -78,6 +78,7 @@ def require_readable(pattern: FramePattern, text: str) -> None:
 
 
 def _select(sequence: FileSequence, request: BatchRequest) -> Selection:
+    """The frames of `sequence` to load. The errors are those of `BatchRequest.choose`."""
     start, step, on_missing = request.start_index, request.step, request.ignore_missing_images
     available = _available(sequence, request)
     asked = _Asked.of(request, available)
@@ -127,7 +128,7 @@ class _Asked:
     """The frames that a request asks for: `count` numbers, the last of which is `last`.
 
     Up to LARGEST_BATCH are all in `numbers`. If there are more, `numbers` goes no further than the last frame on disk.
-    The frames from `beyond` on (None: there are none) are missing; listing them would take for ever.
+    The frames from `beyond` on (None: there are none) are missing; listing them would take forever.
     """
 
     numbers: range

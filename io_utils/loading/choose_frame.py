@@ -11,7 +11,7 @@ import torch
 
 from ..cancellable_run import Run
 from ..errors import FrameMissingError, FrameSizeError, InputError
-from ..naming.allowed_roots import anywhere, root_of
+from ..naming.allowed_roots import require_valid_in_any_folder, root_of
 from ..naming.file_names import printable
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_folder import FrameFolder
@@ -122,9 +122,9 @@ class ChosenFrame:
         """One line for the user."""
         if self.source == self.number:
             return f"Loaded frame {self.number}: {self.file_name}"
-        held = f"frame {self.source}: {self.file_name}"
+        held = f"frame {self.source} ({self.file_name})"
         replacement = "a black image" if self.black else "default_image" if self.source is None else held
-        return f"Frame {self.number} is not on disk; in its place {replacement}"
+        return f"Frame {self.number} is not on disk; loaded {replacement} instead"
 
     def read(self, default: Any = None, run: Run | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """(image, mask), (N, H, W, 3) and (N, H, W), like `read_frames`; N > 1 for a batch. Raises what that raises.
@@ -151,7 +151,7 @@ class ChosenFrame:
 
 def check_directory(directory_path: str) -> None:
     """Raise the error of a path that is invalid in all of ComfyUI's folders: before the run, the folder is unknown."""
-    anywhere(lambda kind: root_of(directory_path, kind, write=False))
+    require_valid_in_any_folder(lambda kind: root_of(directory_path, kind, write=False))
 
 
 def _default(number: int, default: Any) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..cancellable_run import Run, in_flight
-from ..errors import BatchTooLargeError, BrokenImageError, FrameReadError, FrameSizeError, UnreadKindError
+from ..errors import BatchTooLargeError, BrokenImageError, FrameReadError, FrameSizeError, UnsupportedFileError
 from ..formats import registry
 from ..formats.base import Extent, Header, Pixels
 from ..formats.open_file import open_regular
@@ -143,7 +143,7 @@ def _named_in_errors(number: int, path: Path) -> Iterator[None]:
     """Turns a broken image into a FrameReadError. Errors of the system keep their type and name the frame."""
     try:
         yield
-    except UnreadKindError as error:
+    except UnsupportedFileError as error:
         raise FrameReadError(number, path, str(error), remedy="") from error
     except (BrokenImageError, IsADirectoryError) as error:
         raise FrameReadError(number, path, str(error)) from error

@@ -18,7 +18,7 @@ class Selection:
     files: the file of every source.
     missing: the requested numbers that are not on disk.
     step: the difference between two successive numbers.
-    sequences: the sequence of each file, by frame; empty if the browser is not to be told of the frames.
+    sequences: the sequence of each file, by frame; empty if the frames are not reported to the browser.
     """
 
     numbers: tuple[int, ...]

@@ -136,15 +136,18 @@ def _owner(text: str, roots: list[tuple[Root, str]], shown: str, write: bool) ->
     if not owners:
         # Do not reveal the targets of links outside the roots: anyone may post a path.
         known = any(_is_inside(os.path.normpath(text), str(root.path)) for root, _ in roots)
-        told = real if known else text
-        raise _outside(shown, told, told, write=write)
+        revealed = real if known else text
+        raise _outside(shown, revealed, revealed, write=write)
     root, path = max(owners, key=lambda owner: len(owner[1]))
     relative = Path(os.path.relpath(real, path)).as_posix()
     return root, "" if relative == "." else relative
 
 
-def anywhere(find: Callable[[str], object]) -> None:
-    """Raise the ValueError of `find(kind)` if it fails for all FOLDERS: while the folder is unknown, one success will do."""
+def require_valid_in_any_folder(find: Callable[[str], object]) -> None:
+    """Raise the ValueError of `find(kind)` if it fails for all FOLDERS.
+
+    As long as the folder is unknown, one that is valid suffices.
+    """
     *others, last = FOLDERS
     for kind in others:
         with suppress(ValueError):
@@ -154,7 +157,7 @@ def anywhere(find: Callable[[str], object]) -> None:
 
 
 def _is_inside(real: str, root: str) -> bool:
-    """Is the real path `real` equal to `root` or below it? Compares whole names: '/out' is a prefix of '/out_evil'."""
+    """Whether the real path `real` is `root` or below it. Compares whole names: '/out' is a prefix of '/out_evil'."""
     real, root = os.path.normcase(real), os.path.normcase(root)
     try:
         return os.path.commonpath([real, root]) == root

@@ -78,8 +78,8 @@ class FileSequence:
             name = f"{short}-{hashlib.sha256(str(pattern).encode()).hexdigest()[:8]}"
         return self.root.path / folder / f"{name}{WORKFLOW_SUFFIX}"
 
-    def is_begun(self) -> bool:
-        """Does any frame have a file, complete or not? Stops at the first one."""
+    def has_frames(self) -> bool:
+        """Whether any frame has a file, complete or not. Stops at the first one."""
         folder, below = self.pattern.relative()
         component = below.component()
         try:
@@ -101,7 +101,7 @@ class FileSequence:
 
     @property
     def is_printable(self) -> bool:
-        """Can its file names be sent to a browser? Names that are not UTF-8 cannot be part of a URL."""
+        """Whether its file names can be sent to a browser: names that are not UTF-8 cannot be part of a URL."""
         return all(map(is_printable, self.pattern.literals))
 
     def __str__(self) -> str:

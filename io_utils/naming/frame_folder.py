@@ -1,4 +1,4 @@
-"""FrameFolder: the files of one folder that stand for frame numbers, chosen by wildcards or by a frame pattern."""
+"""FrameFolder: the frames of one folder, chosen by wildcards or by a frame pattern."""
 
 from __future__ import annotations
 
@@ -108,6 +108,7 @@ class FrameFolder:
         return f"{what} {inventory(self.folder)}"
 
     def _file(self, folder: Path, number: int, indexing: Indexing) -> Path | None:
+        """The file of frame `number` in `folder`, or None. Raises AmbiguousFrameError if several files have the number."""
         if self.names.has_number:
             file = folder / self.names.name(number)
             return file if is_regular(file) else None

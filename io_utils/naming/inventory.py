@@ -21,20 +21,20 @@ def inventory(folder: Path) -> str:
             return f"There is no folder {str(folder)!r}."
         return "It has no files, but " + _some(inside, "folder") + "." if inside else "The folder is empty."
     sequences, negative, large, others = _sorted_out(shown)
-    said = []
+    sentences = []
     if sequences:
         largest = sorted(sequences.items(), key=lambda item: -len(item[1]))
         patterns = [f"{str(_pattern(*ends, digits))!r} ({named(map(int, digits))})" for ends, digits in largest[:3]]
         more = f" and {len(largest) - 3} more" if len(largest) > 3 else ""
-        said.append(f"In that folder are {', '.join(patterns)}{more}: write the pattern that you mean.")
+        sentences.append(f"The folder contains {', '.join(patterns)}{more}: use one of these patterns.")
     for left_out, reason in ((negative, "negative"), (large, f"above {LARGEST_FRAME}")):
         if left_out:
-            said.append(_left_out(left_out, reason))
-    if unread := [name for name in others if not is_image(name)]:
-        said.append(f"Not of a type that is read: {_some(unread, 'file')}. Types: {', '.join(EXTENSIONS)}.")
+            sentences.append(_left_out(left_out, reason))
+    if unsupported := [name for name in others if not is_image(name)]:
+        sentences.append(f"Unsupported type: {_some(unsupported, 'file')}. Types: {', '.join(EXTENSIONS)}.")
     if unnumbered := [name for name in others if is_image(name)]:
-        said.append(f"Without a frame number: {_some(unnumbered, 'file')}.")
-    return " ".join(said)
+        sentences.append(f"Without a frame number: {_some(unnumbered, 'file')}.")
+    return " ".join(sentences)
 
 
 def _sorted_out(

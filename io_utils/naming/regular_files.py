@@ -1,4 +1,4 @@
-"""Lists the regular files in a folder, and makes their names safe to print."""
+"""Lists the regular files in a folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def entry_names(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> lis
 
 
 def is_regular(path: Path) -> bool:
-    """Is `path` a regular file, or a link to one? False if the system cannot examine it."""
+    """Whether `path` is a regular file, or a link to one. False if the system cannot examine it."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError):  # ValueError: a name that no file can have, such as one with a null character

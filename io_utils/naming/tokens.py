@@ -25,17 +25,17 @@ _NAMES = "%year%, %month%, %day%, %hour%, %minute%, %second%, %width%, %height% 
 
 
 def moment() -> datetime:
-    """Now, in the local time zone: what tokens of the date stand for in a run that begins."""
+    """The current time in the local time zone, for the date tokens of a run that starts now."""
     return datetime.now().astimezone()
 
 
 def needs_image(*texts: str) -> bool:
-    """Does any of `texts` contain a token that depends on the rendered image (%width% or %height%)?"""
+    """Whether any of `texts` contains a token that depends on the rendered image (%width% or %height%)."""
     return any(match["name"] in ("width", "height") for text in texts for match in _TOKEN.finditer(text))
 
 
 def needs_time(*texts: str) -> bool:
-    """Does any of `texts` contain a token that depends on the time of the run?"""
+    """Whether any of `texts` contains a token that depends on the time of the run."""
     return any(match["name"] not in ("width", "height") for text in texts for match in _TOKEN.finditer(text))
 
 

@@ -68,7 +68,7 @@ def write_whole(path: Path, data: bytes, *, replace: bool, mount: Path | None = 
     After any error the previous file at `path` is untouched and no part file remains.
 
     Raises FileExistsError if the file exists and `replace` is False, FileNotFoundError if `mount` does not exist,
-    NotADirectoryError if a file stands in the place of a folder, and other OSErrors (disk full, no permission).
+    NotADirectoryError if a file has the name of a folder, and other OSErrors (disk full, no permission).
     """
     for attempt in range(1, _ATTEMPTS + 1):
         _make_folder(path.parent, mount)
@@ -161,9 +161,8 @@ def _make_folder(folder: Path, mount: Path | None) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         else:
             _make_below(mount, folder)
-    except (
-        FileExistsError
-    ) as error:  # a file in the place of the folder; FileExistsError would mean that the frame exists
+    except FileExistsError as error:
+        # A file has the folder's name. FileExistsError would mean that the frame exists.
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
 
 
@@ -179,6 +178,11 @@ def _make_below(mount: Path, folder: Path) -> None:
 
 
 def _write_once(path: Path, data: bytes, replace: bool) -> None:
+    """Write `data` to a part file and publish it as `path`. The part file is removed in any case.
+
+    Raises FileNotFoundError if another run's cleanup has removed the part file, FileExistsError if `path` exists and
+    `replace` is False, and other OSErrors.
+    """
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         # Not mkstemp: its mode 0600 would lock out the other users of a render farm. "x" respects the umask.
@@ -229,6 +233,10 @@ def _publish(part: Path, path: Path, replace: bool) -> None:
 
 
 def _link(part: Path, path: Path) -> None:
+    """Give the file `part` the name `path`. Raises FileExistsError if that exists, and never replaces it.
+
+    Without hard links, renames over an empty file that claims the name.
+    """
     try:
         os.link(part, path)
     except (FileExistsError, FileNotFoundError):
@@ -290,6 +298,6 @@ def _remove_unless_locked(part: Path) -> bool:
                 part.unlink()
         else:
             part.unlink()
-    except OSError:  # locked by a running writer, already gone, or on a file system without locks
+    except OSError:  # locked by a running writer, already removed, or on a file system without locks
         return False
     return True

@@ -92,7 +92,7 @@ def require_kept(frame: Frame, policy: OnExisting) -> None:
         )
     if not is_saved(frame.sequence, frame.number):
         raise FrameGoneError(
-            f"Frame {frame.number} was on disk when this run began, but is no longer there: {str(frame.path)!r}. "
+            f"Frame {frame.number} was on disk when this run started, but no longer is: {str(frame.path)!r}. "
             f"Queue it again."
         )
 

@@ -87,8 +87,8 @@ def common_size(texts: Iterable[str], images: Iterable[object]) -> Extent:
     if len(sizes) > 1 and tokens.needs_image(*texts):
         shown = " and ".join(map(str, sizes[:2]))
         raise InputError(
-            f"The images are {shown}, so %width% and %height% stand for several numbers. Write the numbers themselves, "
-            f"or save images of each size on their own."
+            f"The images are {shown}, so %width% and %height% have several values. Write the numbers themselves, or "
+            f"save images of each size on their own."
         )
     return sizes[0] if sizes else NO_EXTENT
 
@@ -116,7 +116,7 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
     if extension:
         better = _without_number(shown[: -len(extension)], example) if shown.lower().endswith(extension) else example
         rule = f"ends in {name[-len(extension) :]!r}"
-        raise PathError(shown, rule, f"The frame number and the extension are added by themselves: write {better!r}.")
+        raise PathError(shown, rule, f"The frame number and the extension are added automatically: write {better!r}.")
     if not numbers_in(prefix):
         return
     typed, folder = shown, ""
@@ -129,7 +129,7 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
     if numbers := numbers_in(prefix):
         better = folder + _without_number(typed, example)
         rule = f"has a frame number in it, {numbers[0]!r}"
-        raise PathError(shown, rule, f"The frame number is added by itself: write {better!r}.")
+        raise PathError(shown, rule, f"The frame number is added automatically: write {better!r}.")
 
 
 def _without_number(text: str, example: str) -> str:

@@ -131,11 +131,11 @@ class CountedFiles:
     def variants(self, *, strict: bool = True) -> Variants[FileSequence]:
         """The batch folders that hold any frame of these files."""
 
-        def begun(index: int, _: object) -> FileSequence | None:
+        def with_frames(index: int, _: object) -> FileSequence | None:
             sequence = self.variant(index)
-            return sequence if sequence.is_begun() else None
+            return sequence if sequence.has_frames() else None
 
-        return Variants.find(self.root, self.root.path / self.directory, begun, strict=strict)
+        return Variants.find(self.root, self.root.path / self.directory, with_frames, strict=strict)
 
     def lacking(self, numbers: Sequence[int], policy: OnExisting) -> list[int]:
         """Those of the frames `numbers` that must be written, as far as can be known without the number of images."""
@@ -168,7 +168,7 @@ class CountedFiles:
 
         Raises ValueError for an empty batch, NoImageError for anything that is not a batch of images. Raises
         OtherTakeError if every image of the batch is on disk, but further batch folders lack the frame: skipping and
-        resuming would ask for it for ever.
+        resuming would ask for it endlessly.
         """
         if images is UNRENDERED:
             return [Frame(sequence, number) for sequence in self._on_disk(number) or [self.single]]
@@ -219,10 +219,8 @@ class CountedFiles:
         sequences = list(dict.fromkeys(item.sequence for item in saved if item.number == frame))
         common = set.intersection(*(_listed(sequence, total) for sequence in sequences))
         whole = [n for n in sorted(common) if all(_is_whole(sequence, n) for sequence in sequences)]
-        missing = _missing(whole, total)
-        end = f"The animation lacks {missing} of {total}." if missing else f"All frames are there: {total}."
         files = {n: [str(sequence.file(n)) for sequence in sequences] for n in whole}
-        return AnimationSequence(final[-1], files), log.add(end)
+        return AnimationSequence(final[-1], files), log.add(_ending(whole, total))
 
     def _other_takes(self, saved: Sequence[Saved]) -> str:
         """A line about batch folders of another take, which make all frames of this one incomplete; "" if none."""
@@ -284,6 +282,13 @@ def _missing(whole: Sequence[int], total: int) -> str:
         if first <= last:
             runs.append(f"{first}" if first == last else f"{first}-{last}")
     return with_noun(",".join(runs)) if runs else ""
+
+
+def _ending(whole: Sequence[int], total: int) -> str:
+    """The last line of the log: which frames are missing, or that none is."""
+    if missing := _missing(whole, total):
+        return f"The animation lacks {missing} of {total}."
+    return "The only frame is on disk." if total == 1 else f"All {total} frames are on disk."
 
 
 def _is_final(counter: Any) -> bool:

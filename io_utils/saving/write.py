@@ -79,7 +79,7 @@ def write_workflow(
             sync_folders([path.parent])
         except FileExistsError:
             if not path.is_symlink() and not path.is_file():
-                warnings.append(_without_workflow(path, "something that is not a file has its name"))
+                warnings.append(_without_workflow(path, "something that is not a file is in the way"))
         except PathError as error:
             warnings.append(_without_workflow(path, str(error)))
         except OSError as error:
@@ -96,7 +96,7 @@ def summary(saved: Sequence[Saved]) -> str:
     parts = []
     for verb, items in (
         ("Saved", [item for item in saved if item.written]),
-        ("Kept, as it is on disk already,", [item for item in saved if not item.written]),
+        ("Kept (already on disk):", [item for item in saved if not item.written]),
     ):
         for sequence in dict.fromkeys(item.sequence for item in items):
             numbers = [item.number for item in items if item.sequence == sequence]

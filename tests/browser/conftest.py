@@ -266,7 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             content = file.read_bytes()
         except FileNotFoundError:
-            self.answer(404, "text/plain", f"{name} is not on disk any more.".encode())
+            self.answer(404, "text/plain", f"{name} is no longer on disk.".encode())
             return
         tag = f'"{file.stat().st_mtime_ns:x}-{len(content):x}"'
         if self.headers["If-None-Match"] == tag:

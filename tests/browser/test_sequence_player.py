@@ -306,7 +306,7 @@ class TestAbsentFrames:
         stage.sees(0)
         assert self.marks(stage) == []
         stage.slider.fill("4")
-        stage.says("f_0004.png is not on disk any more.")
+        stage.says("f_0004.png is no longer on disk.")
         stage.says("4", "number")
         assert self.marks(stage) == [0.5]
 
@@ -315,7 +315,7 @@ class TestAbsentFrames:
         site.remove("a", 4)
         stage.show("a", 0, 8)
         stage.slider.fill("4")
-        stage.says("f_0004.png is not on disk any more.")
+        stage.says("f_0004.png is no longer on disk.")
         site.make("a", [4])
         stage.press("ArrowLeft")
         stage.sees(3)

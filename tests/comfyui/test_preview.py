@@ -265,14 +265,14 @@ class TestRefusals:
 
     @pytest.mark.parametrize("name", ["f_0008.png", "F.PNG"])
     def test_a_frame_that_vanished(self, frame: Path, name: str) -> None:
-        self.assert_refused(ask(**{**A_FRAME, "filename": name}, size=64), 404, f"{name} is not on disk any more")
+        self.assert_refused(ask(**{**A_FRAME, "filename": name}, size=64), 404, f"{name} is no longer on disk")
 
     def test_a_folder_that_vanished(self, output: Path) -> None:
-        self.assert_refused(ask(**A_FRAME, size=64), 404, "f_0007.png is not on disk any more")
+        self.assert_refused(ask(**A_FRAME, size=64), 404, "f_0007.png is no longer on disk")
 
     def test_a_file_where_a_folder_was(self, frame: Path) -> None:
         self.assert_refused(
-            ask(type="output", subfolder="shots/a/f_0007.png", filename="f_0001.png"), 404, "not on disk"
+            ask(type="output", subfolder="shots/a/f_0007.png", filename="f_0001.png"), 404, "no longer on disk"
         )
 
     @pytest.mark.parametrize("name", ["secret.txt", "f_0007.png.part", "png", ".png", "f_0007", "f_0007.png~", "f.svg"])
@@ -318,7 +318,7 @@ class TestRefusals:
         (output / "folder.png").mkdir()
 
         for name in ("pipe.png", "folder.png"):
-            self.assert_refused(ask(type="output", filename=name, **size), 404, f"{name} is not on disk")
+            self.assert_refused(ask(type="output", filename=name, **size), 404, f"{name} is no longer on disk")
 
     def test_a_path_that_is_too_long_for_the_system(self, frame: Path) -> None:
         long = "/".join(["é" * 100] * 39)

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from io_utils.comfyui import replaced_nodes
-from io_utils.comfyui.replaced_nodes import SUCCESSIONS, Succession, rewrite, rewrite_request
+from io_utils.comfyui.replaced_nodes import REPLACEMENTS, Replacement, rewrite, rewrite_request
 
-OLD = {row.old_id: row for row in SUCCESSIONS}
+OLD = {row.old_id: row for row in REPLACEMENTS}
 LOADER = "Image Sequence Loader [Dream]"
 
-every_succession = pytest.mark.parametrize("row", SUCCESSIONS, ids=lambda row: row.old_id)
+every_replacement = pytest.mark.parametrize("row", REPLACEMENTS, ids=lambda row: row.old_id)
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def node(class_type: str, **inputs: Any) -> dict[str, Any]:
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The nodes registered in ComfyUI: at first all of ours and none of the earlier packs'."""
-    ids: dict[str, Any] = {row.new_id: object for row in SUCCESSIONS}
+    ids: dict[str, Any] = {row.new_id: object for row in REPLACEMENTS}
     nodes = ModuleType("nodes")
     vars(nodes)["NODE_CLASS_MAPPINGS"] = ids
     monkeypatch.setitem(sys.modules, "nodes", nodes)
@@ -65,15 +65,15 @@ def comfyui(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
 
 
 class TestTheTable:
-    @every_succession
-    def test_names_a_node_of_this_pack_that_takes_every_input(self, pack: ModuleType, row: Succession) -> None:
+    @every_replacement
+    def test_names_a_node_of_this_pack_that_takes_every_input(self, pack: ModuleType, row: Replacement) -> None:
         declared = pack.NODE_CLASS_MAPPINGS[row.new_id].INPUT_TYPES()
         taken = declared["required"] | declared.get("optional", {})
 
         assert set(declared["required"]) <= {*row.slots, *row.widgets} <= set(taken)
 
-    @every_succession
-    def test_distinguishes_widgets_from_slots(self, pack: ModuleType, row: Succession) -> None:
+    @every_replacement
+    def test_distinguishes_widgets_from_slots(self, pack: ModuleType, row: Replacement) -> None:
         """A workflow stores the values of widgets by position, so that an extra one shifts all that follow."""
         declared = pack.NODE_CLASS_MAPPINGS[row.new_id].INPUT_TYPES()
         taken = declared["required"] | declared.get("optional", {})
@@ -82,8 +82,8 @@ class TestTheTable:
         assert list(row.widgets) == [name for name in with_widget if name in row.widgets]
         assert not set(row.slots) & set(with_widget)
 
-    @every_succession
-    def test_knows_which_nodes_have_control_after_generate(self, pack: ModuleType, row: Succession) -> None:
+    @every_replacement
+    def test_knows_which_nodes_have_control_after_generate(self, pack: ModuleType, row: Replacement) -> None:
         """The option must be True: frontends 1.27 and 1.42 take a string for the control's name."""
         inputs = pack.NODE_CLASS_MAPPINGS[row.new_id].INPUT_TYPES()
         declared = inputs["required"] | inputs.get("optional", {})
@@ -95,8 +95,8 @@ class TestTheTable:
 
         assert controls == ([True] if row.counting else [])
 
-    @every_succession
-    def test_maps_outputs_to_outputs_of_the_same_type(self, pack: ModuleType, row: Succession) -> None:
+    @every_replacement
+    def test_maps_outputs_to_outputs_of_the_same_type(self, pack: ModuleType, row: Replacement) -> None:
         types = {
             "Image Sequence Saver [Dream]": ["ANIMATION_SEQUENCE", "LOG_ENTRY"],
             "JWLoadImageSequence": ["IMAGE"],
@@ -189,7 +189,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | ids, inner, max_size=3),
     max_leaves=10,
 )
-class_types = st.sampled_from([*OLD, *(row.new_id for row in SUCCESSIONS), "KSampler"]) | json_values
+class_types = st.sampled_from([*OLD, *(row.new_id for row in REPLACEMENTS), "KSampler"]) | json_values
 nodes = st.fixed_dictionaries(
     {},
     optional={
@@ -199,19 +199,21 @@ nodes = st.fixed_dictionaries(
     },
 )
 prompts = st.dictionaries(ids, nodes | json_values, max_size=4) | json_values
-in_force = st.sets(st.sampled_from(sorted(OLD))).map(lambda some: {old_id: OLD[old_id] for old_id in some})
+active = st.sets(st.sampled_from(sorted(OLD))).map(lambda some: {old_id: OLD[old_id] for old_id in some})
 
 
 class TestAnyJson:
-    @given(prompts, in_force)
-    def test_is_rewritten_without_an_error_and_once_only(self, prompt: Any, successions: dict[str, Succession]) -> None:
-        once = rewrite(prompt, successions)
+    @given(prompts, active)
+    def test_is_rewritten_without_an_error_and_once_only(
+        self, prompt: Any, replacements: dict[str, Replacement]
+    ) -> None:
+        once = rewrite(prompt, replacements)
 
-        assert rewrite(once, successions) == once
+        assert rewrite(once, replacements) == once
 
-    @given(prompts, in_force)
-    def test_keeps_every_node_without_an_old_id(self, prompt: Any, successions: dict[str, Succession]) -> None:
-        rewritten = rewrite(prompt, successions)
+    @given(prompts, active)
+    def test_keeps_every_node_without_an_old_id(self, prompt: Any, replacements: dict[str, Replacement]) -> None:
+        rewritten = rewrite(prompt, replacements)
         if not isinstance(prompt, dict):
             assert rewritten == prompt
             return
@@ -224,7 +226,7 @@ class TestAnyJson:
             assert list(after) == list(before)
             assert after.get("_meta") == before.get("_meta")
             if before.get("class_type") != after.get("class_type"):
-                assert after["class_type"] == successions[before["class_type"]].new_id
+                assert after["class_type"] == replacements[before["class_type"]].new_id
 
     @given(prompts)
     def test_is_unchanged_if_every_old_id_is_registered(self, prompt: Any) -> None:
@@ -290,7 +292,7 @@ class TestRegistering:
 
         assert comfyui.handlers == [rewrite_request]
         assert {old_id: [offer.new_node_id for offer in offers] for old_id, offers in comfyui.offers.items()} == {
-            row.old_id: [row.new_id] for row in SUCCESSIONS
+            row.old_id: [row.new_id] for row in REPLACEMENTS
         }
 
     @pytest.mark.parametrize("comfyui", [False], indirect=True, ids=["before 0.13"])

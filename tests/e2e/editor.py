@@ -44,7 +44,7 @@ class Editor:
         self.page, self.url = page, url
         self.complaints: list[str] = []
         self.requests: list[str] = []  # path and query of every request for /view and for previews
-        page.on("console", lambda said: said.type in ("warning", "error") and self.complaints.append(said.text))
+        page.on("console", lambda entry: entry.type in ("warning", "error") and self.complaints.append(entry.text))
         page.on("pageerror", lambda error: self.complaints.append(error.stack or str(error)))
         # Not "requestfinished": the browser can draw a picture before that event arrives.
         page.on("request", self._note)

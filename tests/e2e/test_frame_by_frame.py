@@ -175,20 +175,20 @@ def test_held_frames_and_frames_of_two_prefixes(comfyui, plate):
 
 
 @pytest.mark.parametrize(
-    ("directory", "told"), [("..", r"leaves its folder with '\.\.'"), ("/etc", "image_sequence_roots.txt")]
+    ("directory", "message"), [("..", r"leaves its folder with '\.\.'"), ("/etc", "image_sequence_roots.txt")]
 )
-def test_a_folder_that_cannot_be_loaded_from_is_refused_before_the_run(comfyui, directory, told):
-    with pytest.raises(PromptError, match=told):
+def test_a_folder_that_cannot_be_loaded_from_is_refused_before_the_run(comfyui, directory, message):
+    with pytest.raises(PromptError, match=message):
         comfyui.run(load=load_frame(directory), show=("PreviewImage", {"images": ["load", 0]}))
 
 
 @pytest.mark.parametrize(
-    ("pattern", "told"),
+    ("pattern", "message"),
     [("*_####.png", "a frame number and wildcards"), ("sub/*", "Write the folder into directory_path")],
 )
-def test_a_pattern_that_cannot_be_loaded_is_refused_by_the_run(comfyui, pattern, told):
+def test_a_pattern_that_cannot_be_loaded_is_refused_by_the_run(comfyui, pattern, message):
     """If the node refused it before the run, ComfyUI would report it for directory_path too."""
-    with pytest.raises(PromptFailed, match=told):
+    with pytest.raises(PromptFailed, match=message):
         comfyui.run(load=load_frame("plate", pattern=pattern), show=("PreviewImage", {"images": ["load", 0]}))
 
 

@@ -211,7 +211,7 @@ class TestCancelAndKill:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("pattern", "told"),
+        ("pattern", "message"),
         [
             pytest.param("../up_{:04d}.png", r"leaves its folder with '\.\.'", id="dot dot"),
             pytest.param("/tmp/abs_{:04d}.png", "image_sequence_roots.txt", id="absolute"),
@@ -222,11 +222,11 @@ class TestRefusals:
             pytest.param("f_{:04d}.xcf", r"cannot be saved as '\.xcf'", id="unknown extension"),
         ],
     )
-    def test_a_bad_pattern_is_refused_before_the_run_or_by_the_run_if_it_is_linked(self, comfyui, pattern, told):
-        with pytest.raises(PromptError, match=told):
+    def test_a_bad_pattern_is_refused_before_the_run_or_by_the_run_if_it_is_linked(self, comfyui, pattern, message):
+        with pytest.raises(PromptError, match=message):
             comfyui.run(make=costly(0), save=save_batch(pattern))
         linked = save_batch(["text", 0])
-        with pytest.raises(PromptFailed, match=told):
+        with pytest.raises(PromptFailed, match=message):
             comfyui.run(text=("ProbeText", {"text": pattern}), make=costly(0), save=linked)
 
     def test_missing_frames_are_all_named(self, comfyui):

@@ -136,7 +136,7 @@ def test_the_frame_counter_counts_to_the_final_frame_and_the_whole_sequence_is_p
         assert "copy" not in outputs, "nodes after the sequence do not run before the final frame"
     outputs = run(total - 1)
     assert len(outputs["copy"]["images"]) == total
-    assert f"All frames are there: {total}." in outputs["log"]["text"][0]
+    assert f"All {total} frames are on disk." in outputs["log"]["text"][0]
     for place, picture in enumerate(footage.values()):
         assert np.array_equal(pixels(comfyui.output / f"counted/frame_{place:05d}.png"), picture)
         assert np.array_equal(pixels(comfyui.output / f"film/{place:03d}.png"), picture)

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from devtools.comfyui_server import PromptFailed
-from io_utils.comfyui.replaced_nodes import SUCCESSIONS
+from io_utils.comfyui.replaced_nodes import REPLACEMENTS
 
 from .conftest import Bench
 
@@ -134,7 +134,7 @@ def film(path: Path) -> tuple[list[np.ndarray], float]:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)], float(stream.average_rate)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("row", SUCCESSIONS, ids=lambda row: row.old_id)
+@pytest.mark.parametrize("row", REPLACEMENTS, ids=lambda row: row.old_id)
 def test_the_replaced_nodes_have_exactly_these_inputs_and_outputs(request, row):
     variables = {"Dream]": "DREAM_DIR", "(mtb)": "MTB_DIR"}
     bench = needs(request, variables.get(row.old_id.split()[-1], "JW_DIR"), row.old_id)
@@ -165,9 +165,9 @@ class TestOurCountersDriveDreamsNodes:
             **outputs,
         )
 
-        said = [json.loads(text(shown, node).lower()) for node in outputs]
-        assert said[:4] == [4, 9, False, False]
-        assert said[4:] == pytest.approx([0.4, 0.5, 0.9, 4 / 9])
+        facts = [json.loads(text(shown, node).lower()) for node in outputs]
+        assert facts[:4] == [4, 9, False, False]
+        assert facts[4:] == pytest.approx([0.4, 0.5, 0.9, 4 / 9])
 
     def test_its_offsets(self, dream):
         shown = dream.run(
@@ -245,7 +245,7 @@ class TestDreamsCountersDriveOurs:
             shown = dream.run(make=make(frame), count=dream_counter(frame), save=our_saver(folder), log=show("save", 1))
 
         assert names(folder) == [f"frame_{n:05d}.png" for n in range(3)]
-        assert "All frames are there: 3." in text(shown, "log")
+        assert "All 3 frames are on disk." in text(shown, "log")
 
     def test_its_directory_counter(self, dream):
         folder = dream.output / "resumed"
@@ -280,7 +280,7 @@ class TestDreamsCountersDriveOurs:
         assert names(dream.output / "later") == ["frame_00002.png"]
 
     def test_a_fraction_of_a_frame_is_refused_as_such(self, dream):
-        with pytest.raises(PromptFailed, match=r"stands at 1\.5, between two frames: an offset in seconds .* 1/10 s"):
+        with pytest.raises(PromptFailed, match=r"is at 1\.5, between two frames: an offset in seconds .* 1/10 s"):
             dream.run(
                 make=make(),
                 count=dream_counter(1),
@@ -356,10 +356,10 @@ def test_our_log_entries_are_joined_filtered_and_written_with_dreams(dream):
             count=our_counter(frame),
             ours=our_saver(dream.output / "log_ours"),
             theirs=dream_saver(dream.output / "log_theirs"),
-            said=("Int to Log Entry [Dream]", {"value": ["count", 1], "label": "at"}),
+            count_entry=("Int to Log Entry [Dream]", {"value": ["count", 1], "label": "at"}),
             join=(
                 "Log Entry Joiner [Dream]",
-                {"entry_0": ["ours", 1], "entry_1": ["theirs", 1], "entry_3": ["said", 0]},
+                {"entry_0": ["ours", 1], "entry_1": ["theirs", 1], "entry_3": ["count_entry", 0]},
             ),
             file=(
                 "Log File [Dream]",

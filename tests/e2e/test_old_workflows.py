@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from io_utils.comfyui.replaced_nodes import SUCCESSIONS
+from io_utils.comfyui.replaced_nodes import REPLACEMENTS
 
 WORKFLOWS = sorted((Path(__file__).resolve().parents[1] / "workflows").glob("*.json"))
-SUCCESSION = {row.old_id: row for row in SUCCESSIONS}
+REPLACEMENT_OF = {row.old_id: row for row in REPLACEMENTS}
 
 OPEN = """([text, name]) => app.handleFile(new File([text], name, { type: "application/json" }))"""
 
@@ -56,7 +56,7 @@ def replaced(editor: Any) -> Callable[[Path], dict[str, Any]]:
 
     def open_and_replace(workflow: Path) -> dict[str, Any]:
         saved = json.loads(workflow.read_text(encoding="utf-8"))
-        old_ids = {node["type"] for node in saved["nodes"]} & set(SUCCESSION)
+        old_ids = {node["type"] for node in saved["nodes"]} & set(REPLACEMENT_OF)
         editor.evaluate(OPEN, [json.dumps(saved), workflow.name])
         # 1.42 asks in a dialog. 1.58 shows a notification and has the button in a panel.
         replace = editor.get_by_role("button", name="Replace Selected").or_(
@@ -82,8 +82,8 @@ def test_every_node_is_replaced_with_its_title_values_and_links(comfyui, replace
     before = {str(node["id"]): node for node in saved["nodes"]}
     assert list(nodes) == list(before)
     for node_id, old in before.items():
-        if old["type"] in SUCCESSION:
-            row, node = SUCCESSION[old["type"]], nodes[node_id]
+        if old["type"] in REPLACEMENT_OF:
+            row, node = REPLACEMENT_OF[old["type"]], nodes[node_id]
             assert node["type"] == row.new_id
             assert node["title"] == old.get("title", known[row.new_id]["display_name"])
             values = dict(zip(row.widgets, old["widgets_values"], strict=True))
@@ -91,7 +91,7 @@ def test_every_node_is_replaced_with_its_title_values_and_links(comfyui, replace
             assert "increment" not in node["widgets"].values(), "a fixed number would start to count"
     links = {}
     for _, origin, output, target, slot, _ in saved["links"]:
-        row = SUCCESSION.get(before[str(origin)]["type"])  # type: ignore[assignment]
+        row = REPLACEMENT_OF.get(before[str(origin)]["type"])  # type: ignore[assignment]
         name = before[str(target)]["inputs"][slot]["name"]
         links[str(target), name] = [str(origin), row.output(output) if row else output]
     assert {(node_id, name): link for node_id, node in nodes.items() for name, link in node["links"].items()} == links

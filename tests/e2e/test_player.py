@@ -76,15 +76,15 @@ def batch(name: str, count: int = 24, side: int = 64) -> tuple[list[dict], list[
 def test_a_long_sequence_loads_a_few_small_pictures_and_clients_receive_every_frame(editor):
     _, saver = editor.make(*batch("long", 120))
     editor.page.evaluate("""() => {
-        window.told = 0;
-        app.api.addEventListener("image_sequence.progress", () => told++);
+        window.progressEvents = 0;
+        app.api.addEventListener("image_sequence.progress", () => progressEvents++);
     }""")
     editor.run()
     editor.sees(1001)
     outputs = editor.page.evaluate("id => app.nodeOutputs[id]", saver)
     assert len(outputs["images"]) == 120
-    # One for each progress event, of which there are a few a second; then the first frame and the three after it.
-    assert len([url for url in editor.requests if "preview" in url]) <= editor.page.evaluate("told") + 4
+    # One for each progress event, of which there are a few per second; then the first frame and the three after it.
+    assert len([url for url in editor.requests if "preview" in url]) <= editor.page.evaluate("progressEvents") + 4
     # The list of jobs shows one frame.
     assert len([url for url in editor.requests if url.startswith("view")]) <= 1
 
@@ -296,8 +296,8 @@ def test_a_refusal_stays_while_the_rest_of_its_prompt_runs(editor):
     editor.make([*nodes, refused], links)
     editor.run()
     editor.sees(1001)
-    said = "Nothing is connected to images, which is required."
-    assert editor.page.locator(".seqplayer-error", has_text=said).text_content() == said
+    message = "Nothing is connected to images, which is required."
+    assert editor.page.locator(".seqplayer-error", has_text=message).text_content() == message
 
 
 def test_a_frame_changed_by_another_program_is_shown_after_a_reload(editor, server):
@@ -344,7 +344,7 @@ def test_frames_counted_one_per_run(editor):
     editor.sees(2)
     editor.sees(0, index=1)
     assert saver.get_by_label("Frames per second").last.input_value() == "12"
-    saver.locator(".seqplayer-message", has_text="All frames are there: 3.").wait_for()
+    saver.locator(".seqplayer-message", has_text="All 3 frames are on disk.").wait_for()
     assert animation.get_by_role("slider").get_attribute("max") == "2"
     assert saver.get_by_label("Sequence", exact=True).locator("option").count() == 2
     saver.get_by_label("Sequence", exact=True).select_option(index=1)
@@ -496,8 +496,8 @@ def test_its_controls_are_in_the_users_language(editor):
         editor.run()
         editor.sees(1001)
         labels = "player => [...player.querySelectorAll('button')].map((button) => button.ariaLabel)"
-        said = editor.player().evaluate(labels)
-        assert {"Lecture (espace)", "Ouvrir le workflow de cette image"} <= set(said)
+        shown = editor.player().evaluate(labels)
+        assert {"Lecture (espace)", "Ouvrir le workflow de cette image"} <= set(shown)
     finally:
         editor.set("Comfy.Locale", "en")
         editor.reload()  # because 1.42 replaces the graph some time after the language changes

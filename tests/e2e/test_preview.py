@@ -146,7 +146,7 @@ def test_the_queue_is_answered_while_previews_are_made(comfyui, record_property,
                 return sum([await picture(number) for number in numbers])
 
             numbers, latencies = iter(range(count)), []
-            began = time.perf_counter()
+            started = time.perf_counter()
             clients = asyncio.gather(*(six_at_a_time(numbers) for _ in range(6)))
             while not clients.done():
                 asked = time.perf_counter()
@@ -154,7 +154,7 @@ def test_the_queue_is_answered_while_previews_are_made(comfyui, record_property,
                     assert answer.status == 200
                 latencies.append(time.perf_counter() - asked)
                 await asyncio.sleep(0.01)
-            return time.perf_counter() - began, latencies, sum(await clients)
+            return time.perf_counter() - started, latencies, sum(await clients)
 
     seconds, latencies, sent = asyncio.run(talk())
 

@@ -27,7 +27,7 @@ from ..disk import (
 from .batches import BLACK, DROP, HOLD_PREVIOUS, animation, locate, on_disk, request, selected
 
 
-class TestLocate:
+class TestTheSequence:
     @pytest.mark.parametrize("extension", [".png", ".PNG", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"])
     def test_accepts_every_supported_extension(self, output: Path, extension: str) -> None:
         assert locate(f"f_####{extension}", "output").file(3) == output / f"f_0003{extension}"
@@ -48,7 +48,7 @@ class TestLocate:
             locate(text, "output")
 
     def test_refuses_two_numbers(self, base: Path) -> None:
-        with pytest.raises(PatternError, match=r"Write for example"):
+        with pytest.raises(PatternError, match=r"For example:"):
             locate("##/f_####.png", "output")
 
 
@@ -219,7 +219,7 @@ class TestMissingFrames:
         ],
     )
     def test_of_a_pattern_that_matches_nothing_suggest_a_pattern(self, pattern: str, written: str) -> None:
-        with pytest.raises(FrameMissingError, match=r"frames 3-4,7,10.*write the pattern that you mean") as caught:
+        with pytest.raises(FrameMissingError, match=r"frames 3-4,7,10.*use one of these patterns") as caught:
             selected(3, 1, pattern=pattern)
         assert repr(written) in str(caught.value)
         assert selected(3, 1, pattern=written).numbers == (3,)
@@ -421,7 +421,7 @@ class TestFingerprint:
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
 @pytest.mark.parametrize("pattern", ["f_####.png", "f_0001.png", "####/f.png"])
 def test_a_pipe_named_like_a_frame_is_missing_and_never_opened(output: Path, pattern: str) -> None:
-    """Opening a pipe without a writer would block for ever."""
+    """Opening a pipe without a writer would block forever."""
     for name in ("f_0001.png", "0001/f.png"):
         (output / name).parent.mkdir(exist_ok=True)
         os.mkfifo(output / name)

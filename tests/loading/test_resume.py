@@ -147,7 +147,7 @@ class TestPattern:
 
     @pytest.mark.parametrize("pattern", ["{x}", "{:5d}.png", "##_##.png", "frame_{.png"])
     def test_that_is_invalid_is_an_error_with_the_nearest_valid_one(self, pattern: str) -> None:
-        with pytest.raises(PatternError, match="Write for example"):
+        with pytest.raises(PatternError, match="For example:"):
             following(pattern)
 
 

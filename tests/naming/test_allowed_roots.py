@@ -159,7 +159,9 @@ class TestRelativeFolders:
         for folder, real in (("out", elsewhere), ("out/new", elsewhere / "new")):
             with pytest.raises(OutsideError) as caught:
                 root_of(folder, "output", write=True)
-            assert str(caught.value).endswith(f" adds this line to {roots_file()}:\nrw {real}")
+            assert str(caught.value).endswith(
+                f" add this line to {roots_file()} (create the file and its folder if needed):\nrw {real}"
+            )
 
         with pytest.raises(OutsideError) as caught:
             root_of("out", "output", write=False)
@@ -349,7 +351,9 @@ class TestAbsoluteFolders:
         text = f"{base.as_posix()}/elsewhere/{folder}"
         with pytest.raises(OutsideError) as caught:
             root_of(text, "output", write=write)
-        shown, line = str(caught.value).split(" adds this line to ")[1].split(":\n")
+        shown, line = (
+            str(caught.value).split(" add this line to ")[1].split(" (create the file and its folder if needed):\n")
+        )
         Path(shown).parent.mkdir(parents=True)
         Path(shown).write_text(f"# ours\n{line}\n", encoding="utf-8")
         Path(text).mkdir(parents=True)

@@ -252,9 +252,9 @@ class TestWorkflowFile:
         assert len(sequence.workflow_file.name.encode()) <= 255 - 19
 
 
-class TestIsBegun:
+class TestHasFrames:
     @pytest.mark.parametrize(
-        ("names", "begun"),
+        ("names", "expected"),
         [
             pytest.param([], False, id="nothing"),
             pytest.param(["f_0005.png"], True, id="any frame"),
@@ -262,16 +262,16 @@ class TestIsBegun:
             pytest.param([".f_0005.png.0123456789ab.part"], False, id="an unfinished file"),
         ],
     )
-    def test_says_whether_there_is_any_frame(self, output: Path, names: list[str], begun: bool) -> None:
+    def test_says_whether_there_is_any_frame(self, output: Path, names: list[str], expected: bool) -> None:
         for name in names:
             (output / name).touch()
 
-        assert located("f_####.png").is_begun() is begun
+        assert located("f_####.png").has_frames() is expected
 
     def test_ignores_folders(self, output: Path) -> None:
         (output / "f_0005.png").mkdir()
 
-        assert not located("f_####.png").is_begun()
+        assert not located("f_####.png").has_frames()
 
     def test_in_a_folder_that_does_not_exist_is_false(self, output: Path) -> None:
-        assert not located("gone/f_####.png").is_begun()
+        assert not located("gone/f_####.png").has_frames()

@@ -47,7 +47,7 @@ class TestBeforeTheFinalFrame:
             self.message = message
 
     @pytest.mark.parametrize("frames", [None, {}])
-    def test_the_nodes_behind_are_blocked_silently(
+    def test_the_nodes_downstream_are_blocked_silently(
         self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch, frames: Any
     ) -> None:
         stand_in(monkeypatch, "comfy_execution.graph_utils", ExecutionBlocker=self.ExecutionBlocker)

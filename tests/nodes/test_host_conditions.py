@@ -119,13 +119,13 @@ def in_words(error: Exception) -> str:
     """The message of a refusal. Raises AssertionError for a raw error of Python, numpy or torch."""
     assert isinstance(error, (ValueError, FileNotFoundError, FileExistsError)), f"a raw {error!r}"
     assert not isinstance(error, UnicodeError), f"a raw {error!r}"
-    said = str(error)
+    message = str(error)
     # Ours are whole sentences; Python's own ("'x' is not a valid OnExisting") are not.
-    assert len(said.split()) > 4, f"too short for a person: {said!r}"
-    assert said.rstrip().endswith("."), f"no sentence: {said!r}"
-    assert "NoneType" not in said, said
-    assert "object at 0x" not in said, said
-    return said
+    assert len(message.split()) > 4, f"too short for a person: {message!r}"
+    assert message.rstrip().endswith("."), f"no sentence: {message!r}"
+    assert "NoneType" not in message, message
+    assert "object at 0x" not in message, message
+    return message
 
 
 def works_or_is_refused(pack: ModuleType, name: str, /, **inputs: Any) -> hosted.Answer | str:
@@ -220,9 +220,9 @@ class TestATensor:
 def test_a_tensor_that_is_not_an_image_is_refused(
     pack: ModuleType, disk: Path, saver: str, image: torch.Tensor
 ) -> None:
-    said = works_or_is_refused(pack, saver, **NODES[saver](disk) | {SAVERS[saver]: wire(image)})
+    message = works_or_is_refused(pack, saver, **NODES[saver](disk) | {SAVERS[saver]: wire(image)})
 
-    assert isinstance(said, str), "it was saved"
+    assert isinstance(message, str), "it was saved"
     assert not (disk / "s").exists() or not list((disk / "s").rglob("*.png"))
 
 
@@ -438,9 +438,9 @@ class TestAnAnimation:
     def test_whose_file_has_vanished_is_refused(self, pack: ModuleType, disk: Path) -> None:
         inputs = {"sequence": wire(animation(disk, 0, 1, 2))}
 
-        said = works_or_is_refused(pack, "FromAnimation", **inputs)
+        message = works_or_is_refused(pack, "FromAnimation", **inputs)
 
-        assert "f_0002.png" in str(said)
+        assert "f_0002.png" in str(message)
 
 
 @pytest.fixture(params=[torch.float32, torch.float16], ids=["float32", "float16"])

@@ -147,7 +147,7 @@ class TestFiles:
         ["{i.__class__}.png", "{:200000000d}.png", "{x}.png", "{.png", "{!r}.png", "{:f}.png", "##_##.png", "f_##.tif"],
     )
     def test_of_an_invalid_pattern_are_an_error(self, node: Any, output: Path, pattern: str) -> None:
-        with pytest.raises(ValueError, match="Write"):
+        with pytest.raises(ValueError, match=r"For example|Write"):
             save(node, shades(10), pattern)
         assert on_disk(output) == {}
 
@@ -436,7 +436,7 @@ class TestTokens:
         assert re.fullmatch(r"([0-9]{2})/\1_0\.png", " ".join(on_disk(output)))
 
     def test_of_the_size_are_an_error_if_images_differ_in_size(self, node: Any, output: Path) -> None:
-        with pytest.raises(ValueError, match=r"6 x 4 and 9 x 4.*several numbers"):
+        with pytest.raises(ValueError, match=r"6 x 4 and 9 x 4.*several values"):
             self.save(node, "w%width%_##.png", shades(10), shades(20, width=9))
         assert on_disk(output) == {}
 
@@ -463,6 +463,6 @@ class TestTokens:
 
     @pytest.mark.parametrize("notation", ["<frame>", "<f4>", "$FF", "%+05d", "%.4d"])
     def test_an_unsupported_notation_is_refused(self, node: Any, output: Path, notation: str) -> None:
-        with pytest.raises(ValueError, match=r"Write for example 's/f\.\{:0.d\}\.png'"):
+        with pytest.raises(ValueError, match=r"For example: 's/f\.\{:0.d\}\.png'"):
             self.save(node, f"s/f.{notation}.png", shades(10))
         assert on_disk(output) == {}

@@ -215,7 +215,7 @@ class TestFiles:
     @pytest.mark.parametrize("frame", [5.5, -1, float("nan"), float("inf")])
     @pytest.mark.parametrize("at_end", ["stop output", "raise error", "keep going"])
     def test_of_an_invalid_frame_number_are_an_error(self, node: Any, output: Path, frame: float, at_end: str) -> None:
-        with pytest.raises(ValueError, match=r"stands at (5\.5|-1|nan|inf).*[Oo]ffset"):
+        with pytest.raises(ValueError, match=r"is at (5\.5|-1|nan|inf).*[Oo]ffset"):
             save(node, counter(frame), shades(50), at_end)
         assert on_disk(output) == {}
 
@@ -463,7 +463,7 @@ class TestCheckLazyStatus:
 
     @pytest.mark.parametrize("frame", [2.5, -1])
     def test_refuses_an_invalid_frame_number_before_rendering(self, node: Any, output: Path, frame: float) -> None:
-        with pytest.raises(ValueError, match="stands at"):
+        with pytest.raises(ValueError, match="counter is at"):
             self.asks(node, frame)
 
     @pytest.mark.parametrize("prefix", ["f_####", "f_%04d", "f.png"])

@@ -1,4 +1,4 @@
-"""The whole file or no file, on every way out, with any number of writers."""
+"""write_whole: a file appears complete or not at all, however the call ends and however many writers there are."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ with contextlib.suppress(ImportError):  # Windows
     import fcntl
 
 PACK = Path(__file__).resolve().parents[2]
-PATIENCE = 300  # seconds: only what never happens is waited for that long
+PATIENCE = 300  # seconds; only a test that fails waits that long
 PART = ".f.png.0123456789ab.part"
 
-posix = pytest.mark.skipif(os.name == "nt", reason="locks, signals and modes are other ones there")
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other locks, signals and modes")
 
 
 def every_name(name: str) -> bool:
@@ -38,7 +38,7 @@ def parts(folder: Path) -> list[str]:
 
 
 class Failure:
-    """Stands in for a function of the system that fails, and counts how often it was asked to work."""
+    """Replaces a system call: fails with `code` and counts its calls in `fired`."""
 
     def __init__(self, code: int) -> None:
         self.code, self.fired = code, 0
@@ -50,7 +50,7 @@ class Failure:
 
 @pytest.fixture(params=["hard links", "no hard links"])
 def any_file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A file system with hard links, and one without (exFAT, some network mounts)."""
+    """A file system with hard links, and one without, such as exFAT and some network mounts."""
     if request.param == "hard links":
         yield
         return
@@ -60,9 +60,9 @@ def any_file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     assert failing.fired
 
 
-class TestAFile:
+class TestWriteWhole:
     @pytest.mark.parametrize("replace", [True, False])
-    def test_is_there_whole_with_its_folders_and_nothing_else(self, tmp_path: Path, replace: bool) -> None:
+    def test_creates_the_file_and_its_folders_and_nothing_else(self, tmp_path: Path, replace: bool) -> None:
         file = tmp_path / "a" / "b" / "f.png"
 
         write_whole(file, b"frame", replace=replace)
@@ -71,18 +71,18 @@ class TestAFile:
         assert os.listdir(file.parent) == ["f.png"]
 
     @pytest.mark.parametrize("data", [b"", bytes(5_000_000)], ids=["empty", "5 MB"])
-    def test_may_have_any_size(self, tmp_path: Path, data: bytes) -> None:
+    def test_writes_files_of_any_size(self, tmp_path: Path, data: bytes) -> None:
         write_whole(tmp_path / "f.png", data, replace=True)
 
         assert (tmp_path / "f.png").read_bytes() == data
 
     @pytest.mark.parametrize("name", ["naïve 日本.png", "-rf.png", ".hidden.png", "a.part", "n" * 200 + ".png"])
-    def test_may_have_any_name(self, tmp_path: Path, name: str) -> None:
+    def test_writes_files_of_any_name(self, tmp_path: Path, name: str) -> None:
         write_whole(tmp_path / name, b"frame", replace=False)
 
         assert os.listdir(tmp_path) == [name]
 
-    def test_replaces_the_old_one_when_told_to(self, tmp_path: Path) -> None:
+    def test_replaces_an_existing_file_if_replace_is_true(self, tmp_path: Path) -> None:
         (tmp_path / "f.png").write_bytes(b"old")
 
         write_whole(tmp_path / "f.png", b"new", replace=True)
@@ -90,7 +90,7 @@ class TestAFile:
         assert (tmp_path / "f.png").read_bytes() == b"new"
         assert os.listdir(tmp_path) == ["f.png"]
 
-    def test_never_replaces_the_old_one_when_not_told_to(self, tmp_path: Path, any_file_system: None) -> None:
+    def test_raises_for_an_existing_file_if_replace_is_false(self, tmp_path: Path, any_file_system: None) -> None:
         (tmp_path / "f.png").write_bytes(b"old")
 
         with pytest.raises(FileExistsError):
@@ -100,7 +100,7 @@ class TestAFile:
         assert os.listdir(tmp_path) == ["f.png"]
 
     @posix
-    def test_takes_the_place_of_a_link_and_leaves_what_it_led_to(self, tmp_path: Path) -> None:
+    def test_replaces_a_link_and_leaves_its_target(self, tmp_path: Path) -> None:
         (tmp_path / "precious").write_bytes(b"old")
         (tmp_path / "f.png").symlink_to(tmp_path / "precious")
 
@@ -110,7 +110,7 @@ class TestAFile:
         assert (tmp_path / "precious").read_bytes() == b"old"
 
     @posix
-    def test_does_not_follow_a_link_to_nothing(self, tmp_path: Path, any_file_system: None) -> None:
+    def test_does_not_write_through_a_dangling_link(self, tmp_path: Path, any_file_system: None) -> None:
         (tmp_path / "f.png").symlink_to(tmp_path / "elsewhere")
 
         with pytest.raises(FileExistsError):
@@ -120,7 +120,7 @@ class TestAFile:
 
     @posix
     @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
-    def test_has_the_mode_that_the_umask_leaves(self, tmp_path: Path, umask: int, mode: int) -> None:
+    def test_respects_the_umask(self, tmp_path: Path, umask: int, mode: int) -> None:
         before = os.umask(umask)
         try:
             write_whole(tmp_path / "f.png", b"frame", replace=False)
@@ -130,7 +130,7 @@ class TestAFile:
 
         assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("f.png", "g.png")] == [mode, mode]
 
-    def test_is_one_file_where_there_are_no_hard_links(self, tmp_path: Path, any_file_system: None) -> None:
+    def test_leaves_one_file_with_and_without_hard_links(self, tmp_path: Path, any_file_system: None) -> None:
         write_whole(tmp_path / "f.png", b"frame", replace=False)
 
         assert (tmp_path / "f.png").read_bytes() == b"frame"
@@ -138,8 +138,10 @@ class TestAFile:
         assert os.listdir(tmp_path) == ["f.png"]
 
     @pytest.mark.parametrize("replace", [True, False])
-    def test_in_a_folder_that_is_a_file_is_an_error_but_does_not_exist(self, tmp_path: Path, replace: bool) -> None:
-        """FileExistsError would be taken for a frame that is on disk already."""
+    def test_raises_an_error_other_than_file_exists_if_a_file_has_the_name_of_the_folder(
+        self, tmp_path: Path, replace: bool
+    ) -> None:
+        """FileExistsError would mean that the frame is already on disk."""
         (tmp_path / "notes.txt").write_bytes(b"mine")
 
         with pytest.raises(OSError) as caught:
@@ -149,7 +151,7 @@ class TestAFile:
         assert (tmp_path / "notes.txt").read_bytes() == b"mine"
 
     @pytest.mark.parametrize("replace", [True, False])
-    def test_under_the_name_of_a_folder_is_an_error(self, tmp_path: Path, replace: bool) -> None:
+    def test_raises_if_a_folder_has_the_name_of_the_file(self, tmp_path: Path, replace: bool) -> None:
         (tmp_path / "f.png").mkdir()
 
         with pytest.raises(OSError):
@@ -158,11 +160,11 @@ class TestAFile:
         assert os.listdir(tmp_path) == ["f.png"]
 
 
-class TestWhenTheSystemFails:
-    """The injected failure is proven to have fired; what was there before is untouched; no part file stays."""
+class TestFailures:
+    """The previous file is untouched and no part file remains. Each test asserts that its fault was injected."""
 
     @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["disk full", "broken disk"])
-    def test_to_write(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def test_a_full_or_broken_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
         (tmp_path / "old.png").write_bytes(b"old")
         failing = Failure(code)
         monkeypatch.setattr(os, "fsync", failing)
@@ -177,7 +179,9 @@ class TestWhenTheSystemFails:
         assert os.listdir(tmp_path) == ["old.png"]
 
     @pytest.mark.parametrize("code", [errno.EACCES, errno.EXDEV, errno.ENOSPC], ids=lambda code: errno.errorcode[code])
-    def test_to_rename_over_the_old_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def test_a_failed_rename_over_the_old_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+    ) -> None:
         (tmp_path / "f.png").write_bytes(b"old")
         failing = Failure(code)
         monkeypatch.setattr(os, "replace", failing)
@@ -186,12 +190,12 @@ class TestWhenTheSystemFails:
             write_whole(tmp_path / "f.png", b"new", replace=True)
 
         assert caught.value.errno == code
-        assert failing.fired == (2 if code == errno.EACCES else 1)  # again once the part file is closed
+        assert failing.fired == (2 if code == errno.EACCES else 1)  # EACCES: tried again once the part file is closed
         assert (tmp_path / "f.png").read_bytes() == b"old"
         assert os.listdir(tmp_path) == ["f.png"]
 
     @posix
-    def test_to_rename_over_the_claim_where_there_are_no_hard_links(
+    def test_a_failed_rename_over_the_claim_without_hard_links(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         no_links, no_renames = Failure(errno.EPERM), Failure(errno.ENOSPC)
@@ -205,8 +209,8 @@ class TestWhenTheSystemFails:
         assert os.listdir(tmp_path) == []
 
     @posix
-    def test_in_the_middle_of_the_bytes(self, tmp_path: Path) -> None:
-        """A limit of 1 MB on file sizes: the system itself takes part of the bytes and refuses the rest."""
+    def test_a_write_that_fails_halfway(self, tmp_path: Path) -> None:
+        """Under a limit of 1 MB on file sizes, the system accepts the first part of the bytes and refuses the rest."""
         (tmp_path / "old.png").write_bytes(b"old")
         program = (
             "import resource, signal, sys; from pathlib import Path; from io_utils.saving.atomic import write_whole\n"
@@ -224,9 +228,9 @@ class TestWhenTheSystemFails:
         assert os.listdir(tmp_path) == ["old.png"]
 
     @posix
-    def test_in_a_folder_that_may_not_be_written(self, tmp_path: Path) -> None:
+    def test_a_folder_without_write_permission(self, tmp_path: Path) -> None:
         if os.geteuid() == 0:
-            pytest.skip("root may write everywhere: nothing to refuse")
+            pytest.skip("root may write everywhere")
         (tmp_path / "f.png").write_bytes(b"old")
         tmp_path.chmod(0o555)
         try:
@@ -255,42 +259,42 @@ class TestWhenTheSystemFails:
 
     @posix
     @pytest.mark.parametrize("replace", [True, False])
-    def test_a_part_file_that_a_sweep_took_is_written_again(
+    def test_a_part_file_removed_by_a_cleanup_is_written_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: bool
     ) -> None:
-        taken = self.sweep_at_fsync(tmp_path, monkeypatch, times=2)
+        removed = self.clean_up_at_fsync(tmp_path, monkeypatch, times=2)
 
         write_whole(tmp_path / "f.png", b"frame", replace=replace)
 
-        assert len(taken) == 2
+        assert len(removed) == 2
         assert (tmp_path / "f.png").read_bytes() == b"frame"
         assert os.listdir(tmp_path) == ["f.png"]
 
     @posix
-    def test_a_part_file_that_always_vanishes_is_an_error(
+    def test_a_part_file_that_is_removed_every_time_is_an_error(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        taken = self.sweep_at_fsync(tmp_path, monkeypatch, times=1000)
+        removed = self.clean_up_at_fsync(tmp_path, monkeypatch, times=1000)
 
         with pytest.raises(FileNotFoundError):
             write_whole(tmp_path / "f.png", b"frame", replace=False)
 
-        assert len(taken) == 3
+        assert len(removed) == 3
         assert os.listdir(tmp_path) == []
 
     @staticmethod
-    def sweep_at_fsync(folder: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
-        """Removes the part file, as a sweep does that comes before the writer's lock."""
-        taken: list[str] = []
+    def clean_up_at_fsync(folder: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+        """Remove the part file at each of the first `times` fsyncs, like a cleanup that precedes the writer's lock."""
+        removed: list[str] = []
 
         def fsync(descriptor: int) -> None:
-            if len(taken) < times:
+            if len(removed) < times:
                 for name in parts(folder):
-                    taken.append(name)
+                    removed.append(name)
                     (folder / name).unlink()
 
         monkeypatch.setattr(os, "fsync", fsync)
-        return taken
+        return removed
 
 
 def names(code: int) -> str:
@@ -301,8 +305,8 @@ UNSUPPORTED = sorted({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUP
 
 
 @posix
-class TestAFileSystem:
-    """That lacks a call still takes every frame, and the log says once a folder what cannot be promised there."""
+class TestFileSystems:
+    """Frames are saved even if the file system lacks a call. The log says once per folder what is not guaranteed."""
 
     def save_two(self, folder: Path, replace: bool) -> None:
         for name in ("f.png", "g.png"):
@@ -312,7 +316,7 @@ class TestAFileSystem:
 
     @pytest.mark.parametrize("replace", [True, False])
     @pytest.mark.parametrize("code", UNSUPPORTED, ids=names)
-    def test_without_fsync_is_written_to(
+    def test_one_without_fsync_accepts_frames(
         self,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
@@ -331,7 +335,7 @@ class TestAFileSystem:
         assert "power cut" in record.getMessage()
 
     @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EBADF], ids=names)
-    def test_whose_fsync_fails_is_an_error(
+    def test_an_fsync_that_fails_is_an_error(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
     ) -> None:
         failing = Failure(code)
@@ -349,7 +353,7 @@ class TestAFileSystem:
         [errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EMLINK, errno.EINVAL, errno.EXDEV, errno.EBUSY],
         ids=names,
     )
-    def test_without_hard_links_is_written_to(
+    def test_one_without_hard_links_accepts_frames(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
     ) -> None:
         failing = Failure(code)
@@ -363,7 +367,7 @@ class TestAFileSystem:
 
     @pytest.mark.parametrize("code", [errno.ETXTBSY, errno.EBUSY, errno.EACCES, errno.EPERM], ids=names)
     @pytest.mark.parametrize(("replace", "links"), [(True, True), (False, True), (False, False)])
-    def test_that_renames_no_open_file_is_written_to(
+    def test_one_that_cannot_rename_open_files_accepts_frames(
         self,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
@@ -372,7 +376,7 @@ class TestAFileSystem:
         replace: bool,
         links: bool,
     ) -> None:
-        """Neither the part file nor, without links, the claim that is renamed over may be open."""
+        """Neither the part file nor, without hard links, the claim that the rename replaces may be open."""
         refused: list[str] = []
 
         def refuse_open_files(name: str) -> None:
@@ -396,41 +400,41 @@ class TestAFileSystem:
         assert refused
         assert sum("cannot rename an open file" in record.getMessage() for record in caplog.records) == 1
 
-    def test_with_everything_is_not_spoken_of(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_one_that_supports_everything_is_not_logged(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         write_whole(tmp_path / "f.png", b"frame", replace=True)
         write_whole(tmp_path / "g.png", b"frame", replace=False)
 
         assert not caplog.records
 
-    def test_takes_a_part_from_no_living_writer_that_can_rename_it_while_open(
+    def test_a_cleanup_during_the_rename_of_an_open_part_file_leaves_it(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A sweep that comes at the moment of the rename: the part is held until it has its name."""
+        """The writer holds its lock until the part file has its final name."""
         real, removed = os.replace, []
 
-        def sweep_first(source: Path, target: Path) -> None:
+        def clean_up_first(source: Path, target: Path) -> None:
             removed.append(remove_parts(tmp_path, every_name))
             real(source, target)
 
-        monkeypatch.setattr(os, "replace", sweep_first)
+        monkeypatch.setattr(os, "replace", clean_up_first)
         write_whole(tmp_path / "f.png", b"frame", replace=True)
 
         assert removed == [[]]
 
-    def test_that_closed_it_for_the_rename_writes_it_again_if_a_sweep_took_it(
+    def test_a_part_file_closed_for_the_rename_and_removed_by_a_cleanup_is_written_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         real = os.replace
         removed: list[Path] = []
 
-        def refuse_open_then_sweep_once(source: Path, target: Path) -> None:
+        def refuse_open_then_clean_up_once(source: Path, target: Path) -> None:
             if is_open(source):
                 raise OSError(errno.ETXTBSY, os.strerror(errno.ETXTBSY))
             if not removed:
                 removed.extend(remove_parts(tmp_path, every_name))
             real(source, target)
 
-        monkeypatch.setattr(os, "replace", refuse_open_then_sweep_once)
+        monkeypatch.setattr(os, "replace", refuse_open_then_clean_up_once)
         write_whole(tmp_path / "f.png", b"frame", replace=True)
 
         assert len(removed) == 1
@@ -452,7 +456,7 @@ def is_open(path: Path) -> bool:
 
 class TestRemoveTorn:
     @posix
-    def test_removes_a_torn_file_and_leaves_a_whole_one(self, tmp_path: Path) -> None:
+    def test_removes_a_torn_file_and_keeps_a_whole_one(self, tmp_path: Path) -> None:
         for name in ("torn", "whole"):
             (tmp_path / name).write_bytes(b"x")
             remove_torn(tmp_path / name, partial(operator.eq, name, "torn"))
@@ -460,28 +464,28 @@ class TestRemoveTorn:
         assert os.listdir(tmp_path) == ["whole"]
 
     @posix
-    def test_leaves_what_another_process_put_there_while_it_waited(
+    def test_keeps_a_file_that_another_process_wrote_while_it_waited_for_the_lock(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The file that was judged is not the one that has the name any more."""
+        """By then another file has the name."""
         torn, waited = tmp_path / "f.png", []
         torn.write_bytes(b"x")
         (tmp_path / "new").write_bytes(b"whole")
         lock = fcntl.flock
 
-        def lock_that_another_holds(file: int, operation: int) -> None:
+        def replace_then_lock(file: int, operation: int) -> None:
             waited.append(1)
             os.replace(tmp_path / "new", torn)
             lock(file, operation)
 
-        monkeypatch.setattr(fcntl, "flock", lock_that_another_holds)
+        monkeypatch.setattr(fcntl, "flock", replace_then_lock)
         remove_torn(torn, lambda: True)
 
         assert waited == [1]
         assert torn.read_bytes() == b"whole"
 
     @posix
-    def test_removes_a_link_to_nothing_and_leaves_one_to_a_file(self, tmp_path: Path) -> None:
+    def test_removes_a_dangling_link_and_keeps_a_link_to_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "precious").write_bytes(b"mine")
         (tmp_path / "a").symlink_to(tmp_path / "nothing")
         (tmp_path / "b").symlink_to(tmp_path / "precious")
@@ -490,23 +494,23 @@ class TestRemoveTorn:
 
         assert sorted(os.listdir(tmp_path)) == ["b", "precious"]
 
-    def test_of_nothing_is_nothing(self, tmp_path: Path) -> None:
+    def test_does_nothing_if_there_is_no_file(self, tmp_path: Path) -> None:
         remove_torn(tmp_path / "gone", lambda: True)
 
 
-class TestAMount:
-    def test_that_is_there_has_its_folders_made(self, tmp_path: Path) -> None:
+class TestMount:
+    def test_folders_below_an_existing_mount_are_created(self, tmp_path: Path) -> None:
         write_whole(tmp_path / "a" / "b" / "f.png", b"frame", replace=True, mount=tmp_path)
 
         assert (tmp_path / "a" / "b" / "f.png").read_bytes() == b"frame"
 
     @pytest.mark.parametrize("below", ["f.png", "a/f.png", "a/b/f.png"])
-    def test_that_is_not_there_is_an_error_and_is_not_made(self, tmp_path: Path, below: str) -> None:
+    def test_a_missing_mount_is_an_error_and_is_not_created(self, tmp_path: Path, below: str) -> None:
         with pytest.raises(FileNotFoundError, match=r"share' does not exist.*mount it"):
             write_whole(tmp_path / "share" / below, b"frame", replace=True, mount=tmp_path / "share")
         assert os.listdir(tmp_path) == []
 
-    def test_with_a_file_where_the_folder_should_be_is_an_error_but_does_not_exist(self, tmp_path: Path) -> None:
+    def test_a_file_with_the_name_of_a_folder_is_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes(b"mine")
 
         with pytest.raises(NotADirectoryError):
@@ -514,7 +518,7 @@ class TestAMount:
 
 
 class TestRacingWriters:
-    def test_exactly_one_of_eight_threads_wins(self, tmp_path: Path, any_file_system: None) -> None:
+    def test_exactly_one_of_eight_threads_creates_the_file(self, tmp_path: Path, any_file_system: None) -> None:
         file, start = tmp_path / "f.png", threading.Barrier(8)
         outcomes: list[bytes | type[BaseException]] = []
 
@@ -538,7 +542,7 @@ class TestRacingWriters:
         assert winners == [file.read_bytes()]
         assert os.listdir(tmp_path) == ["f.png"]
 
-    def test_eight_threads_that_replace_leave_one_whole_file(self, tmp_path: Path) -> None:
+    def test_eight_threads_that_replace_the_file_leave_a_whole_one(self, tmp_path: Path) -> None:
         file, start = tmp_path / "f.png", threading.Barrier(8)
         contents = [bytes([n]) * 100_000 for n in range(8)]
         failed: list[BaseException] = []
@@ -561,7 +565,7 @@ class TestRacingWriters:
         assert failed == []
         assert os.listdir(tmp_path) == ["f.png"]
 
-    def test_exactly_one_of_four_processes_wins(self, tmp_path: Path) -> None:
+    def test_exactly_one_of_four_processes_creates_the_file(self, tmp_path: Path) -> None:
         program = (
             "import sys; from pathlib import Path; from io_utils.saving.atomic import write_whole\n"
             "print('ready', flush=True); sys.stdin.readline()\n"
@@ -584,7 +588,7 @@ class TestRacingWriters:
         assert os.listdir(tmp_path) == ["f.png"]
 
 
-# Stops where the bytes are written and not yet published, says so, and goes on when told.
+# Pauses between writing and publishing: prints "held", and continues after a line on stdin.
 PAUSED_WRITER = (
     "import os, sys; from pathlib import Path; from io_utils.saving.atomic import write_whole\n"
     "def fsync(descriptor): print('held', flush=True); sys.stdin.readline()\n"
@@ -595,8 +599,10 @@ PAUSED_WRITER = (
 
 
 @posix
-class TestAKilledWriter:
-    def test_leaves_the_old_file_and_a_part_that_the_next_run_removes(self, tmp_path: Path) -> None:
+class TestKilledWriters:
+    def test_a_killed_writer_leaves_the_old_file_and_a_part_file_that_the_next_run_removes(
+        self, tmp_path: Path
+    ) -> None:
         (tmp_path / "f.png").write_bytes(b"old")
         self.kill(tmp_path, "replace")
 
@@ -607,18 +613,18 @@ class TestAKilledWriter:
         assert remove_parts(tmp_path, lambda name: name == "f.png") == [tmp_path / left[0]]
         assert os.listdir(tmp_path) == ["f.png"]
 
-    def test_leaves_no_file_under_the_final_name(self, tmp_path: Path) -> None:
+    def test_a_killed_writer_leaves_no_file_with_the_final_name(self, tmp_path: Path) -> None:
         self.kill(tmp_path, "keep")
 
         assert os.listdir(tmp_path) == parts(tmp_path)
         assert len(parts(tmp_path)) == 1
 
-    def test_is_no_living_one_whose_part_is_never_taken(self, tmp_path: Path) -> None:
+    def test_the_part_file_of_a_running_writer_is_never_removed(self, tmp_path: Path) -> None:
         with ThreadPoolExecutor() as pool, started(PAUSED_WRITER, tmp_path, "keep") as writer:
             assert writer.stdout.readline() == "held\n"  # type: ignore[union-attr]
             held = parts(tmp_path)
             assert len(held) == 1
-            # Nor is it waited for: a sweep that does is noticed here, and let go when the writer is killed.
+            # A cleanup that waited for the writer's lock would time out here.
             assert pool.submit(remove_parts, tmp_path, every_name).result(timeout=PATIENCE) == []
             assert parts(tmp_path) == held
 
@@ -637,7 +643,7 @@ class TestAKilledWriter:
 
 
 class TestRemoveParts:
-    def test_takes_those_whose_final_name_is_ours(self, tmp_path: Path) -> None:
+    def test_removes_the_part_files_whose_final_name_is_ours(self, tmp_path: Path) -> None:
         theirs = ".g.png.0123456789ab.part"
         for name in (PART, theirs):
             (tmp_path / name).touch()
@@ -649,32 +655,32 @@ class TestRemoveParts:
         "name",
         [
             pytest.param("f.png", id="a frame"),
-            pytest.param("f.png.0123456789ab.part", id="no dot in front"),
-            pytest.param(".f.png.part", id="no random letters"),
-            pytest.param(".f.png.0123456789a.part", id="too few of them"),
-            pytest.param(".f.png.0123456789abc.part", id="too many of them"),
-            pytest.param(".f.png.0123456789AB.part", id="capitals"),
-            pytest.param(".f.png.0123456789xy.part", id="other letters"),
-            pytest.param(".f.png.0123456789ab.part2", id="more behind"),
-            pytest.param(".f.png.0123456789ab.PART", id="another ending"),
+            pytest.param("f.png.0123456789ab.part", id="no leading dot"),
+            pytest.param(".f.png.part", id="no random digits"),
+            pytest.param(".f.png.0123456789a.part", id="too few digits"),
+            pytest.param(".f.png.0123456789abc.part", id="too many digits"),
+            pytest.param(".f.png.0123456789AB.part", id="capital letters"),
+            pytest.param(".f.png.0123456789xy.part", id="not hexadecimal"),
+            pytest.param(".f.png.0123456789ab.part2", id="a longer extension"),
+            pytest.param(".f.png.0123456789ab.PART", id="an extension in capitals"),
             pytest.param("..0123456789ab.part", id="no name"),
-            pytest.param("movie.mkv.part", id="another program's"),
+            pytest.param("movie.mkv.part", id="another program's file"),
         ],
     )
-    def test_leaves_names_that_no_writer_of_ours_gives(self, tmp_path: Path, name: str) -> None:
+    def test_keeps_files_with_other_names(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).touch()
 
         assert remove_parts(tmp_path, every_name) == []
         assert os.listdir(tmp_path) == [name]
 
-    def test_leaves_folders(self, tmp_path: Path) -> None:
+    def test_keeps_folders(self, tmp_path: Path) -> None:
         (tmp_path / PART).mkdir()
 
         assert remove_parts(tmp_path, every_name) == []
         assert os.listdir(tmp_path) == [PART]
 
     @posix
-    def test_removes_a_link_and_not_what_it_leads_to(self, tmp_path: Path) -> None:
+    def test_removes_a_link_but_not_its_target(self, tmp_path: Path) -> None:
         (tmp_path / "precious").write_bytes(b"mine")
         (tmp_path / PART).symlink_to(tmp_path / "precious")
 
@@ -682,13 +688,13 @@ class TestRemoveParts:
 
         assert (tmp_path / "precious").read_bytes() == b"mine"
 
-    def test_does_not_look_into_folders_below(self, tmp_path: Path) -> None:
+    def test_does_not_look_into_subfolders(self, tmp_path: Path) -> None:
         (tmp_path / "a").mkdir()
         (tmp_path / "a" / PART).touch()
 
         assert remove_parts(tmp_path, every_name) == []
 
-    def test_of_a_folder_that_is_not_there_removes_nothing(self, tmp_path: Path) -> None:
+    def test_returns_nothing_for_a_missing_folder_or_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
 
         assert remove_parts(tmp_path / "none", every_name) == []

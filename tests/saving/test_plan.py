@@ -47,7 +47,7 @@ class TestAPrefix:
             frame_7(prefix)
 
         assert str(caught.value).startswith(f"The path {prefix!r} has a frame number in it, ")
-        assert str(caught.value).endswith(f". The frame number is added by itself: write {better!r}.")
+        assert str(caught.value).endswith(f". The frame number is added automatically: write {better!r}.")
         frame_7(better)
 
     @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ class TestAPrefix:
             frame_7(prefix)
 
         assert str(caught.value).endswith(
-            f"The frame number and the extension are added by themselves: write {better!r}."
+            f"The frame number and the extension are added automatically: write {better!r}."
         )
         frame_7(better)
 

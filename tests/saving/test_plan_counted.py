@@ -70,7 +70,7 @@ def names_of(sequence: Any, batch: int = 0) -> list[str]:
     return [path.relative_to(Path.cwd() / "output" / "shot").as_posix() for path in paths]
 
 
-class TestLocate:
+class TestTheFiles:
     @pytest.mark.parametrize(
         ("directory", "prefix", "digits", "frame_7"),
         [
@@ -128,7 +128,7 @@ class TestLocate:
         ],
     )
     def test_refuses_a_prefix_with_a_number_or_an_extension(self, output: Path, prefix: str, better: str) -> None:
-        with pytest.raises(PathError, match=f"by (itself|themselves): write {better!r}"):
+        with pytest.raises(PathError, match=f"added automatically: write {better!r}"):
             files(prefix=prefix)
         assert list(output.iterdir()) == []
 
@@ -272,7 +272,7 @@ class TestNeedsImage:
 
     @pytest.mark.parametrize("frame", [2.5, float("nan"), float("inf"), -1])
     def test_of_an_invalid_frame_number_is_an_error_before_rendering(self, output: Path, frame: float) -> None:
-        with pytest.raises(ValueError, match="frame counter stands at"):
+        with pytest.raises(ValueError, match="frame counter is at"):
             needs_image([counter(frame)], AtEnd.STOP, OVERWRITE)
 
     def test_of_any_counter_with_the_three_attributes(self, output: Path) -> None:
@@ -368,7 +368,7 @@ class TestFramesOfTwoTakes:
         assert "batch_0000, batch_0001" in str(log)
 
     def test_fewer_images_than_before_are_saved_once_and_refused_the_second_time(self, output: Path) -> None:
-        """Otherwise resuming and skipping would render the same frame for ever."""
+        """Otherwise resuming and skipping would render the same frame endlessly."""
         on_disk(output, *(f"batch_000{index}/frame_00000.png" for index in range(3)))
         assert len(files().frames(1, shades(1, 2))) == 2
         on_disk(output, *(f"batch_000{index}/frame_00001.png" for index in range(2)))
@@ -588,7 +588,7 @@ class TestOutcome:
         sequence, log = counted.outcome([counter(frame, 3) for frame in counters], saved, "Saved something.")
 
         assert sequence.keys_in_order == [0, 1, 2]
-        assert "All frames are there" in str(log)
+        assert "All 3 frames are on disk" in str(log)
 
     @pytest.mark.parametrize("counters", [[0, 1], [0, 1, 3], [3, 4]])
     def test_of_several_counters_is_undefined_if_none_is(self, output: Path, counters: list[int]) -> None:

@@ -15,14 +15,14 @@ import { loadLocales, noteLanguage } from "./locale.js";
 import { addPlayer, allPlayers, playerAt, playerOf } from "./node_players.js";
 import { watchAnswersToPrompts } from "./refusals.js";
 
-// What they report is added to the frames of the runs before.
-const ONE_FRAME_A_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
-const MANY_FRAMES_A_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "ImageSequenceFromAnimation"];
+// Their reports are added to the frames of earlier runs.
+const ONE_FRAME_PER_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
+const MANY_FRAMES_PER_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "ImageSequenceFromAnimation"];
 
-let run = ""; // id of the prompt that runs: tells its pictures from those that had the same names before
+let run = ""; // id of the running prompt: distinguishes its pictures from earlier ones with the same names
 
 /**
- * Call `after` behind a method of the host's, with the node and what the method got.
+ * Call `after` each time ComfyUI has called a method, with the node and the method's arguments.
  *
  * @param {Record<string, any>} object
  * @param {string} name
@@ -43,8 +43,8 @@ app.registerExtension({
   init: loadLocales,
 
   beforeRegisterNodeDef(nodeType, { name }) {
-    const addsFrames = ONE_FRAME_A_RUN.includes(name);
-    if (!addsFrames && !MANY_FRAMES_A_RUN.includes(name)) return;
+    const addsFrames = ONE_FRAME_PER_RUN.includes(name);
+    if (!addsFrames && !MANY_FRAMES_PER_RUN.includes(name)) return;
     // The canvas would load every frame and draw them all in a grid (Vue nodes: hideOutputImages).
     nodeType.prototype.onDrawBackground = () => {};
     chain(nodeType.prototype, "onNodeCreated", (node) => {

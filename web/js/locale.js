@@ -31,7 +31,7 @@ export function loadLocales() {
 }
 
 /**
- * Find out from a new node of the pack which language is drawn. To be called before any text for it is translated.
+ * Find out from a new node of the pack which language is drawn. Call this before any text for it is translated.
  *
  * @param {ComfyNode} node
  */

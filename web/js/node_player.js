@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * The player of one node, and what is known of the node's sequences.
+ * The player of one node, and the node's sequences.
  *
  * @typedef {import("./reports.js").Report} Report
  * @typedef {import("./reports.js").RunReport} RunReport
@@ -20,10 +20,10 @@ export class NodePlayer {
   #addsFrames;
   #player;
   #room;
-  #reported = ""; // the output that is shown, as JSON: one that is announced again is not new
+  #reported = ""; // the shown output as JSON, to recognise one that is reported again
   /** @type {RunReport[]} */
   #reports = [];
-  #key = ""; // what this is remembered by
+  #key = ""; // under which the player's state is remembered
   /** @type {{ report: RunReport, text: string } | null} */
   #progress = null; // while the node runs
   #refusal = ""; // what the server finds wrong with this node in the last prompt
@@ -31,7 +31,7 @@ export class NodePlayer {
 
   /**
    * @param {ComfyNode} node
-   * @param {boolean} addsFrames does each run add a frame to those of the runs before?
+   * @param {boolean} addsFrames whether each run adds a frame to those of earlier runs
    */
   constructor(node, addsFrames) {
     this.#node = node;
@@ -114,7 +114,7 @@ export class NodePlayer {
 
   /**
    * The server has answered a prompt. The answer and the start of the prompt's valid branches come in either order, so
-   * neither clears what the other has said.
+   * neither clears the other's message.
    *
    * @param {string} text "" if there is nothing wrong with this node
    */
@@ -137,7 +137,7 @@ export class NodePlayer {
   }
 
   /**
-   * Back after a page reload, a switch of workflow tabs or from history.
+   * Restore the player after a page reload, a switch of workflow tabs or from the history.
    *
    * @param {ComfyOutput} [output] what ComfyUI has for the node, if anything
    */

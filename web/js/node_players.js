@@ -10,7 +10,7 @@ const players = new WeakMap();
 
 /**
  * @param {ComfyNode} node
- * @param {boolean} addsFrames does each run add a frame to those of the runs before?
+ * @param {boolean} addsFrames whether each run adds a frame to those of earlier runs
  */
 export function addPlayer(node, addsFrames) {
   players.set(node, new NodePlayer(node, addsFrames));

@@ -14,7 +14,7 @@ export class NodeRoom {
   #widget;
   #player;
   /** @type {boolean | null} */
-  #wantsPicture = null; // is the node to grow by the whole picture, once its shape is known? null: not decided yet
+  #wantsPicture = null; // whether the node grows by the whole picture once its shape is known; null: undecided
 
   /**
    * @param {ComfyNode} node

@@ -1,13 +1,13 @@
 // @ts-check
 
-/** Shows in the nodes what the server finds wrong with a prompt: frontend 1.58 hides it behind two clicks. */
+/** Shows the server's errors about a prompt in its nodes: frontend 1.58 hides it behind two clicks. */
 
 import { api } from "../../../scripts/api.js";
 import { labelOf, t } from "./locale.js";
 import { allPlayers, playerAt } from "./node_players.js";
 
 /**
- * To be called once. No event tells of a refused prompt, and the store that app.lastNodeErrors reads cannot be watched
+ * Call this once. No event reports a refused prompt, and the store that app.lastNodeErrors reads cannot be watched
  * from outside in all of 1.27, 1.42 and 1.58. So this listens to the answer, and the caller gets it unchanged. It may be
  * anything: other extensions wrap the same function.
  */
@@ -26,7 +26,7 @@ export function watchAnswersToPrompts() {
 /** @param {ComfyNodeErrors | null | undefined} nodeErrors */
 function showRefusals(nodeErrors) {
   if (!nodeErrors) return; // not an answer to a prompt
-  const refused = new Map(Object.entries(nodeErrors).map(([id, said]) => [playerAt(id), said?.errors]));
+  const refused = new Map(Object.entries(nodeErrors).map(([id, found]) => [playerAt(id), found?.errors]));
   for (const [node, player] of allPlayers()) {
     const errors = refused.get(player);
     player.refuse(Array.isArray(errors) ? refusalText(node, errors) : "");
@@ -34,7 +34,7 @@ function showRefusals(nodeErrors) {
 }
 
 /**
- * The server's errors about a node, one a line, each once.
+ * The server's errors about a node, one per line, each once.
  *
  * @param {ComfyNode} node
  * @param {(ComfyInputError | null)[]} errors

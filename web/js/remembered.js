@@ -14,7 +14,7 @@
 import { locator, rootGraph } from "./graph.js";
 
 /**
- * To be taken while the node is in its graph: when it is being removed, it may have lost it, and the graph its id.
+ * Take it while the node is in its graph: during its removal, the node may have lost its graph, and the graph its id.
  *
  * @param {ComfyNode} node
  */

@@ -12,8 +12,8 @@ function isVue() {
 }
 
 /**
- * On the canvas, let the wheel and the middle and right buttons do over the element what they do everywhere else. Vue
- * nodes let them through by themselves.
+ * On the canvas, let the wheel and the middle and right buttons do over the element what they do everywhere else. In
+ * Vue nodes they already do.
  *
  * @param {HTMLElement} element
  */
@@ -35,7 +35,7 @@ export function forwardToCanvas(element) {
 }
 
 /**
- * Say whose element this is, so that attachTo() can find it.
+ * Record whose element this is, so that attachTo() can find it.
  *
  * @param {Element} element
  * @param {ComfyNode} node
@@ -45,8 +45,8 @@ export function setOwner(element, node) {
 }
 
 /**
- * Put an element into the page, if ComfyUI has not. When Vue nodes are made anew under their old ids (Undo, 1.42 and
- * 1.58), the elements of the nodes that are gone stay in place of the new ones.
+ * Put an element into the page, if ComfyUI has not. When Vue nodes are created again with their old ids (Undo, 1.42
+ * and 1.58), the elements of the removed nodes stay in place of the new ones.
  *
  * @param {ComfyNode} node
  * @param {Element} element
@@ -58,7 +58,7 @@ export function attachTo(node, element) {
 }
 
 /**
- * Has `node` taken the place of `other`, in the graph that is open?
+ * Whether `node` has replaced `other` in the open graph.
  *
  * @param {ComfyNode} node
  * @param {ComfyNode | undefined} other

@@ -51,7 +51,7 @@ export function sequenceOf(report) {
 }
 
 /**
- * `report`, of a node that saves or loads one frame a run, with the frames of the same files from `earlier` runs.
+ * `report`, of a node that saves or loads one frame per run, with the frames of the same files from `earlier` runs.
  *
  * @param {RunReport} report
  * @param {RunReport[]} earlier
@@ -61,8 +61,8 @@ export function withEarlierFrames(report, earlier) {
   const before = earlier.find((other) => keyOf(other) === keyOf(report));
   if (!before || report.first !== report.last) return report;
   const frame = report.first;
-  // Nothing is known of the frames between; they are asked for when they are looked at. Pictures are loaded again only
-  // if their file may have been replaced.
+  // Nothing is known about the frames in between; each is requested when it is viewed. Pictures are loaded again only if
+  // their file may have been replaced.
   const isNew = frame < before.first || frame > before.last;
   return {
     ...report,
@@ -75,8 +75,8 @@ export function withEarlierFrames(report, earlier) {
 }
 
 /**
- * The step of a range that one more frame joins. No run reports it, as each sees one frame: it is the largest step that
- * reaches every frame so far. After 1001 and 1005 it is 4, after 1007 too it is 2.
+ * The step of a range that one more frame joins. No run reports it, because each has one frame: it is the largest step
+ * that reaches every frame so far. After 1001 and 1005 it is 4, after 1007 too it is 2.
  *
  * @param {Report} range
  * @param {number} frame
@@ -96,8 +96,8 @@ function greatestCommonDivisor(a, b) {
 }
 
 /**
- * The run is in the fragment: this page then has other pictures than after the run before. The server never sees it; the
- * browser asks it whether the file has changed, whoever wrote it.
+ * The run is in the fragment, so that this page does not show pictures of an earlier run. The server never gets it; the
+ * browser asks the server whether the file has changed, whoever wrote it.
  *
  * @param {string[][]} query names and values
  * @param {string} run

@@ -23,11 +23,11 @@ export function workflowAction() {
 async function openWorkflow(sequence, frame) {
   const name = sequence.name(frame);
   const answer = await fetch(sequence.full(frame));
-  if (!answer.ok) throw new Error(t("%name% cannot be read any more.", { name }));
+  if (!answer.ok) throw new Error(t("%name% can no longer be read.", { name }));
   const blob = await answer.blob();
   // Without a workflow, the frontend would make a Load Image node of the frame.
   const text = new TextDecoder("latin1").decode(await blob.arrayBuffer());
-  if (!EMBEDDED_WORKFLOW.test(text)) throw new Error(t("%name% carries no workflow.", { name }));
+  if (!EMBEDDED_WORKFLOW.test(text)) throw new Error(t("%name% contains no workflow.", { name }));
   await app.handleFile(new File([blob], splitPath(name)[1], { type: blob.type }));
   return t("Workflow opened.");
 }

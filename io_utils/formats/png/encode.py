@@ -1,4 +1,4 @@
-"""Pixels and text -> the bytes of a PNG file. Every node of the pack encodes with this module.
+"""Pixels and text -> the bytes of a PNG file. Every PNG file of the pack is encoded here.
 
 Section numbers refer to the W3C PNG Specification, third edition; RFC 1950 is the zlib format, RFC 1951 deflate.
 

@@ -181,7 +181,7 @@ def choose(rows: ByteArray, strips: Sequence[Strip], pixel_bytes: int) -> list[S
 
 
 class Measures:
-    """What tells the classes of content apart. Each measure is taken when it is first read.
+    """The measures that distinguish the classes of content. Each is computed when it is first read.
 
     A measure is a share of the bytes of a strip's tiles, from 0 to 1: float64, one value for each strip.
     """

@@ -15,7 +15,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from ...errors import UnreadKindError
+from ...errors import UnsupportedFileError
 from ..base import ByteArray
 from .blocks import Blocks
 from .directory import Directory
@@ -62,7 +62,7 @@ def decode_old_jpeg(data: bytes, directory: Directory, blocks: Blocks, channels:
     if photometric != Photometric.YCBCR or channels != 3:
         modes = {1: Photometric.BLACK_IS_ZERO, 3: Photometric.RGB, 4: Photometric.CMYK}
         if channels not in modes:
-            raise UnreadKindError(f"TIFF of JPEG with {channels} channels is not supported", RESAVE)
+            raise UnsupportedFileError(f"TIFF of JPEG with {channels} channels is not supported", RESAVE)
         photometric = modes[channels]
     tags: dict[int, Any] = {
         Tag.WIDTH: [width],
@@ -93,7 +93,7 @@ def with_directory(data: bytes, tags: dict[int, Any], big_endian: bool) -> bytes
     start = len(data) + len(data) % 2
     values_start = start + 2 + 12 * len(tags) + 4
     if values_start >= 1 << 32:
-        raise UnreadKindError("TIFF of 4 GB and more in this compression is not supported", "save it with deflate")
+        raise UnsupportedFileError("TIFF of 4 GB and more in this compression is not supported", "save it with deflate")
     entries, long_values = b"", b""
     for tag, values in sorted(tags.items()):
         kind = 7 if isinstance(values, bytes) else 4

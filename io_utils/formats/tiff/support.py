@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import UnreadKindError
+from ...errors import UnsupportedFileError
 from .directory import Directory
 from .tags import COLOUR_SAMPLES, FAX, LOSSLESS, Compression, Photometric, Predictor, SampleFormat, Tag
 
@@ -53,16 +53,16 @@ _COMPRESSION_BITS |= {Compression.OLD_JPEG: 8, Compression.JPEG: 8, Compression.
 
 
 def require_supported(directory: Directory) -> None:
-    """Raise UnreadKindError for an intact file of a variety that is not supported, and ValueError for invalid tags."""
+    """Raise UnsupportedFileError for an intact file of a variety that is not supported, and ValueError for invalid tags."""
     compression = directory.compression
     if compression in _OTHER_COMPRESSIONS:
-        raise UnreadKindError(f"{_OTHER_COMPRESSIONS[compression]} compression in TIFF is not supported", RESAVE)
+        raise UnsupportedFileError(f"{_OTHER_COMPRESSIONS[compression]} compression in TIFF is not supported", RESAVE)
     if compression not in frozenset(Compression):
-        raise UnreadKindError(f"TIFF with compression {compression} is not supported", RESAVE)
+        raise UnsupportedFileError(f"TIFF with compression {compression} is not supported", RESAVE)
     bits, formats = directory.bits, directory.sample_formats
     listed = ", ".join(map(str, directory.all(Tag.BITS, (1,))[:8]))
     if len(bits) != 1 or len(formats) != 1:
-        raise UnreadKindError(
+        raise UnsupportedFileError(
             f"TIFF with channels of different types (bits {listed}) is not supported",
             "give all channels the same number of bits",
         )
@@ -71,7 +71,7 @@ def require_supported(directory: Directory) -> None:
     is_supported_integer = sample_format == SampleFormat.UNSIGNED and 1 <= depth <= _MOST_BITS
     if not (is_float and depth in _FLOAT_BITS) and not is_supported_integer:
         what = _SAMPLE_FORMATS.get(sample_format, f"samples of format {sample_format}")
-        raise UnreadKindError(
+        raise UnsupportedFileError(
             f"TIFF with {depth}-bit {what} is not supported (bits {listed}; sample format {sample_format})",
             "convert it to 8 or 16 bits, unsigned, or to floating point",
         )
@@ -80,37 +80,39 @@ def require_supported(directory: Directory) -> None:
 
 
 def _require_supported_colours(directory: Directory, depth: int, *, is_float: bool) -> None:
-    """Raise UnreadKindError unless the samples can be converted to grey or RGB, ValueError if there are too few."""
+    """Raise UnsupportedFileError unless the samples can be converted to grey or RGB, ValueError if there are too few."""
     photometric, subsampling = directory.photometric, directory.subsampling
     if photometric not in COLOUR_SAMPLES:
         what = _OTHER_PHOTOMETRICS.get(photometric, f"photometric interpretation {photometric}")
-        raise UnreadKindError(f"TIFF with {what} is not supported", _CONVERT)
+        raise UnsupportedFileError(f"TIFF with {what} is not supported", _CONVERT)
     if directory.samples_per_pixel < COLOUR_SAMPLES[photometric]:
         raise ValueError(f"it has {directory.samples_per_pixel} samples per pixel, too few for its colours")
     if is_float and photometric not in (Photometric.BLACK_IS_ZERO, Photometric.RGB):
         is_inverted = photometric == Photometric.WHITE_IS_ZERO
         what = "an inverted picture" if is_inverted else "colours that are neither grey nor RGB"
-        raise UnreadKindError(f"TIFF with {what} in floating point is not supported", _CONVERT)
+        raise UnsupportedFileError(f"TIFF with {what} in floating point is not supported", _CONVERT)
     if photometric in (Photometric.YCBCR, Photometric.LAB) and depth != 8:
         what = "YCbCr" if photometric == Photometric.YCBCR else "Lab"
-        raise UnreadKindError(f"TIFF with {what} of {depth} bits is not supported", _CONVERT)
+        raise UnsupportedFileError(f"TIFF with {what} of {depth} bits is not supported", _CONVERT)
     if photometric == Photometric.CMYK and directory.one(Tag.INK_SET, 1) != 1:
-        raise UnreadKindError("TIFF with inks other than CMYK is not supported", _CONVERT)
+        raise UnsupportedFileError("TIFF with inks other than CMYK is not supported", _CONVERT)
     is_interleaved_ycbcr = directory.samples_per_pixel == 3 and not directory.is_planar
     if subsampling != (1, 1) and not ({*subsampling} <= {1, 2, 4} and is_interleaved_ycbcr):
-        raise UnreadKindError(f"TIFF with YCbCr chroma subsampled by {subsampling} is not supported", _CONVERT)
+        raise UnsupportedFileError(f"TIFF with YCbCr chroma subsampled by {subsampling} is not supported", _CONVERT)
 
 
 def _require_supported_packing(directory: Directory, depth: int, *, is_float: bool) -> None:
-    """Raise UnreadKindError unless the compression can hold such samples, with the predictor that the file uses."""
+    """Raise UnsupportedFileError unless the compression can hold such samples, with the predictor that the file uses."""
     compression, predictor = directory.compression, directory.predictor
     if depth != _COMPRESSION_BITS.get(compression, depth):
-        raise UnreadKindError(f"TIFF with compression {compression} and {depth} bits is not supported", RESAVE)
+        raise UnsupportedFileError(f"TIFF with compression {compression} and {depth} bits is not supported", RESAVE)
     channels = 1 if directory.is_planar else directory.samples_per_pixel
     if compression in (*FAX, Compression.THUNDERSCAN) and channels != 1:
-        raise UnreadKindError(f"TIFF with compression {compression} and {channels} channels is not supported", RESAVE)
+        raise UnsupportedFileError(
+            f"TIFF with compression {compression} and {channels} channels is not supported", RESAVE
+        )
     possible = {Predictor.NONE, Predictor.DIFFERENCES} | ({Predictor.FLOAT_DIFFERENCES} if is_float else set())
     has_predictor = compression in LOSSLESS and compression != Compression.PACKBITS and predictor != Predictor.NONE
     can_be_predicted = depth in _PREDICTED_BITS and directory.subsampling == (1, 1)
     if predictor not in possible or (has_predictor and not can_be_predicted):
-        raise UnreadKindError(f"TIFF with {depth}-bit samples and predictor {predictor} is not supported", RESAVE)
+        raise UnsupportedFileError(f"TIFF with {depth}-bit samples and predictor {predictor} is not supported", RESAVE)

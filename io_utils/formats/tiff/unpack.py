@@ -13,7 +13,7 @@ from collections.abc import Callable
 import av
 import numpy as np
 
-from ...errors import UnreadKindError
+from ...errors import UnsupportedFileError
 from .. import jpeg
 from ..base import ByteArray
 from ..zlib_engines import inflate_engine
@@ -93,7 +93,7 @@ def _inflate(block: bytes, length: int) -> bytes:
 def _unpack_lzma(block: bytes, length: int) -> bytes:
     """The first `length` bytes of LZMA data, fewer if they are truncated."""
     if lzma is None:
-        raise UnreadKindError("LZMA compression in TIFF is not supported by this Python", RESAVE)
+        raise UnsupportedFileError("LZMA compression in TIFF is not supported by this Python", RESAVE)
     try:
         return lzma.LZMADecompressor(memlimit=MOST_BYTES).decompress(block, length)
     except (lzma.LZMAError, EOFError) as error:
@@ -122,7 +122,7 @@ def _decode_jpeg(data: bytes, directory: Directory, blocks: Blocks, channels: in
     Each block is a JPEG stream whose tables may be in a tag (Adobe's TIFF technical note 2).
     """
     if channels not in (1, 3, 4):
-        raise UnreadKindError(f"TIFF of JPEG with {channels} channels is not supported", RESAVE)
+        raise UnsupportedFileError(f"TIFF of JPEG with {channels} channels is not supported", RESAVE)
     tables = directory.array(Tag.JPEG_TABLES).astype(np.uint8).tobytes()
     is_ycbcr = directory.photometric == Photometric.YCBCR
     block_shape = (blocks.block_width, blocks.block_height, channels)

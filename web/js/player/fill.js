@@ -4,7 +4,7 @@
  * @typedef {Record<string, string | number>} Values of the placeholders in a text, by name
  *
  * @typedef {(english: string, values?: Values) => string} Translate says an English text in the user's language. Call it
- *   by the name of `t`, with the text in double quotes: so devtools/locales.py finds what is to be translated.
+ *   by the name of `t`, with the text in double quotes: devtools/locales.py finds the texts by that.
  */
 
 /**

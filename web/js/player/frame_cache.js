@@ -151,7 +151,7 @@ async function download(url, signal) {
 }
 
 /**
- * Was the request aborted, rather than gone wrong?
+ * Whether the request was aborted, rather than failed.
  *
  * @param {unknown} error
  */

@@ -16,11 +16,11 @@
 
 import { FrameLoader } from "./frame_loader.js";
 
-// Frames to load before they are asked for.
+// How many frames to load in advance.
 const AHEAD = { resting: 3, playing: 8 };
 
 export class FrameDisplay {
-  /** Are the frames after the wanted one worth loading? They do not exist yet while a sequence is being made. */
+  /** Whether to load the frames after the wanted one. While a sequence is being made, they do not exist yet. */
   looksAhead = true;
 
   #view;
@@ -83,7 +83,7 @@ export class FrameDisplay {
   }
 
   /**
-   * Is there nothing to wait for before the picture can be shown, or reported as absent or broken?
+   * Whether the picture can be shown, or reported as absent or broken, without waiting.
    *
    * @param {Picture} picture
    * @returns {boolean}
@@ -113,7 +113,7 @@ export class FrameDisplay {
     if (this.wanted) this.#loader.forgetFailure(this.wanted.url);
   }
 
-  /** Show what is wanted as far as it is in memory, and load the rest. To be called whenever anything has changed. */
+  /** Show what is wanted as far as it is in memory, and load the rest. Call it after any change. */
   update() {
     try {
       const { wanted } = this;
@@ -133,11 +133,11 @@ export class FrameDisplay {
     this.update();
   }
 
-  /** Let go of requests and memory until the view is seen again. */
+  /** Abort all requests and free memory until the view is visible again. */
   release() {
     this.#isVisible = false;
     this.#sight.unobserve(this.#view.element);
-    this.#sight.observe(this.#view.element); // reports anew whether it is seen
+    this.#sight.observe(this.#view.element); // reports again whether it is visible
     this.#loader.clear();
   }
 

@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * Decides which picture is fetched next, and knows which frames cannot be loaded.
+ * Decides which picture is fetched next, and records which frames cannot be loaded.
  *
  * One request at a time for the frame that is wanted: scrubbing skips what it passes. Once that frame is there, a few
  * frames ahead.
@@ -32,7 +32,7 @@ export class FrameLoader {
   #gone = new Set(); // the server found no file
   /** @type {Map<string, FrameError>} */
   #failures = new Map(); // by URL
-  #isLoading = false; // what is needed
+  #isLoading = false; // the needed picture
 
   /**
    * @param {number} memory bytes of decoded pictures to keep
@@ -66,7 +66,7 @@ export class FrameLoader {
   }
 
   /**
-   * Does the sequence say that there is no such file?
+   * Whether the sequence lists the frame as missing.
    *
    * @param {number} frame
    */
@@ -102,7 +102,7 @@ export class FrameLoader {
   }
 
   /**
-   * Is there nothing to wait for before the picture can be shown, or reported as absent or broken?
+   * Whether the picture can be shown, or reported as absent or broken, without waiting.
    *
    * @param {Picture} picture
    */

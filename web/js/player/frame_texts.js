@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * What is said of a frame, in the user's language.
+ * The player's texts about a frame, in the user's language.
  *
  * @typedef {import("./sequence.js").Sequence} Sequence
  * @typedef {import("./fill.js").Translate} Translate

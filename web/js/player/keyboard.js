@@ -33,7 +33,7 @@ export function listenToKeys(element, commands) {
 }
 
 /**
- * Does the focused control need the key itself? The slider does not: its arrow keys are the player's.
+ * Whether the focused control needs the key itself. The slider does not: its arrow keys are the player's.
  *
  * @param {KeyboardEvent} event
  */

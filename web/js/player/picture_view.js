@@ -45,18 +45,18 @@ export class PictureView {
     return this.#shown.url ? this.#canvas.width / this.#canvas.height : null;
   }
 
-  /** Is 100 % asked for? The picture may still be on its way. */
+  /** Whether 100 % is wanted. The picture may not be loaded yet. */
   get isZoomed() {
     return this.#isZoomed;
   }
 
-  /** Is the picture shown at 100 %? Then it can be moved. */
+  /** Whether the picture is shown at 100 %, so that it can be moved. */
   get canPan() {
     return this.#shown.isFullSize;
   }
 
   /**
-   * The picture that shows a frame as it is looked at now.
+   * The picture that shows a frame at the current zoom.
    *
    * @param {Sequence} sequence
    * @param {number} frame

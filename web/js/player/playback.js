@@ -31,7 +31,7 @@ export class Playback {
   #mode = "loop";
   /** @type {number | null} */
   #ownRate = null; // null: that of the sequence
-  #due = 0; // when the next frame is to be shown
+  #due = 0; // when the next frame is due
 
   /** The frame to show: the slider stands there. */
   get frame() {
@@ -51,7 +51,7 @@ export class Playback {
     return this.#ownRate ?? this.#range.fps ?? DEFAULT_FPS;
   }
 
-  /** Is the user playing, or looking at a frame of their choice? Then new frames must not move them. */
+  /** Whether the user is playing or has chosen a frame. New frames must not move them then. */
   get isPinned() {
     return this.#isPlaying || !this.#isFollowing;
   }
@@ -62,7 +62,7 @@ export class Playback {
   }
 
   /**
-   * Restore all but the frame, which is for jumpTo(): the sequence may be gone.
+   * Restore everything but the frame, which jumpTo() sets: the sequence may no longer exist.
    *
    * @param {PlaybackState} state
    */

@@ -18,7 +18,7 @@
  * @param {PointerCommands} commands
  */
 export function listenToPointer(view, picture, commands) {
-  view.addEventListener("pointerenter", () => commands.measure()); // no observer tells when the page is zoomed
+  view.addEventListener("pointerenter", () => commands.measure()); // no observer reports that the page is zoomed
   view.addEventListener("dblclick", (event) => {
     const { left, top, width, height } = picture.getBoundingClientRect();
     event.stopPropagation(); // the page may have a use for it

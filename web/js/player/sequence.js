@@ -21,7 +21,7 @@
  *
  * @typedef {FrameRange & SequenceFacts} Sequence
  *
- * @typedef {object} Picture a frame as it is to be shown: as a preview or at its own size
+ * @typedef {object} Picture a frame as a preview or at its own size
  * @property {Sequence} sequence
  * @property {number} frame
  * @property {string} url

@@ -152,7 +152,7 @@ export class SequencePlayer {
   }
 
   /**
-   * A line below; what is shown stays.
+   * Show a line of text below the picture, which stays.
    *
    * @param {string} text
    */
@@ -162,7 +162,7 @@ export class SequencePlayer {
   }
 
   /**
-   * What went wrong, as an alert; "" takes it away.
+   * Show an error as an alert; "" removes it.
    *
    * @param {string} text
    */
@@ -171,7 +171,7 @@ export class SequencePlayer {
     this.#viewer.settle();
   }
 
-  /** Stop, and let go of requests and memory, until it is seen again. */
+  /** Stop, abort all requests and free memory until the player is visible again. */
   release() {
     this.#messages.showNotice("");
     this.#viewer.release();

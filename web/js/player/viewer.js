@@ -149,12 +149,12 @@ export class Viewer {
     this.#display.measure();
   }
 
-  /** Show the state anew. */
+  /** Show the current state. */
   update() {
     this.#display.update();
   }
 
-  /** Stop, and let go of requests and memory, until the view is seen again. */
+  /** Stop, abort all requests and free memory until the view is visible again. */
   release() {
     this.#pause();
     this.#display.release();

@@ -13,7 +13,7 @@ from PIL import Image
 
 from devtools.comfyui_server import ComfyUIServer
 from devtools.prompts import PromptError
-from io_utils.comfyui.replaced_nodes import SUCCESSIONS
+from io_utils.comfyui.replaced_nodes import REPLACEMENTS
 
 from .conftest import Bench, graph
 
@@ -30,7 +30,7 @@ class Original:
         return {{"ui": {{"text": ["the original"]}}, "result": ("first", "second")}}
 
 
-NODE_CLASS_MAPPINGS = dict.fromkeys({[row.old_id for row in SUCCESSIONS]!r}, Original)
+NODE_CLASS_MAPPINGS = dict.fromkeys({[row.old_id for row in REPLACEMENTS]!r}, Original)
 """
 
 
@@ -107,7 +107,7 @@ class TestRuns:
             )
         assert sorted(path.name for path in (old.output / "dream_takes").iterdir()) == ["take_000.jpg", "take_001.jpg"]
         assert shown["fps"]["text"] == ["12.0"]
-        assert "All frames are there: 2." in shown["log"]["text"][0]
+        assert "All 2 frames are on disk." in shown["log"]["text"][0]
 
     def test_dream_directory_counter_and_saver(self, old):
         folder = old.output / "resumed"
@@ -162,7 +162,7 @@ def test_folders_that_the_earlier_packs_wrote_to_are_refused_with_the_line_that_
         comfyui.server.run(prompt)
     details = caught.value.node_errors["save"]["errors"][0]["details"]
     roots = comfyui.server.base / "user/__system/image_sequence_roots.txt"
-    assert details.endswith(f"adds this line to {roots}:\nrw {tmp_path}/all")
+    assert details.endswith(f"add this line to {roots} (create the file and its folder if needed):\nrw {tmp_path}/all")
 
     roots.parent.mkdir(exist_ok=True)
     roots.write_text(details.splitlines()[-1])
@@ -181,14 +181,14 @@ def answer(server: ComfyUIServer, body: Any) -> tuple[int, str]:
     """The status and the text with which POST /prompt answers this JSON."""
     request = urllib.request.Request(f"{server.url}/prompt", json.dumps(body).encode())
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as said:
-            return said.status, said.read().decode()
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answered:
+            return answered.status, answered.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "expected"),
     [
         pytest.param({}, "No prompt provided", id="no prompt"),
         pytest.param({"prompt": {}}, "Prompt has no outputs", id="an empty prompt"),
@@ -205,11 +205,11 @@ def answer(server: ComfyUIServer, body: Any) -> tuple[int, str]:
         ),
     ],
 )
-def test_the_server_itself_reports_errors_in_a_prompt(comfyui, body, said):
+def test_the_server_itself_reports_errors_in_a_prompt(comfyui, body, expected):
     status, text = answer(comfyui.server, body)
 
     assert status == 400
-    assert said in text
+    assert expected in text
     assert "on_prompt_handler" not in comfyui.server.log.read_text()
 
 
@@ -218,7 +218,7 @@ def test_the_frontend_is_offered_every_replacement(comfyui):
         pytest.skip("a ComfyUI before 0.13 has no node replacements")
     offered = comfyui.server.get_json("/node_replacements")
 
-    for row in SUCCESSIONS:
+    for row in REPLACEMENTS:
         wanted = row.declaration()
         assert offered[row.old_id] == [wanted | {"output_mapping": wanted["output_mapping"] or None}]
 
@@ -233,7 +233,7 @@ def beside(start, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUIS
         yield running
 
 
-@pytest.mark.parametrize("old_id", [row.old_id for row in SUCCESSIONS])
+@pytest.mark.parametrize("old_id", [row.old_id for row in REPLACEMENTS])
 @pytest.mark.parametrize("meta", [{"_meta": {"title": "x"}}, {}], ids=["with titles", "without _meta"])
 def test_with_the_earlier_packs_installed_their_own_nodes_run(beside, old_id, meta):
     prompt = {
