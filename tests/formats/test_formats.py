@@ -143,6 +143,14 @@ class TestFormats:
         signatures = [signature for kind in FORMATS for signature in kind.signatures]
         assert not [(a, b) for a in signatures for b in signatures if a is not b and b.startswith(a)]
 
+    def test_are_in_the_tables_of_the_tests(self) -> None:
+        read = {registry.of_extension(row.extension) for row in KINDS.values()}
+        assert read == set(FORMATS), "add a row to KINDS in tests/kinds.py: who else writes this format"
+        assert {format_of(data) for data in SAMPLES.values()} == set(FORMATS), "add files to tests/sample_files.py"
+        assert set(kinds.WRITTEN) == {filetype.value for filetype in FileType}, (
+            "add a row to WRITTEN in tests/kinds.py: who else reads what the savers write"
+        )
+
     def test_that_are_written_are_those_of_the_savers(self) -> None:
         assert {filetype.image_format.name for filetype in FileType} == set(WRITTEN)
         assert [filetype for filetype in FileType if filetype.dtype not in filetype.image_format.depths] == []
