@@ -5,6 +5,7 @@ its translation, wherever it occurs. From both, this module writes locales/<lang
 ComfyUI's frontend looks texts up (https://docs.comfy.org/custom-nodes/i18n), and main.json, in which web/js/locale.js finds
 the player's texts. Texts keep their places in these files when code moves. A text that changes has no translation until
 somebody adds one; the tests name such texts.
+An English text may stand in for a translation until somebody writes one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -93,7 +95,7 @@ def texts(definitions: Texts) -> Iterator[str]:
 
 def files(pack: ModuleType, language: str) -> dict[str, Texts]:
     """{file name: content} of locales/<language>, without the texts that have no translation: these appear in English."""
-    words = load_words(language).get if language != "en" else _unless_syntax
+    words = _unless_syntax if language == "en" else partial(_translation, load_words(language))
     main = {"nodeCategories": {CATEGORY: CATEGORY}, "imageSequencePlayer": player()}
     return {"main.json": _translated(main, words), "nodeDefs.json": _translated(english(pack), words)}
 
@@ -109,21 +111,34 @@ def load_words(language: str) -> dict[str, str]:
 
 
 def main() -> int:
-    """Update both folders. If translations are missing, print their texts and return 1."""
+    """Update both folders and say what is missing. Returns 1 if a text has no translation."""
     pack = load_pack(PACK)
     sources = list(dict.fromkeys([CATEGORY, *texts(english(pack)), *texts(player())]))
-    missing = 0
+    missing: dict[str, list[str]] = {}
     for language in languages():
         if language != "en":
             words = load_words(language)
             _write(WORDS / f"{language}.json", {text: words.get(text, "") for text in sources})
-            untranslated = [text for text in sources if not words.get(text)]
-            missing += len(untranslated)
-            for text in untranslated:
-                print(f"devtools/translations/{language}.json: {text}")
+            missing[language] = [text for text in sources if not words.get(text)]
         for name, content in files(pack, language).items():
             _write(LOCALES / language / name, content)
-    return 1 if missing else 0
+    print(report(missing))
+    return 1 if any(missing.values()) else 0
+
+
+def report(missing: Mapping[str, list[str]]) -> str:
+    """What `main` did, for {language: texts without a translation}."""
+    lines = [f"devtools/translations/{language}.json: {text}" for language, some in missing.items() for text in some]
+    if not lines:
+        return "locales/ is up to date, and every text is translated."
+    return "\n".join(
+        [
+            *lines,
+            "locales/ is up to date, except that the texts above have no translation and the tests ask for one. Translate",
+            "them in devtools/translations/, then run this command again. If you do not speak a language, repeat the English",
+            "text as its own translation, and ask for a translator in the pull request.",
+        ]
+    )
 
 
 def _inputs(node: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
@@ -154,6 +169,12 @@ def _in_order_of(before: Texts, content: Texts) -> Texts:
         name: _in_order_of(before.get(name, {}), value) if isinstance(value, dict) else value
         for name, value in (kept | content).items()
     }
+
+
+def _translation(words: Mapping[str, str], text: str) -> str | None:
+    """The translation of `text`. English that nobody has translated yet has the limits of the English file."""
+    translation = words.get(text)
+    return _unless_syntax(text) if translation == text else translation
 
 
 def _unless_syntax(text: str) -> str | None:

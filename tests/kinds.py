@@ -16,6 +16,8 @@ import png
 import tifffile
 from PIL import Image
 
+from io_utils.formats.file_type import FileType
+
 from .sample_files import by_opencv
 
 HEIGHT, WIDTH = 8, 12
@@ -148,7 +150,7 @@ def _read_png(path: Path) -> np.ndarray:
 
 def _read_by_opencv(path: Path) -> np.ndarray:
     samples = by_opencv(path.read_bytes())
-    return (samples[..., None] if samples.ndim == 2 else samples) / 255
+    return (samples[..., None] if samples.ndim == 2 else samples) / np.iinfo(samples.dtype).max
 
 
 def _read_exr(path: Path) -> np.ndarray:
@@ -164,7 +166,8 @@ def _read_exr(path: Path) -> np.ndarray:
 class Written(NamedTuple):
     """A value of the savers' filetype: its extension, another project's reader, the tolerance, and the channels that it keeps.
 
-    `holds` is the number of channels in the file for pictures with 1, 2, 3 and 4 channels.
+    `holds` is the number of channels in the file for pictures with 1, 2, 3 and 4 channels. `tolerance` is for pictures
+    whose alpha is kept.
     """
 
     extension: str
@@ -172,7 +175,13 @@ class Written(NamedTuple):
     tolerance: float
     holds: tuple[int, int, int, int]
 
+    @property
+    def tolerance_without_alpha(self) -> float:
+        """EXR files without alpha hold the colour itself: float32 is exact, and half is rounded once."""
+        return {PRODUCT: 0.0, HALF_PRODUCT: 2**-12}.get(self.tolerance, self.tolerance)
 
+
+FILE_TYPES: dict[str, FileType] = {filetype.value: filetype for filetype in FileType}
 WRITTEN = {
     "png with embedded workflow": Written(".png", _read_png, HALF_LEVEL, (1, 2, 3, 4)),
     "png": Written(".png", _read_png, HALF_LEVEL, (1, 2, 3, 4)),
@@ -184,6 +193,21 @@ WRITTEN = {
     "exr": Written(".exr", _read_exr, PRODUCT, (1, 4, 3, 4)),
     "exr 16-bit": Written(".exr", _read_exr, HALF_PRODUCT, (1, 4, 3, 4)),
 }
+
+
+def tolerance_on_black(filetype: str) -> float:
+    """The tolerance for a picture with alpha in a file type that holds none, which is composited on black.
+
+    Colour and alpha are rounded to levels, and so is their product: each time by at most half a level.
+    """
+    half = 0.5 / np.iinfo(FILE_TYPES[filetype].dtype).max  # type: ignore[type-var]
+    return max(WRITTEN[filetype].tolerance, 3 * half + half**2)
+
+
+def tolerance_of(filetype: str, channels: int) -> float:
+    """How far a saved picture with this number of channels may be from `as_written`."""
+    is_flattened = channels in (2, 4) and WRITTEN[filetype].holds[channels - 1] in (1, 3)
+    return tolerance_on_black(filetype) if is_flattened else WRITTEN[filetype].tolerance
 
 
 def as_written(pixels: np.ndarray, filetype: str) -> np.ndarray:

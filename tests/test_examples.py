@@ -249,7 +249,8 @@ def test_a_help_page_names_every_input_and_no_other(node_id, pack):
 def test_a_help_page_explains_every_choice_of_a_node(node_id, pack):
     page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
     choices = [choice for kind, _ in inputs_of(pack, node_id).values() if isinstance(kind, list) for choice in kind]
-    assert [choice for choice in choices if f"*{choice}*" not in page and f"| {choice} |" not in page] == []
+    missing = [choice for choice in choices if f"*{choice}*" not in page and f"| {choice} |" not in page]
+    assert not missing, f"explain these values in web/docs/{node_id}.md, each one between asterisks: {missing}"
 
 
 @every_node
@@ -286,7 +287,9 @@ def test_a_help_page_opens_with_one_picture_of_the_node_in_use(node_id):
 def test_the_page_of_a_loader_names_every_file_type_that_it_reads(node_id, pack):
     page = (PAGES / f"{node_id}.md").read_text(encoding="utf-8")
     types = ", ".join(extension.removeprefix(".") for extension in pack.io_utils.formats.registry.EXTENSIONS)
-    assert f"Types: {types}." in page
+    assert f"Types: {types}." in page, (
+        f"name them in web/docs/{node_id}.md, under path_pattern or pattern: Types: {types}."
+    )
 
 
 @pytest.mark.parametrize("phrase", SEARCHES)

@@ -484,13 +484,19 @@ def inputs(node: Any) -> dict[str, tuple[Any, dict[str, Any]]]:
     }
 
 
+ADDED = (
+    "Saved workflows and API prompts depend on what is there, so it must not change. "
+    "For a new input or value, add it to CONTRACT (a filetype: to the end of FILETYPES), in tests/test_house.py."
+)
+
+
 @every_node
 class TestNodes:
     def test_inputs_have_the_names_and_the_order_of_the_contract(self, node: Any, node_id: str) -> None:
         star = CONTRACT[node_id].index(STAR)
         names = [row[0] for row in CONTRACT[node_id] if row is not STAR]
 
-        assert list(inputs(node)) == names
+        assert list(inputs(node)) == names, ADDED
         assert list(node.INPUT_TYPES()["required"]) == names[:star]
         assert list(node.INPUT_TYPES().get("optional", {})) == names[star:]
 
@@ -498,8 +504,8 @@ class TestNodes:
         for name, kind, options in (row for row in CONTRACT[node_id] if row is not STAR):
             declared, given = inputs(node)[name]
 
-            assert kind is None or declared == kind, name
-            assert {key: given.get(key) for key in options} == options, name
+            assert kind is None or declared == kind, f"{name}: {ADDED}"
+            assert {key: given.get(key) for key in options} == options, f"{name}: {ADDED}"
             if isinstance(declared, list):
                 assert given.get("default", declared[0]) in declared, name
 

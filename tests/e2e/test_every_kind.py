@@ -16,7 +16,7 @@ import pytest
 
 from devtools.comfyui_server import ComfyUIServer, PromptFailed
 
-from ..kinds import HEIGHT, KINDS, READ, WIDTH, WRITTEN, as_image, as_written, flat, picture
+from ..kinds import HEIGHT, KINDS, READ, WIDTH, WRITTEN, as_image, as_written, flat, picture, tolerance_of
 
 # Half an ulp of float16 below 1.
 ROUNDING = {"float32": 1e-6, "float16": 2**-12 + 1e-6}
@@ -216,7 +216,8 @@ def rendered(channels: int, dtype: str, frame: int) -> np.ndarray:
 
 @every_saved
 def test_an_image_is_saved(host: Host, saver: str, filetype: str, channels: int, dtype: str) -> None:
-    extension, read, tolerance, _ = WRITTEN[filetype]
+    extension, read, _, _ = WRITTEN[filetype]
+    tolerance = tolerance_of(filetype, channels)
     where = host.output / host.saved_at(saver, filetype, channels, dtype)
 
     for frame in range(2 if saver == "SaveBatch" else 1):
@@ -229,4 +230,4 @@ def test_an_image_is_saved(host: Host, saver: str, filetype: str, channels: int,
 def test_a_finished_animation_is_loaded(host: Host, saver: str, filetype: str, channels: int, dtype: str) -> None:
     name = host.saved_at(saver, filetype, channels, dtype).replace("/", " ")
     right = as_written(rendered(channels, dtype, 0), filetype)
-    host.shows(name, [right], WRITTEN[filetype].tolerance)
+    host.shows(name, [right], tolerance_of(filetype, channels))

@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 
 from io_utils.formats import registry
+from io_utils.formats.file_type import FileType
 
+# Value of filetype -> its extension without the dot, and the dtype of decoded pixels: half floats are read as float32.
 KINDS = {
-    "png": ("png", np.uint8),
-    "png 16-bit with embedded workflow": ("png", np.uint16),
-    "png 16-bit": ("png", np.uint16),
-    "webp lossless with embedded workflow": ("webp", np.uint8),
-    "webp lossy with embedded workflow": ("webp", np.uint8),
-    "exr": ("exr", np.float32),
-    "exr 16-bit": ("exr", np.float32),
-    "jpg": ("jpg", np.uint8),
+    filetype.value: (
+        filetype.extension.removeprefix("."),
+        np.float32 if issubclass(filetype.dtype, np.floating) else filetype.dtype,
+    )
+    for filetype in FileType
 }
 
 

@@ -11,25 +11,16 @@ import numpy as np
 import pytest
 import torch
 
+from io_utils.formats import registry
+
 from ..disk import tear
+from ..kinds import FILE_TYPES, WRITTEN, tolerance_on_black
 
 PROMPT = {"1": {"class_type": "Probe", "inputs": {}}}
 WORKFLOW = {"workflow": {"nodes": [{"title": "naïve 日本"}]}}
 
-# File type -> extension, and the largest error of a value from 0 to 1.
-KINDS = {
-    "png with embedded workflow": (".png", 0.5 / 255),
-    "png": (".png", 0.5 / 255),
-    "jpg": (".jpg", 0.1),
-    "png 16-bit with embedded workflow": (".png", 0.5 / 65535),
-    "png 16-bit": (".png", 0.5 / 65535),
-    "webp lossless with embedded workflow": (".webp", 0.5 / 255),
-    "webp lossy with embedded workflow": (".webp", 0.1),
-    "exr": (".exr", 0),
-    "exr 16-bit": (".exr", 2**-12),
-}
-EMBEDDING = [kind for kind in KINDS if kind.endswith("with embedded workflow")]
-every_kind = pytest.mark.parametrize("kind", KINDS)
+EMBEDDING = [kind for kind in WRITTEN if kind.endswith("with embedded workflow")]
+every_kind = pytest.mark.parametrize("kind", WRITTEN)
 
 
 def ramp(count: int = 3, channels: int = 3) -> torch.Tensor:
@@ -54,7 +45,7 @@ def load(pack: ModuleType, pattern: str, count: int = 0, **more: Any) -> tuple[t
 def save_by(pack: ModuleType, saver: str, images: torch.Tensor, kind: str, **more: Any) -> tuple[str, Any]:
     """Save three frames with one of the savers. Returns the pattern that loads them and the result of the last run."""
     hidden = {"prompt": PROMPT, "extra_pnginfo": WORKFLOW, "unique_id": "7"}
-    extension = KINDS[kind][0]
+    extension = WRITTEN[kind].extension
     if saver == "SaveBatch":
         inputs = {"path_pattern": f"s/s_#####{extension}", "start_index": 0, "overwrite": "true", "filetype": kind}
         return f"s/s_#####{extension}", node(pack, saver).save(images=images, **inputs, **more, **hidden)
@@ -81,10 +72,10 @@ class TestSavedAndLoaded:
         images, mask, count = load(pack, pattern)
 
         assert count == 3
-        np.testing.assert_allclose(images, ramp(), atol=KINDS[kind][1] + 1e-7)
+        np.testing.assert_allclose(images, ramp(), atol=WRITTEN[kind].tolerance_without_alpha + 1e-7)
         assert not mask.any()
 
-    def test_alpha_becomes_the_mask_or_is_composited_on_black_in_jpg(
+    def test_alpha_becomes_the_mask_or_is_composited_on_black(
         self, pack: ModuleType, output: Path, saver: str, kind: str
     ) -> None:
         rgba = ramp(channels=4)
@@ -92,15 +83,15 @@ class TestSavedAndLoaded:
 
         images, mask, _ = load(pack, pattern)
 
-        if kind == "jpg":
-            np.testing.assert_allclose(images, rgba[..., :3] * rgba[..., 3:], atol=0.1)
+        if not FILE_TYPES[kind].image_format.holds_alpha:
+            np.testing.assert_allclose(images, rgba[..., :3] * rgba[..., 3:], atol=tolerance_on_black(kind))
             assert not mask.any()
             assert "composited on black" in json.loads(result["ui"]["image_sequence"][0])["message"]
         else:
-            # EXR holds colour multiplied by alpha, which adds a rounding and a division.
-            within = {"exr": 1e-6, "exr 16-bit": 2**-10}.get(kind, KINDS[kind][1] + 1e-7)
-            np.testing.assert_allclose(images, rgba[..., :3], atol=within)
-            np.testing.assert_allclose(mask, 1 - rgba[..., 3], atol=max(KINDS[kind][1], 1e-7) * 1.01)
+            row = WRITTEN[kind]
+            np.testing.assert_allclose(images, rgba[..., :3], atol=row.tolerance)
+            # EXR stores alpha as it stores colour without alpha.
+            np.testing.assert_allclose(mask, 1 - rgba[..., 3], atol=max(row.tolerance_without_alpha, 1e-7) * 1.01)
 
     def test_the_workflow_can_be_saved_in_a_file_beside_them(
         self, pack: ModuleType, output: Path, saver: str, kind: str
@@ -130,7 +121,7 @@ class TestSavedAndLoaded:
 class TestResume:
     def test_renders_missing_and_truncated_frames(self, pack: ModuleType, output: Path, kind: str) -> None:
         save_by(pack, "SaveFrame", ramp(), kind)
-        extension = KINDS[kind][0]
+        extension = WRITTEN[kind].extension
         tear(output / "s" / f"s_00001{extension}")
 
         saver = node(pack, "SaveFrame")
@@ -143,7 +134,7 @@ class TestResume:
 
     def test_continues_after_the_last_whole_file(self, pack: ModuleType, output: Path, kind: str) -> None:
         save_by(pack, "SaveFrame", ramp(), kind)
-        tear(output / "s" / f"s_00002{KINDS[kind][0]}")
+        tear(output / "s" / f"s_00002{WRITTEN[kind].extension}")
 
         counting = {"pattern": "*", "indexing": "numeric", "total_frames": 100, "frames_per_second": 24}
         result = node(pack, "FrameCounterFromDirectory").count(directory_path="s", **counting)
@@ -156,10 +147,10 @@ class TestResume:
         _, result = save_by(pack, "SaveCounted", ramp(), kind)
 
         sequence = result["result"][0]
-        assert [Path(path).suffix for path in sequence.get_image_files_of_batch(0)] == [KINDS[kind][0]] * 3
+        assert [Path(path).suffix for path in sequence.get_image_files_of_batch(0)] == [WRITTEN[kind].extension] * 3
         images, fps = node(pack, "FromAnimation").load(sequence=sequence)["result"]
         assert fps == 24
-        np.testing.assert_allclose(images, ramp(), atol=KINDS[kind][1] + 1e-7)
+        np.testing.assert_allclose(images, ramp(), atol=WRITTEN[kind].tolerance_without_alpha + 1e-7)
 
 
 class TestValues:
@@ -224,7 +215,7 @@ class TestQuality:
 
 
 class TestBrokenFile:
-    @pytest.mark.parametrize("extension", [".png", ".jpg", ".webp", ".exr", ".tif", ".bmp"])
+    @pytest.mark.parametrize("extension", [kind.extensions[0] for kind in registry.FORMATS])
     @pytest.mark.parametrize("data", [b"", b"This is not an image.", bytes(5000)], ids=["empty", "text", "zeros"])
     def test_is_named_in_the_error(self, pack: ModuleType, output: Path, extension: str, data: bytes) -> None:
         (output / f"f_01{extension}").write_bytes(data)
@@ -237,12 +228,12 @@ class TestBrokenFile:
     @every_kind
     def test_is_named_in_the_error_if_it_is_truncated(self, pack: ModuleType, output: Path, kind: str) -> None:
         pattern, _ = save_by(pack, "SaveBatch", ramp(), kind)
-        tear(output / "s" / f"s_00001{KINDS[kind][0]}", -20)
+        tear(output / "s" / f"s_00001{WRITTEN[kind].extension}", -20)
 
         with pytest.raises(ValueError, match=r"Frame 1 cannot be read: .*s_00001"):
             load(pack, pattern)
 
-    @pytest.mark.parametrize("extension", [".png", ".exr", ".webp", ".tif"])
+    @pytest.mark.parametrize("extension", [kind.extensions[0] for kind in registry.FORMATS])
     def test_a_folder_is_never_a_frame(self, pack: ModuleType, output: Path, extension: str) -> None:
         (output / f"f_01{extension}").mkdir()
 

@@ -546,6 +546,11 @@ OTHER_TYPES = {
 }
 
 
+def test_no_format_of_this_pack_is_among_the_other_types() -> None:
+    listed = [start for start in registry._OTHER_TYPES if any(kind.matches(start) for kind in registry.FORMATS)]
+    assert not listed, f"take these out of _OTHER_TYPES in registry.py, and out of OTHER_TYPES in this file: {listed}"
+
+
 @pytest.mark.filterwarnings("error")
 class TestFileOfAnotherType:
     @pytest.mark.parametrize("name", OTHER_TYPES)

@@ -16,7 +16,7 @@ import torch
 from .. import hosted, kinds
 from ..disk import stand_in
 from ..hosted import wire
-from ..kinds import KINDS, READ, WRITTEN, as_image, as_written, flat, picture
+from ..kinds import KINDS, READ, WRITTEN, as_image, as_written, flat, picture, tolerance_of
 from ..wires import DreamAnimationSequence, counter
 
 Inputs = dict[str, Any]
@@ -179,7 +179,8 @@ class TestAnImage:
         self, pack: ModuleType, output: Path, saver: str, filetype: str, channels: int, dtype: str
     ) -> None:
         images = torch.from_numpy(np.stack([picture(frame, channels) for frame in range(2)])).to(TYPES[dtype])
-        extension, read, tolerance, _ = WRITTEN[filetype]
+        extension, read, _, _ = WRITTEN[filetype]
+        tolerance = tolerance_of(filetype, channels)
 
         self.save(pack, saver, filetype, images)
 
@@ -191,7 +192,7 @@ class TestAnImage:
         self, pack: ModuleType, output: Path, filetype: str, channels: int, dtype: str
     ) -> None:
         pictures = [picture(frame, channels) for frame in range(2)]
-        extension, _, tolerance, _ = WRITTEN[filetype]
+        extension, tolerance = WRITTEN[filetype].extension, tolerance_of(filetype, channels)
         self.save(pack, "SaveBatch", filetype, torch.from_numpy(np.stack(pictures)).to(TYPES[dtype]))
 
         again = load_batch(pack, dtype, extension, path_pattern=f"a/a_#####{extension}")

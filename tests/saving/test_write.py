@@ -647,8 +647,8 @@ class TestTransparency:
         assert [record.getMessage() for record in caplog.records] == [warning]
         assert summary(saved).endswith(f"\n{warning}")
 
-    @pytest.mark.parametrize("filetype", sorted(set(FileType) - {FileType.JPG}))
-    def test_is_kept_by_all_other_types(
+    @pytest.mark.parametrize("filetype", sorted(kind for kind in FileType if kind.image_format.holds_alpha))
+    def test_is_kept_by_all_types_that_hold_alpha(
         self, output: Path, filetype: FileType, caplog: pytest.LogCaptureFixture
     ) -> None:
         saved = save(self.rgba(0.5), filetype, {}, OVERWRITE)
