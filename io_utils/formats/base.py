@@ -87,9 +87,7 @@ class Format(ABC, Generic[Parsed]):
 
     name: str  # as users know it
     extensions: tuple[str, ...]  # lower case, with the dot; new files get the first
-    signatures: tuple[
-        bytes, ...
-    ]  # the first bytes of such files; if there are none, override `matches`
+    signatures: tuple[bytes, ...]  # the first bytes of such files; if there are none, override `matches`
     media_type: str | None = None  # None if browsers cannot show such files
     depths: tuple[type[np.generic], ...] = ()  # dtypes that can be written; empty if the format is only read
     channels: tuple[int, ...] = ()  # numbers of channels that can be written
