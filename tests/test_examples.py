@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -300,6 +301,101 @@ def test_a_search_for_these_words_finds_the_nodes(phrase, pack):
         for node_id, cls in pack.NODE_CLASS_MAPPINGS.items()
     }
     assert {node_id for node_id in names if any(phrase in name.lower() for name in names[node_id])} == SEARCHES[phrase]
+
+
+# What the pages say instead of quoting a message: what people see, and remarks behind a message.
+SYMPTOMS = {
+    "Every run renders the same frame",
+    "The picture does not move",
+    "Only one frame is rendered, and further runs render it again or do nothing",
+    "It starts far too high",
+    "A frame in the middle is missing",
+    "The video lacks frames that are now on disk",
+    "Nothing behind this node runs",
+    "The video is shorter than total_frames",
+}
+REMARKS = re.compile(r" and the like$| in the saver's log$|\(.*?\)")
+# What a message fills in: quoted text, numbers and ranges of numbers, and what a page leaves out.
+FILLED_IN = re.compile(r"'[^']*'|-?\d[\d.,-]*|\.\.\.|…|,")
+
+
+def words(text: str) -> str:
+    """The words of a text between single spaces, in lower case."""
+    return " ".join(["", *re.findall(r"[\w'-]+", text.lower()), ""])
+
+
+def message_parts() -> set[str]:
+    """The words between placeholders in all strings of the pack, except docstrings."""
+    found = set()
+    for path in [*PACK.glob("io_utils/**/*.py"), *PACK.glob("nodes/*.py")]:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        found |= {
+            words(node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+        }
+    return found
+
+
+def is_composed(text: str, parts: set[str]) -> bool:
+    """Whether these words are one run of words of a part after another.
+
+    A run has at least two words, so that the words of a sentence cannot be picked one by one; or it is a whole part, such
+    as a verb in singular or plural.
+    """
+    if text in parts or not text.strip():
+        return True
+    split = text.split()
+    return any(
+        (words(head) in parts or (end > 1 and any(words(head) in part for part in parts)))
+        and is_composed(words(" ".join(split[end:])), parts)
+        for end in range(len(split), 0, -1)
+        for head in [" ".join(split[:end])]
+    )
+
+
+def is_said(piece: str, parts: set[str]) -> bool:
+    """Whether the code says this piece of a message. A single word may be the beginning or end of a part."""
+    text = words(piece)
+    is_word = len(text.split()) == 1
+    return is_composed(text, parts) or (is_word and any(part.startswith(text) or part.endswith(text) for part in parts))
+
+
+def quoted_messages() -> list[tuple[str, str]]:
+    """(node id, message) for every message that a help page quotes: as the head of a remedy, or between quotation marks."""
+    quotes = []
+    for path in sorted(PAGES.glob("*.md")):
+        page = path.read_text(encoding="utf-8")
+        heads = re.findall(r"^- \*\*(.+)\*\*", section(page, "What goes wrong and what to do"), re.MULTILINE)
+        quotes += [(path.stem, head) for head in heads if head not in SYMPTOMS]
+        quotes += [(path.stem, text) for text in re.findall(r'"([^"]+)"', page)]
+    return quotes
+
+
+class TestQuotedMessage:
+    PARTS = message_parts()
+
+    @pytest.mark.parametrize(("node_id", "message"), quoted_messages())
+    def test_is_a_message_of_the_code(self, node_id, message):
+        pieces = FILLED_IN.split(REMARKS.sub(" ", message))
+        unknown = [piece for piece in pieces if not is_said(piece, self.PARTS)]
+        assert not unknown, (
+            f"web/docs/{node_id}.md quotes what no string of io_utils/ or nodes/ says: {unknown}. Quote the message as it "
+            f"is; if the page describes what people see, add it to SYMPTOMS in tests/test_examples.py."
+        )
+
+    def test_is_not_put_together_from_single_words(self):
+        parts = {
+            words(text) for text in ("of the sequence can no longer be found", "cannot be read", "exists", "already")
+        }
+        assert is_composed(words("exists already"), parts)
+        assert is_composed(words("can no longer be found"), parts)
+        assert not is_composed(words("of the sequence cannot be found any more"), parts)
+
+    def test_every_symptom_is_on_a_page(self):
+        pages = "".join(path.read_text(encoding="utf-8") for path in PAGES.glob("*.md"))
+        assert [symptom for symptom in SYMPTOMS if f"- **{symptom}**" not in pages] == []
 
 
 class TestReadme:
