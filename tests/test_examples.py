@@ -311,7 +311,7 @@ SYMPTOMS = {
     "It starts far too high",
     "A frame in the middle is missing",
     "The video lacks frames that are now on disk",
-    "Nothing behind this node runs",
+    "Nothing downstream of this node runs",
     "The video is shorter than total_frames",
 }
 REMARKS = re.compile(r" and the like$| in the saver's log$|\(.*?\)")
