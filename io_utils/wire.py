@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import torch
 
-from .errors import NoImageError
+from .errors import InputError, NoImageError
 
 
 class _Unrendered(Enum):
@@ -62,3 +62,11 @@ def images(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
         fix = f"{_CHECK} An IMAGE is floating point from 0.0 to 1.0: divide 8-bit values by 255."
         raise NoImageError(name, where, fact, fix)
     return value
+
+
+def images_of_frame(value: Any, name: str, frame: int) -> torch.Tensor:
+    """Like `images`, for the input of one frame, which must hold at least one image. Raises InputError if it is empty."""
+    batch = images(value, name, frame)
+    if not len(batch):
+        raise InputError(f"Frame {frame}: the input {name!r} got a batch without any image. {_CHECK}")
+    return batch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..io_utils.comfyui import report
@@ -38,7 +39,7 @@ ON_EXISTING_TOOLTIP = (
 )
 
 _watch = CacheWatch()
-moments = Moments()
+_moments = Moments()
 
 
 def encoding(request: type[SaveRequest]) -> dict[str, Any]:
@@ -62,6 +63,14 @@ class Hidden:
         """Remove the hidden inputs from `inputs` and return them."""
         return cls(**{name: hidden(inputs.pop(name, None)) for name in HIDDEN})
 
+    def begin_run(self) -> datetime:
+        """For check_lazy_status: the time of this run, see `Moments.begin`."""
+        return _moments.begin(self.unique_id, self.prompt)
+
+    def end_run(self) -> datetime:
+        """For the node's function: the time of this run, which ends with it."""
+        return _moments.end(self.unique_id, self.prompt)
+
 
 def generation(inputs: dict[str, Any]) -> str:
     """For IS_CHANGED: changes once after a file that this node saved has vanished.
@@ -72,9 +81,9 @@ def generation(inputs: dict[str, Any]) -> str:
     node_id = Hidden.taken_from(inputs).unique_id
     texts = [item for value in inputs.values() for item in listed(value) if isinstance(item, str)]
     if not tokens.needs_time(*texts):
-        moments.forget(node_id)
+        _moments.forget(node_id)
         return _watch.generation(node_id, repr(sorted(inputs.items())))
-    now = moments.note(node_id)
+    now = _moments.note(node_id)
     filled = []
     for text in texts:
         with suppress(ValueError):  # an unknown token: the run raises it

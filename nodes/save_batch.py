@@ -57,6 +57,5 @@ class ImageSequenceSaveBatch:
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
         hidden = _saver.Hidden.taken_from(inputs)
-        now = _saver.moments.end(hidden.unique_id, hidden.prompt)
-        request = read_lists(self, BatchSaveRequest, inputs, now=now).for_images(listed(images))
+        request = read_lists(self, BatchSaveRequest, inputs, now=hidden.end_run()).for_images(listed(images))
         return {"ui": _saver.save(request.frames(listed(images)), request, hidden).ui()}

@@ -72,13 +72,12 @@ class ImageSequenceSaveCounted:
 
     def check_lazy_status(self, frame_counter: Any, image: Any = None, **inputs: Any) -> list[str]:
         hidden = _saver.Hidden.taken_from(inputs)
-        now = _saver.moments.begin(hidden.unique_id, hidden.prompt)
-        request = read_lists(self, CountedRequest, inputs, now=now)
+        request = read_lists(self, CountedRequest, inputs, now=hidden.begin_run())
         return ["image"] if request.needs_image(some(frame_counter, "frame_counter")) else []
 
     def save(self, frame_counter: Any, image: Any, **inputs: Any) -> dict[str, Any]:
         hidden = _saver.Hidden.taken_from(inputs)
-        now, counters = _saver.moments.end(hidden.unique_id, hidden.prompt), some(frame_counter, "frame_counter")
+        now, counters = hidden.end_run(), some(frame_counter, "frame_counter")
         request = read_lists(self, CountedRequest, inputs, now=now).for_images(listed(image))
         frames = request.frames(rows(frame_counter=counters, image=lazy_images(image)))
         outcome = _saver.save(frames, request, hidden)

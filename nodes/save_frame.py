@@ -58,13 +58,12 @@ class ImageSequenceSaveFrame:
 
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
         hidden = _saver.Hidden.taken_from(inputs)
-        now = _saver.moments.begin(hidden.unique_id, hidden.prompt)
-        wanted = [request.needs_image() for request in read_rows(self, IndexedRequest, inputs, _ROW, now=now)]
+        row_requests = read_rows(self, IndexedRequest, inputs, _ROW, now=hidden.begin_run())
+        wanted = [request.needs_image() for request in row_requests]
         return ["images"] if any(wanted) else []
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
         hidden = _saver.Hidden.taken_from(inputs)
-        now = _saver.moments.end(hidden.unique_id, hidden.prompt)
-        row_requests = read_rows(self, IndexedRequest, inputs, _ROW, now=now)
+        row_requests = read_rows(self, IndexedRequest, inputs, _ROW, now=hidden.end_run())
         frames = [request.frame(image) for image, request in rows(images=lazy_images(images), request=row_requests)]
         return {"ui": _saver.save(frames, row_requests[0], hidden).ui()}

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import wire
 from ..animation import AnimationSequence, LogEntry, saves, whole_frame
-from ..errors import InputError, OtherTakeError, PathError
+from ..errors import OtherTakeError, PathError
 from ..formats.base import Extent
 from ..formats.file_type import FileType
 from ..naming import tokens
@@ -75,8 +75,7 @@ class CountedRequest(SaveRequest):
         numbers = [whole_frame(counter) for counter in counters if saves(counter, self.at_end)]
         if tokens.needs_image(*self.texts):  # the path is not known before the frame is rendered
             return bool(numbers)
-        wanted = files.lacking(numbers, self.on_existing) if numbers else []
-        return bool(wanted)
+        return bool(numbers and files.lacking(numbers, self.on_existing))
 
     def frames(self, rows: Iterable[tuple[Any, Any]]) -> list[Frame]:
         """The frames of (counter, images) pairs, without those past the end. Images are as for `CountedFiles.frames`.
@@ -172,11 +171,7 @@ class CountedFiles:
         """
         if images is UNRENDERED:
             return [Frame(sequence, number) for sequence in self._on_disk(number) or [self.single]]
-        batch = wire.images(images, "image", number)
-        if not len(batch):
-            raise InputError(
-                f"Frame {number}: the input 'image' got a batch without any image. Check the node that is wired to it."
-            )
+        batch = wire.images_of_frame(images, "image", number)
         if len(batch) == 1:
             return [Frame(self.single, number, batch[0])]
         frames = [Frame(self.variant(index), number, image) for index, image in enumerate(batch)]

@@ -58,11 +58,7 @@ class IndexedRequest(SaveRequest):
         number = self.current_frame
         if images is UNRENDERED:
             return Frame(self.sequence(), number)
-        batch = wire.images(images, "images", number)
-        if not len(batch):
-            raise InputError(
-                f"Frame {number}: the input 'images' got a batch without any image. Check the node that is wired to it."
-            )
+        batch = wire.images_of_frame(images, "images", number)
         if len(batch) != 1:
             raise InputError(
                 f"Frame {number}: there is one frame number for a batch of {len(batch)} images. Save a batch with "
