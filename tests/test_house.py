@@ -51,6 +51,7 @@ WALLS: dict[str, tuple[set[str], str]] = {
     ),
     "wire": ({"errors"}, "inputs are checked before any room works with them"),
     "animation": ({"errors", "policies", "request", "wire"}, "the values that nodes pass to each other hold no files"),
+    "colour": ({"errors", "host"}, "it turns pixels into other pixels, and knows no files but the operator's config"),
     "formats": ({"errors"}, "a format turns bytes into pixels and back, and needs no folders, no nodes and no ComfyUI"),
     "naming": (
         {"errors", "policies", "host", "formats.registry"},
