@@ -58,15 +58,15 @@ WALLS: dict[str, tuple[set[str], str]] = {
         "names and folders depend on the extensions that exist, not on what the files contain",
     ),
     "saving": (
-        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats"},
+        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats", "colour"},
         "it does not depend on loading or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "loading": (
-        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats"},
+        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats", "colour"},
         "it does not depend on saving or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "comfyui": (
-        {"errors", "host", "cancellable_run", "wire", "naming", "formats"},
+        {"errors", "host", "cancellable_run", "wire", "naming", "formats", "colour"},
         "nodes hand it what it reports to ComfyUI, so it does not depend on saving or loading",
     ),
 }

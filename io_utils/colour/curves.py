@@ -5,8 +5,8 @@ continue the linear piece below 0. NaN stays NaN, infinities stay infinities, an
 back, values from -4 to 4 differ by less than 1e-6.
 
 The curves are tables of straight pieces, found by the bits of the number: 2048 pieces between two powers of two, so that
-a piece is off by 1e-7 of the value at most. A megapixel takes 9 ms; numpy's float32 power alone takes 18 with AVX2, and 8
-with AVX-512.
+a piece is off by 1e-7 of the value at most. A megapixel takes 10 ms where numpy's float32 power alone takes 18; see
+benchmarks/README.md.
 """
 
 from __future__ import annotations

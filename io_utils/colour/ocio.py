@@ -64,7 +64,10 @@ def current_config() -> Config | None:
 
 
 class Config:
-    """An OpenColorIO config and the context in which its variables have their defaults."""
+    """An OpenColorIO config and the context in which its variables have their defaults.
+
+    names: its colour spaces in its order, without those that it declares inactive.
+    """
 
     def __init__(self, source: str, config: Any) -> None:
         """`source`: the path of its file, or ocio://<name>."""
@@ -74,20 +77,21 @@ class Config:
         self._context.clearStringVars()
         for name in config.getEnvironmentVarNames():
             self._context.setStringVar(name, config.getEnvironmentVarDefault(name))
-
-    def names(self) -> list[str]:
-        """Its colour spaces in its order, without those that it declares inactive."""
         ocio = library()
         assert ocio is not None
-        # The default of getColorSpaceNames() leaves out what an environment variable names.
-        every = self._config.getColorSpaceNames(
+        # By default, getColorSpaceNames() leaves out what an environment variable names.
+        every = config.getColorSpaceNames(
             ocio.SearchReferenceSpaceType.SEARCH_REFERENCE_SPACE_ALL, ocio.ColorSpaceVisibility.COLORSPACE_ALL
         )
-        inactive = {self.find(name.strip()) for name in self._config.getInactiveColorSpaces().split(",")}
-        return [name for name in every if name not in inactive]
+        inactive = {self.find(name.strip()) for name in config.getInactiveColorSpaces().split(",")}
+        self.names = tuple(name for name in every if name not in inactive)
 
     def find(self, name: str) -> str | None:
         """The name of the colour space that has this name, alias or role, in any case. None if there is none."""
+        try:
+            name.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair, which JSON allows
+            return None
         space = self._config.getColorSpace(name)
         return None if space is None else str(space.getName())
 
@@ -176,5 +180,5 @@ def _load(source: str, mtime_ns: int, size: int) -> Config:
         if source.startswith(BUILT_IN):
             return Config(source, ocio.Config.CreateFromBuiltinConfig(source.removeprefix(BUILT_IN)))
         return Config(source, ocio.Config.CreateFromFile(source))
-    except (ocio.Exception, ocio.ExceptionMissingFile) as error:
+    except Exception as error:  # OpenColorIO's two have no common base, and names that are not UTF-8 raise Python's
         raise ColorConfigError(config_file(), source, f"cannot be read: {error}") from error

@@ -26,8 +26,8 @@ AS_STORED = "as stored"
 # Numbers in one block. With 16,000, a curve takes 11 ms a megapixel instead of 9, for the calls of numpy; the scratch arrays
 # of many more would leave the cache. Above 29,000 pixels OpenBLAS would start threads for a product with a 3 x 3 matrix.
 _BLOCK = 60_000
-# Matrices that differ less from the identity are none: float32 chromaticities of a file differ by this much.
-_SMALLEST_CHANGE = 1e-6
+# A matrix that differs less from the identity is left out: EXR's chromaticities are float32, which makes up to 7e-8.
+_SMALLEST_CHANGE = 2e-7
 # An OpenColorIO conversion keeps grey if the channels of its results differ less, relative to values above 1.
 _GREY_TOLERANCE = 1e-5
 _GREYS = np.linspace(-1, 2, 301, dtype=np.float32)
@@ -77,7 +77,7 @@ def file_color_spaces() -> tuple[str, ...]:
         config = ocio.current_config()
     except ColorConfigError:
         return FILE_COLOR_SPACES
-    names = config.names() if config else []
+    names = config.names if config else ()
     known = {name.casefold() for name in FILE_COLOR_SPACES}
     return (*FILE_COLOR_SPACES, *(name for name in names if name.casefold() not in known))
 

@@ -32,7 +32,9 @@ def without_ocio(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def colour_science() -> ModuleType:
+def colour_science(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    # It would keep objects of OpenImageIO until Python ends, which then reports them as leaked.
+    monkeypatch.setitem(sys.modules, "OpenImageIO", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns that Matplotlib and SciPy are not installed
         module: ModuleType = pytest.importorskip("colour")

@@ -352,6 +352,14 @@ class TestABrokenConfig:
 
         assert (caught.value.file, caught.value.config) == (file, str(path))
 
+    def test_a_config_with_names_that_are_not_utf_8_is_named(self, write_config) -> None:
+        path = write_config()
+        path.write_bytes(path.read_bytes().replace(b"name: graded", b"name: grad\xe9"))
+
+        assert file_color_spaces() == FILE_COLOR_SPACES
+        with pytest.raises(ColorConfigError, match=r"show\.ocio' cannot be read: .*utf-8"):
+            color_space("any")
+
     def test_an_archive_that_cannot_be_read_is_named(self, base: Path, name_config) -> None:
         (base / "show.ocioz").write_bytes(b"PK\3\4 no archive")
         name_config(str(base / "show.ocioz"))

@@ -318,7 +318,9 @@ class TestNames:
         assert (caught.value.name, caught.value.nearest) == (name, nearest)
         assert caught.value.available == list(FILE_COLOR_SPACES)
 
-    @pytest.mark.parametrize("name", ["", "\0", "x" * 1_000_000, "/etc/passwd", "../config.ocio", "ocio://default"])
+    @pytest.mark.parametrize(
+        "name", ["", "\0", "x" * 1_000_000, "/etc/passwd", "../config.ocio", "ocio://default", "\ud800"]
+    )
     def test_may_be_anything(self, name: str) -> None:
         with pytest.raises(ColorSpaceError) as caught:
             color_space(name)
