@@ -49,6 +49,8 @@ ALL_NEEDS = (
     "tifffile",
     "imagecodecs",
     "fileseq",
+    "PyOpenColorIO",
+    "colour",
     "aiohttp",
     "playwright",
     "ruff",

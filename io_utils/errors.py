@@ -7,6 +7,7 @@ them and says what to do.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from .naming.frame_range import named, ranges
 from .policies import AtEnd, OnSizeMismatch
 
 _LONGEST_SHOWN = 4096  # characters of a path: PATH_MAX on Linux
+_LONGEST_NAME = 100  # characters of the name of a colour space; the longest in the ACES studio config has 37
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -101,6 +103,64 @@ class FileTypeError(InputError):
     def __init__(self, extension: str, extensions: Iterable[str]) -> None:
         self.extension, self.extensions = extension, list(extensions)
         super().__init__(f"Frames cannot be saved as {extension!r} files. Write one of {', '.join(self.extensions)}.")
+
+
+# --- colour --------------------------------------------------------------------------------------------------------
+
+
+class ColorSpaceError(InputError):
+    """A colour space that does not exist. Attributes: `name`, `nearest` (the most similar name), `available`."""
+
+    def __init__(self, name: str, available: Iterable[str], *, has_ocio: bool) -> None:
+        """`has_ocio`: whether the colour spaces of OpenColorIO are among the available ones."""
+        self.name, self.available = name, list(available)
+        shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+        folded = {other.casefold(): other for other in self.available}
+        (nearest,) = difflib.get_close_matches(shown.casefold(), folded, n=1, cutoff=0)
+        self.nearest = folded[nearest]
+        more = ""
+        if not has_ocio:
+            more = (
+                " For the colour spaces of the ACES studio config, such as camera logs, or those of your own "
+                "OpenColorIO config, run `pip install opencolorio` in ComfyUI's Python and restart ComfyUI."
+            )
+        super().__init__(
+            f"Did you mean {self.nearest!r}? There is no colour space {shown!r}.{more} "
+            f"Available are {', '.join(self.available)}."
+        )
+
+
+class ColorConfigError(InputError):
+    """An OpenColorIO config, or the operator's file that names it, that cannot be used.
+
+    Attributes: `file` (the operator's), `config` (its path or ocio://<name>; empty if `file` names none), `reason`.
+    """
+
+    def __init__(self, file: Path, config: str, reason: str) -> None:
+        """`reason`: a verb and what follows, without the full stop."""
+        self.file, self.config, self.reason = file, config, reason.rstrip(".")
+        if config:
+            what = f"The OpenColorIO config {config!r} {self.reason}."
+            fix = f"Repair it, or name another one in {str(file)!r}."
+        else:
+            what = f"{str(file)!r} {self.reason}."
+            fix = (
+                "It must hold one line besides comments: the absolute path of an .ocio or .ocioz file, or ocio:// and "
+                "the name of a config that is built into OpenColorIO, such as ocio://studio-config-latest."
+            )
+        super().__init__(f"{what} {fix}")
+
+
+class ChromaticitiesError(InputError):
+    """Primaries and a white point that make no colour space. Attribute: `chromaticities` (CIE xy: red, green, blue, white)."""
+
+    def __init__(self, chromaticities: Sequence[tuple[float, float]]) -> None:
+        self.chromaticities = chromaticities
+        listed = ", ".join(f"{x:g} {y:g}" for x, y in chromaticities)
+        super().__init__(
+            f"The chromaticities of red, green, blue and white are {listed}, which make no colour space. Choose the "
+            f"file's colour space by name, or load its numbers as stored."
+        )
 
 
 # --- wires ---------------------------------------------------------------------------------------------------------

@@ -51,21 +51,22 @@ WALLS: dict[str, tuple[set[str], str]] = {
     ),
     "wire": ({"errors"}, "inputs are checked before any room works with them"),
     "animation": ({"errors", "policies", "request", "wire"}, "the values that nodes pass to each other hold no files"),
+    "colour": ({"errors", "host"}, "it turns pixels into other pixels, and knows no files but the operator's config"),
     "formats": ({"errors"}, "a format turns bytes into pixels and back, and needs no folders, no nodes and no ComfyUI"),
     "naming": (
         {"errors", "policies", "host", "formats.registry"},
         "names and folders depend on the extensions that exist, not on what the files contain",
     ),
     "saving": (
-        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats"},
+        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats", "colour"},
         "it does not depend on loading or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "loading": (
-        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats"},
+        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats", "colour"},
         "it does not depend on saving or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "comfyui": (
-        {"errors", "host", "cancellable_run", "wire", "naming", "formats"},
+        {"errors", "host", "cancellable_run", "wire", "naming", "formats", "colour"},
         "nodes hand it what it reports to ComfyUI, so it does not depend on saving or loading",
     ),
 }

@@ -81,6 +81,7 @@ class TestEnvironment:
     def test_the_real_lists_name_the_packages_of_all_modules(self, dev):
         listed = (ROOT / "tests" / "requirements.txt").read_text().lower()
         packages = {"PIL": "pillow", "zlib_ng": "zlib-ng", "png": "pypng", "cv2": "opencv-python-headless"}
+        packages |= {"PyOpenColorIO": "opencolorio", "colour": "colour-science"}
         assert [name for name in dev.ALL_NEEDS if packages.get(name, name.lower()) not in listed] == []
 
     def test_the_benchmarks_list_names_the_packages_of_the_rivals_and_each_is_pinned(self, dev):

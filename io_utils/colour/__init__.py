@@ -1,0 +1,1 @@
+"""Colour spaces, and pixels converted from one to another."""
