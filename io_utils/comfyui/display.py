@@ -25,7 +25,8 @@ def displayed(pixels: AnyPixels, longest: int | None, exposure: float = 0.0) -> 
 
     The picture is scaled in linear light, as the mean of each area, and then goes through the sRGB curve. Values outside
     0..1 are clipped after exposure. A pixel is marked if it or a source pixel in its area has a NaN or an infinity, in any
-    channel; it is opaque then, and the picture is RGB(A). Such values count as 0 in the pixels around it.
+    channel; it is opaque then, and the picture is RGB(A). Such values count as 0 in the pixels around it. With `longest`, a
+    mark also covers the eight pixels around it: the player shows such pictures at down to half their size.
     """
     linear = np.asarray(pixels, np.float32)
     height, width, channels = linear.shape
@@ -38,7 +39,9 @@ def displayed(pixels: AnyPixels, longest: int | None, exposure: float = 0.0) -> 
     with np.errstate(over="ignore"):
         exposed = colour * np.float32(2**exposure)
     shown = np.concatenate([_eight_bits(_curved(_clipped(exposed))), _eight_bits(_clipped(alpha))], axis=-1)
-    return (_marked(shown, linear, broken), True) if broken.size else (shown, False)
+    if not broken.size:
+        return shown, False
+    return _marked(shown, linear, broken, reach=0 if longest is None else 1), True
 
 
 def _not_finite(linear: _Linear) -> NDArray[np.intp]:
@@ -57,24 +60,38 @@ def _without(linear: _Linear, broken: NDArray[np.intp]) -> _Linear:
     return copy
 
 
-def _marked(shown: NDArray[np.uint8], linear: _Linear, broken: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """`shown` as RGB(A) with a mark for each value of `linear`, the source, at the positions `broken`."""
+def _marked(shown: NDArray[np.uint8], linear: _Linear, broken: NDArray[np.intp], reach: int) -> NDArray[np.uint8]:
+    """`shown` as RGB(A) with marks for the values of `linear`, the source, at the positions `broken`.
+
+    A mark covers the pixel that holds the centre of the source pixel, and `reach` pixels on all sides.
+    """
     height, width, channels = linear.shape
     if channels < 3:
         shown = shown[..., [0, 0, 0, *range(1, channels)]]
     opaque = (255,) * (shown.shape[-1] - 3)
     values = linear.reshape(-1)[broken]
-    # In drawing order. The pixel that holds the centre of the source pixel gets the mark, so each marks one pixel.
-    for is_marked, mark in (
+    for is_marked, mark in (  # in drawing order
         (values == -np.inf, MINUS_INFINITY),
         (values == np.inf, PLUS_INFINITY),
         (np.isnan(values), NOT_A_NUMBER),
     ):
         rows, columns = np.divmod(broken[is_marked] // channels, width)
-        down = (2 * rows + 1) * shown.shape[0] // (2 * height)
-        across = (2 * columns + 1) * shown.shape[1] // (2 * width)
-        shown[down, across] = (*mark, *opaque)
+        covered = np.zeros(shown.shape[:2], bool)
+        covered[(2 * rows + 1) * shown.shape[0] // (2 * height), (2 * columns + 1) * shown.shape[1] // (2 * width)] = (
+            True
+        )
+        for _ in range(reach):
+            covered = _grown(_grown(covered).T).T
+        shown[covered] = (*mark, *opaque)
     return shown
+
+
+def _grown(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """`covered` and the pixels above and below."""
+    grown = covered.copy()
+    grown[1:] |= covered[:-1]
+    grown[:-1] |= covered[1:]
+    return grown
 
 
 def _scaled(pixels: _Linear, height: int, width: int) -> _Linear:

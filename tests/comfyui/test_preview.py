@@ -327,7 +327,7 @@ class TestMarks:
     @pytest.mark.parametrize(
         ("value", "mark"), [(np.nan, MAGENTA), (np.inf, CYAN), (-np.inf, YELLOW)], ids=["NaN", "infinity", "-infinity"]
     )
-    def test_a_single_value_marks_a_single_pixel(
+    def test_a_single_value_marks_its_pixel_and_in_previews_those_around_it(
         self, output: Path, value: float, mark: list[int], size: dict[str, int], exposure: str
     ) -> None:
         for x, y in ((0, 0), (37, 21), (98, 65)):
@@ -339,7 +339,10 @@ class TestMarks:
 
             scale = picture.shape[1] / 99
             marked = np.argwhere((picture == mark).all(axis=-1))
-            assert marked.tolist() == [[int((y + 0.5) * scale), int((x + 0.5) * scale)]]
+            row, column, reach = int((y + 0.5) * scale), int((x + 0.5) * scale), 1 if size else 0
+            around = np.zeros(picture.shape[:2])
+            around[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1] = 1
+            assert marked.tolist() == np.argwhere(around).tolist()
 
     def test_the_pixels_around_a_mark_keep_their_finite_values(self, output: Path) -> None:
         pixels = np.full((64, 64, 3), 0.18, np.float32)
@@ -349,18 +352,18 @@ class TestMarks:
         picture = np.asarray(shown(ask(type="output", filename="f.exr", size=16))).copy()
 
         assert picture[8, 8].tolist() == self.MAGENTA
-        picture[8, 8] = 118
+        picture[7:10, 7:10] = 118
         np.testing.assert_array_equal(picture, 118)
 
     def test_nan_hides_the_infinities_beside_it(self, output: Path) -> None:
         pixels = np.full((64, 64, 3), 0.18, np.float32)
         pixels[0, :3] = np.array([[np.nan], [np.inf], [-np.inf]])
-        pixels[8, :2] = np.array([[np.inf], [-np.inf]])
+        pixels[24, :2] = np.array([[np.inf], [-np.inf]])
         self.write(output, pixels)
 
         picture = shown(ask(type="output", filename="f.exr", size=16))
 
-        assert (seen(picture, 0, 0), seen(picture, 0, 2)) == (self.MAGENTA, self.CYAN)
+        assert (seen(picture, 0, 0), seen(picture, 0, 6)) == (self.MAGENTA, self.CYAN)
 
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
     @pytest.mark.parametrize("size", [{}, {"size": 16}], ids=["full", "small"])
