@@ -98,6 +98,8 @@ class Graph {
 export const app = {
   extensions,
   labels: {}, // in the user's language, if the frontend has it
+  widgets: {}, // further widgets of new nodes, with their default values
+  hasAdvancedInputs: true,
   rootGraph: new Graph(),
   get graph() { return this.rootGraph; },
   canvas: { get graph() { return app.rootGraph; } },
@@ -123,8 +125,9 @@ export const app = {
         { name: "current_frame", value: 0, options: {} },
         { name: "control_after_generate", value: "randomize", options: {} },
         { name: "on_existing", value: "overwrite", options: {} },
+        ...Object.entries(app.widgets).map(([name, value]) => ({ name, value, options: {} })),
       ];
-      inputs = ["images", "filename_prefix"].map((name) => {
+      inputs = ["images", "filename_prefix", ...Object.keys(app.widgets)].map((name) => {
         return { name, localized_name: app.labels[comfyClass]?.inputs[name]?.name ?? name };
       });
       addDOMWidget(name, type, element, options) {
@@ -132,6 +135,8 @@ export const app = {
         this.widgets.push(widget);
         return widget;
       }
+      toggleAdvanced = app.hasAdvancedInputs ? () => {} : undefined;
+      isInputConnected(slot) { return slot >= 0 && this.inputs[slot].name === this.linked; }
       computeSize() { return [320, 340]; }
       setSize(size) { this.size = size; }
     }
@@ -140,7 +145,10 @@ export const app = {
     node.id = id;
     call("nodeCreated", node);
     node.onNodeCreated?.();
-    for (const [index, value] of (values ?? []).entries()) node.widgets[index].value = value;
+    for (const [at, value] of Object.entries(values ?? {})) {
+      (node.widgets[at] ?? node.widgets.find(({ name }) => name === at)).value = value;
+    }
+    if (values) node.onConfigure?.();
     node.graph = this.graph;
     this.graph.nodes.push(node);
     return node;
