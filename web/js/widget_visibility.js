@@ -42,8 +42,8 @@ export class WidgetVisibility {
   /** @type {{ widget: ComfyWidget, initial: unknown }[]} */
   #widgets = [];
   /**
-   * The height that this has given the node, until somebody else changes it: the node is `grown` pixels higher than the
-   * user wanted, and has `spare` pixels of widgets that are hidden now.
+   * The height that this has given the node, until somebody else changes it: the node may shrink by `grown` pixels, and has
+   * `spare` pixels of room for widgets.
    */
   #height = { own: 0, grown: 0, spare: 0 };
 
@@ -77,7 +77,7 @@ export class WidgetVisibility {
     if (!this.#widgets.length) return;
     const [width, height] = this.#node.size;
     const before = this.#node.computeSize()[1];
-    const { grown, spare } = this.#height.own === height ? this.#height : { grown: 0, spare: this.#blank(height - before) };
+    const { grown, spare } = this.#height.own === height ? this.#height : this.#unknownHeight(height - before);
     this.#apply();
     const difference = this.#node.computeSize()[1] - before;
     if (!difference || isVue()) return; // Vue nodes grow and shrink with their content
@@ -94,13 +94,14 @@ export class WidgetVisibility {
   }
 
   /**
-   * How much of the room beyond the least height is empty: none of it if there is a picture.
+   * What can be said of a height that somebody else has set. A node that is only as high as it must be follows its widgets.
+   * Room beyond that is empty, unless a picture fills it.
    *
    * @param {number} room
    */
-  #blank(room) {
+  #unknownHeight(room) {
     const hasPicture = this.#node.widgets?.some(({ name, hidden }) => name === "sequence_player" && !hidden);
-    return hasPicture ? 0 : Math.max(0, room);
+    return { grown: room > 0 ? 0 : Infinity, spare: hasPicture ? 0 : Math.max(0, room) };
   }
 
   #apply() {
