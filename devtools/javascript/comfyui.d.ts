@@ -7,6 +7,9 @@ interface ComfyWidget {
   label?: string;
   value?: unknown;
   hidden?: boolean;
+  advanced?: boolean;
+  callback?: (...given: unknown[]) => unknown;
+  computeSize?: (width?: number) => [number, number];
   /** Is the value stored in the workflow? `options.serialize`: is it sent in the prompt? */
   serialize?: boolean;
   options: {
@@ -28,6 +31,10 @@ interface ComfyNode {
   inputs?: { name: string; label?: string; localized_name?: string }[];
   widgets?: ComfyWidget[];
   hideOutputImages?: boolean;
+  showAdvanced?: boolean;
+  /** Absent in frontends without advanced inputs. */
+  toggleAdvanced?(): void;
+  isInputConnected(slot: number): boolean;
   computeSize(): [number, number];
   setSize(size: [number, number]): void;
   addDOMWidget(name: string, type: string, element: HTMLElement, options: Record<string, unknown>): ComfyWidget;
@@ -96,7 +103,7 @@ interface ComfyApi {
   addEventListener(name: string, listener: (event: CustomEvent<any>) => void): void;
 }
 
-declare const LiteGraph: { vueNodesMode?: boolean };
+declare const LiteGraph: { vueNodesMode?: boolean; NODE_WIDGET_HEIGHT: number };
 
 // However deep a script lies: ../../../scripts/app.js is what the frontend serves.
 declare module "*/scripts/app.js" {

@@ -2,6 +2,8 @@
 
 GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.png&size=512
 GET /image_sequence/preview?type=&folder=/mnt/renders/a&filename=f_0001.png&size=512&v=18a3c5d2f0b1e2a4-1f40
+GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.exr&size=512&exposure=-1.5
+GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.exr&text=workflow
 
 Anyone who can reach ComfyUI can use it, so it does only what a loader may do: read one image by name in an allowed
 folder.
@@ -11,10 +13,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from string import ascii_letters, digits
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +25,13 @@ from PIL import Image
 
 from ..errors import BrokenImageError
 from ..formats import registry
+from ..formats.base import Format
 from ..formats.open_file import open_regular
 from ..formats.png.encode import encode_png
 from ..host import Answer
 from ..naming.allowed_roots import FOLDERS, root_of
 from ..naming.file_names import check_names, normalise
+from .display import displayed
 
 ROUTE = "/image_sequence/preview"
 
@@ -38,6 +43,9 @@ AT_ONCE = 2
 _MAX_PIXELS = 2**26
 _MAX_FILE_BYTES = 2**30
 _SIZES = 16, 4096
+_STOPS = 6  # exposure reaches from -6 to 6
+# No sign but "-": in a query, "+" is a space.
+_DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
 # JPEG for opaque pictures, else WebP, which takes a tenth of PNG's bytes. 1080p scaled to 512: 0.3 and 9 ms.
 _QUALITY = 80
@@ -50,6 +58,10 @@ class _QueryError(ValueError):
     """An invalid query."""
 
 
+class _NoWorkflowError(Exception):
+    """The file holds no workflow, or none that can be read from it."""
+
+
 def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     """The picture that `query` asks for. `known_tags` are the ETags of the client's copies.
 
@@ -58,19 +70,29 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     scaled down to that many pixels on its longest side (16 to 4096; never up), as JPEG, or as WebP if it is
     transparent. Without `size`, it is the file itself, or its pixels as PNG if browsers do not show such files.
 
+    `exposure`, in stops from -6 to 6, applies to scene-linear files, which are shown through the sRGB curve; all others
+    ignore it. A picture in which NaN or infinities are marked (see `display`) is PNG at any size.
+
+    `text=workflow` asks for the workflow in the file instead, as JSON, or for its prompt if it has no workflow. This works
+    for formats with `read_text`; in others, ComfyUI's frontend finds the workflow itself.
+
     The client may keep the picture without asking again only if `v` is the file's current state, as `state` writes it:
     `<mtime in ns>-<size in bytes>`, both in hexadecimal. With any other `v`, or none, the client asks again and gets
     304 if nothing has changed.
 
     Status: 200, or 304 if the client has the picture; 400 for an invalid query; 403 for a file that must not be read;
-    404 if there is no readable file; 415 if it is not an image or too large; 503 if memory does not suffice. For
+    404 if there is no readable file, or no workflow in it; 415 if it is not an image or too large; 503 if memory does not suffice. For
     errors, the body is one line that says why.
     """
     name = query.get("filename", "")
     try:
-        return _picture_of(_file(query), _longest_side(query), known_tags, query.get("v"))
+        if "text" in query:
+            return _workflow_of(_file(query), query["text"], known_tags)
+        return _picture_of(_file(query), _longest_side(query), _exposure(query), known_tags, query.get("v"))
     except _QueryError as error:
         status, why = 400, str(error)
+    except _NoWorkflowError:
+        status, why = 404, f"No workflow can be read from {name}."
     except BrokenImageError as error:
         status, why = 415, f"{name} cannot be shown: {error}."
     except MemoryError:
@@ -87,13 +109,16 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     return Answer(status, " ".join(why.split()).encode(), headers)
 
 
-def picture(data: bytes, longest: int | None) -> tuple[str, bytes]:
+def picture(data: bytes, longest: int | None, exposure: float = 0.0) -> tuple[str, bytes]:
     """(media type, bytes) of an image file as an 8-bit picture, scaled down to `longest` pixels on its longest side.
 
-    None: not scaled. Shows the upper 8 of 16 bits; clips float values to 0..1. Raises BrokenImageError.
+    None: not scaled. Shows the upper 8 of 16 bits. Float values are clipped to 0..1; those of scene-linear formats go
+    through the display curve first, after `exposure` in stops. Raises BrokenImageError.
     """
-    pixels = _eight_bits(registry.decode(data, at_least=longest))
-    if longest is None:
+    decoded = registry.decode(data, at_least=longest)
+    is_linear = _format_of(io.BytesIO(data)).is_linear
+    pixels, is_marked = displayed(decoded, longest, exposure) if is_linear else (_eight_bits(decoded), False)
+    if longest is None or is_marked:  # lossy compression would blur the mark of a single pixel
         return "image/png", encode_png(pixels)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     # Shrink by a whole factor first, then by the rest: this halves the time without a visible difference.
@@ -145,22 +170,29 @@ def _longest_side(query: Mapping[str, str]) -> int | None:
     return min(max(int(size), least), most)
 
 
+def _exposure(query: Mapping[str, str]) -> float:
+    """Stops, to a thousandth: pictures that differ by less look the same, and share an ETag."""
+    exposure = query.get("exposure", "0")
+    if not _DECIMAL.fullmatch(exposure):
+        raise _QueryError(f"exposure is {exposure[:20]!r}, but should be a number of stops, such as -1.5.")
+    return round(min(max(float(exposure), -_STOPS), _STOPS), 3) + 0.0  # not -0
+
+
 def state(status: os.stat_result) -> str:
     """The value of `v` for a file with this status. It differs after every change that the file system shows."""
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
-def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], wanted_state: str | None) -> Answer:
+def _picture_of(
+    path: Path, longest: int | None, exposure: float, known_tags: Collection[str], wanted_state: str | None
+) -> Answer:
     """The picture of the file at `path`, or status 304 if the client's copy is current.
 
     Raises BrokenImageError for a file that is not an image or too large, and OSError if it cannot be read.
     """
     headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     with open_regular(path) as file:
-        status = os.fstat(file.fileno())
-        if status.st_size > _MAX_FILE_BYTES:
-            raise BrokenImageError(f"it has {status.st_size:,} bytes, too many for a preview")
-        registry.read_header(file, _MAX_PIXELS)
+        status = _checked(file)
         kind = registry.of_extension(path.suffix)
         if longest is None and kind and kind.media_type:
             # With aiohttp's own ETag, and never immutable: aiohttp reopens the file, which may have been replaced by
@@ -168,14 +200,55 @@ def _picture_of(path: Path, longest: int | None, known_tags: Collection[str], wa
             shown = f"inline; filename*=UTF-8''{_percent_encoded(path.name)}"  # for "Save image as": RFC 6266
             return Answer(200, path, {**headers, "Content-Type": kind.media_type, "Content-Disposition": shown})
         tag = f"{state(status)}-{longest or 'full'}"
+        if _format_of(file).is_linear:
+            tag += f"-{exposure:g}"
         headers["ETag"] = f'"{tag}"'
         if wanted_state == state(status):
             headers["Cache-Control"] = "private, max-age=31536000, immutable"
         if tag in known_tags:
             return Answer(304, headers=headers)
         file.seek(0)
-        media_type, body = picture(file.read(), longest)
+        media_type, body = picture(file.read(), longest, exposure)
     return Answer(200, body, {**headers, "Content-Type": media_type})
+
+
+def _workflow_of(path: Path, wanted: str, known_tags: Collection[str]) -> Answer:
+    """The workflow in the file at `path` as JSON, else its prompt, or status 304 if the client's copy is current.
+
+    Raises _NoWorkflowError, and what `_picture_of` raises.
+    """
+    if wanted != "workflow":
+        raise _QueryError(f"text is {wanted[:20]!r}, but should be workflow.")
+    with open_regular(path) as file:
+        tag = f"{state(_checked(file))}-workflow"
+        headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "ETag": f'"{tag}"'}
+        if tag in known_tags:
+            return Answer(304, headers=headers)
+        try:
+            texts = _format_of(file).read_text(file)
+        except ValueError as error:
+            raise BrokenImageError(str(error)) from error
+    text = texts.get("workflow") or texts.get("prompt")
+    if not text:
+        raise _NoWorkflowError
+    return Answer(200, text.encode(errors="replace"), {**headers, "Content-Type": "application/json"})
+
+
+def _checked(file: IO[bytes]) -> os.stat_result:
+    """The status of an image file that is not too large. Raises BrokenImageError for others."""
+    status = os.fstat(file.fileno())
+    if status.st_size > _MAX_FILE_BYTES:
+        raise BrokenImageError(f"it has {status.st_size:,} bytes, too many for a preview")
+    registry.read_header(file, _MAX_PIXELS)
+    return status
+
+
+def _format_of(file: IO[bytes]) -> Format[Any]:
+    """The format of an image file by its content, which `registry` has accepted. The file is left at its beginning."""
+    file.seek(0)
+    start = file.read(32)
+    file.seek(0)
+    return next(image_format for image_format in registry.FORMATS if image_format.matches(start))
 
 
 def _percent_encoded(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import host
 from ..cancellable_run import Run
+from ..formats import registry
 from ..naming.file_names import printable
 from ..naming.file_sequence import FileSequence
 
@@ -33,11 +34,12 @@ def ui(
 
     `images`: {filename, subfolder, type} of every frame that /view serves. Frames in the operator's roots are left out,
     and so are names that are not UTF-8, which no URL can hold. `image_sequence`: one JSON string for each pattern in
-    `frames`: {pattern, subfolder, type, folder, first, last, step, missing, fps, message}. `pattern` is a str.format
-    pattern below `subfolder`; `folder` is that folder's absolute path, with forward slashes; `type` is "" for an
-    operator's folder. `missing` lists the frames that are missing between `first` and `last`, in steps, and those in
-    the argument `missing`, up to 10,000. Frames outside `numbers`, which only replace missing ones, are left out. All
-    values are plain lists, strings and numbers: anything else stops ComfyUI's message loop.
+    `frames`: {pattern, subfolder, type, folder, linear, first, last, step, missing, fps, message}. `pattern` is a
+    str.format pattern below `subfolder`; `folder` is that folder's absolute path, with forward slashes; `type` is "" for
+    an operator's folder; `linear` is true if files of that kind are scene-linear. `missing` lists the frames that are
+    missing between `first` and `last`, in steps, and those in the argument `missing`, up to 10,000. Frames outside
+    `numbers`, which only replace missing ones, are left out. All values are plain lists, strings, numbers and booleans:
+    anything else stops ComfyUI's message loop.
     """
     frames = [(sequence, frame) for sequence, frame in frames if sequence.is_printable]
     found: dict[FileSequence, set[int]] = {}
@@ -102,11 +104,13 @@ def _describe(sequence: FileSequence, found: set[int], step: int, missing: set[i
     first, last = min(found), max(found)
     gaps = set(range(first, last + 1, step)) - found if last - first < _MAX_SPAN * step else set()
     folder, pattern = sequence.pattern.relative()
+    image_format = registry.of_extension(pattern.extension)
     return {
         "pattern": str(pattern),
         "subfolder": folder,
         "type": sequence.root.kind,
         "folder": printable(sequence.folder.as_posix()),
+        "linear": image_format is not None and image_format.is_linear,
         "first": first,
         "last": last,
         "step": step,

@@ -92,6 +92,7 @@ class Format(ABC, Generic[Parsed]):
     depths: tuple[type[np.generic], ...] = ()  # dtypes that can be written; empty if the format is only read
     channels: tuple[int, ...] = ()  # numbers of channels that can be written
     holds_text: bool = False
+    is_linear: bool = False  # scene-linear by convention: pictures are shown through the display curve
     largest_side: int  # in pixels
 
     @property
@@ -126,6 +127,10 @@ class Format(ABC, Generic[Parsed]):
         With `at_least`, decoders that can scale down may return a smaller picture whose longest side is at least that
         many pixels.
         """
+
+    def read_text(self, file: IO[bytes]) -> dict[str, str]:
+        """The text embedded in a file: keyword -> string. Empty for formats whose text this pack does not read."""
+        return {}
 
     @abstractmethod
     def is_whole(self, file: IO[bytes]) -> bool:

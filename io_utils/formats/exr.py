@@ -409,6 +409,7 @@ class _Exr(Format[ExrHeader]):
     name = "EXR"
     extensions = (".exr",)
     signatures = (_MAGIC,)
+    is_linear = True
     depths = (np.float16, np.float32)
     channels = (1, 3, 4)
     # FFmpeg's limit for a height of 1: (width + 128) * (height + 128) < 2^28 (av_image_check_size2 in libavutil/imgutils.c).

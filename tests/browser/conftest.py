@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from .scripts import script_paths
 
@@ -43,8 +44,8 @@ PAGE = """<!doctype html>
     return {
       ...all, name,
       path: (frame) => `/renders/${all.folder}/${name(frame)}`,
-      preview: (frame, size) => url(frame, `?size=${size}`),
-      full: (frame) => url(frame, ""),
+      preview: (frame, size, stops) => url(frame, `?size=${size}${stops ? `&exposure=${stops}` : ""}`),
+      full: (frame, stops) => url(frame, stops ? `?exposure=${stops}` : ""),
     };
   };
   window.make = (options) => {
@@ -97,6 +98,8 @@ class Graph {
 export const app = {
   extensions,
   labels: {}, // in the user's language, if the frontend has it
+  widgets: {}, // further widgets of new nodes, with their default values
+  hasAdvancedInputs: true,
   rootGraph: new Graph(),
   get graph() { return this.rootGraph; },
   canvas: { get graph() { return app.rootGraph; } },
@@ -122,8 +125,9 @@ export const app = {
         { name: "current_frame", value: 0, options: {} },
         { name: "control_after_generate", value: "randomize", options: {} },
         { name: "on_existing", value: "overwrite", options: {} },
+        ...Object.entries(app.widgets).map(([name, value]) => ({ name, value, options: {} })),
       ];
-      inputs = ["images", "filename_prefix"].map((name) => {
+      inputs = ["images", "filename_prefix", ...Object.keys(app.widgets)].map((name) => {
         return { name, localized_name: app.labels[comfyClass]?.inputs[name]?.name ?? name };
       });
       addDOMWidget(name, type, element, options) {
@@ -131,6 +135,8 @@ export const app = {
         this.widgets.push(widget);
         return widget;
       }
+      toggleAdvanced = app.hasAdvancedInputs ? () => {} : undefined;
+      isInputConnected(slot) { return slot >= 0 && this.inputs[slot].name === this.linked; }
       computeSize() { return [320, 340]; }
       setSize(size) { this.size = size; }
     }
@@ -139,7 +145,10 @@ export const app = {
     node.id = id;
     call("nodeCreated", node);
     node.onNodeCreated?.();
-    for (const [index, value] of (values ?? []).entries()) node.widgets[index].value = value;
+    for (const [at, value] of Object.entries(values ?? {})) {
+      (node.widgets[at] ?? node.widgets.find(({ name }) => name === at)).value = value;
+    }
+    if (values) node.onConfigure?.();
     node.graph = this.graph;
     this.graph.nodes.push(node);
     return node;
@@ -182,6 +191,7 @@ class Site:
         self.folder = folder
         self.requests: list[tuple[str, int, int | None]] = []  # (sequence, frame, size), None for the file itself
         self.queries: list[str] = []  # the query texts of the requests
+        self.workflows: dict[str, str] = {}  # file name -> the workflow in that file
         self.unchanged = 0  # the number of answers 304: the browser has the file already
         self.answers = threading.Event()  # while it is clear, requests for frames get no answer
         self.answers.set()
@@ -199,14 +209,24 @@ class Site:
         self._server.server_close()
 
     def make(
-        self, folder: str, frames: range | list[int], size: tuple[int, int] = (64, 48), *, colour: int | None = None
+        self,
+        folder: str,
+        frames: range | list[int],
+        size: tuple[int, int] = (64, 48),
+        *,
+        colour: int | None = None,
+        extension: str = "png",
+        text: dict[str, str] | None = None,
     ) -> None:
-        """Write PNG files whose colour encodes their frame number, or the number `colour`."""
+        """Write PNG files, whatever their extension, whose colour encodes their frame number, or the number `colour`."""
+        chunks = PngInfo()
+        for keyword, value in (text or {}).items():
+            chunks.add_text(keyword, value)
         (self.folder / folder).mkdir(parents=True, exist_ok=True)
         for frame in frames:
             number = frame if colour is None else colour
             image = Image.new("RGB", size, (number // 256, number % 256, 128))
-            image.save(self.folder / folder / f"f_{frame:04d}.png")
+            image.save(self.folder / folder / f"f_{frame:04d}.{extension}", "PNG", pnginfo=chunks)
 
     def remove(self, folder: str, frame: int) -> None:
         (self.folder / folder / f"f_{frame:04d}.png").unlink()
@@ -262,6 +282,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer like the pack's route (io_utils/comfyui/preview.py)."""
         self.site.note(folder, int(name[2:6]), int(query["size"][0]) if "size" in query else None, text)
         self.site.answers.wait()
+        if "text" in query:
+            workflow = self.site.workflows.get(name)
+            self.answer(200 if workflow else 404, "application/json", (workflow or "").encode())
+            return
         file = self.site.folder / folder / name
         try:
             content = file.read_bytes()
@@ -314,7 +338,7 @@ class Stage:
         self.complaints: list[str] = []  # uncaught errors
         self.expected: set[str] = set()  # the errors that a test causes on purpose, any number of times
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.view, self.slider = page.locator(".seqplayer-view"), page.get_by_role("slider")
+        self.view, self.slider = page.locator(".seqplayer-view"), page.locator(".seqplayer-transport input[type=range]")
 
     def run(self, script: str, *values: Any) -> Any:
         """Evaluate JavaScript in which `a`, `b`, ... are the values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -281,6 +282,65 @@ class TestPictures:
         self.run_once(stage, 3)
         link = stage.page.get_by_role("link").get_attribute("href")
         assert link.partition("#")[0] == "/api/image_sequence/preview?type=output&subfolder=a&filename=f_0003.png"
+
+    def test_of_linear_files_are_requested_with_the_exposure(self, node, site):
+        site.make("a", [3])
+        stage = node()
+        self.run_once(stage, 3, linear=True)
+        self.drawn(stage, 3)
+        stage.page.get_by_role("slider", name="Exposure").fill("-5")
+        site.wait_for_requests(2)
+        assert site.queries[-1] == "type=output&subfolder=a&filename=f_0003.png&size=512&exposure=-1.667"
+
+    def test_the_exposure_survives_a_reload_of_the_page(self, node, site):
+        site.make("a", [3])
+        stage = node()
+        stage.run("app.configure(() => { window.node = app.add(a, 7); app.render(node) })", SAVER)
+        self.run_once(stage, 3, linear=True)
+        stage.page.get_by_role("slider", name="Exposure").fill("4")
+        stage = node()
+        stage.run("app.configure(() => { window.node = app.add(a, 7); app.render(node) })", SAVER)
+        stage.page.locator(".seqplayer-stops", has_text="+1.3 stops").wait_for()
+
+
+class TestTheWorkflowOfAFrame:
+    """The route reads it from EXR files, the frontend from all others."""
+
+    @pytest.fixture
+    def opened(self, node, site):
+        """Presses the button on frame 3, and returns what the frontend was given: the name, type and text of a file."""
+
+        def open_frame(extension):
+            stage = node()
+            stage.run(
+                "{ app.handleFile = async (file) => { window.given = [file.name, file.type, await file.text()] } }"
+            )
+            stage.run("node.onExecuted(a)", report(3, pattern=f"f_{{:04d}}.{extension}", linear=extension == "exr"))
+            stage.page.get_by_role("button", name="Open the workflow").click()
+            stage.page.locator(".seqplayer-message", has_text=re.compile("Workflow opened|no workflow")).wait_for()
+            return stage.run("window.given")
+
+        return open_frame
+
+    def test_is_read_from_exr_by_the_route(self, opened, site):
+        site.make("a", [3], extension="exr")
+        site.workflows["f_0003.exr"] = '{"nodes": []}'
+        assert opened("exr") == ["f_0003.exr.json", "application/json", '{"nodes": []}']
+        assert site.queries[-1] == "type=output&subfolder=a&filename=f_0003.exr&text=workflow"
+
+    def test_is_missing_from_exr_if_the_route_finds_none(self, opened, site):
+        site.make("a", [3], extension="exr")
+        assert opened("exr") is None
+
+    def test_is_read_from_other_files_by_the_frontend(self, opened, site):
+        site.make("a", [3], text={"workflow": '{"nodes": []}'})
+        name, kind, content = opened("png")
+        assert (name, kind) == ("f_0003.png", "image/png")
+        assert '{"nodes": []}' in content
+
+    def test_is_missing_from_a_file_without_text(self, opened, site):
+        site.make("a", [3])
+        assert opened("png") is None
 
 
 class TestFramesOfSeveralRuns:

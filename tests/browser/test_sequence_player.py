@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -589,6 +590,141 @@ class TestZoomAndTools:
         stage.says("No workflow in it.", "message")
 
 
+class TestExposure:
+    """Scene-linear sequences have a slider for the exposure."""
+
+    @pytest.fixture(autouse=True)
+    def linear(self, stage, site):
+        site.make("a", range(1, 9))
+        stage.show("a", 1, 8, linear=True)
+        stage.sees(1)
+        stage.rests()
+        site.asked()
+        site.queries.clear()
+
+    @pytest.fixture
+    def exposure(self, stage):
+        return stage.page.get_by_role("slider", name="Exposure")
+
+    def reads(self, stage, text):
+        stage.page.locator(".seqplayer-stops", has_text=re.compile(f"^{re.escape(text)}$")).wait_for()
+
+    def test_is_0_at_first_and_not_requested(self, stage, site, exposure):
+        self.reads(stage, "0.0 stops")
+        stage.slider.fill("5")
+        stage.sees(5)
+        stage.rests()
+        assert not [query for query in site.queries if "exposure" in query]
+        assert (exposure.input_value(), exposure.get_attribute("aria-valuetext")) == ("0", "0.0 stops")
+
+    @pytest.mark.parametrize(
+        ("thirds", "text", "query"),
+        [(4, "+1.3 stops", "1.333"), (-1, "-0.3 stops", "-0.333"), (18, "+6.0 stops", "6"), (-18, "-6.0 stops", "-6")],
+    )
+    def test_is_set_in_thirds_of_a_stop_and_shown_at_once(self, stage, site, exposure, thirds, text, query):
+        exposure.fill(str(thirds))
+        self.reads(stage, text)
+        stage.rests()
+        assert site.queries[0] == f"size=512&exposure={query}"
+        assert site.asked()[0] == 1
+
+    def test_stays_from_frame_to_frame_and_from_run_to_run(self, stage, site, exposure):
+        exposure.fill("3")
+        stage.slider.fill("4")
+        stage.sees(4)
+        stage.rests()
+        assert {query for query in site.queries if not query.endswith("exposure=1")} == set()
+        site.queries.clear()
+        stage.show("a", 1, 8, linear=True, run="2")
+        stage.rests()
+        assert site.queries[0] == "size=512&exposure=1"
+        self.reads(stage, "+1.0 stops")
+
+    def test_of_a_frame_in_memory_is_not_requested_again(self, stage, site, exposure):
+        for thirds in ("3", "0"):
+            exposure.fill(thirds)
+            stage.rests()
+        site.asked()
+        exposure.fill("3")
+        stage.rests()
+        assert site.asked() == []
+
+    def test_a_double_click_resets_it(self, stage, site, exposure):
+        exposure.fill("9")
+        exposure.dblclick(position={"x": 20, "y": 10})
+        self.reads(stage, "0.0 stops")
+
+    @pytest.mark.parametrize(
+        ("keys", "text"),
+        [
+            (["+"], "+0.3 stops"),
+            (["="], "+0.3 stops"),
+            (["-", "-"], "-0.7 stops"),
+            (["+", "+", "+", "-"], "+0.7 stops"),
+            (["+", "0"], "0.0 stops"),
+            (["-"] * 20, "-6.0 stops"),
+        ],
+    )
+    @pytest.mark.parametrize("focus", [".seqplayer-view", ".seqplayer-exposure input"], ids=["picture", "slider"])
+    def test_keys_change_it(self, stage, focus, keys, text):
+        stage.page.locator(focus).focus()
+        stage.press(*keys)
+        self.reads(stage, text)
+        stage.sees(1)
+
+    def test_its_slider_keeps_the_arrow_keys_and_leaves_space_to_the_player(self, stage, exposure):
+        exposure.focus()
+        stage.press("ArrowRight", "ArrowUp")
+        self.reads(stage, "+0.7 stops")
+        stage.press("End")
+        self.reads(stage, "+6.0 stops")
+        stage.sees(1)
+        stage.press(" ")
+        stage.page.get_by_role("button", name="Pause").wait_for()
+
+    def test_applies_to_the_file_at_100_percent_and_in_a_new_tab(self, stage, site, exposure):
+        exposure.fill("-6")
+        stage.page.get_by_role("button", name="Show at 100 %").click()
+        stage.page.locator(".seqplayer-zoomed").wait_for()
+        stage.rests()
+        assert site.queries[-1] == "exposure=-2"
+        link = stage.page.get_by_role("link", name="Open this frame").get_attribute("href")
+        assert link == "/frames/a/f_0001.png?exposure=-2#1"
+
+    def test_is_remembered(self, stage, site, exposure):
+        exposure.fill("4")
+        state = stage.run("JSON.stringify(player.state)")
+        stage.run("make()")
+        stage.show("a", 1, 8, linear=True)
+        stage.run("player.restore(JSON.parse(a))", state)
+        self.reads(stage, "+1.3 stops")
+        assert stage.run("JSON.stringify(player.state)") == state
+
+    def test_other_sequences_have_none(self, stage, site, exposure):
+        height = stage.run("player.minHeight")
+        exposure.fill("4")
+        stage.rests()
+        site.queries.clear()
+        stage.show("a", 1, 8, run="2")
+        stage.page.locator(".seqplayer-exposure").wait_for(state="hidden")
+        assert stage.run("player.minHeight") < height
+        stage.view.focus()
+        stage.run("{ window.keys = []; document.body.addEventListener('keydown', ({ key }) => keys.push(key)) }")
+        stage.press("+", "0", "-")
+        stage.rests()
+        assert not [query for query in site.queries if "exposure" in query]
+        assert stage.run("keys") == ["+", "0", "-"]
+
+    def test_a_single_frame_has_it(self, stage, site, exposure):
+        stage.show("a", 3, 3, linear=True)
+        stage.sees(3)
+        assert exposure.is_visible()
+
+    def test_the_picture_keeps_its_room_in_a_player_of_the_least_height(self, stage):
+        stage.run("document.querySelector('#node').style.height = `${player.minHeight}px`")
+        assert stage.view.bounding_box()["height"] > 60
+
+
 class TestCompactLayouts:
     def test_one_frame_is_a_picture_without_controls(self, stage, site):
         site.make("a", [7])
@@ -686,10 +822,11 @@ class TestRestoring:
 
 
 @pytest.mark.parametrize("width", [120, 180, 240, 600])
-def test_nothing_overflows_at_any_width(stage, site, width):
+@pytest.mark.parametrize("linear", [False, True])
+def test_nothing_overflows_at_any_width(stage, site, width, linear):
     site.make("a", range(1001, 1100))
     stage.run("document.querySelector('#node').style.width = `${a}px`", width)
-    stage.show("a", 1001, 1099, options={"message": "99 frames saved: 1001-1099 " * 9})
+    stage.show("a", 1001, 1099, linear=linear, options={"message": "99 frames saved: 1001-1099 " * 9})
     stage.sees(1001)
     overflowing = stage.run(
         """[...player.element.querySelectorAll('*')].filter((part) => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import struct
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
+import OpenEXR
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -161,6 +163,297 @@ class TestColours:
         (output / "f.png").write_bytes(encode_png(np.full((20, 20, 4), 255, np.uint8)))
 
         assert shown(ask(type="output", filename="f.png", size=16)).format == "JPEG"
+
+
+SIZES = pytest.mark.parametrize("size", [{}, {"size": 4096}, {"size": 40}], ids=["full", "at its own size", "smaller"])
+
+
+class TestLinear:
+    """EXR files are scene-linear: they are shown through the sRGB curve, with exposure."""
+
+    @staticmethod
+    def write(output: Path, pixels: np.ndarray, **header: str) -> None:
+        """Write f.exr by OpenEXR: (height, width, 1 to 4 channels), alpha associated."""
+        names = {1: "Y", 2: "YA", 3: "RGB", 4: "RGBA"}[pixels.shape[-1]]
+        planes = np.ascontiguousarray(np.moveaxis(pixels, -1, 0), np.float32)
+        OpenEXR.File(
+            {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, **header},
+            {name: OpenEXR.Channel(plane) for name, plane in zip(names, planes)},
+        ).write(str(output / "f.exr"))
+
+    @classmethod
+    def seen(cls, output: Path, *at: int, **query: object) -> list[int]:
+        return seen(shown(ask(type="output", filename="f.exr", **query)), *at)
+
+    def flat(self, output: Path, *values: float, **query: object) -> list[int]:
+        self.write(output, np.full((60, 80, len(values)), values, np.float32))
+        return self.seen(output, 10, 10, **query)
+
+    @SIZES
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [(0.0, 0), (0.002, 7), (0.18, 118), (0.5, 188), (1.0, 255), (-1.0, 0), (20.0, 255), (3e38, 255), (-3e38, 0)],
+    )
+    def test_values_go_through_the_curve_and_are_clipped(
+        self, output: Path, value: float, expected: int, size: dict[str, int]
+    ) -> None:
+        np.testing.assert_allclose(self.flat(output, value, value, value, **size), expected, atol=1)
+
+    @SIZES
+    @pytest.mark.parametrize(
+        ("value", "exposure", "expected"),
+        [
+            pytest.param(0.18, "1", 162, id="a stop more doubles light"),
+            pytest.param(0.18, "-1", 85, id="a stop less halves it"),
+            pytest.param(0.18, "0.333", 131, id="a third of a stop"),
+            pytest.param(20.0, "-6", 152, id="highlights come into view"),
+            pytest.param(0.01, "6", 209, id="shadows come into view"),
+            pytest.param(0.01, "60", 209, id="at most 6 stops"),
+            pytest.param(20.0, "-999999999.5", 152, id="at least -6"),
+            pytest.param(3e38, "6", 255, id="beyond float32"),
+        ],
+    )
+    def test_exposure_is_in_stops(
+        self, output: Path, value: float, exposure: str, expected: int, size: dict[str, int]
+    ) -> None:
+        np.testing.assert_allclose(self.flat(output, value, value, value, exposure=exposure, **size), expected, atol=1)
+
+    @pytest.mark.parametrize("size", [{}, {"size": 40}], ids=["full", "small"])
+    def test_no_exposure_and_0_are_the_same_picture(self, output: Path, size: dict[str, int]) -> None:
+        self.write(output, noise(60, 80).astype(np.float32) / 255)
+        plain = ask(type="output", filename="f.exr", **size)
+
+        for exposure in ("0", "-0", "0.0", "0.0001"):
+            answered = ask(type="output", filename="f.exr", exposure=exposure, **size)
+            assert (answered.body, answered.headers["ETag"]) == (plain.body, plain.headers["ETag"]), exposure
+
+    def test_each_exposure_has_its_own_tag(self, output: Path) -> None:
+        self.write(output, np.full((4, 4, 3), 0.18, np.float32))
+        status = (output / "f.exr").stat()
+        state = f"{status.st_mtime_ns:x}-{status.st_size:x}"
+        where = {"type": "output", "filename": "f.exr", "size": 32}
+
+        tags = {ask(**where, exposure=stops).headers["ETag"] for stops in ("-0.333", "0", "0.333", "0.334")}
+        assert len(tags) == 4
+
+        answered = ask(**where, exposure="1.5", v=state)
+        assert answered.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+        tag = answered.headers["ETag"].strip('"')
+        assert tag.startswith(f"{state}-32-")
+        again = ask(tag, **where, exposure="1.5", v=state)
+        assert (again.status, again.headers["Cache-Control"]) == (304, "private, max-age=31536000, immutable")
+        assert ask(tag, **where, exposure="1.6").status == 200
+        assert ask(**where, exposure="1.5").headers["Cache-Control"] == "no-cache"
+
+    @pytest.mark.parametrize("exposure", ["", "bright", "nan", "inf", "1e3", "1_0", "١", "+1", " 1", "1.", "9" * 5000])
+    def test_an_exposure_that_is_no_decimal_number_is_invalid(self, output: Path, exposure: str) -> None:
+        self.write(output, np.zeros((4, 4, 3), np.float32))
+
+        TestRefusals.assert_refused(
+            ask(type="output", filename="f.exr", size=32, exposure=exposure), 400, "number of stops"
+        )
+
+    def test_other_files_ignore_exposure(self, output: Path) -> None:
+        (output / "f.png").write_bytes(encode_png(noise()))
+        plain, exposed = (ask(type="output", filename="f.png", size=32, **query) for query in ({}, {"exposure": "3"}))
+
+        assert (plain.body, plain.headers) == (exposed.body, exposed.headers)
+
+    def test_the_content_decides_and_not_the_name(self, output: Path) -> None:
+        (output / "f.exr").write_bytes(encode_png(np.full((4, 4, 3), 118, np.uint8)))
+
+        assert self.seen(output, 1, 1, exposure="3") == [118] * 3
+
+    def test_light_is_averaged_before_the_curve(self, output: Path) -> None:
+        """Half the light of white is 188. The mean of black and white after the curve would be 128."""
+        pixels = np.indices((64, 64)).sum(0)[..., None] % 2
+        self.write(output, np.repeat(pixels, 3, axis=-1))
+
+        np.testing.assert_allclose(np.asarray(shown(ask(type="output", filename="f.exr", size=32))), 188, atol=1)
+
+    def test_a_highlight_is_averaged_with_all_its_light(self, output: Path) -> None:
+        pixels = np.zeros((64, 64, 3), np.float32)
+        pixels[1::4, 1::4] = 16 * 0.18
+        self.write(output, pixels)
+
+        np.testing.assert_allclose(self.seen(output, 5, 5, size=16), 118, atol=1)
+
+    @pytest.mark.parametrize(("size", "expected"), [(40, (40, 27)), (59, (59, 39)), (1, (16, 11)), (99, (60, 40))])
+    def test_it_has_the_requested_size(self, output: Path, size: int, expected: tuple[int, int]) -> None:
+        self.write(output, np.zeros((40, 60, 3), np.float32))
+
+        assert shown(ask(type="output", filename="f.exr", size=size)).size == expected
+
+    @SIZES
+    def test_grey_is_shown_as_grey(self, output: Path, size: dict[str, int]) -> None:
+        np.testing.assert_allclose(self.flat(output, 0.18, exposure="1", **size), 162, atol=1)
+
+    @SIZES
+    def test_alpha_is_neither_exposed_nor_curved(self, output: Path, size: dict[str, int]) -> None:
+        """Colour is divided by alpha first: 0.09 at half coverage is a surface of 0.18."""
+        *colour, alpha = self.flat(output, 0.09, 0.09, 0.09, 0.5, exposure="1", **size)
+
+        np.testing.assert_allclose(colour, 162, atol=2)
+        assert alpha == 128
+
+    def test_colours_of_transparent_pixels_do_not_bleed(self, output: Path) -> None:
+        pixels = np.zeros((32, 32, 4), np.float32)
+        pixels[..., 0] = 1  # a glow without coverage
+        pixels[::2, ::2] = (0, 1, 0, 1)
+        self.write(output, pixels)
+
+        red, green, _, alpha = self.seen(output, 8, 8, size=16)
+
+        assert (red < 40, green > 215, 60 <= alpha <= 68) == (True, True, True)
+
+    def test_alpha_outside_0_to_1_is_clipped(self, output: Path) -> None:
+        pixels = np.full((32, 32, 4), 0.18, np.float32)
+        pixels[:16, :, 3], pixels[16:, :, 3] = 1.5, -1
+        self.write(output, pixels)
+
+        picture = shown(ask(type="output", filename="f.exr", size=16))
+
+        assert (seen(picture, 4, 4)[-1], seen(picture, 4, 12)[-1]) == (255, 0)
+
+
+class TestMarks:
+    """Pixels that hold NaN or infinity are marked in every size, because they break what is rendered from them."""
+
+    MAGENTA, CYAN, YELLOW = [255, 0, 255], [0, 255, 255], [255, 255, 0]
+    write = staticmethod(TestLinear.write)
+
+    @pytest.mark.parametrize("exposure", ["-6", "0", "6"])
+    @pytest.mark.parametrize("size", [{}, {"size": 99}, {"size": 77}, {"size": 16}])
+    @pytest.mark.parametrize(
+        ("value", "mark"), [(np.nan, MAGENTA), (np.inf, CYAN), (-np.inf, YELLOW)], ids=["NaN", "infinity", "-infinity"]
+    )
+    def test_a_single_value_marks_its_pixel_and_in_previews_those_around_it(
+        self, output: Path, value: float, mark: list[int], size: dict[str, int], exposure: str
+    ) -> None:
+        for x, y in ((0, 0), (37, 21), (98, 65)):
+            pixels = np.full((66, 99, 3), 0.18, np.float32)
+            pixels[y, x, 1] = value
+            self.write(output, pixels)
+
+            picture = np.asarray(shown(ask(type="output", filename="f.exr", exposure=exposure, **size)))
+
+            scale = picture.shape[1] / 99
+            marked = np.argwhere((picture == mark).all(axis=-1))
+            row, column, reach = int((y + 0.5) * scale), int((x + 0.5) * scale), 1 if size else 0
+            around = np.zeros(picture.shape[:2])
+            around[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1] = 1
+            assert marked.tolist() == np.argwhere(around).tolist()
+
+    def test_the_pixels_around_a_mark_keep_their_finite_values(self, output: Path) -> None:
+        pixels = np.full((64, 64, 3), 0.18, np.float32)
+        pixels[33, 33] = np.nan
+        self.write(output, pixels)
+
+        picture = np.asarray(shown(ask(type="output", filename="f.exr", size=16))).copy()
+
+        assert picture[8, 8].tolist() == self.MAGENTA
+        picture[7:10, 7:10] = 118
+        np.testing.assert_array_equal(picture, 118)
+
+    def test_nan_hides_the_infinities_beside_it(self, output: Path) -> None:
+        pixels = np.full((64, 64, 3), 0.18, np.float32)
+        pixels[0, :3] = np.array([[np.nan], [np.inf], [-np.inf]])
+        pixels[24, :2] = np.array([[np.inf], [-np.inf]])
+        self.write(output, pixels)
+
+        picture = shown(ask(type="output", filename="f.exr", size=16))
+
+        assert (seen(picture, 0, 0), seen(picture, 0, 6)) == (self.MAGENTA, self.CYAN)
+
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    @pytest.mark.parametrize("size", [{}, {"size": 16}], ids=["full", "small"])
+    def test_marks_are_coloured_and_opaque_in_every_kind_of_picture(
+        self, output: Path, channels: int, size: dict[str, int]
+    ) -> None:
+        """Where alpha is 0, the decoder leaves colour as it is."""
+        pixels = np.zeros((32, 32, channels), np.float32)
+        pixels[0, 0, 0] = np.inf
+        self.write(output, pixels)
+
+        assert seen(shown(ask(type="output", filename="f.exr", **size)), 0, 0)[:4] in (self.CYAN, [*self.CYAN, 255])
+
+    def test_values_whose_sum_is_beyond_float32_are_not_marked(self, output: Path) -> None:
+        pixels = np.full((32, 32, 3), 3e38, np.float32)
+        pixels[:, ::2] *= -1
+        self.write(output, pixels)
+
+        picture = shown(ask(type="output", filename="f.exr"))
+
+        assert (seen(picture, 0, 0), seen(picture, 1, 0)) == ([0, 0, 0], [255, 255, 255])
+
+
+class TestWorkflow:
+    """`text=workflow`: the workflow in a file whose text the browser does not read."""
+
+    PROMPT, GRAPH = {"1": {"class_type": "LoadImage", "inputs": {}}}, {"nodes": [], "title": "Größe 日本"}
+
+    @staticmethod
+    def write(output: Path, **header: str) -> None:
+        TestLinear.write(output, np.zeros((4, 4, 3), np.float32), **header)
+
+    reads_exr_text = pytest.mark.xfail(strict=True, reason="the EXR engine does not read text yet")
+
+    @reads_exr_text
+    def test_is_sent_as_json(self, output: Path) -> None:
+        self.write(output, prompt=json.dumps(self.PROMPT), workflow=json.dumps(self.GRAPH))
+
+        answered = ask(type="output", filename="f.exr", text="workflow")
+
+        assert (answered.status, answered.headers["Content-Type"]) == (200, "application/json")
+        assert isinstance(answered.body, bytes)
+        assert json.loads(answered.body) == self.GRAPH
+
+    @reads_exr_text
+    def test_is_the_prompt_if_there_is_no_workflow(self, output: Path) -> None:
+        self.write(output, prompt=json.dumps(self.PROMPT))
+
+        answered = ask(type="output", filename="f.exr", text="workflow")
+
+        assert isinstance(answered.body, bytes)
+        assert json.loads(answered.body) == self.PROMPT
+
+    @reads_exr_text
+    def test_is_sent_again_only_after_the_file_has_changed(self, output: Path) -> None:
+        self.write(output, workflow=json.dumps(self.GRAPH))
+        where = {"type": "output", "filename": "f.exr", "text": "workflow"}
+        answered = ask(**where)
+        tag = answered.headers["ETag"].strip('"')
+
+        assert answered.headers["Cache-Control"] == "no-cache"
+        assert ask(tag, **where).status == 304
+        os.utime(output / "f.exr", ns=(1, 1))
+        assert ask(tag, **where).status == 200
+
+    def test_of_a_file_without_one_is_a_line_that_says_so(self, output: Path) -> None:
+        self.write(output, comments="a plate")
+        (output / "f.png").write_bytes(encode_png(noise()))
+
+        for name in ("f.exr", "f.png"):
+            answered = ask(type="output", filename=name, text="workflow")
+            TestRefusals.assert_refused(answered, 404, f"No workflow can be read from {name}.")
+
+    def test_no_other_text_can_be_read(self, output: Path) -> None:
+        self.write(output, secret="1")
+
+        for wanted in ("secret", "", "prompt"):
+            TestRefusals.assert_refused(ask(type="output", filename="f.exr", text=wanted), 400, "should be workflow")
+
+    def test_of_a_file_that_must_not_be_read_is_refused(self, base: Path, output: Path) -> None:
+        self.write(base, workflow="{}")
+
+        TestRefusals.assert_refused(ask(type="output", subfolder="..", filename="f.exr", text="workflow"), 403, "")
+
+    @pytest.mark.parametrize("damage", ["torn", "another kind"])
+    def test_of_a_damaged_file_is_an_error(self, output: Path, damage: str) -> None:
+        self.write(output, workflow="{}")
+        (output / "f.exr").write_bytes((output / "f.exr").read_bytes()[:40] if damage == "torn" else b"GIF89a")
+
+        TestRefusals.assert_refused(ask(type="output", filename="f.exr", text="workflow"), 415, "cannot be shown")
 
 
 class TestWithoutSize:

@@ -60,6 +60,7 @@ def test_the_sequence_is_described_in_one_json_string() -> None:
         "subfolder": "shots/a",
         "type": "output",
         "folder": "/base/output/shots/a",
+        "linear": False,
         "first": 5,
         "last": 8,
         "step": 1,
@@ -67,6 +68,16 @@ def test_the_sequence_is_described_in_one_json_string() -> None:
         "fps": 24.0,
         "message": "Saved frame 5-6,8",
     }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "linear"),
+    [("f_####.exr", True), ("a.b/F####.EXR", True), ("f_####.png", False), ("f_####.tif", False), ("exr_####", False)],
+)
+def test_a_sequence_of_scene_linear_files_is_described_as_such(pattern: str, linear: bool) -> None:
+    (description,) = described(ui([(sequence(pattern), 1)]))
+
+    assert description["linear"] is linear
 
 
 @pytest.mark.parametrize(

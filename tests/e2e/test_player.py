@@ -11,8 +11,11 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import OpenEXR
 import pytest
 from PIL import Image
 
@@ -106,7 +109,7 @@ def test_it_survives_a_reload_and_a_second_run(editor):
     editor.make(*batch("reload"))
     editor.run()
     editor.sees(1001)
-    editor.player().get_by_role("slider").fill("1007")
+    editor.player().get_by_role("slider", name="Frame").fill("1007")
     editor.sees(1007)
     editor.reload()
     editor.sees(1007)
@@ -118,7 +121,7 @@ def test_it_survives_another_workflow_and_back(editor):
     editor.make(*batch("tabs"))
     editor.run()
     editor.sees(1001)
-    editor.player().get_by_role("slider").fill("1007")
+    editor.player().get_by_role("slider", name="Frame").fill("1007")
     editor.page.evaluate("app.extensionManager.command.execute('Comfy.NewBlankWorkflow')")
     editor.page.wait_for_function("app.graph.nodes.length === 0")
     editor.page.evaluate("app.extensionManager.command.execute('Workspace.PreviousOpenedWorkflow')")
@@ -171,7 +174,7 @@ def test_frames_saved_one_per_run_add_up(editor):
     assert editor.player().get_by_role("slider").count() == 0
     editor.run(3)
     editor.sees(6)
-    slider = editor.player().get_by_role("slider")
+    slider = editor.player().get_by_role("slider", name="Frame")
     assert [slider.get_attribute(name) for name in ("min", "max")] == ["3", "6"]
 
 
@@ -345,7 +348,7 @@ def test_frames_counted_one_per_run(editor):
     editor.sees(0, index=1)
     assert saver.get_by_label("Frames per second").last.input_value() == "12"
     saver.locator(".seqplayer-message", has_text="All 3 frames are on disk.").wait_for()
-    assert animation.get_by_role("slider").get_attribute("max") == "2"
+    assert animation.get_by_role("slider", name="Frame").get_attribute("max") == "2"
     assert saver.get_by_label("Sequence", exact=True).locator("option").count() == 2
     saver.get_by_label("Sequence", exact=True).select_option(index=1)
     editor.wait_for_request("%2Fbatch_0001&")
@@ -375,7 +378,7 @@ def test_frames_loaded_one_per_run(editor, server):
     for frame in (4, 5, 5, 7):
         editor.run()
         editor.sees(frame)
-    editor.player().get_by_role("slider").fill("6")
+    editor.player().get_by_role("slider", name="Frame").fill("6")
     editor.player().locator(".seqplayer-note", has_text="Frame 6 is not on disk.").wait_for()
 
 
@@ -395,7 +398,7 @@ def test_every_kind_of_file_plays_and_is_shown_at_full_size(editor, pattern, fil
     editor.make(nodes, links)
     editor.run()
     editor.sees(1001)
-    editor.player().get_by_role("slider").fill("1003")
+    editor.player().get_by_role("slider", name="Frame").fill("1003")
     editor.sees(1003)
     name = pattern.replace("####", "1003")
     assert editor.player().locator(".seqplayer-name").text_content() == name
@@ -419,7 +422,7 @@ def test_frames_in_an_operators_folder_are_shown(editor, server, tmp_path):
     editor.run()
     editor.sees(1001)
     assert editor.page.evaluate("id => app.nodeOutputs[id].images", saver) == []
-    editor.player().get_by_role("slider").fill("1003")
+    editor.player().get_by_role("slider", name="Frame").fill("1003")
     editor.sees(1003)
     assert editor.player().locator(".seqplayer-name").get_attribute("title") == f"{tmp_path}/f_1003.png"
     link = editor.player().get_by_role("link").get_attribute("href")
@@ -444,7 +447,7 @@ def test_it_shows_the_frames_of_a_job_loaded_from_the_history(editor):
     }""")
     editor.page.wait_for_function("app.graph.nodes.length === 2")
     editor.sees(1001)
-    editor.player().get_by_role("slider").fill("1024")
+    editor.player().get_by_role("slider", name="Frame").fill("1024")
     editor.sees(1024)
 
 
@@ -516,7 +519,7 @@ def test_it_works_in_a_subgraph(editor):
     assert editor.page.locator(".seqplayer:visible").count() == 0
     editor.page.evaluate(enter)
     editor.sees(1001)
-    editor.player().get_by_role("slider").fill("1007")
+    editor.player().get_by_role("slider", name="Frame").fill("1007")
     editor.sees(1007)
     editor.page.evaluate("app.canvas.setGraph(app.rootGraph ?? app.graph)")
     editor.page.wait_for_function("""() => {
@@ -528,3 +531,49 @@ def test_it_works_in_a_subgraph(editor):
     editor.page.wait_for_function("app.graph.nodes.length === 1")
     editor.page.evaluate(enter)
     editor.sees(1007)
+
+
+def write_exr(path: Path, pixels: np.ndarray) -> None:
+    """Write (height, width, 3) float32."""
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    OpenEXR.File(header, {"RGB": np.ascontiguousarray(pixels, np.float32)}).write(str(path))
+
+
+# The colour of the picture's pixel in this place.
+DRAWN = """([x, y]) => {
+    const canvas = document.querySelector(".seqplayer:not([data-layout=empty]) .seqplayer-view canvas");
+    return [...canvas.getContext("2d").getImageData(x, y, 1, 1).data].slice(0, 3);
+}"""
+
+
+def test_exr_is_shown_through_the_curve_with_exposure_and_marks(editor, server, tmp_path):
+    """The pictures are for a person to look at."""
+    name = f"plate_{next(RUNS)}"
+    folder = server.base / "input" / name
+    folder.mkdir(parents=True)
+    pixels = np.full((180, 320, 3), 0.02, np.float32)
+    pixels[:, 200:] = np.linspace(0, 4, 120)[None, :, None] * np.array([1, 0.8, 0.5])
+    pixels[90, 100], pixels[90, 120], pixels[90, 140] = np.nan, np.inf, -np.inf
+    for frame in range(1, 4):
+        write_exr(folder / f"f_{frame:04d}.exr", pixels)
+    loader = {"path_pattern": f"{name}/f_####.exr", "folder": "input", "start_index": 1, "frame_count": 3}
+    nodes = [
+        {"type": "ImageSequenceLoadBatch", "values": loader, "pos": [300, 100], "size": [420, 620]},
+        {"type": "PreviewImage", "values": {}, "pos": [800, 100]},
+    ]
+    editor.make(nodes, [(0, 0, 1, "images")])
+    editor.run()
+    editor.sees(1)
+    for palette in ("dark", "light"):
+        editor.set("Comfy.ColorPalette", palette)
+        editor.player().get_by_role("slider", name="Exposure").fill("0")
+        for thirds, grey in ((0, 39), (9, 111)):
+            editor.player().get_by_role("slider", name="Exposure").fill(str(thirds))
+            editor.page.wait_for_function(f"(grey) => Math.abs(({DRAWN})([10, 10])[0] - grey) <= 1", arg=grey)
+            marks = [editor.page.evaluate(DRAWN, [x, 90]) for x in (100, 120, 140)]
+            assert marks == [[255, 0, 255], [0, 255, 255], [255, 255, 0]]
+            renderer = "vue" if editor.page.evaluate("Boolean(LiteGraph.vueNodesMode)") else "canvas"
+            editor.page.screenshot(path=tmp_path / f"{editor.version}_{renderer}_{palette}_{thirds}.png")
+    editor.reload()
+    editor.player().locator(".seqplayer-stops", has_text="+3.0 stops").wait_for()
+    assert editor.requests[-1].partition("exposure=")[2].startswith("3")

@@ -14,10 +14,14 @@ import { locator } from "./graph.js";
 import { loadLocales, noteLanguage } from "./locale.js";
 import { addPlayer, allPlayers, playerAt, playerOf } from "./node_players.js";
 import { watchAnswersToPrompts } from "./refusals.js";
+import { WidgetVisibility } from "./widget_visibility.js";
 
 // Their reports are added to the frames of earlier runs.
 const ONE_FRAME_PER_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
 const MANY_FRAMES_PER_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "ImageSequenceFromAnimation"];
+
+/** @type {WeakMap<ComfyNode, WidgetVisibility>} */
+const visibilities = new WeakMap();
 
 let run = ""; // id of the running prompt: distinguishes its pictures from earlier ones with the same names
 
@@ -51,8 +55,14 @@ app.registerExtension({
       node.hideOutputImages = true;
       noteLanguage(node);
       addPlayer(node, addsFrames);
+      visibilities.set(node, new WidgetVisibility(node, () => Boolean(playerOf(node)?.isLinear)));
     });
-    chain(nodeType.prototype, "onExecuted", (node, output) => playerOf(node)?.show(output, run));
+    chain(nodeType.prototype, "onConfigure", (node) => visibilities.get(node)?.restore());
+    chain(nodeType.prototype, "onConnectionsChange", (node) => visibilities.get(node)?.update());
+    chain(nodeType.prototype, "onExecuted", (node, output) => {
+      playerOf(node)?.show(output, run);
+      visibilities.get(node)?.update();
+    });
     chain(nodeType.prototype, "onRemoved", (node) => playerOf(node)?.release());
   },
 
@@ -73,7 +83,10 @@ app.registerExtension({
   },
 
   afterConfigureGraph() {
-    for (const [, player] of allPlayers()) player.restore();
+    for (const [node, player] of allPlayers()) {
+      player.restore();
+      visibilities.get(node)?.restore();
+    }
     // Vue renders the new nodes after this.
     requestAnimationFrame(() => {
       for (const [, player] of allPlayers()) player.attach();
@@ -81,6 +94,9 @@ app.registerExtension({
   },
 
   onNodeOutputsUpdated(outputs) {
-    for (const [node, player] of allPlayers()) player.restore(outputs?.[locator(node)]);
+    for (const [node, player] of allPlayers()) {
+      player.restore(outputs?.[locator(node)]);
+      visibilities.get(node)?.restore();
+    }
   },
 });

@@ -57,6 +57,11 @@ export class NodePlayer {
     forwardToCanvas(element);
   }
 
+  /** Whether the shown files are scene-linear. */
+  get isLinear() {
+    return this.#reports.some(({ linear }) => linear);
+  }
+
   /**
    * Show the output of a run.
    *

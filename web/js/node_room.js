@@ -4,9 +4,9 @@
 
 import { app } from "../../../scripts/app.js";
 
-// Heights in pixels: of the picture, in its own shape as far as this goes, and of what is below it.
+// Heights of the picture in pixels: in its own shape as far as this goes, and in a player of the least height.
 const PICTURE_HEIGHT = { least: 120, most: 400 };
-const BELOW_PICTURE = 76;
+const SMALLEST_PICTURE = 74;
 const MARGINS = 20; // left and right of the picture
 
 export class NodeRoom {
@@ -46,13 +46,13 @@ export class NodeRoom {
    * @param {boolean} isTooSmall
    */
   #extraForPicture(width, isTooSmall) {
-    const { layout, aspect, minHeight } = this.#player;
+    const { layout, aspect } = this.#player;
     if (layout !== "picture") return 0;
     this.#wantsPicture ??= isTooSmall;
     if (!aspect || !this.#wantsPicture) return 0;
     this.#wantsPicture = false;
     const { least, most } = PICTURE_HEIGHT;
     const picture = Math.min(most, Math.max(least, (width - MARGINS) / aspect));
-    return Math.max(0, picture + BELOW_PICTURE - minHeight);
+    return picture - SMALLEST_PICTURE;
   }
 }

@@ -7,7 +7,8 @@ import { app } from "../../../scripts/app.js";
 /** @type {WeakMap<Element, ComfyNode>} the nodes of our elements */
 const owners = new WeakMap();
 
-function isVue() {
+/** Whether Vue draws the nodes. */
+export function isVue() {
   return Boolean(LiteGraph.vueNodesMode);
 }
 

@@ -12,6 +12,7 @@
  * @property {string} type "output", "input" or "temp", and `subfolder` a path in there; or "", and `folder` an absolute path
  * @property {string} subfolder
  * @property {string} folder
+ * @property {boolean} [linear] whether the files are scene-linear; absent in reports that an older version remembered
  * @property {number | null} fps
  * @property {string} [message]
  *
@@ -43,11 +44,23 @@ export function sequenceOf(report) {
     step: report.step,
     missing: report.missing,
     fps: report.fps,
+    linear: Boolean(report.linear),
     name,
     path: (frame) => joinPath(folder || joinPath(type, subfolder), name(frame)),
-    preview: (frame, size) => previewUrl([...query(frame), ["size", String(size)]], run),
-    full: (frame) => previewUrl(query(frame), run),
+    preview: (frame, size, stops) => previewUrl([...query(frame), ["size", String(size)], ...exposure(stops)], run),
+    full: (frame, stops) => previewUrl([...query(frame), ...exposure(stops)], run),
   };
+}
+
+/**
+ * The URL of the workflow in a frame, as JSON, for files whose text the frontend does not read.
+ *
+ * @param {Sequence} sequence
+ * @param {number} frame
+ */
+export function workflowUrl(sequence, frame) {
+  const [url, fragment] = sequence.full(frame).split("#");
+  return `${url}&text=workflow#${fragment}`;
 }
 
 /**
@@ -104,6 +117,14 @@ function greatestCommonDivisor(a, b) {
  */
 function previewUrl(query, run) {
   return `${api.apiURL(`/image_sequence/preview?${new URLSearchParams(query)}`)}#${run}`;
+}
+
+/**
+ * @param {number} [stops]
+ * @returns {string[][]} nothing for 0, so that every picture has one URL
+ */
+function exposure(stops) {
+  return stops ? [["exposure", String(stops)]] : [];
 }
 
 /** @param {Report} report */

@@ -5,6 +5,7 @@ const ICONS = {
   pause: '<path d="M4 2.5h3v11H4zM9 2.5h3v11H9z" fill="currentColor"/>',
   loop: '<path d="M3 8.5V7.5a3 3 0 0 1 3-3h6.5M10.5 2l2.5 2.5L10.5 7M13 7.5v1a3 3 0 0 1-3 3H3.5M5.5 14 3 11.5 5.5 9"/>',
   "ping-pong": '<path d="M2 8h12M4.5 5 1.5 8l3 3M11.5 5l3 3-3 3"/>',
+  exposure: '<path d="M2.5 13.5l11-11M2.5 5H7M4.75 2.75v4.5M9 11.5h4"/>',
   zoom: '<path d="M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.7 10.7 14 14M7 4.800v4.400M4.8 7h4.4"/>',
   fit: '<path d="M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.7 10.7 14 14M4.8 7h4.4"/>',
   open: '<path d="M9 2.5h4.5V7M13.5 2.5l-6 6M11.5 9.5v4h-9v-9h4"/>',

@@ -1,7 +1,8 @@
 // @ts-check
 
 /**
- * The keys of the player: arrows, page keys, Home and End go through the frames, space plays.
+ * The keys of the player: arrows, page keys, Home and End go through the frames, space plays. In scene-linear sequences
+ * + and - change the exposure by a third of a stop, and 0 resets it.
  *
  * @typedef {object} KeyCommands
  * @property {object | null} sequence without one, keys do nothing
@@ -9,6 +10,9 @@
  * @property {() => void} togglePlay
  * @property {boolean} canPan
  * @property {(dx: number, dy: number) => void} pan in pixels of the page
+ * @property {boolean} canExpose
+ * @property {(stops: number) => void} expose
+ * @property {(thirds: number) => void} exposeBy thirds of a stop
  */
 
 const LEAP = 10; // frames
@@ -33,13 +37,14 @@ export function listenToKeys(element, commands) {
 }
 
 /**
- * Whether the focused control needs the key itself. The slider does not: its arrow keys are the player's.
+ * Whether the focused control needs the key itself. The frame slider does not: its arrow keys are the player's.
  *
  * @param {KeyboardEvent} event
  */
 function belongsToControl({ target, key }) {
   if (!(target instanceof Element)) return false;
   if (target.matches("input[type=number], select")) return true;
+  if (target.closest(".seqplayer-exposure")) return /^(Arrow|Page|Home|End)/.test(key);
   return Boolean(target.closest("button, a")) && [" ", "Enter"].includes(key);
 }
 
@@ -62,5 +67,12 @@ function actionOf({ key, shiftKey }, commands) {
     End: () => commands.move(Infinity),
     " ": () => commands.togglePlay(),
   };
-  return actions[key] ?? null;
+  /** @type {Record<string, () => void>} */
+  const exposures = {
+    "+": () => commands.exposeBy(1),
+    "=": () => commands.exposeBy(1), // the key of + without Shift on many keyboards
+    "-": () => commands.exposeBy(-1),
+    0: () => commands.expose(0),
+  };
+  return actions[key] ?? (commands.canExpose ? exposures[key] : null) ?? null;
 }

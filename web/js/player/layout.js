@@ -7,9 +7,10 @@
  */
 
 // Pixels of height below which nothing can be made out. An error comes on top of a picture; its greatest height,
-// 60 pixels and the gap before it, is in sequence_player.css.
+// 60 pixels and the gap before it, is in sequence_player.css. So does the row for the exposure.
 const MIN_HEIGHT = { empty: 0, text: 60, picture: 150 };
 const ERROR_HEIGHT = 64;
+const EXPOSURE_HEIGHT = 26;
 
 export class Layout {
   #element;
@@ -18,6 +19,7 @@ export class Layout {
   /** @type {LayoutName} */
   #name = "empty";
   #toldHeight = 0;
+  #hasExposure = false;
 
   /**
    * @param {HTMLElement} element
@@ -37,12 +39,17 @@ export class Layout {
 
   /** In pixels. */
   get minHeight() {
-    const hasBoth = this.#name === "picture" && this.#messages.hasError;
-    return MIN_HEIGHT[this.#name] + (hasBoth ? ERROR_HEIGHT : 0);
+    const least = MIN_HEIGHT[this.#name];
+    if (this.#name !== "picture") return least;
+    return least + (this.#messages.hasError ? ERROR_HEIGHT : 0) + (this.#hasExposure ? EXPOSURE_HEIGHT : 0);
   }
 
-  /** @param {boolean} hasPicture */
-  update(hasPicture) {
+  /**
+   * @param {boolean} hasPicture
+   * @param {boolean} hasExposure whether the row for the exposure is shown
+   */
+  update(hasPicture, hasExposure) {
+    this.#hasExposure = hasExposure;
     const before = { name: this.#name, height: this.#toldHeight };
     this.#name = hasPicture ? "picture" : this.#messages.hasText ? "text" : "empty";
     this.#element.dataset.layout = this.#name;

@@ -24,7 +24,7 @@ export function build(element, t) {
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", t("Image sequence"));
   const html = escaping(t);
-  element.innerHTML = stage(html) + transport(html) + TEXTS;
+  element.innerHTML = stage(html) + transport(html) + exposure(html) + TEXTS;
   return findParts(element);
 }
 
@@ -70,6 +70,17 @@ function transport(t) {
   </div>`;
 }
 
+/** @param {(english: string) => string} t */
+function exposure(t) {
+  const title = t("Exposure: + and - change it, 0 or a double-click resets it. Files are not changed.");
+  return `
+  <div class="seqplayer-exposure" title="${title}" hidden>
+    ${icon("exposure")}
+    <div class="seqplayer-slider"><input type="range" aria-label="${t("Exposure")}"></div>
+    <span class="seqplayer-stops"></span>
+  </div>`;
+}
+
 /** @param {HTMLElement} element */
 function findParts(element) {
   /**
@@ -89,9 +100,12 @@ function findParts(element) {
     choice: find(".seqplayer-choice", HTMLSelectElement),
     tools: find(".seqplayer-tools", HTMLDivElement),
     transport: find(".seqplayer-transport", HTMLDivElement),
-    slider: find(".seqplayer-slider input", HTMLInputElement),
+    slider: find(".seqplayer-transport .seqplayer-slider input", HTMLInputElement),
     marks: find(".seqplayer-slider canvas", HTMLCanvasElement),
     fps: find(".seqplayer-fps input", HTMLInputElement),
+    exposureRow: find(".seqplayer-exposure", HTMLDivElement),
+    exposure: find(".seqplayer-exposure input", HTMLInputElement),
+    stops: find(".seqplayer-stops", HTMLSpanElement),
     number: find(".seqplayer-number", HTMLSpanElement),
     last: find(".seqplayer-last", HTMLSpanElement),
     name: find(".seqplayer-name", HTMLSpanElement),

@@ -18,6 +18,8 @@ const LARGEST_PREVIEW = 1024;
 export class PictureView {
   /** The view that the picture is fitted into. */
   element;
+  /** In stops, for pictures of linear sequences. */
+  exposure = 0;
 
   #canvas;
   #note;
@@ -63,8 +65,20 @@ export class PictureView {
    * @returns {Picture}
    */
   pictureOf(sequence, frame) {
-    const url = this.#isZoomed ? sequence.full(frame) : sequence.preview(frame, this.#previewSize);
+    const url = this.#isZoomed
+      ? this.fullUrl(sequence, frame)
+      : sequence.preview(frame, this.#previewSize, this.#exposureOf(sequence));
     return { sequence, frame, url, isFullSize: this.#isZoomed };
+  }
+
+  /**
+   * The URL of the picture at its own size.
+   *
+   * @param {Sequence} sequence
+   * @param {number} frame
+   */
+  fullUrl(sequence, frame) {
+    return sequence.full(frame, this.#exposureOf(sequence));
   }
 
   /** @param {Picture} picture */
@@ -122,6 +136,11 @@ export class PictureView {
     // It never shrinks: a view made smaller has good pictures already.
     while (this.#previewSize < pixels && this.#previewSize < LARGEST_PREVIEW) this.#previewSize *= 2;
     if (this.#shown.url) this.#place();
+  }
+
+  /** @param {Sequence} sequence */
+  #exposureOf({ linear }) {
+    return linear ? this.exposure : 0;
   }
 
   /** CSS fits the picture. At 100 % one pixel of the picture is one of the screen, and #center is in the middle. */

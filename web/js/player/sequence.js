@@ -13,10 +13,12 @@
  * @property {string} label shown in the list to choose from, when there are several
  * @property {number[]} missing frame numbers known to be absent
  * @property {number | null} fps
+ * @property {boolean} [linear] whether the files hold scene-linear light, so that pictures can be exposed
  * @property {(frame: number) => string} name file name
  * @property {(frame: number) => string} path what "copy path" copies
- * @property {(frame: number, size: number) => string} preview URL of a picture with `size` pixels on its longest side
- * @property {(frame: number) => string} full URL of the picture at its own size
+ * @property {(frame: number, size: number, stops?: number) => string} preview URL of a picture with `size` pixels on its
+ *   longest side, exposed by `stops` if the sequence is linear
+ * @property {(frame: number, stops?: number) => string} full URL of the picture at its own size
  *   Each URL is fetched once. If a file may have changed, its URL must differ, if only in the fragment.
  *
  * @typedef {FrameRange & SequenceFacts} Sequence

@@ -6,7 +6,8 @@
  * Costs do not grow with the length of the sequence: one request at a time for the frame that is wanted, a few frames
  * loaded ahead, a bounded cache, and no element or array per frame.
  *
- * @typedef {import("./playback.js").PlaybackState & { key?: string }} State where the user was; `key` is the sequence's
+ * @typedef {import("./playback.js").PlaybackState & { key?: string, exposure?: number }} State where the user was; `key` is
+ *   the sequence's, `exposure` in stops
  * @typedef {import("./sequence.js").Picture} Picture
  * @typedef {import("./sequence.js").Sequence} Sequence
  * @typedef {import("./tools.js").Action} Action
@@ -15,6 +16,7 @@
 
 import { updateCaption } from "./caption.js";
 import { Choice } from "./choice.js";
+import { ExposureControl } from "./exposure.js";
 import { fill } from "./fill.js";
 import { FrameDisplay } from "./frame_display.js";
 import { failureText, frameLabel, missingText } from "./frame_texts.js";
@@ -46,6 +48,7 @@ export class SequencePlayer {
   #viewer;
   #choice;
   #transport;
+  #exposure;
   #tools;
 
   /**
@@ -71,6 +74,7 @@ export class SequencePlayer {
     this.#viewer = viewer;
     this.#choice = new Choice(parts.choice, (sequence) => viewer.choose(sequence));
     this.#transport = new Transport(parts, translate, viewer);
+    this.#exposure = new ExposureControl(parts, translate, (stops) => viewer.expose(stops));
     this.#tools = new Tools(parts, translate, actions, {
       toggleZoom: () => viewer.toggleZoom(),
       act: (run) => this.#act(run),
@@ -110,12 +114,13 @@ export class SequencePlayer {
    * @returns {State}
    */
   get state() {
-    return { key: this.#viewer.sequence?.key, ...this.#playback.state };
+    return { key: this.#viewer.sequence?.key, exposure: this.#view.exposure, ...this.#playback.state };
   }
 
   /** @param {State} state */
   restore(state) {
     this.#playback.restore(state);
+    this.#viewer.expose(state.exposure ?? 0);
     const sequence = this.#choice.find(state.key);
     if (sequence) this.#viewer.openAt(sequence, state.frame);
   }
@@ -181,7 +186,7 @@ export class SequencePlayer {
   #describe() {
     const { wanted } = this.#display;
     if (wanted) this.#describeFrame(wanted);
-    this.#layout.update(Boolean(wanted));
+    this.#layout.update(Boolean(wanted), this.#viewer.canExpose);
   }
 
   /** @param {Picture} wanted */
@@ -192,13 +197,14 @@ export class SequencePlayer {
     const frame = problem ? wanted.frame : this.#view.shownFrame ?? wanted.frame;
     this.#choice.update(sequence);
     this.#transport.update(sequence, this.#playback, frameLabel(this.#t, sequence, wanted.frame));
+    this.#exposure.update(sequence, this.#view.exposure);
     updateCaption(this.#parts, sequence, frame, Boolean(problem));
     this.#view.describe({
       label: problem || frameLabel(this.#t, sequence, frame),
       note: problem,
       isBusy: !this.#display.isReady(wanted),
     });
-    this.#tools.update(this.#view.isZoomed, sequence.full(wanted.frame));
+    this.#tools.update(this.#view.isZoomed, this.#view.fullUrl(sequence, wanted.frame));
   }
 
   /**

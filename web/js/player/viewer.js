@@ -10,6 +10,7 @@
  * @typedef {import("./sequence.js").Sequence} Sequence
  */
 
+import { exposureAt } from "./exposure.js";
 import { frameCount } from "./sequence.js";
 
 export class Viewer {
@@ -34,6 +35,10 @@ export class Viewer {
 
   get canPan() {
     return this.#view.canPan;
+  }
+
+  get canExpose() {
+    return Boolean(this.sequence?.linear);
   }
 
   /**
@@ -128,6 +133,17 @@ export class Viewer {
   setRate(rate) {
     this.#playback.setRate(rate);
     this.#display.update();
+  }
+
+  /** @param {number} stops */
+  expose(stops) {
+    this.#view.exposure = exposureAt(stops);
+    this.#display.update();
+  }
+
+  /** @param {number} thirds of a stop */
+  exposeBy(thirds) {
+    this.expose(exposureAt(this.#view.exposure, thirds));
   }
 
   /** @param {Point} [center] */

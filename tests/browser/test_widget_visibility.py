@@ -1,0 +1,122 @@
+"""When the widgets for EXR and colour are shown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+SAVER, LOADER = "ImageSequenceSaveBatch", "ImageSequenceLoadFrame"
+
+
+@pytest.fixture
+def ask(desk):
+    """Calls a function of the module with an object."""
+    stage = desk()
+
+    def call(name, **given):
+        return stage.run(
+            f"import('/extensions/pack/js/widget_visibility.js').then((module) => module.{name}(a))", given
+        )
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"filetype": "exr"}, True),
+        ({"filetype": "exr 16-bit"}, True),
+        ({"filetype": "exr with embedded workflow", "pattern": "f.png"}, True),
+        ({"filetype": "png"}, False),
+        ({"filetype": "png", "pattern": "f_####.exr"}, True),
+        ({"filetype": "as the pattern's extension says", "pattern": "f_####.png"}, False),
+        ({"filetype": "as the pattern's extension says", "pattern": "f_####.exr"}, True),
+        ({"pattern": "f_{:04d}.EXR"}, True),
+        ({"pattern": "*.exr"}, True),
+        ({"pattern": "exr/f_####.png"}, False),
+        ({"pattern": "f.exr.png"}, False),
+        ({"pattern": "*"}, False),
+        ({"pattern": "*", "isLinear": True}, True),
+        ({"pattern": "f_####", "isLinear": True}, True),
+        ({"pattern": "v1.2_####", "isLinear": True}, True),
+        ({"pattern": "*.png", "isLinear": True}, False),
+        ({"filetype": "png", "isLinear": True}, False),
+        ({}, False),
+    ],
+    ids=str,
+)
+def test_exr_is_chosen_by_type_by_extension_or_by_what_was_loaded(ask, chosen, expected):
+    assert ask("usesExr", **chosen) is expected
+
+
+@pytest.mark.parametrize("is_exr", [False, True])
+@pytest.mark.parametrize("is_default", [False, True])
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_widget_is_hidden_only_if_nothing_speaks_for_it(ask, is_exr, is_default, is_linked):
+    hidden = not is_exr and is_default and not is_linked
+    assert ask("isShown", isExr=is_exr, isDefault=is_default, isLinked=is_linked) is not hidden
+
+
+class TestInANode:
+    @pytest.fixture
+    def node(self, desk):
+        def open_node(kind, values=None, *, advanced=True, **widgets):
+            stage = desk()
+            stage.run("{ app.widgets = a; app.hasAdvancedInputs = b }", widgets, advanced)
+            stage.run("app.configure(() => { window.node = app.add(a, 7, b); app.render(node) })", kind, values)
+            return stage
+
+        return open_node
+
+    def shown(self, stage):
+        return stage.run("node.widgets.filter((w) => w.advanced === false && !w.options.advanced).map((w) => w.name)")
+
+    def choose(self, stage, name, value):
+        stage.run("{ const w = node.widgets.find((w) => w.name === a); w.value = b; w.callback?.(b) }", name, value)
+
+    WIDGETS = {"filetype": "png", "exr_compression": "ZIP", "image_color_space": "sRGB"}
+
+    def test_they_follow_the_choice_of_the_user(self, node):
+        stage = node(SAVER, **self.WIDGETS)
+        assert self.shown(stage) == []
+        self.choose(stage, "filetype", "exr")
+        assert self.shown(stage) == ["exr_compression", "image_color_space"]
+        self.choose(stage, "exr_compression", "PIZ")
+        self.choose(stage, "filetype", "png")
+        assert self.shown(stage) == ["exr_compression"]
+
+    def test_they_follow_the_values_of_a_workflow(self, node):
+        stage = node(SAVER, {"filetype": "exr"}, **self.WIDGETS)
+        assert self.shown(stage) == ["exr_compression", "image_color_space"]
+
+    def test_they_follow_what_a_loader_has_loaded(self, node):
+        stage = node(LOADER, pattern="*", layer="", image_color_space="sRGB")
+        assert self.shown(stage) == []
+        output = {"pattern": "f_{:04d}.exr", "first": 1, "last": 1, "step": 1, "missing": [], "type": "input"}
+        output |= {"subfolder": "a", "folder": "", "fps": None, "linear": True}
+        stage.run("node.onExecuted(a)", {"image_sequence": [json.dumps(output)]})
+        assert self.shown(stage) == ["layer", "image_color_space"]
+        self.choose(stage, "pattern", "*.png")
+        assert self.shown(stage) == []
+
+    def test_a_frontend_without_advanced_inputs_hides_them(self, node):
+        stage = node(SAVER, advanced=False, **self.WIDGETS)
+        hidden = "node.widgets.filter((w) => w.hidden && w.name !== 'sequence_player').map((w) => w.name)"
+        assert stage.run(hidden) == ["exr_compression", "image_color_space"]
+        self.choose(stage, "filetype", "exr")
+        assert stage.run(hidden) == []
+
+    def test_a_widget_with_a_link_is_shown(self, node):
+        stage = node(SAVER, **self.WIDGETS)
+        stage.run("{ node.linked = 'image_color_space'; node.onConnectionsChange?.() }")
+        assert self.shown(stage) == ["image_color_space"]
+
+    def test_values_and_their_order_do_not_change(self, node):
+        stage = node(SAVER, **self.WIDGETS)
+        values = "node.widgets.filter((w) => w.serialize !== false).map((w) => [w.name, w.value])"
+        before = stage.run(values)
+        self.choose(stage, "filetype", "exr")
+        assert [name for name, _ in stage.run(values)] == [name for name, _ in before]
+        self.choose(stage, "filetype", "png")
+        assert stage.run(values) == before

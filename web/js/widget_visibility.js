@@ -1,0 +1,164 @@
+// @ts-check
+
+/**
+ * Shows the widgets for EXR and colour where they apply. Everywhere else they are advanced inputs, which the frontend hides
+ * until the user asks for them. Values, their order and what is saved never change.
+ */
+
+import { isVue } from "./renderer.js";
+
+const WIDGETS = ["exr_compression", "layer", "image_color_space", "file_color_space"];
+// What decides about them.
+const SOURCES = ["filetype", "path_pattern", "pattern"];
+
+const ROW_GAP = 4; // pixels that the canvas adds to the height of every widget
+
+/**
+ * Whether a node writes or reads EXR.
+ *
+ * @param {object} chosen
+ * @param {string} [chosen.filetype] of a saver
+ * @param {string} [chosen.pattern] file names of a saver or loader
+ * @param {boolean} [chosen.isLinear] whether the last run of a loader loaded scene-linear files; this decides if `pattern`
+ *   has no extension: "*"
+ */
+export function usesExr({ filetype, pattern = "", isLinear = false }) {
+  if (filetype?.startsWith("exr") || /\.exr$/i.test(pattern)) return true;
+  return isLinear && filetype === undefined && !/\.[a-z]\w*$/i.test(pattern);
+}
+
+/**
+ * Whether a widget is shown like any other. A value that the user has set, or a link, always is.
+ *
+ * @param {{ isExr: boolean, isDefault: boolean, isLinked: boolean }} state
+ */
+export function isShown({ isExr, isDefault, isLinked }) {
+  return isExr || !isDefault || isLinked;
+}
+
+export class WidgetVisibility {
+  #node;
+  #isLinear;
+  /** @type {{ widget: ComfyWidget, initial: unknown }[]} */
+  #widgets = [];
+  /**
+   * The height that this has given the node, until somebody else changes it: the node may shrink by `grown` pixels, and has
+   * `spare` pixels of room for widgets.
+   */
+  #height = { own: 0, grown: 0, spare: 0 };
+
+  /**
+   * @param {ComfyNode} node new, with the default values
+   * @param {() => boolean} isLinear whether the last run loaded scene-linear files
+   */
+  constructor(node, isLinear) {
+    this.#node = node;
+    this.#isLinear = isLinear;
+    const before = node.computeSize()[1];
+    for (const widget of node.widgets ?? []) {
+      const applies = WIDGETS.includes(widget.name);
+      if (applies) {
+        this.#widgets.push({ widget, initial: widget.value });
+        leaveNoGap(node, widget);
+      }
+      if (applies || SOURCES.includes(widget.name)) this.#watch(widget);
+    }
+    if (!this.#widgets.length) return;
+    this.#apply();
+    // Its first size has room for all widgets.
+    node.setSize([node.size[0], node.size[1] + node.computeSize()[1] - before]);
+  }
+
+  /**
+   * To be called when something has changed. The node grows with the widgets that appear, and shrinks again when they are
+   * hidden, but never below the height that the user has given it.
+   */
+  update() {
+    if (!this.#widgets.length) return;
+    const [width, height] = this.#node.size;
+    const before = this.#node.computeSize()[1];
+    const { grown, spare } = this.#height.own === height ? this.#height : this.#unknownHeight(height - before);
+    this.#apply();
+    const difference = this.#node.computeSize()[1] - before;
+    if (!difference || isVue()) return; // Vue nodes grow and shrink with their content
+    // Widgets that appear take the spare room first; for hidden ones the node shrinks as far as it had grown.
+    const change = difference > 0 ? Math.max(0, difference - spare) : Math.max(-grown, difference);
+    this.#height = { own: height + change, grown: grown + change, spare: spare + change - difference };
+    if (change) this.#node.setSize([width, height + change]);
+  }
+
+  /** To be called when a workflow has set the values, and with them the height that the node had. */
+  restore() {
+    this.#height = { own: 0, grown: 0, spare: 0 };
+    this.#apply();
+  }
+
+  /**
+   * What can be said of a height that somebody else has set. A node that is only as high as it must be follows its widgets.
+   * Room beyond that is empty, unless a picture fills it.
+   *
+   * @param {number} room
+   */
+  #unknownHeight(room) {
+    const hasPicture = this.#node.widgets?.some(({ name, hidden }) => name === "sequence_player" && !hidden);
+    return { grown: room > 0 ? 0 : Infinity, spare: hasPicture ? 0 : Math.max(0, room) };
+  }
+
+  #apply() {
+    const node = this.#node;
+    const exr = usesExr({
+      filetype: this.#text("filetype"),
+      pattern: this.#text("path_pattern") ?? this.#text("pattern"),
+      isLinear: this.#isLinear(),
+    });
+    for (const { widget, initial } of this.#widgets) {
+      const isLinked = node.isInputConnected(node.inputs?.findIndex(({ name }) => name === widget.name) ?? -1);
+      setAdvanced(node, widget, !isShown({ isExr: exr, isDefault: widget.value === initial, isLinked }));
+    }
+    // 1.42 reads the options of Vue nodes again only if the list of widgets changes.
+    const last = isVue() && node.widgets?.pop();
+    if (last) node.widgets?.push(last);
+    node.graph?.setDirtyCanvas(true, true);
+  }
+
+  /** @param {string} name */
+  #text(name) {
+    const widget = this.#node.widgets?.find((candidate) => candidate.name === name);
+    return widget && String(widget.value ?? "");
+  }
+
+  /** @param {ComfyWidget} widget */
+  #watch(widget) {
+    const { callback } = widget;
+    widget.callback = (...given) => {
+      const result = callback?.apply(widget, given);
+      this.update();
+      return result;
+    };
+  }
+}
+
+/**
+ * The canvas looks at the widget itself, Vue nodes at its options. Frontends without advanced inputs can only hide it.
+ *
+ * @param {ComfyNode} node
+ * @param {ComfyWidget} widget
+ * @param {boolean} isAdvanced
+ */
+function setAdvanced(node, widget, isAdvanced) {
+  if (node.toggleAdvanced) widget.advanced = widget.options.advanced = isAdvanced;
+  else widget.hidden = isAdvanced;
+}
+
+/**
+ * The canvas keeps room for advanced widgets that it does not draw.
+ *
+ * @param {ComfyNode} node
+ * @param {ComfyWidget} widget
+ */
+function leaveNoGap(node, widget) {
+  widget.computeSize = (width = node.size[0]) => {
+    const isDrawn = !widget.hidden && (!widget.advanced || Boolean(node.showAdvanced));
+    return [width, isDrawn ? LiteGraph.NODE_WIDGET_HEIGHT : -ROW_GAP];
+  };
+}
