@@ -2,6 +2,7 @@
 
 from .io_utils import host
 from .io_utils.comfyui import preview, replaced_nodes
+from .nodes.add_layer import ImageSequenceAddLayer
 from .nodes.frame_counter import ImageSequenceFrameCounter, ImageSequenceFrameCounterFromDirectory
 from .nodes.from_animation import ImageSequenceFromAnimation
 from .nodes.load_batch import ImageSequenceLoadBatch
@@ -19,6 +20,7 @@ NODE_CLASS_MAPPINGS = {
     "ImageSequenceFrameCounter": ImageSequenceFrameCounter,
     "ImageSequenceFrameCounterFromDirectory": ImageSequenceFrameCounterFromDirectory,
     "ImageSequenceFromAnimation": ImageSequenceFromAnimation,
+    "ImageSequenceAddLayer": ImageSequenceAddLayer,
 }
 
 NODE_DISPLAY_NAME_MAPPINGS = {
@@ -30,6 +32,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "ImageSequenceFrameCounter": "Frame Counter",
     "ImageSequenceFrameCounterFromDirectory": "Frame Counter (Resume from Directory)",
     "ImageSequenceFromAnimation": "Animation Sequence to Images",
+    "ImageSequenceAddLayer": "Add EXR Layer",
 }
 
 # Help pages; the registry's [tool.comfy] web would list the folder a second time.

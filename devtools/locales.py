@@ -41,11 +41,12 @@ class UncollectableTextError(Exception):
 
 def english(pack: ModuleType) -> Texts:
     """The English nodeDefs.json, from the nodes: {node id: {display_name, description, inputs, outputs}}."""
+    untranslated = _config_color_spaces(pack)
     return {
         node_id: {
             "display_name": pack.NODE_DISPLAY_NAME_MAPPINGS[node_id],
             "description": node.DESCRIPTION,
-            "inputs": {key(name): _input(name, *spec) for name, spec in _inputs(node)},
+            "inputs": {key(name): _input(name, kind, options, untranslated) for name, (kind, options) in _inputs(node)},
             "outputs": {
                 str(place): {"name": name, "tooltip": tooltip}
                 for place, (name, tooltip) in enumerate(
@@ -147,10 +148,16 @@ def _inputs(node: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:
         yield from declared.get(group, {}).items()
 
 
-def _input(name: str, kind: Any, options: Mapping[str, Any]) -> Texts:
+def _config_color_spaces(pack: ModuleType) -> set[str]:
+    """The colour spaces that only an installed OpenColorIO offers. Their names are the same in every language."""
+    spaces = pack.io_utils.colour.spaces
+    return set(spaces.file_color_spaces()) - set(spaces.FILE_COLOR_SPACES)
+
+
+def _input(name: str, kind: Any, options: Mapping[str, Any], untranslated: set[str]) -> Texts:
     described: Texts = {"name": name, "tooltip": options["tooltip"]}
     if isinstance(kind, list):
-        described["options"] = {key(value): value for value in kind}
+        described["options"] = {key(value): value for value in kind if value not in untranslated}
     return described
 
 

@@ -141,11 +141,14 @@ def _number(counter: Any, name: str) -> Any:
 class AnimationSequence:
     """The files of a finished animation. `frames` maps each frame number to its files, one per image of the batch.
 
-    Undefined (`is_defined` is False) until the final frame is saved.
+    Undefined (`is_defined` is False) until the final frame is saved. The colour spaces are those that the saver was set to,
+    so that the files give its images again.
     """
 
     frame_counter: Any
     frames: Mapping[int, list[str]] = field(default_factory=dict)
+    image_color_space: str = "sRGB"
+    file_color_space: str = "automatic"
 
     @property
     def is_defined(self) -> bool:

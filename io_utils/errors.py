@@ -16,7 +16,8 @@ from .naming.frame_range import named, ranges
 from .policies import AtEnd, OnSizeMismatch
 
 _LONGEST_SHOWN = 4096  # characters of a path: PATH_MAX on Linux
-_LONGEST_NAME = 100  # characters of the name of a colour space; the longest in the ACES studio config has 37
+_LONGEST_NAME = 100  # characters; the longest name of a colour space in the ACES studio config has 37
+_MOST_LAYERS = 20  # that an error names
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -97,6 +98,36 @@ class UnsupportedFileError(BrokenImageError):
         super().__init__(f"{reason}; {remedy}")
 
 
+class MissingPackageError(UnsupportedFileError):
+    """A kind of file that needs an optional package. Attributes: `what` (in the plural), `package`, `version` (the least)."""
+
+    def __init__(self, what: str, package: str, version: str) -> None:
+        self.what, self.package, self.version = what, package, version
+        remedy = f"install it into ComfyUI's Python and restart ComfyUI: python -m pip install {package} --upgrade"
+        super().__init__(
+            f"{what} need the package {package}, version {version} or later, which is not installed", remedy
+        )
+
+
+class UnknownLayerError(UnsupportedFileError):
+    """A layer that a file does not have.
+
+    Attributes: `layer`, `available` (the names of the layers that it has), `nearest` (the most similar of them, or None).
+    """
+
+    def __init__(self, layer: str, available: Iterable[str], reason: str | None = None) -> None:
+        """`reason`: why, if not because the name is unknown, as a clause about "it"."""
+        self.layer, self.available = layer, tuple(available)
+        self.nearest = nearest(layer, self.available)
+        others = [repr(name) for name in self.available if name != self.nearest]
+        choices = [repr(self.nearest)] if self.nearest else []
+        if others:
+            more = f" and {len(others) - _MOST_LAYERS} more" if len(others) > _MOST_LAYERS else ""
+            choices.append(f"one of {', '.join(others[:_MOST_LAYERS])}{more}" if len(others) > 1 else others[0])
+        remedy = f"set layer to {', or to '.join(choices)}" if choices else "leave layer empty to load the picture"
+        super().__init__(reason or f"it has no layer {_short(layer)!r}", remedy)
+
+
 class FileTypeError(InputError):
     """A file name extension that the savers do not write. Attributes: `extension`, `extensions` (those they write)."""
 
@@ -114,10 +145,7 @@ class ColorSpaceError(InputError):
     def __init__(self, name: str, available: Iterable[str], *, has_ocio: bool) -> None:
         """`has_ocio`: whether the colour spaces of OpenColorIO are among the available ones."""
         self.name, self.available = name, list(available)
-        shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
-        folded = {other.casefold(): other for other in self.available}
-        (nearest,) = difflib.get_close_matches(shown.casefold(), folded, n=1, cutoff=0)
-        self.nearest = folded[nearest]
+        self.nearest = nearest(name, self.available, at_least=0)
         more = ""
         if not has_ocio:
             more = (
@@ -125,7 +153,7 @@ class ColorSpaceError(InputError):
                 "OpenColorIO config, run `pip install opencolorio` in ComfyUI's Python and restart ComfyUI."
             )
         super().__init__(
-            f"Did you mean {self.nearest!r}? There is no colour space {shown!r}.{more} "
+            f"Did you mean {self.nearest!r}? There is no colour space {_short(name)!r}.{more} "
             f"Available are {', '.join(self.available)}."
         )
 
@@ -177,7 +205,40 @@ class NoImageError(InputError):
         super().__init__(f"{where}The input {name!r} got {fact}. {fix}")
 
 
+class LayerNameError(InputError):
+    """A name that a layer cannot have. Attributes: `name`, `rule` (the broken rule)."""
+
+    def __init__(self, name: str, rule: str, fix: str) -> None:
+        """`rule`: a verb and what follows, without the full stop; `fix`: a sentence."""
+        self.name, self.rule = name, rule
+        super().__init__(f"{fix} The layer name {_short(name)!r} {rule}.")
+
+
+class OptionError(InputError):
+    """A text that is not one of the options of an input.
+
+    Attributes: `input`, `value`, `options`, `nearest` (the most similar option; the first if none is similar).
+    """
+
+    def __init__(self, name: str, value: str, options: Iterable[str]) -> None:
+        self.input, self.value, self.options = name, value, tuple(options)
+        self.nearest = nearest(value, self.options) or self.options[0]
+        super().__init__(
+            f"Set {name} to {self.nearest!r}, or to one of {', '.join(repr(o) for o in self.options if o != self.nearest)}. "
+            f"It got {_short(value)!r}."
+        )
+
+
 # --- saving -------------------------------------------------------------------------------------------------------
+
+
+class CompanionError(InputError):
+    """A mask or a layer that does not match the images. Attributes: `input`, `fact` (what it got)."""
+
+    def __init__(self, name: str, fact: str, fix: str) -> None:
+        """`fix`: a sentence; `fact`: an object of "got"."""
+        self.input, self.fact = name, fact
+        super().__init__(f"{fix} The input {name} got {fact}.")
 
 
 class FrameExistsError(ImageSequenceError, FileExistsError):
@@ -351,6 +412,21 @@ class MixedTakesError(InputError):
             f"by the batch folders (batch_0000, ...) it is frame {batch}. Move the take that you do not want to "
             f"continue to another folder, or choose a pattern that only the other one matches."
         )
+
+
+def nearest(word: str, words: Iterable[str], at_least: float = 0.4) -> str | None:
+    """The one of `words` that is most similar to `word`, in any case.
+
+    None if there are none, or if the similarity is below `at_least`: 0 is nothing in common, 1 is equal.
+    """
+    folded = {candidate.casefold(): candidate for candidate in words}
+    found = difflib.get_close_matches(word[:_LONGEST_NAME].casefold(), folded, n=1, cutoff=at_least)
+    return folded[found[0]] if found else None
+
+
+def _short(name: str) -> str:
+    """A name from a widget, cut to a length that fits into a message."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 def gib(count: int) -> str:

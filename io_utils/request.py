@@ -6,7 +6,7 @@ function both read them there. `nodes/_inputs.py` turns ComfyUI's inputs into a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
@@ -17,8 +17,8 @@ _KEY = "input"
 class Limits:
     """The values that an input accepts: numbers from `least` to `most` or above `above`, or one of `words`.
 
-    `words` maps each word that the widget offers to its meaning. `name` is the input's name if it differs from the
-    field's.
+    `words` maps each word that the widget offers to its meaning. `options` lists the texts that it offers where they depend
+    on what is installed; the request checks such a text itself. `name` is the input's name if it differs from the field's.
     """
 
     least: int | None = None
@@ -26,6 +26,7 @@ class Limits:
     above: float | None = None
     words: Mapping[str, Any] | None = None
     name: str | None = None
+    options: Callable[[], Iterable[str]] | None = None
 
 
 Inputs = dict[str, tuple[Field[Any], Limits, type[Any]]]
@@ -42,9 +43,10 @@ def limited(
     above: float | None = None,
     words: Mapping[str, Any] | None = None,
     name: str | None = None,
+    options: Callable[[], Iterable[str]] | None = None,
 ) -> Any:
     """A request field that is an input, with its default and `Limits`."""
-    return field(default=default, metadata={_KEY: Limits(least, most, above, words, name)})
+    return field(default=default, metadata={_KEY: Limits(least, most, above, words, name, options)})
 
 
 def known(make: Callable[[], Any]) -> Any:

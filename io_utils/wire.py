@@ -64,6 +64,27 @@ def images(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
     return value
 
 
+def masks(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
+    """`value`, if it is a batch of masks: a dense floating-point tensor of shape (N, H, W), or (H, W) for one.
+
+    Returns (N, H, W). Raises NoImageError, naming the input and `frame`.
+    """
+    where = "" if frame is None else f"Frame {frame}: "
+    if not isinstance(value, torch.Tensor) or value.is_nested or value.ndim not in (2, 3):
+        fact = f"a tensor of shape {tuple(value.shape)}" if _has_shape(value) else described(value)
+        fix = f"{_CHECK} A MASK is a torch tensor (batch, height, width)."
+        raise NoImageError(name, where, f"{fact}, not a MASK", fix)
+    if value.is_meta or value.layout is not torch.strided or not value.dtype.is_floating_point:
+        kind = "without values (meta)" if value.is_meta else f"of {value.dtype} and layout {value.layout}"
+        fix = f"{_CHECK} A MASK is dense and floating point, from 0.0 to 1.0."
+        raise NoImageError(name, where, f"a tensor {kind}, not a MASK", fix)
+    return value if value.ndim == 3 else value[None]
+
+
+def _has_shape(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and not value.is_nested
+
+
 def images_of_frame(value: Any, name: str, frame: int) -> torch.Tensor:
     """Like `images`, for the input of one frame, which must hold at least one image. Raises InputError if it is empty."""
     batch = images(value, name, frame)

@@ -30,6 +30,17 @@ ABSENT: Any = object()
 _required: dict[type[Any], frozenset[str]] = {}
 
 
+class Choices(list[str]):
+    """The values of a combo that the request checks itself, because its error names the nearest right one.
+
+    ComfyUI would look for the value in the list before the run, and refuse it with the whole list, or only its length if it
+    is long. So this list claims to contain every text.
+    """
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, str)
+
+
 def read(node: Any, request: type[Request], inputs: Mapping[str, Any], **known: Any) -> Request:
     """The request with the `inputs` of `node`, a node or its class; `known` are its fields that are not inputs.
 
@@ -61,6 +72,8 @@ def read_rows(
 def widget(request: type[Any], name: str, tooltip: str, **options: Any) -> tuple[Any, dict[str, Any]]:
     """The declaration of an input, with the request's default and limits."""
     declared, limit, kind = inputs_of(request)[name]
+    if limit.options:
+        return Choices(limit.options()), {"default": declared.default, **options, "tooltip": tooltip}
     words = limit.words or ({member.value: member for member in kind} if issubclass(kind, Enum) else None)
     if words:
         first, *_ = words.values()
@@ -179,13 +192,13 @@ def rows(**inputs: Any) -> list[tuple[Any, ...]]:
     return [tuple(column[min(index, len(column) - 1)] for column in columns) for index in range(longest)]
 
 
-def lazy_images(value: Any) -> Any:
-    """A lazy IMAGE input, with UNRENDERED in place of an image that was not rendered.
+def lazy(value: Any) -> Any:
+    """The value of a lazy input, or UNRENDERED if the nodes before it did not run.
 
-    If ComfyUI did not run the nodes before a lazy input, it passes the tuple (None,) (`mark_missing` in its
-    execution.py). Everything that nodes return comes in lists; a node that returned None gives [None].
+    ComfyUI then passes the tuple (None,) (`mark_missing` in its execution.py). Everything that nodes return comes in lists;
+    a node that returned None gives [None].
     """
-    return [UNRENDERED] if isinstance(value, tuple) and value == (None,) else value
+    return UNRENDERED if isinstance(value, tuple) and value == (None,) else value
 
 
 def verdict(check: Callable[..., Any], *values: Any) -> bool | str:

@@ -1,4 +1,4 @@
-"""The cache key that the nodes which read folders share."""
+"""Shared by the nodes that read folders: the cache key, and the inputs about layers and colour."""
 
 from __future__ import annotations
 
@@ -6,7 +6,32 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..io_utils.comfyui.cache_watch import CacheWatch
-from ._inputs import read
+from . import _colour
+from ._inputs import read, widget
+
+LAYER_TOOLTIP = (
+    "Which layer of an EXR file to load, by its name: depth, normal, left.diffuse, Z, or the name of a part. Empty: the "
+    "picture. An unknown name is refused, and the error lists the layers of the file."
+)
+IMAGE_SPACE_TOOLTIP = (
+    "The colour space that the images get. ComfyUI's models expect sRGB; linear Rec.709 and ACEScg are for work in linear "
+    "light."
+)
+FILE_SPACE_TOOLTIP = (
+    "The colour space of the files. automatic: linear light in EXR, with the file's own chromaticities, and sRGB in all "
+    "other kinds. as stored: the numbers are loaded as they are, not even divided by alpha."
+)
+METADATA_TOOLTIP = (
+    "What the headers of the EXR files say, frame by frame. Wire it to a saver to keep time code and camera data."
+)
+
+
+def colour_inputs(request: type[Any]) -> dict[str, Any]:
+    """The inputs at the end of every loader."""
+    return {
+        "layer": widget(request, "layer", LAYER_TOOLTIP, advanced=True),
+        **_colour.color_spaces(request, IMAGE_SPACE_TOOLTIP, FILE_SPACE_TOOLTIP),
+    }
 
 
 class Request(Protocol):

@@ -1,4 +1,4 @@
-"""Shared by the three savers: common widgets, the cache key and the last step of a run."""
+"""Shared by the three savers: common inputs, the cache key and the last step of a run."""
 
 from __future__ import annotations
 
@@ -12,22 +12,56 @@ from ..io_utils.comfyui.cache_watch import CacheWatch
 from ..io_utils.comfyui.metadata import text_entries
 from ..io_utils.comfyui.moments import Moments
 from ..io_utils.naming import tokens
+from ..io_utils.saving.companions import Companions
 from ..io_utils.saving.plan import Frame, Saved, SaveRequest
 from ..io_utils.saving.write import summary, write_frames, write_workflow
-from ._inputs import hidden, listed, widget
+from ..io_utils.wire import UNRENDERED
+from . import _colour
+from ._inputs import ABSENT, hidden, lazy, listed, rows, some, widget
 
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
 
 FILETYPE_TOOLTIP = (
     "The kind of file. PNG is lossless, with 8 or 16 bits per channel; EXR holds floating point, also values outside 0 to 1 "
-    "(exr: 32 bits, exr 16-bit: half); WebP is smaller. With the embedded workflow, dropping a frame into ComfyUI opens "
-    "the graph that made it. JPG is small and lossy; it and EXR do not hold the workflow: see workflow_file."
+    "(exr: 32 bits, exr 16-bit: half), as linear light for compositing; WebP is smaller. With the embedded workflow, the "
+    "frame holds the graph that made it: ComfyUI opens a PNG or WebP that is dropped into it, and the player's workflow "
+    "button opens EXR. JPG is small and lossy and holds no workflow: see workflow_file."
 )
 QUALITY_TOOLTIP = "For JPG and lossy WebP, 1 to 100: higher is better and larger. The other kinds of file lose nothing."
 WORKFLOW_FILE_TOOLTIP = (
     "Also write the workflow beside the frames, as <file name with # for the number>.workflow.json, one for the sequence: "
-    "dropped into ComfyUI, it opens the graph. For JPG and EXR, which do not hold it."
+    "dropped into ComfyUI, it opens the graph. For JPG, which does not hold it, and for EXR."
 )
+MASK_TOOLTIP = (
+    "Becomes the alpha of the images: 1 - mask, so that 0 is opaque. One mask for each image, or one for all. EXR files "
+    "hold colour multiplied by alpha."
+)
+LAYERS_TOOLTIP = "Further images beside the picture, such as depth and normals, from Add EXR Layer. EXR files only."
+METADATA_TOOLTIP = (
+    "What the headers of the loaded plate say, from a loader of this pack. Time code, camera data and everything else that "
+    "is not about storage is written to the EXR files, frame by frame. Other kinds of file ignore it."
+)
+IMAGE_SPACE_TOOLTIP = (
+    "The colour space of the images. ComfyUI's models give sRGB. Choose linear Rec.709 or ACEScg if a loader of this pack "
+    "was set to give such images."
+)
+FILE_SPACE_TOOLTIP = (
+    "The colour space of the files. automatic: linear Rec.709 in EXR, sRGB in all other kinds. as stored: the numbers are "
+    "written as they are, not even multiplied by alpha."
+)
+COMPRESSION_TOOLTIP = (
+    "How EXR is compressed. ZIP is lossless and read by every program; ZIPS compresses single rows, which some compositing "
+    "programs read faster; PIZ suits grain; DWAA and DWAB are lossy and a quarter of the size; RLE and none are fast."
+)
+PATH_PATTERN_TOOLTIP = (
+    "Where the frames are, with the frame number as {:05d}: below the output folder, or absolute in a folder that the operator "
+    "allows. Wired into Load Image Sequence (Batch), it loads them after they are saved."
+)
+_COMPANIONS = {
+    "mask": ("MASK", MASK_TOOLTIP),
+    "layers": ("IMAGE_LAYERS", LAYERS_TOOLTIP),
+    "metadata": ("FRAME_METADATA", METADATA_TOOLTIP),
+}
 COUNTING_TOOLTIP = (
     "Counts up with every run, unless control after generate (the +1 button in Nodes 2.0) says otherwise."
 )
@@ -43,11 +77,37 @@ _moments = Moments()
 
 
 def encoding(request: type[SaveRequest]) -> dict[str, Any]:
-    """The widgets at the end of every saver."""
+    """The inputs at the end of every saver."""
     return {
         "quality": widget(request, "quality", QUALITY_TOOLTIP),
         "workflow_file": widget(request, "workflow_file", WORKFLOW_FILE_TOOLTIP),
+        **{name: (kind, {"lazy": True, "tooltip": tooltip}) for name, (kind, tooltip) in _COMPANIONS.items()},
+        **_colour.color_spaces(request, IMAGE_SPACE_TOOLTIP, FILE_SPACE_TOOLTIP),
+        "exr_compression": widget(request, "exr_compression", COMPRESSION_TOOLTIP, advanced=True),
     }
+
+
+def wired_companions(inputs: dict[str, Any]) -> list[str]:
+    """For check_lazy_status: remove mask, layers and metadata from `inputs`, and return the names of those that are wired."""
+    return [name for name in _COMPANIONS if inputs.pop(name, ABSENT) is not ABSENT]
+
+
+def companions(inputs: dict[str, Any]) -> list[Companions]:
+    """For a saver of single frames: remove mask, layers and metadata from `inputs`; one Companions per row of their lists."""
+    wired = _rendered_companions(inputs)
+    row_values = rows(**wired) if wired else [()]
+    return [Companions(**{name: (item,) for name, item in zip(wired, row)}) for row in row_values]
+
+
+def joined_companions(inputs: dict[str, Any]) -> Companions:
+    """For a saver of batches: remove mask, layers and metadata from `inputs`; their lists belong to all images together."""
+    return Companions(**_rendered_companions(inputs))
+
+
+def _rendered_companions(inputs: dict[str, Any]) -> dict[str, list[Any]]:
+    """Remove mask, layers and metadata from `inputs` and return those that came. Raises ValueError for an empty list."""
+    given = {name: lazy(inputs.pop(name)) for name in _COMPANIONS if name in inputs}
+    return {name: some(value, name) for name, value in given.items() if value is not UNRENDERED}
 
 
 @dataclass(frozen=True)
@@ -97,6 +157,11 @@ class Outcome:
 
     saved: list[Saved]
     message: str
+
+    @property
+    def path_pattern(self) -> str:
+        """Where the frames are, as a loader takes it."""
+        return self.saved[0].sequence.path_pattern
 
     def ui(self, message: str | None = None, fps: float | None = None) -> dict[str, list[Any]]:
         shown = [(item.sequence, item.number) for item in self.saved]

@@ -7,7 +7,7 @@ from typing import Any
 from ..io_utils import host
 from ..io_utils.comfyui import report
 from ..io_utils.errors import FrameSizeError
-from ..io_utils.loading.choose_animation import choose_animation, frame_rate, is_finished
+from ..io_utils.loading.choose_animation import choose_animation, colour_of, frame_rate, is_finished
 from ..io_utils.loading.read import read_frames
 from ._inputs import whole
 
@@ -44,7 +44,7 @@ class ImageSequenceFromAnimation:
         fps = frame_rate(sequence)
         selection = choose_animation(sequence, whole(batch_index, "batch_index", least=0))
         try:
-            images, _ = read_frames(selection, run=report.comfyui_run())
+            images = read_frames(selection, run=report.comfyui_run(), colour=colour_of(sequence)).images
         except FrameSizeError as error:
             fix = "Render the frames of another take again, or save to another folder."
             raise FrameSizeError(error.frames, error.sizes, error.path, fix) from None

@@ -24,13 +24,14 @@ class ImageSequenceLoadBatch:
     )
     SEARCH_ALIASES = ["load frames", "load frames from folder", "image sequence", "load batch", "import png sequence"]
     FUNCTION = "load"
-    RETURN_TYPES = ("IMAGE", "MASK", "INT", "STRING")
-    RETURN_NAMES = ("images", "mask", "frame_count", "frame_range")
+    RETURN_TYPES = ("IMAGE", "MASK", "INT", "STRING", "FRAME_METADATA")
+    RETURN_NAMES = ("images", "mask", "frame_count", "frame_range", "metadata")
     OUTPUT_TOOLTIPS = (
         "The frames, in order, as RGB.",
         "1 - alpha of every frame: 0 is opaque, and all 0 without alpha.",
         "How many frames the batch has.",
         "Which frames were read from disk, such as 1001-1006,1008.",
+        _loader.METADATA_TOOLTIP,
     )
     # Needed because this is not an output node: ComfyUI sends the frames again after a page reload and on cached runs.
     HAS_INTERMEDIATE_OUTPUT = True
@@ -59,6 +60,7 @@ class ImageSequenceLoadBatch:
                 "folder": widget(BatchRequest, "folder", folder),
                 "step": widget(BatchRequest, "step", "Load every step-th frame.", **large),
                 "on_size_mismatch": widget(BatchRequest, "on_size_mismatch", mismatch),
+                **_loader.colour_inputs(BatchRequest),
             },
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
@@ -76,12 +78,17 @@ class ImageSequenceLoadBatch:
         selection = request.choose()
         # Record before reading: if a file changes meanwhile, the next run reads it again.
         _watch.record(unique_id, Unchanged(request.fingerprint, selection.fingerprint))
-        images, mask = read_frames(selection, request.on_size_mismatch, report.comfyui_run())
+        loaded = read_frames(selection, request.on_size_mismatch, report.comfyui_run(), request.colour)
         ui = report.loaded(
             selection.shown,
             selection.summary,
             numbers=set(selection.numbers),
             step=selection.step,
             missing=selection.missing,
+            layer=request.colour.layer,
+            is_float=loaded.is_float,
         )
-        return {"ui": ui, "result": (images, mask, len(images), ranges(selection.files))}
+        return {
+            "ui": ui,
+            "result": (loaded.images, loaded.mask, len(loaded.images), ranges(selection.files), loaded.metadata),
+        }

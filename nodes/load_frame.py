@@ -25,12 +25,13 @@ class ImageSequenceLoadFrame:
     )
     SEARCH_ALIASES = ["load frame", "load frames from folder", "image sequence", "video to video", "frame by frame"]
     FUNCTION = "load"
-    RETURN_TYPES = ("IMAGE", "MASK", "STRING")
-    RETURN_NAMES = ("image", "mask", "file_name")
+    RETURN_TYPES = ("IMAGE", "MASK", "STRING", "FRAME_METADATA")
+    RETURN_NAMES = ("image", "mask", "file_name", "metadata")
     OUTPUT_TOOLTIPS = (
         "The frame as RGB; of a frame that was saved as a batch, all its images.",
         "1 - alpha of the frame: 0 is opaque, and all 0 without alpha.",
         "Name of the file that was loaded, with its extension; empty for a black image and for default_image.",
+        _loader.METADATA_TOOLTIP,
     )
     HAS_INTERMEDIATE_OUTPUT = True
 
@@ -66,6 +67,7 @@ class ImageSequenceLoadFrame:
                 "frame_number": widget(FrameRequest, "frame_number", number, **counting),
                 "on_missing": widget(FrameRequest, "on_missing", missing),
                 "folder": widget(FrameRequest, "folder", folder),
+                **_loader.colour_inputs(FrameRequest),
             },
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
@@ -89,9 +91,11 @@ class ImageSequenceLoadFrame:
         chosen = request.choose()
         # Record before reading: if the file changes meanwhile, the next run reads it again.
         _watch.record_read(unique_id, Unchanged(request.fingerprint, chosen.fingerprint), chosen.files)
-        image, mask = chosen.read(default_image, report.comfyui_run())
-        ui = report.loaded(chosen.shown, chosen.summary, missing=chosen.missing)
-        return {"ui": ui, "result": (image, mask, chosen.file_name)}
+        loaded = chosen.read(default_image, report.comfyui_run(), request.colour)
+        ui = report.loaded(
+            chosen.shown, chosen.summary, missing=chosen.missing, layer=request.colour.layer, is_float=loaded.is_float
+        )
+        return {"ui": ui, "result": (loaded.images, loaded.mask, chosen.file_name, loaded.metadata)}
 
 
 def _request(inputs: dict[str, Any], *, has_default: bool) -> FrameRequest:

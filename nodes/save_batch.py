@@ -13,13 +13,15 @@ class ImageSequenceSaveBatch:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
         "Saves every image of a batch as a numbered file: image i goes to path_pattern at start_index + i. A list of "
-        "batches is one sequence. PNG and WebP files can hold the workflow."
+        "batches is one sequence. PNG, WebP and EXR files can hold the workflow."
     )
     SEARCH_ALIASES = ["save frames", "export png sequence", "image sequence", "save batch", "save images numbered"]
     FUNCTION = "save"
     OUTPUT_NODE = True
     INPUT_IS_LIST = True
-    RETURN_TYPES = ()
+    RETURN_TYPES = ("STRING",)
+    RETURN_NAMES = ("path_pattern",)
+    OUTPUT_TOOLTIPS = (_saver.PATH_PATTERN_TOOLTIP,)
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -35,7 +37,7 @@ class ImageSequenceSaveBatch:
         filetype = f"{_saver.FILETYPE_TOOLTIP} An extension in the pattern decides between PNG, JPG, WebP and EXR."
         return {
             "required": {
-                "images": ("IMAGE", {"tooltip": "The images to save, in order."}),
+                "images": ("IMAGE", {"lazy": True, "tooltip": "The images to save, in order."}),
                 "path_pattern": widget(BatchSaveRequest, "path_pattern", pattern),
                 "start_index": widget(BatchSaveRequest, "start_index", "Frame number of the first image."),
                 "overwrite": widget(BatchSaveRequest, "overwrite", overwrite),
@@ -55,7 +57,14 @@ class ImageSequenceSaveBatch:
     def IS_CHANGED(cls, **inputs: Any) -> str:
         return _saver.generation(inputs)
 
+    def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
+        hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
+        request = read_lists(self, BatchSaveRequest, inputs, now=hidden.begin_run()).for_images([])
+        request.check(has_layers="layers" in wired)
+        return ["images", *wired]
+
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
-        hidden = _saver.Hidden.taken_from(inputs)
+        hidden, companions = _saver.Hidden.taken_from(inputs), _saver.joined_companions(inputs)
         request = read_lists(self, BatchSaveRequest, inputs, now=hidden.end_run()).for_images(listed(images))
-        return {"ui": _saver.save(request.frames(listed(images)), request, hidden).ui()}
+        outcome = _saver.save(request.frames(listed(images), companions), request, hidden)
+        return {"ui": outcome.ui(), "result": (outcome.path_pattern,)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..io_utils.saving.plan_counted import CountedRequest
 from . import _saver
-from ._inputs import lazy_images, listed, read_lists, rows, some, verdict, widget
+from ._inputs import lazy, listed, read_lists, rows, some, verdict, widget
 
 
 class ImageSequenceSaveCounted:
@@ -26,11 +26,12 @@ class ImageSequenceSaveCounted:
     FUNCTION = "save"
     OUTPUT_NODE = True
     INPUT_IS_LIST = True
-    RETURN_TYPES = ("ANIMATION_SEQUENCE", "LOG_ENTRY")
-    RETURN_NAMES = ("sequence", "log_entry")
+    RETURN_TYPES = ("ANIMATION_SEQUENCE", "LOG_ENTRY", "STRING")
+    RETURN_NAMES = ("sequence", "log_entry", "path_pattern")
     OUTPUT_TOOLTIPS = (
         "All files of the finished animation; undefined before the final frame is saved.",
         "What was saved, kept or stopped, as text.",
+        _saver.PATH_PATTERN_TOOLTIP,
     )
 
     @classmethod
@@ -71,16 +72,18 @@ class ImageSequenceSaveCounted:
         return _saver.generation(inputs)
 
     def check_lazy_status(self, frame_counter: Any, image: Any = None, **inputs: Any) -> list[str]:
-        hidden = _saver.Hidden.taken_from(inputs)
+        hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
         request = read_lists(self, CountedRequest, inputs, now=hidden.begin_run())
-        return ["image"] if request.needs_image(some(frame_counter, "frame_counter")) else []
+        counters = some(frame_counter, "frame_counter")
+        return ["image", *wired] if request.needs_image(counters, has_layers="layers" in wired) else []
 
     def save(self, frame_counter: Any, image: Any, **inputs: Any) -> dict[str, Any]:
-        hidden = _saver.Hidden.taken_from(inputs)
+        hidden, companions = _saver.Hidden.taken_from(inputs), _saver.companions(inputs)
         now, counters = hidden.end_run(), some(frame_counter, "frame_counter")
         request = read_lists(self, CountedRequest, inputs, now=now).for_images(listed(image))
-        frames = request.frames(rows(frame_counter=counters, image=lazy_images(image)))
+        frames = request.frames(rows(frame_counter=counters, image=lazy(image), companions=companions))
         outcome = _saver.save(frames, request, hidden)
-        sequence, log_entry = request.files.outcome(counters, outcome.saved, outcome.message)
+        sequence, log_entry = request.outcome(counters, outcome.saved, outcome.message)
         ui = outcome.ui(str(log_entry), float(counters[-1].frames_per_second))
-        return {"ui": ui, "result": (sequence, log_entry)}
+        path_pattern = outcome.path_pattern if outcome.saved else request.files.single.path_pattern
+        return {"ui": ui, "result": (sequence, log_entry, path_pattern)}

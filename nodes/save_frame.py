@@ -6,7 +6,7 @@ from typing import Any
 
 from ..io_utils.saving.plan_indexed import IndexedRequest
 from . import _saver
-from ._inputs import lazy_images, read_rows, rows, verdict, widget
+from ._inputs import lazy, read_rows, rows, verdict, widget
 
 _ROW = ("filename_prefix", "current_frame")
 
@@ -21,7 +21,9 @@ class ImageSequenceSaveFrame:
     FUNCTION = "save"
     OUTPUT_NODE = True
     INPUT_IS_LIST = True
-    RETURN_TYPES = ()
+    RETURN_TYPES = ("STRING",)
+    RETURN_NAMES = ("path_pattern",)
+    OUTPUT_TOOLTIPS = (_saver.PATH_PATTERN_TOOLTIP,)
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -57,13 +59,15 @@ class ImageSequenceSaveFrame:
         return _saver.generation(inputs)
 
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
-        hidden = _saver.Hidden.taken_from(inputs)
+        hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
         row_requests = read_rows(self, IndexedRequest, inputs, _ROW, now=hidden.begin_run())
-        wanted = [request.needs_image() for request in row_requests]
-        return ["images"] if any(wanted) else []
+        wanted = [request.needs_image(has_layers="layers" in wired) for request in row_requests]
+        return ["images", *wired] if any(wanted) else []
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
-        hidden = _saver.Hidden.taken_from(inputs)
+        hidden, companions = _saver.Hidden.taken_from(inputs), _saver.companions(inputs)
         row_requests = read_rows(self, IndexedRequest, inputs, _ROW, now=hidden.end_run())
-        frames = [request.frame(image) for image, request in rows(images=lazy_images(images), request=row_requests)]
-        return {"ui": _saver.save(frames, row_requests[0], hidden).ui()}
+        row_values = rows(images=lazy(images), companions=companions, request=row_requests)
+        frames = [request.frame(image, with_it) for image, with_it, request in row_values]
+        outcome = _saver.save(frames, row_requests[0], hidden)
+        return {"ui": outcome.ui(), "result": (outcome.path_pattern,)}

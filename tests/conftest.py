@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--mutations", type=int, default=20_000, help="how many damaged files test_mutated_files.py decodes"
     )
+    parser.addoption("--exr-images", help="a folder with the OpenEXR project's sample images, for test_exr_samples.py")
     parser.addoption("--without-accelerators", action="store_true", help="make isal and zlib-ng unimportable")
 
 

@@ -41,6 +41,7 @@ class Answer(NamedTuple):
 def run(
     pack: ModuleType,
     name: str,
+    /,
     *,
     prompt: Any = None,
     extra_pnginfo: Any = None,

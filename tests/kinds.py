@@ -192,6 +192,8 @@ WRITTEN = {
     "webp lossy with embedded workflow": Written(".webp", _read_by_opencv, 0.1, (3, 4, 3, 4)),
     "exr": Written(".exr", _read_exr, PRODUCT, (1, 4, 3, 4)),
     "exr 16-bit": Written(".exr", _read_exr, HALF_PRODUCT, (1, 4, 3, 4)),
+    "exr with embedded workflow": Written(".exr", _read_exr, PRODUCT, (1, 4, 3, 4)),
+    "exr 16-bit with embedded workflow": Written(".exr", _read_exr, HALF_PRODUCT, (1, 4, 3, 4)),
 }
 
 

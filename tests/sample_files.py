@@ -16,8 +16,9 @@ from PIL import Image
 
 from io_utils.formats import registry
 from io_utils.formats.base import State
-from io_utils.formats.exr import encode_exr
+from io_utils.formats.exr.format import EXR
 
+from . import exr_files
 from .disk import noise
 
 HEIGHT, WIDTH = 6, 11
@@ -231,12 +232,22 @@ def _tiffs() -> dict[str, bytes]:
 
 
 def _exrs() -> dict[str, bytes]:
-    values = np.random.default_rng(2).random((HEIGHT, WIDTH, 4))
-    return {
-        f"exr {np.dtype(dtype)} {channels}": encode_exr(values[..., :channels].astype(dtype))
+    rng = np.random.default_rng(2)
+    pixels = rng.random((HEIGHT, WIDTH, 4))
+    files = {
+        f"exr {np.dtype(dtype)} {channels}": EXR.encode(pixels[..., :channels].astype(dtype))
         for dtype in (np.float16, np.float32)
         for channels in (1, 3, 4)
     }
+    half = exr_files.planes("RGBA", HEIGHT, WIDTH, np.float16)
+    files |= {f"exr {name}": exr_files.by_openexr(half, compression=name) for name in ("NO", "PIZ", "DWAA", "HTJ2K32")}
+    files["exr tiled"] = exr_files.by_openexr(half, **exr_files.tiled())
+    files["exr parts"] = exr_files.of_parts({"rgba": half, "depth": exr_files.planes("Z", HEIGHT, WIDTH)})
+    files["exr window"] = exr_files.raw(exr_files.planes("RGB"), (-3, 5, 9, 24), (0, 0, WIDTH - 1, HEIGHT + 3))
+    chroma = exr_files.planes(["RY", "BY"], 4, 6, np.float16)
+    steps = {"RY": (2, 2), "BY": (2, 2)}
+    files["exr chroma"] = exr_files.raw({"Y": np.ones((8, 12), np.float16), **chroma}, sampling=steps)
+    return files
 
 
 @cache

@@ -18,7 +18,7 @@ PROSE = [*PAGES, ROOT / ".github" / "PULL_REQUEST_TEMPLATE.md"]
 CONFIGURATION = [*WORKFLOWS, ROOT / ".pre-commit-config.yaml", ROOT / ".ci" / "run"]
 
 # The options of pytest and of tests/conftest.py that pages may name.
-PYTEST_OPTIONS = {"-k", "-x", "--mutations"}
+PYTEST_OPTIONS = {"-k", "-x", "--mutations", "--exr-images"}
 
 
 def label(value: object) -> str:

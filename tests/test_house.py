@@ -34,10 +34,17 @@ IDS = {
     "ImageSequenceFrameCounter": "Frame Counter",
     "ImageSequenceFrameCounterFromDirectory": "Frame Counter (Resume from Directory)",
     "ImageSequenceFromAnimation": "Animation Sequence to Images",
+    "ImageSequenceAddLayer": "Add EXR Layer",
 }
 SAVERS = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceSaveBatch"]
 
 COMFYUI = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "nodes", "server"}
+
+# What every kind of node needs, and the values that nodes pass to each other.
+SHARED = {
+    *("errors", "policies", "request", "cancellable_run", "wire"),
+    *("animation", "frame_metadata", "image_layers"),
+}
 
 # What each room of io_utils may import, besides itself, and the reason. A room is a folder, or a module beside the folders.
 WALLS: dict[str, tuple[set[str], str]] = {
@@ -52,17 +59,22 @@ WALLS: dict[str, tuple[set[str], str]] = {
     "wire": ({"errors"}, "inputs are checked before any room works with them"),
     "animation": ({"errors", "policies", "request", "wire"}, "the values that nodes pass to each other hold no files"),
     "colour": ({"errors", "host"}, "it turns pixels into other pixels, and knows no files but the operator's config"),
-    "formats": ({"errors"}, "a format turns bytes into pixels and back, and needs no folders, no nodes and no ComfyUI"),
+    "frame_metadata": ({"errors", "wire"}, "the values that nodes pass to each other hold no files"),
+    "image_layers": ({"errors", "wire"}, "the values that nodes pass to each other hold no files"),
+    "formats": (
+        {"errors", "colour.primaries"},
+        "a format turns bytes into pixels and back, and needs no folders, no nodes and no ComfyUI",
+    ),
     "naming": (
         {"errors", "policies", "host", "formats.registry"},
         "names and folders depend on the extensions that exist, not on what the files contain",
     ),
     "saving": (
-        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats", "colour"},
+        SHARED | {"naming", "formats", "colour"},
         "it does not depend on loading or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "loading": (
-        {"errors", "policies", "request", "cancellable_run", "wire", "animation", "naming", "formats", "colour"},
+        SHARED | {"naming", "formats", "colour"},
         "it does not depend on saving or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "comfyui": (
@@ -253,7 +265,7 @@ class TestInit:
                 return node.value
         raise AssertionError(f"{name} is not assigned in __init__.py")
 
-    def test_node_class_mappings_are_a_literal_dict_of_the_eight_ids(self) -> None:
+    def test_node_class_mappings_are_a_literal_dict_of_the_nine_ids(self) -> None:
         mappings = self.assigned("NODE_CLASS_MAPPINGS")
 
         assert isinstance(mappings, ast.Dict)
@@ -363,8 +375,30 @@ FILETYPES = [
     "webp lossy with embedded workflow",
     "exr",
     "exr 16-bit",
+    "exr with embedded workflow",
+    "exr 16-bit with embedded workflow",
 ]
-ENCODING = [("quality", "INT", {"default": 95, "min": 1, "max": 100}), ("workflow_file", "BOOLEAN", {"default": False})]
+# Colour spaces and compressions are refused by the node, with the nearest right name, so their lists accept any text. The
+# spaces of an OpenColorIO config follow the built-in ones.
+IMAGE_SPACE = ("image_color_space", ["sRGB", "linear Rec.709", "ACEScg"], {"default": "sRGB", "advanced": True})
+FILE_SPACE = ("file_color_space", None, {"default": "automatic", "advanced": True})
+FILE_SPACES = ["automatic", "as stored", "sRGB", "linear Rec.709", "linear Rec.2020", "linear P3-D65", "ACEScg"]
+FILE_SPACES += ["ACES2065-1"]
+ENCODING = [
+    ("quality", "INT", {"default": 95, "min": 1, "max": 100}),
+    ("workflow_file", "BOOLEAN", {"default": False}),
+    ("mask", "MASK", {"lazy": True}),
+    ("layers", "IMAGE_LAYERS", {"lazy": True}),
+    ("metadata", "FRAME_METADATA", {"lazy": True}),
+    IMAGE_SPACE,
+    FILE_SPACE,
+    (
+        "exr_compression",
+        ["ZIP", "ZIPS", "PIZ", "DWAA", "DWAB", "RLE", "none"],
+        {"default": "ZIP", "advanced": True},
+    ),
+]
+DECODING = [("layer", "STRING", {"default": "", "advanced": True}), IMAGE_SPACE, FILE_SPACE]
 ON_EXISTING = ["overwrite", "skip", "error"]
 
 # (input, type, options that saved workflows and API prompts depend on), in the order of the widgets. The inputs before
@@ -411,6 +445,7 @@ CONTRACT: dict[str, list[Any]] = {
         ("folder", ["output", "input", "temp"], {}),
         ("step", "INT", {"default": 1, "min": 1}),
         ("on_size_mismatch", None, {}),
+        *DECODING,
     ],
     # The earlier pack's counter (required there) and optional image are sockets, so they do not change the order of widgets.
     "ImageSequenceLoadFrame": [
@@ -423,6 +458,7 @@ CONTRACT: dict[str, list[Any]] = {
         ("frame_number", "INT", {"default": 0, "min": 0}),
         ("on_missing", ["error", "hold previous", "hold next", "black"], {}),
         ("folder", ["output", "input", "temp"], {}),
+        *DECODING,
     ],
     "ImageSequenceFrameCounter": [
         ("frame_index", "INT", {"default": 0, "min": 0}),
@@ -444,6 +480,14 @@ CONTRACT: dict[str, list[Any]] = {
         STAR,
         ("batch_index", "INT", {"default": 0, "min": 0}),
     ],
+    "ImageSequenceAddLayer": [
+        ("name", "STRING", {"default": "depth"}),
+        STAR,
+        ("layers", "IMAGE_LAYERS", {}),
+        ("image", "IMAGE", {}),
+        ("mask", "MASK", {}),
+        ("is_color", "BOOLEAN", {"default": False}),
+    ],
 }
 COUNTED = [
     ("frame_counter", "FRAME_COUNTER"),
@@ -453,19 +497,30 @@ COUNTED = [
     ("progress", "FLOAT"),
 ]
 OUTPUTS: dict[str, list[tuple[str, str]]] = {
-    "ImageSequenceSaveFrame": [],
-    "ImageSequenceSaveCounted": [("sequence", "ANIMATION_SEQUENCE"), ("log_entry", "LOG_ENTRY")],
-    "ImageSequenceSaveBatch": [],
+    "ImageSequenceSaveFrame": [("path_pattern", "STRING")],
+    "ImageSequenceSaveCounted": [
+        ("sequence", "ANIMATION_SEQUENCE"),
+        ("log_entry", "LOG_ENTRY"),
+        ("path_pattern", "STRING"),
+    ],
+    "ImageSequenceSaveBatch": [("path_pattern", "STRING")],
     "ImageSequenceLoadBatch": [
         ("images", "IMAGE"),
         ("mask", "MASK"),
         ("frame_count", "INT"),
         ("frame_range", "STRING"),
+        ("metadata", "FRAME_METADATA"),
     ],
-    "ImageSequenceLoadFrame": [("image", "IMAGE"), ("mask", "MASK"), ("file_name", "STRING")],
+    "ImageSequenceLoadFrame": [
+        ("image", "IMAGE"),
+        ("mask", "MASK"),
+        ("file_name", "STRING"),
+        ("metadata", "FRAME_METADATA"),
+    ],
     "ImageSequenceFrameCounter": COUNTED,
     "ImageSequenceFrameCounterFromDirectory": COUNTED,
     "ImageSequenceFromAnimation": [("images", "IMAGE"), ("frames_per_second", "FLOAT")],
+    "ImageSequenceAddLayer": [("layers", "IMAGE_LAYERS")],
 }
 every_node = pytest.mark.parametrize("node_id", list(IDS))
 
@@ -508,7 +563,12 @@ class TestNodes:
             assert kind is None or declared == kind, f"{name}: {ADDED}"
             assert {key: given.get(key) for key in options} == options, f"{name}: {ADDED}"
             if isinstance(declared, list):
-                assert given.get("default", declared[0]) in declared, name
+                assert given.get("default", declared[0]) in list(declared), name
+
+    def test_colour_spaces_begin_with_the_built_in_ones(self, node: Any, node_id: str) -> None:
+        declared, _ = inputs(node).get("file_color_space", (FILE_SPACES, {}))
+
+        assert list(declared)[: len(FILE_SPACES)] == FILE_SPACES, ADDED
 
     def test_values_without_a_limit_in_the_contract_have_none(self, node: Any, node_id: str) -> None:
         """In the earlier packs digits had no limits, start indices had no upper limit, and totals could be as low as 2."""
@@ -558,10 +618,13 @@ class TestNodes:
 
     def test_an_image_that_may_not_be_needed_is_lazy(self, node: Any, node_id: str) -> None:
         lazy = {name for name, (_, options) in inputs(node).items() if options.get("lazy")}
+        companions = {"mask", "layers", "metadata"}
         expected = {
-            "ImageSequenceSaveFrame": {"images"},
-            "ImageSequenceSaveCounted": {"image"},
+            "ImageSequenceSaveFrame": {"images", *companions},
+            "ImageSequenceSaveCounted": {"image", *companions},
+            "ImageSequenceSaveBatch": {"images", *companions},
             "ImageSequenceLoadFrame": {"default_image"},
+            "ImageSequenceAddLayer": {"layers", "image", "mask"},
         }
 
         assert lazy == expected.get(node_id, set())

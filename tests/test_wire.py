@@ -1,4 +1,4 @@
-"""The values of an IMAGE wire: batches of images pass, and anything else is refused with an explanation."""
+"""The values of IMAGE and MASK wires: batches pass, and anything else is refused with an explanation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from io_utils.errors import NoImageError
-from io_utils.wire import images
+from io_utils.wire import images, masks
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.float8_e4m3fn])
@@ -48,3 +48,45 @@ def test_anything_else_is_refused_with_frame_input_fact_and_remedy(value: Any, f
     assert caught.value.input == "images"
     assert caught.value.fact in str(caught.value)
     assert len(str(caught.value).split(". ")) >= 2, "a fact and a remedy"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(1, 4, 6), (0, 4, 6), (3, 4, 6)])
+def test_any_floating_point_masks_pass_unchanged(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    batch = torch.zeros(shape, dtype=dtype)
+
+    assert masks(batch, "mask") is batch
+
+
+def test_a_mask_without_its_batch_dimension_is_one() -> None:
+    assert masks(torch.zeros(4, 6), "mask").shape == (1, 4, 6)
+
+
+@pytest.mark.parametrize(
+    ("value", "fact"),
+    [
+        pytest.param(None, r"nothing \(None\)", id="None"),
+        pytest.param(np.zeros((1, 4, 6), np.float32), "a ndarray", id="a numpy array"),
+        pytest.param("mask.png", "a str", id="text"),
+        pytest.param(torch.zeros(1, 4, 6, 3), r"\(1, 4, 6, 3\)", id="an image"),
+        pytest.param(torch.tensor(0.5), r"\(\)", id="a number"),
+        pytest.param(torch.zeros(6), r"\(6,\)", id="a row"),
+        pytest.param(torch.zeros(1, 4, 6, dtype=torch.bool), r"torch\.bool", id="booleans"),
+        pytest.param(torch.zeros(1, 4, 6, dtype=torch.uint8), r"torch\.uint8", id="integers"),
+        pytest.param(torch.zeros(1, 4, 6).to_sparse(), "sparse", id="a sparse tensor"),
+        pytest.param(torch.zeros(1, 4, 6, device="meta"), "without values", id="a meta tensor"),
+    ],
+)
+def test_anything_else_is_no_mask(value: Any, fact: str) -> None:
+    with pytest.raises(NoImageError, match=rf"Frame 7: The input 'mask' got .*{fact}.*, not a MASK") as caught:
+        masks(value, "mask", 7)
+
+    assert caught.value.input == "mask"
+    assert len(str(caught.value).split(". ")) >= 2, "a fact and a remedy"
+
+
+def test_nested_masks_are_refused() -> None:
+    nested = torch.nested.nested_tensor([torch.zeros(4, 6), torch.zeros(2, 6)], layout=torch.jagged)
+
+    with pytest.raises(NoImageError, match="a NestedTensor, not a MASK"):
+        masks(nested, "mask")

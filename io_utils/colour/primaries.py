@@ -35,9 +35,11 @@ P3_D65 = Chromaticities((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), D65)  # 
 AP1 = Chromaticities((0.713, 0.293), (0.165, 0.830), (0.128, 0.044), ACES_WHITE)  # ACEScg, S-2014-004
 AP0 = Chromaticities((0.7347, 0.2653), (0.0, 1.0), (0.0001, -0.0770), ACES_WHITE)  # ACES2065-1, SMPTE ST 2065-1
 
+_XYZ = Chromaticities((1.0, 0.0), (0.0, 1.0), (0.0, 0.0), (1 / 3, 1 / 3))
 
-def to_xyz_d65(chromaticities: Chromaticities) -> Matrix:
-    """The matrix from linear RGB to CIE XYZ with white D65 (Y = 1), adapted with the Bradford transform.
+
+def to_xyz(chromaticities: Chromaticities) -> Matrix:
+    """The matrix from linear RGB to CIE XYZ, with Y = 1 for white.
 
     SMPTE RP 177, but primaries are taken as (x, y, 1 - x - y) instead of (x / y, 1, (1 - x - y) / y): the same matrix,
     and a primary may have y = 0, as in files whose channels are X, Y and Z.
@@ -45,15 +47,25 @@ def to_xyz_d65(chromaticities: Chromaticities) -> Matrix:
     """
     with np.errstate(all="ignore"):
         primaries = np.array([(x, y, 1 - x - y) for x, y in chromaticities[:3]], np.float64).T
-        white = _xyz(chromaticities.white)
         try:
-            matrix = _adaptation(white, _xyz(D65)) @ (primaries * np.linalg.solve(primaries, white))
+            matrix: Matrix = primaries * np.linalg.solve(primaries, _xyz(chromaticities.white))
             usable = bool(np.linalg.cond(matrix) < _LARGEST_CONDITION)
         except np.linalg.LinAlgError:
             usable = False
     if not usable:
         raise ChromaticitiesError(chromaticities)
     return matrix
+
+
+def to_xyz_d65(chromaticities: Chromaticities) -> Matrix:
+    """Like `to_xyz`, but white becomes D65, adapted with the Bradford transform.
+
+    Channels that are X, Y and Z already hold CIE XYZ: their white of (1/3, 1/3) is no light that anything is adapted to.
+    """
+    if np.allclose(chromaticities[:3], _XYZ[:3], atol=1e-6):
+        return np.eye(3)
+    matrix = to_xyz(chromaticities)  # refuses a white point that has no XYZ
+    return _adaptation(_xyz(chromaticities.white), _xyz(D65)) @ matrix
 
 
 def _xyz(xy: tuple[float, float]) -> npt.NDArray[np.float64]:

@@ -53,6 +53,11 @@ class ColorSpace:
         to_xyz_d65(chromaticities)
         return cls(name, chromaticities)
 
+    @classmethod
+    def of_file(cls, chromaticities: Chromaticities | None) -> ColorSpace:
+        """What a file means: linear light with its own chromaticities, or sRGB without. Raises ChromaticitiesError."""
+        return SRGB if chromaticities is None else cls.linear(chromaticities)
+
 
 SRGB = ColorSpace("sRGB", REC709, is_srgb_encoded=True)
 LINEAR_REC709 = ColorSpace("linear Rec.709", REC709)

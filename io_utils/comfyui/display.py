@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..colour.spaces import LINEAR_REC709, SRGB, ColorSpace, conversion
 from ..formats.base import AnyPixels
 
 _Linear = NDArray[np.float32]
@@ -16,15 +17,18 @@ PLUS_INFINITY = (0, 255, 255)
 NOT_A_NUMBER = (255, 0, 255)
 
 
-def displayed(pixels: AnyPixels, longest: int | None, exposure: float = 0.0) -> tuple[NDArray[np.uint8], bool]:
+def displayed(
+    pixels: AnyPixels, longest: int | None, exposure: float = 0.0, space: ColorSpace = LINEAR_REC709
+) -> tuple[NDArray[np.uint8], bool]:
     """(`pixels` as (height, width, 1 to 4 channels) uint8, whether any pixel is marked).
 
     pixels: (height, width, 1 to 4 channels) floating point, scene-linear, alpha unassociated
     longest: pixels on the longest side, to which larger pictures are scaled down; None: not scaled
     exposure: stops; colour is multiplied by 2^exposure
+    space: the linear colour space of the pixels
 
-    The picture is scaled in linear light, as the mean of each area, and then goes through the sRGB curve. Values outside
-    0..1 are clipped after exposure. A pixel is marked if it or a source pixel in its area has a NaN or an infinity, in any
+    The picture is scaled in linear light, as the mean of each area, and then converted to sRGB. Values outside 0..1 are
+    clipped after that. A pixel is marked if it or a source pixel in its area has a NaN or an infinity, in any
     channel; it is opaque then, and the picture is RGB(A). Such values count as 0 in the pixels around it. With `longest`, a
     mark also covers the eight pixels around it: the player shows such pictures at down to half their size.
     """
@@ -37,8 +41,10 @@ def displayed(pixels: AnyPixels, longest: int | None, exposure: float = 0.0) -> 
         finite = _scaled(finite, max(1, round(height * scale)), max(1, round(width * scale)))
     colour, alpha = (finite[..., :-1], finite[..., -1:]) if channels in (2, 4) else (finite, finite[..., :0])
     with np.errstate(over="ignore"):
-        exposed = colour * np.float32(2**exposure)
-    shown = np.concatenate([_eight_bits(_curved(_clipped(exposed))), _eight_bits(_clipped(alpha))], axis=-1)
+        exposed = np.multiply(colour, np.float32(2**exposure), order="C")
+    to_display = conversion(space, SRGB)
+    encoded = exposed if to_display is None else to_display(exposed)
+    shown = np.concatenate([_eight_bits(_clipped(encoded)), _eight_bits(_clipped(alpha))], axis=-1)
     if not broken.size:
         return shown, False
     return _marked(shown, linear, broken, reach=0 if longest is None else 1), True
@@ -118,12 +124,6 @@ def _area_means(pixels: _Linear, height: int, width: int) -> _Linear:
 def _clipped(values: _Linear) -> _Linear:
     """`values` in 0..1. NaN, from sums beyond the range of float32, becomes 0."""
     return np.fmin(np.fmax(values, np.float32(0)), np.float32(1))
-
-
-def _curved(linear: _Linear) -> _Linear:
-    """The sRGB curve for values in 0..1: IEC 61966-2-1, https://www.w3.org/Graphics/Color/srgb."""
-    curve = np.float32(1.055) * linear ** np.float32(1 / 2.4) - np.float32(0.055)
-    return np.where(linear <= np.float32(0.0031308), linear * np.float32(12.92), curve)
 
 
 def _eight_bits(values: _Linear) -> NDArray[np.uint8]:

@@ -68,8 +68,13 @@ def text_entries(
 
 
 def _keyword(key: Any) -> str | None:
-    """`key` as a plain str, because the methods of a subclass may do anything; None if it is not text."""
-    return str.__str__(key) if issubclass(type(key), str) else None
+    """`key` as a plain str, because the methods of a subclass may do anything; None if it is not text, or not Unicode."""
+    if not issubclass(type(key), str):
+        return None
+    with suppress(UnicodeEncodeError):  # half of a surrogate pair, which no file can hold
+        str.encode(key)
+        return str.__str__(key)
+    return None
 
 
 def _items(value: Any, name: str, left_out: list[str]) -> list[tuple[Any, Any]]:

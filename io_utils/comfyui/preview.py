@@ -12,21 +12,25 @@ folder.
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from string import ascii_letters, digits
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import BrokenImageError
+from ..colour.primaries import Chromaticities
+from ..colour.spaces import ColorSpace
+from ..errors import BrokenImageError, ChromaticitiesError
 from ..formats import registry
-from ..formats.base import Format
+from ..formats.base import Header
 from ..formats.open_file import open_regular
+from ..formats.pixels import unassociated
 from ..formats.png.encode import encode_png
 from ..host import Answer
 from ..naming.allowed_roots import FOLDERS, root_of
@@ -70,6 +74,8 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     scaled down to that many pixels on its longest side (16 to 4096; never up), as JPEG, or as WebP if it is
     transparent. Without `size`, it is the file itself, or its pixels as PNG if browsers do not show such files.
 
+    `layer` names a layer of the file that is shown instead of its picture.
+
     `exposure`, in stops from -6 to 6, applies to scene-linear files, which are shown through the sRGB curve; all others
     ignore it. A picture in which NaN or infinities are marked (see `display`) is PNG at any size.
 
@@ -88,13 +94,14 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     try:
         if "text" in query:
             return _workflow_of(_file(query), query["text"], known_tags)
-        return _picture_of(_file(query), _longest_side(query), _exposure(query), known_tags, query.get("v"))
+        wanted = _Wanted(query.get("layer", ""), _longest_side(query), _exposure(query))
+        return _picture_of(_file(query), wanted, known_tags, query.get("v"))
     except _QueryError as error:
         status, why = 400, str(error)
     except _NoWorkflowError:
         status, why = 404, f"No workflow can be read from {name}."
     except BrokenImageError as error:
-        status, why = 415, f"{name} cannot be shown: {error}."
+        status, why = 415, f"{name} cannot be shown: {str(error).rstrip('.')}."
     except MemoryError:
         status, why = 503, f"{name} cannot be shown: not enough memory is free right now."
     except (FileNotFoundError, NotADirectoryError):
@@ -109,15 +116,19 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     return Answer(status, " ".join(why.split()).encode(), headers)
 
 
-def picture(data: bytes, longest: int | None, exposure: float = 0.0) -> tuple[str, bytes]:
+def picture(data: bytes, longest: int | None, exposure: float = 0.0, layer: str = "") -> tuple[str, bytes]:
     """(media type, bytes) of an image file as an 8-bit picture, scaled down to `longest` pixels on its longest side.
 
     None: not scaled. Shows the upper 8 of 16 bits. Float values are clipped to 0..1; those of scene-linear formats go
     through the display curve first, after `exposure` in stops. Raises BrokenImageError.
     """
-    decoded = registry.decode(data, at_least=longest)
-    is_linear = _format_of(io.BytesIO(data)).is_linear
-    pixels, is_marked = displayed(decoded, longest, exposure) if is_linear else (_eight_bits(decoded), False)
+    decoded, header = registry.decode_as_stored(data, layer, at_least=longest)
+    if header.alpha_is_associated:
+        decoded = unassociated(decoded)
+    if header.chromaticities is None:
+        pixels, is_marked = _eight_bits(decoded), False
+    else:
+        pixels, is_marked = displayed(decoded, longest, exposure, _space_of(header.chromaticities))
     if longest is None or is_marked:  # lossy compression would blur the mark of a single pixel
         return "image/png", encode_png(pixels)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
@@ -131,6 +142,13 @@ def picture(data: bytes, longest: int | None, exposure: float = 0.0) -> tuple[st
         image = image.convert(image.mode[:-1])
     image.save(buffer, "JPEG", quality=_QUALITY)
     return "image/jpeg", buffer.getvalue()
+
+
+def _space_of(chromaticities: Chromaticities) -> ColorSpace:
+    try:
+        return ColorSpace.linear(chromaticities)
+    except ChromaticitiesError as error:
+        raise BrokenImageError(str(error)) from error
 
 
 def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -183,16 +201,23 @@ def state(status: os.stat_result) -> str:
     return f"{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
-def _picture_of(
-    path: Path, longest: int | None, exposure: float, known_tags: Collection[str], wanted_state: str | None
-) -> Answer:
+class _Wanted(NamedTuple):
+    """The parts of a query that say which picture of a file is wanted."""
+
+    layer: str
+    longest: int | None
+    exposure: float
+
+
+def _picture_of(path: Path, wanted: _Wanted, known_tags: Collection[str], wanted_state: str | None) -> Answer:
     """The picture of the file at `path`, or status 304 if the client's copy is current.
 
     Raises BrokenImageError for a file that is not an image or too large, and OSError if it cannot be read.
     """
     headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
     with open_regular(path) as file:
-        status = _checked(file)
+        longest, exposure = wanted.longest, wanted.exposure
+        status, header = _checked(file, wanted.layer)
         kind = registry.of_extension(path.suffix)
         if longest is None and kind and kind.media_type:
             # With aiohttp's own ETag, and never immutable: aiohttp reopens the file, which may have been replaced by
@@ -200,7 +225,7 @@ def _picture_of(
             shown = f"inline; filename*=UTF-8''{_percent_encoded(path.name)}"  # for "Save image as": RFC 6266
             return Answer(200, path, {**headers, "Content-Type": kind.media_type, "Content-Disposition": shown})
         tag = f"{state(status)}-{longest or 'full'}"
-        if _format_of(file).is_linear:
+        if header.chromaticities is not None:
             tag += f"-{exposure:g}"
         headers["ETag"] = f'"{tag}"'
         if wanted_state == state(status):
@@ -208,7 +233,7 @@ def _picture_of(
         if tag in known_tags:
             return Answer(304, headers=headers)
         file.seek(0)
-        media_type, body = picture(file.read(), longest, exposure)
+        media_type, body = picture(file.read(), longest, exposure, wanted.layer)
     return Answer(200, body, {**headers, "Content-Type": media_type})
 
 
@@ -220,35 +245,37 @@ def _workflow_of(path: Path, wanted: str, known_tags: Collection[str]) -> Answer
     if wanted != "workflow":
         raise _QueryError(f"text is {wanted[:20]!r}, but should be workflow.")
     with open_regular(path) as file:
-        tag = f"{state(_checked(file))}-workflow"
+        status, _ = _checked(file)
+        tag = f"{state(status)}-workflow"
         headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "ETag": f'"{tag}"'}
         if tag in known_tags:
             return Answer(304, headers=headers)
-        try:
-            texts = _format_of(file).read_text(file)
-        except ValueError as error:
-            raise BrokenImageError(str(error)) from error
-    text = texts.get("workflow") or texts.get("prompt")
-    if not text:
+        texts = registry.read_text(file)
+    # The frontend says "opened" of any JSON, and a graph that is none empties the open tab.
+    text = next((texts[name] for name in ("workflow", "prompt") if _is_graph(texts.get(name, ""))), None)
+    if text is None:
         raise _NoWorkflowError
     return Answer(200, text.encode(errors="replace"), {**headers, "Content-Type": "application/json"})
 
 
-def _checked(file: IO[bytes]) -> os.stat_result:
-    """The status of an image file that is not too large. Raises BrokenImageError for others."""
+def _is_graph(text: str) -> bool:
+    """Whether `text` is the JSON of a workflow, which has nodes, or of a prompt, whose entries have a class_type."""
+    try:
+        graph = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(graph, dict):
+        return False
+    entries = graph.values()
+    return isinstance(graph.get("nodes"), list) or any(isinstance(e, dict) and "class_type" in e for e in entries)
+
+
+def _checked(file: IO[bytes], layer: str = "") -> tuple[os.stat_result, Header[Any]]:
+    """The status and the header of an image file that is not too large. Raises BrokenImageError for others."""
     status = os.fstat(file.fileno())
     if status.st_size > _MAX_FILE_BYTES:
         raise BrokenImageError(f"it has {status.st_size:,} bytes, too many for a preview")
-    registry.read_header(file, _MAX_PIXELS)
-    return status
-
-
-def _format_of(file: IO[bytes]) -> Format[Any]:
-    """The format of an image file by its content, which `registry` has accepted. The file is left at its beginning."""
-    file.seek(0)
-    start = file.read(32)
-    file.seek(0)
-    return next(image_format for image_format in registry.FORMATS if image_format.matches(start))
+    return status, registry.read_header(file, _MAX_PIXELS, layer)
 
 
 def _percent_encoded(name: str) -> str:

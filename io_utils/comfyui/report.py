@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import host
@@ -29,6 +29,7 @@ def ui(
     missing: Iterable[int] = (),
     fps: float | None = None,
     message: str = "",
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, list[Any]]:
     """The `ui` dict for `frames`, (sequence, frame number) pairs in order.
 
@@ -39,14 +40,14 @@ def ui(
     an operator's folder; `linear` is true if files of that kind are scene-linear. `missing` lists the frames that are
     missing between `first` and `last`, in steps, and those in the argument `missing`, up to 10,000. Frames outside
     `numbers`, which only replace missing ones, are left out. All values are plain lists, strings, numbers and booleans:
-    anything else stops ComfyUI's message loop.
+    anything else stops ComfyUI's message loop. `more` is added to each description.
     """
     frames = [(sequence, frame) for sequence, frame in frames if sequence.is_printable]
     found: dict[FileSequence, set[int]] = {}
     for sequence, frame in frames:
         if numbers is None or frame in numbers:
             found.setdefault(sequence, set()).add(frame)
-    common = {"fps": fps, "message": printable(message)}
+    common = {"fps": fps, "message": printable(message), **(more or {})}
     described = [_describe(sequence, there, step, set(missing)) | common for sequence, there in found.items()]
     if not described and message:
         described = [common]
@@ -61,9 +62,16 @@ def loaded(
     numbers: Container[int] | None = None,
     step: int = 1,
     missing: Iterable[int] = (),
+    layer: str = "",
+    is_float: bool = False,
 ) -> dict[str, list[Any]]:
-    """The `ui` dict of a loader, which also shows its summary as text."""
-    return ui(frames, numbers=numbers, step=step, missing=missing, message=summary) | {"text": [summary]}
+    """The `ui` dict of a loader, which also shows its summary as text.
+
+    The descriptions also have `layer`, the layer that was loaded, and `float`, whether the files are floating point.
+    """
+    more = {"layer": layer, "float": is_float}
+    shown = ui(frames, numbers=numbers, step=step, missing=missing, message=summary, more=more)
+    return shown | {"text": [summary]}
 
 
 def comfyui_run() -> Run:

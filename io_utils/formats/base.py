@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import IO, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..colour.primaries import Chromaticities
+from ..errors import UnknownLayerError
 from .orientation import UPRIGHT, is_sideways
 
-# Decoded: (height, width, channels), 1 to 4 channels: grey, grey and alpha, RGB, RGBA. Alpha is unassociated.
+# Decoded: (height, width, channels), 1 to 4 channels: grey, grey and alpha, RGB, RGBA. Alpha is unassociated unless
+# `Header.alpha_is_associated`.
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 # To be encoded: the same, or float16.
 AnyPixels = NDArray[Any]
@@ -58,23 +61,68 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class Header(Generic[Parsed]):
-    """What a file says about its picture before it is decoded.
+    """What a file says about its picture, or about one of its layers, before it is decoded.
 
     allocated: every extent for which decoding takes memory, before the orientation is applied; the first is the picture's.
     parsed: the format's own header, so that decoding does not parse it again.
     may_have_alpha: False only if the picture certainly has no alpha.
     orientation: the EXIF orientation, 1 to 8.
+    planes: how many samples per pixel decoding takes memory for, of `allocated[0]`.
+    alpha_is_associated: whether `decode` returns colour that is multiplied by alpha.
+    is_color: False for data, such as depth and normals, whose numbers have no colour space.
+    chromaticities: of linear light; None if colour is sRGB-encoded, by the convention of the format.
+    attributes: what else the header says, name -> value, in the types of the format's library. Not what is about storage.
+    color_attributes: what the header says about the colour of the pixels as they are stored.
     """
 
     allocated: tuple[Extent, ...]
     parsed: Parsed
     may_have_alpha: bool = True
     orientation: int = UPRIGHT
+    planes: int = 4
+    alpha_is_associated: bool = False
+    is_color: bool = True
+    chromaticities: Chromaticities | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    color_attributes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def extent(self) -> Extent:
         """The extent of the upright picture."""
         return self.allocated[0].turned(self.orientation)
+
+
+# Among the attributes of a loaded frame: what `pixels.dequantise` says about its light where alpha is 0. Not for files.
+LIT = "imageSequence.lit"
+
+
+class Plane(NamedTuple):
+    """A layer to be encoded beside the picture. `pixels` are (height, width, 1 to 4 channels), float32 or float16."""
+
+    name: str
+    pixels: AnyPixels
+    is_color: bool = False
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What only some formats hold beside the picture. The others ignore all but the layers, which they refuse.
+
+    compression: a value of `Format.compressions`, or None for the format's default.
+    chromaticities: of the written colour, if it is linear light.
+    layers: further images, with the extent of the picture.
+    attributes: header attributes, name -> value. Those that the format cannot hold are left out.
+    is_as_stored: whether the pixels are written as they are, so that `attributes` may also say what their colour is.
+    number, frame_rate: of the frame, for the header. Time code and rate in `attributes` take precedence.
+    """
+
+    compression: str | None = None
+    chromaticities: Chromaticities | None = None
+    layers: tuple[Plane, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    is_as_stored: bool = False
+    number: int | None = None
+    frame_rate: float | None = None
 
 
 class Format(ABC, Generic[Parsed]):
@@ -92,7 +140,10 @@ class Format(ABC, Generic[Parsed]):
     depths: tuple[type[np.generic], ...] = ()  # dtypes that can be written; empty if the format is only read
     channels: tuple[int, ...] = ()  # numbers of channels that can be written
     holds_text: bool = False
+    holds_layers: bool = False
     is_linear: bool = False  # scene-linear by convention: pictures are shown through the display curve
+    associates_alpha: bool = False  # colour is written multiplied by alpha
+    compressions: tuple[str, ...] = ()  # the values of `Extras.compression`, the default first
     largest_side: int  # in pixels
 
     @property
@@ -103,6 +154,9 @@ class Format(ABC, Generic[Parsed]):
     def holds_alpha(self) -> bool:
         """Whether files can be written with alpha."""
         return bool({2, 4} & set(self.channels))
+
+    def require_library(self) -> None:
+        """Raise MissingPackageError if files of this format need a package that is not installed."""
 
     def matches(self, start: bytes) -> bool:
         """Whether a file with these first 32 bytes has this format."""
@@ -119,6 +173,10 @@ class Format(ABC, Generic[Parsed]):
     @abstractmethod
     def read_header(self, file: IO[bytes]) -> Header[Parsed]:
         """Read as little of the file as the header requires. `file` stays open as long as `Header.parsed` is used."""
+
+    def read_layer_header(self, file: IO[bytes], layer: str) -> Header[Parsed]:
+        """Like `read_header`, for the layer that is called `layer`. Raises UnknownLayerError."""
+        raise UnknownLayerError(layer, (), f"{self.name} files have no layers")
 
     @abstractmethod
     def decode(self, data: bytes, header: Header[Parsed], at_least: int | None = None) -> Pixels:
@@ -142,17 +200,20 @@ class Format(ABC, Generic[Parsed]):
         text: Mapping[str, str] | None = None,
         quality: int | None = None,
         threads: int = 1,
+        extras: Extras | None = None,
     ) -> bytes:
         """Return `pixels` as the bytes of a file.
 
-        pixels: (height, width, 1 to 4 channels), one of `depths`, alpha unassociated. Grey is repeated as RGB if the
-            format has no grey.
+        pixels: (height, width, 1 to 4 channels), one of `depths`. Grey is repeated as RGB if the format has no grey. Alpha
+            is written as it is, with the colour as it is: unassociated, but associated in the formats that say so.
         text: keyword -> string, to embed
         quality: 1 to 100, or None for lossless
         threads: how many threads may work on this file
+        extras: see `Extras`
 
         Raises ValueError for anything that the format cannot hold.
         """
+        extras = extras or Extras()
         if pixels.dtype not in self.depths:
             raise ValueError(f"{self.name} files are not written with samples of {pixels.dtype}.")
         extent = Extent(pixels.shape[1], pixels.shape[0])
@@ -166,11 +227,15 @@ class Format(ABC, Generic[Parsed]):
             raise ValueError(f"{self.name} files have no alpha.")
         if text and not self.holds_text:
             raise ValueError(f"{self.name} files hold no text.")
+        if extras.layers and not self.holds_layers:
+            raise ValueError(f"{self.name} files hold no layers.")
         if channels not in self.channels:
             pixels = pixels[..., [0, 0, 0, *range(1, channels)]]
-        return self._encode(pixels, text or {}, quality, threads)
+        return self._encode(pixels, text or {}, quality, threads, extras)
 
-    def _encode(self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+    def _encode(
+        self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int, extras: Extras
+    ) -> bytes:
         """Like `encode`, but only for one of `depths` and a number of channels in `channels`."""
         raise NotImplementedError
 

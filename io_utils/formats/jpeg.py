@@ -25,7 +25,7 @@ from PIL import Image
 
 from ..errors import UnsupportedFileError
 from . import orientation
-from .base import AnyPixels, ByteArray, Extent, Format, Header, Pixels
+from .base import AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels
 
 _SIGNATURE = b"\xff\xd8\xff"  # SOI, and the start of any other marker: table B.1
 
@@ -503,7 +503,9 @@ class _Jpeg(Format[None]):
             return False
         return True
 
-    def _encode(self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+    def _encode(
+        self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int, extras: Extras
+    ) -> bytes:
         if quality is None:
             raise ValueError("JPG files are always lossy: they need a quality.")
         return encode_jpeg(pixels, quality)

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import av
 from PIL import Image
@@ -17,10 +17,11 @@ from PIL import Image
 from ..errors import BrokenImageError, UnsupportedFileError
 from .base import Format, Header, Pixels, State
 from .bmp import BMP
-from .exr import EXR
+from .exr.format import EXR
 from .jpeg import JPEG
 from .open_file import open_regular
 from .orientation import upright
+from .pixels import unassociated
 from .png.format import PNG
 from .tiff.format import TIFF
 from .webp import WEBP
@@ -64,6 +65,7 @@ _OTHER_TYPES = {
 # What follows "ftyp" in ISO base media files: https://mp4ra.org/registered-types/brands.
 _BRANDS = {b"avif": "an AVIF file", b"avis": "an AVIF file", b"heic": "an HEIC file", b"heix": "an HEIC file"}
 _BRANDS |= {b"mif1": "an HEIF file", b"msf1": "an HEIF file", b"heif": "an HEIF file", b"crx ": "a Canon raw file"}
+_CHANNELS_AT_MOST = 12
 _START_BYTES = 32  # longer than every signature
 
 
@@ -72,24 +74,38 @@ def of_extension(extension: str) -> Format[Any] | None:
     return _BY_EXTENSION.get(extension.lower())
 
 
+class Picture(NamedTuple):
+    """The pixels of a file, or of one of its layers, as stored, and the header that says what they are."""
+
+    pixels: Pixels
+    header: Header[Any]
+
+
 def decode(data: bytes, at_least: int | None = None) -> Pixels:
+    """Like `decode_as_stored`, but alpha is always unassociated, and without the header."""
+    pixels, header = decode_as_stored(data, at_least=at_least)
+    return unassociated(pixels) if header.alpha_is_associated else pixels
+
+
+def decode_as_stored(data: bytes, layer: str = "", at_least: int | None = None) -> Picture:
     """Decode an image file to (height, width, 1 to 4 channels): uint8, or uint16 or float32 if the file has more bits.
 
-    The EXIF orientation is applied, palettes and transparency keys are resolved, and alpha is unassociated. Floating-point
-    values are returned as stored, also outside 0..1. With `at_least`, JPEG files may be scaled down by 2, 4 or 8 while they
-    are decoded; the longest side stays at least that many pixels.
+    The EXIF orientation is applied, palettes and transparency keys are resolved. Alpha is unassociated, unless the header
+    says that it is associated. Colour is not converted: floating-point values are returned as stored, also outside 0..1.
+    With `layer`, that layer is decoded instead of the picture. With `at_least`, JPEG files may be scaled down by 2, 4 or 8
+    while they are decoded; the longest side stays at least that many pixels.
 
     The content decides the format, not the file name, and files of other formats never reach a decoder: some of Pillow's
     start other programs. Invalid metadata never prevent decoding.
 
-    Raises BrokenImageError, and never returns part of a picture. MemoryError is passed on: the picture is too large for
-    this machine, but the file may be intact.
+    Raises BrokenImageError (UnknownLayerError for a layer that the file does not have), and never returns part of a
+    picture. MemoryError is passed on: the picture is too large for this machine, but the file may be intact.
 
     | file | decoder                                           | reason                                                |
     |------|---------------------------------------------------|-------------------------------------------------------|
     | PNG  | zlib, then FFmpeg for the filters                 | 2x as fast; Pillow 13 reduces 16-bit RGB to 8 bits    |
     |      |                                                   | and misreads transparency keys of 2 and 4 bits        |
-    | EXR  | FFmpeg, with checks                               | Pillow has no decoder; FFmpeg shows damage as black   |
+    | EXR  | OpenEXR, if it is installed                       | the format's own library reads all of it              |
     | TIFF | zlib, FFmpeg, libtiff, fax.py, as each fits best  | Pillow reduces 16-bit colour to 8 bits, FFmpeg shows  |
     |      |                                                   | damage as black, libtiff makes up damaged fax pixels  |
     | JPEG | libjpeg, with FFmpeg as a check                   | libjpeg makes up damaged parts without an error       |
@@ -98,25 +114,44 @@ def decode(data: bytes, at_least: int | None = None) -> Pixels:
     """
     with _errors_as_broken_image():
         image_format = _identify(data[:_START_BYTES])
-        header = image_format.read_header(io.BytesIO(data))
+        file = io.BytesIO(data)
+        header = image_format.read_layer_header(file, layer) if layer else image_format.read_header(file)
         _require_plausible_extents(header)
-        return upright(image_format.decode(data, header, at_least), header.orientation)
+        return Picture(upright(image_format.decode(data, header, at_least), header.orientation), header)
 
 
-def read_header(file: IO[bytes], at_most_pixels: int | None = None) -> Header[Any]:
-    """Read the header of an image file, without its pixels.
+def read_header(file: IO[bytes], at_most_pixels: int | None = None, layer: str = "") -> Header[Any]:
+    """Read the header of an image file, without its pixels; with `layer`, as that layer has it.
 
-    Raises BrokenImageError if it is not a readable image, or if decoding it takes memory for more than `at_most_pixels`,
-    and the system's OSError if the file cannot be read.
+    With `at_most_pixels`, larger pictures are refused, and files with so many channels that decoding them takes as much
+    memory as a picture of `_CHANNELS_AT_MOST` channels with that many pixels.
+
+    Raises BrokenImageError if it is not a readable image or is refused, UnknownLayerError for a layer that it does not
+    have, and the system's OSError if the file cannot be read.
     """
     with _errors_as_broken_image():
         image_format = _identify(_read_start(file))
-        header = image_format.read_header(file)
+        header = image_format.read_layer_header(file, layer) if layer else image_format.read_header(file)
         _require_plausible_extents(header)
         for extent in header.allocated:
             if at_most_pixels is not None and extent.pixel_count > at_most_pixels:
                 raise BrokenImageError(f"it has {extent} pixels, more than the limit of {at_most_pixels:,}")
+        samples = header.planes * header.extent.pixel_count
+        if at_most_pixels is not None and samples > _CHANNELS_AT_MOST * at_most_pixels:
+            raise BrokenImageError(
+                f"it has {samples:,} samples, more than the limit of {_CHANNELS_AT_MOST * at_most_pixels:,}"
+            )
         return header
+
+
+def read_text(file: IO[bytes]) -> dict[str, str]:
+    """The text that is embedded in an image file, keyword -> string, for the formats that can read it (`Format.read_text`).
+
+    Raises BrokenImageError.
+    """
+    with _errors_as_broken_image():
+        image_format = _identify(_read_start(file))
+        return image_format.read_text(file)
 
 
 def state(file: IO[bytes]) -> State:
@@ -208,7 +243,8 @@ def _require_plausible_extents(header: Header[Any]) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     for extent in header.allocated:
         if min(extent) < 1 or (limit is not None and extent.pixel_count > 2 * limit):
-            raise BrokenImageError(f"its header declares {extent} pixels")
+            most = "" if limit is None else f", and more than {2 * limit:,} are refused"
+            raise BrokenImageError(f"its header declares {extent} pixels{most}")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, TiffTags
 
 from . import orientation
-from .base import AnyPixels, ByteArray, Extent, Format, Header, Pixels
+from .base import AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels
 
 _LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
 # prompt goes into Model, everything else into Make and the tags below it, as in core's animated WebP (comfy_api 0.19).
@@ -203,7 +203,9 @@ class _WebP(Format[Container]):
             return False
         return True
 
-    def _encode(self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+    def _encode(
+        self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int, extras: Extras
+    ) -> bytes:
         return encode_webp(pixels, text, quality)
 
     def keyword_fault(self, keyword: str, earlier: int) -> str | None:

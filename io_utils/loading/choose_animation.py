@@ -13,6 +13,7 @@ from ..naming.file_sequence import FileSequence
 from ..naming.frame_range import named
 from ..naming.regular_files import is_regular
 from ..wire import described
+from .frame_colour import FrameColour
 from .selection import Selection
 
 
@@ -26,6 +27,18 @@ def frame_rate(sequence: Any) -> float:
     """Frames per second of an animation sequence. Raises ValueError for anything else."""
     with _as_animation(sequence):
         return float(sequence.fps)
+
+
+def colour_of(sequence: Any) -> FrameColour:
+    """How the files of an animation sequence become the images that were saved. The Dream pack's are sRGB.
+
+    Raises OptionError, ColorSpaceError.
+    """
+    plain = FrameColour()
+    return FrameColour(
+        image_color_space=getattr(sequence, "image_color_space", plain.image_color_space),
+        file_color_space=getattr(sequence, "file_color_space", plain.file_color_space),
+    )
 
 
 def choose_animation(sequence: Any, batch_index: int) -> Selection:

@@ -17,6 +17,7 @@ from ..naming.inventory import inventory
 from ..naming.regular_files import is_regular
 from ..policies import OnMissing, OnSizeMismatch
 from ..request import limited
+from .frame_colour import ColourRequest
 from .selection import Selection, fingerprint
 
 # More would not fit into memory, and listing up to 2^53 missing frames would never end.
@@ -26,7 +27,7 @@ FOLDER_WORDS = {kind: kind for kind in FOLDERS}
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchRequest:
+class BatchRequest(ColourRequest):
     """`frame_count` frames of `path_pattern` from `start_index`, every `step`-th; 0 means up to the last on disk."""
 
     path_pattern: str = "./frame{:06d}.png"

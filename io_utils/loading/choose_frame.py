@@ -11,6 +11,7 @@ import torch
 
 from ..cancellable_run import Run
 from ..errors import FrameMissingError, FrameSizeError, InputError
+from ..frame_metadata import FrameMetadata
 from ..naming.allowed_roots import require_valid_in_any_folder, root_of
 from ..naming.file_names import printable
 from ..naming.file_sequence import FileSequence
@@ -19,12 +20,13 @@ from ..naming.frame_pattern import FramePattern
 from ..policies import Indexing, OnMissingFrame
 from ..request import known, limited
 from .choose_batch import FOLDER_WORDS, require_readable
-from .read import black_frame, read_frames
+from .frame_colour import ColourRequest, FrameColour
+from .read import Loaded, black_frame, read_frames
 from .selection import Selection, fingerprint, stamp
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrameRequest:
+class FrameRequest(ColourRequest):
     """Frame `frame_number` of a folder. `has_default`: the caller provides an image for a missing frame."""
 
     directory_path: str = ""
@@ -48,9 +50,11 @@ class FrameRequest:
     def choose(self) -> ChosenFrame:
         """The frame, or what replaces it.
 
-        Lists folders only for wildcards, or to find a replacement. Raises what `frames` raises; AmbiguousFrameError;
-        FrameMissingError under ERROR, without a frame to hold, and under BLACK without another frame to give the size.
+        Lists folders only for wildcards, or to find a replacement. Raises what `frames` and `colour` raise;
+        AmbiguousFrameError; FrameMissingError under ERROR, without a frame to hold, and under BLACK without another frame to
+        give the size.
         """
+        _ = self.colour  # what it refuses is refused before the caller's image is rendered
         frames, number = self.frames(), self.frame_number
         files = frames.files(number, self.indexing)
         if files:
@@ -126,27 +130,28 @@ class ChosenFrame:
         replacement = "a black image" if self.black else "default_image" if self.source is None else held
         return f"Frame {self.number} is not on disk; loaded {replacement} instead"
 
-    def read(self, default: Any = None, run: Run | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """(image, mask), (N, H, W, 3) and (N, H, W), like `read_frames`; N > 1 for a batch. Raises what that raises.
+    def read(self, default: Any = None, run: Run | None = None, colour: FrameColour | None = None) -> Loaded:
+        """The frame, like `read_frames`; several images for a batch. Raises what that raises.
 
         If `is_default`, returns `default`, (N, H, W, C), unchanged with a mask of zeros. Raises ValueError if it is not
         an image.
         """
-        run, number = run or Run(), self.source
+        run, colour, number = run or Run(), colour or FrameColour(), self.source
         if number is None:
             return _default(self.number, default)
         if self.black:
-            return black_frame(number, self.files[0], run.float_dtype)
-        loaded = [read_frames(Selection.of_files({number: file}), run=run) for file in self.files]
-        sizes = [(image.shape[2], image.shape[1]) for image, _ in loaded]
+            return black_frame(number, self.files[0], run.float_dtype, colour.layer)
+        loaded = [read_frames(Selection.of_files({number: file}), run=run, colour=colour) for file in self.files]
+        sizes = [(images.shape[2], images.shape[1]) for images, *_ in loaded]
         for file, size in zip(self.files, sizes):
             if size != sizes[0]:
                 fix = "Render the frame again in one size, or write one of the batch folders into directory_path."
                 raise FrameSizeError((number, number), (sizes[0], size), file, fix)
         if len(loaded) == 1:
             return loaded[0]
-        images, masks = zip(*loaded)
-        return torch.cat(images), torch.cat(masks)
+        images, masks, metadata, is_float = zip(*loaded)
+        attributes = tuple(frame for item in metadata for frame in item.frames)
+        return Loaded(torch.cat(images), torch.cat(masks), FrameMetadata(attributes), any(is_float))
 
 
 def check_directory(directory_path: str) -> None:
@@ -154,13 +159,13 @@ def check_directory(directory_path: str) -> None:
     require_valid_in_any_folder(lambda kind: root_of(directory_path, kind, write=False))
 
 
-def _default(number: int, default: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def _default(number: int, default: Any) -> Loaded:
     if not isinstance(default, torch.Tensor) or default.ndim != 4:
         came = "nothing" if default is None else f"a {type(default).__name__} that is not an IMAGE"
         raise InputError(
             f"Frame {number} is not on disk, and the node wired to default_image gave {came}. Wire an image to it."
         )
-    return default, default.new_zeros(default.shape[:3])
+    return Loaded(default, default.new_zeros(default.shape[:3]), FrameMetadata(({},) * len(default)))
 
 
 def _missing(frames: FrameFolder, number: int, available: list[int], on_missing: OnMissingFrame) -> FrameMissingError:

@@ -59,6 +59,11 @@ class FileSequence:
         return self.root.path / self.pattern.name(frame)
 
     @property
+    def path_pattern(self) -> str:
+        """The pattern as a loader takes it: relative to ComfyUI's output folder, or absolute in any other root."""
+        return str(self.pattern if self.root.kind == "output" else self)
+
+    @property
     def folder(self) -> Path:
         """The folder that all frames share."""
         return self.root.path / self.pattern.relative()[0]

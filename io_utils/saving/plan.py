@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from ..errors import InputError, PathError
+from ..colour.spaces import (
+    AS_STORED,
+    AUTOMATIC,
+    IMAGE_COLOR_SPACES,
+    LINEAR_REC709,
+    SRGB,
+    color_space,
+    conversion,
+    file_color_spaces,
+)
+from ..errors import InputError, OptionError, PathError
 from ..formats.base import Extent
-from ..formats.file_type import QUALITY, FileType
+from ..formats.exr.format import EXR
+from ..formats.file_type import QUALITY, FileColour, FileType, FrameLayer
 from ..formats.registry import EXTENSIONS
 from ..naming import tokens
 from ..naming.allowed_roots import root_of
@@ -36,6 +48,9 @@ class SaveRequest:
 
     quality: 1..100, for JPG and lossy WebP.
     workflow_file: also write the workflow to a file beside the frames.
+    image_color_space: a name in `IMAGE_COLOR_SPACES`: what the values of the images are.
+    file_color_space: a name in `file_color_spaces()`. "automatic" is linear Rec. 709 for EXR, and sRGB for all others.
+    exr_compression: a value of EXR's `compressions`.
     now: the time for tokens such as %date%, the same throughout a run.
     """
 
@@ -43,16 +58,66 @@ class SaveRequest:
     on_existing: OnExisting = limited(OnExisting.OVERWRITE, words=_OFFERED)
     quality: int = limited(QUALITY, least=1, most=100)
     workflow_file: bool = False
+    image_color_space: str = limited(SRGB.name, options=lambda: IMAGE_COLOR_SPACES)
+    file_color_space: str = limited(AUTOMATIC, options=file_color_spaces)
+    exr_compression: str = limited(EXR.compressions[0], options=lambda: EXR.compressions)
     now: datetime = known(tokens.moment)
+
+    def check(self, *, has_layers: bool = False) -> None:
+        """Refuse what cannot be written, before anything is rendered.
+
+        Raises what `colour` raises; OptionError for an unknown compression; MissingPackageError for a format whose package
+        is not installed; ValueError if there are layers and the format has none.
+        """
+        self.filetype.image_format.require_library()
+        if self.exr_compression not in EXR.compressions:
+            raise OptionError("exr_compression", self.exr_compression, EXR.compressions)
+        _ = self.colour
+        if has_layers and not self.filetype.image_format.holds_layers:
+            raise InputError(
+                f"{self._how_to_hold_layers()}, or remove the link to the input 'layers': "
+                f"{self.filetype.image_format.name} files have no layers."
+            )
+
+    def _how_to_hold_layers(self) -> str:
+        kinds = ", ".join(repr(kind.value) for kind in FileType if kind.image_format.holds_layers)
+        return f"Set filetype to one of {kinds}"
+
+    @cached_property
+    def colour(self) -> FileColour:
+        """How colour is converted.
+
+        Raises OptionError for an unknown colour space of the images, ColorSpaceError for one of the file, and ColorConfigError.
+        """
+        if self.image_color_space not in IMAGE_COLOR_SPACES:
+            raise OptionError("image_color_space", self.image_color_space, IMAGE_COLOR_SPACES)
+        image = color_space(self.image_color_space)
+        if self.file_color_space == AS_STORED:
+            return FileColour(is_as_stored=True)
+        is_linear = self.filetype.image_format.is_linear
+        automatic = LINEAR_REC709 if is_linear else SRGB
+        target = automatic if self.file_color_space == AUTOMATIC else color_space(self.file_color_space)
+        chromaticities = None if target.is_srgb_encoded else target.chromaticities
+        return FileColour(conversion(image, target), chromaticities)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame and its sequence. `image` is an (H, W, C) tensor, or UNRENDERED if the frame is on disk already."""
+    """A frame and its sequence. `image` is an (H, W, C) tensor, or UNRENDERED if the frame is on disk already.
+
+    mask: (H, W), becomes alpha.
+    layers: in the extent of the image.
+    attributes: what the header says, such as that of the plate that the image was made from.
+    rate: frames per second, if known.
+    """
 
     sequence: FileSequence
     number: int
     image: torch.Tensor | Unrendered = UNRENDERED
+    mask: torch.Tensor | None = None
+    layers: tuple[FrameLayer, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    rate: float | None = None
 
     @cached_property
     def path(self) -> Path:

@@ -15,6 +15,7 @@ from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import LARGEST_FRAME, FramePattern
 from ..policies import OnExisting
 from ..request import known, limited
+from .companions import Companions
 from .plan import NO_EXTENT, Frame, SaveRequest, common_size
 
 # "false" and "true" are the earlier pack's words; a boolean widget would refuse the workflows saved with it.
@@ -38,7 +39,8 @@ class BatchSaveRequest(SaveRequest):
     def for_images(self, images: Iterable[object]) -> BatchSaveRequest:
         """The same request with the size of the images, and the file type that the pattern's extension asks for.
 
-        Raises TokenError, PatternError, FileTypeError, and ValueError like `common_size`.
+        Without `images`, before they are rendered, the size is 0 x 0. Raises TokenError, PatternError, FileTypeError, and
+        ValueError like `common_size`.
         """
         sized = replace(self, size=common_size([self.path_pattern], images))
         return replace(sized, filetype=self.filetype.for_extension(sized._pattern().extension))  # noqa: SLF001
@@ -58,11 +60,11 @@ class BatchSaveRequest(SaveRequest):
             pattern = FramePattern((*pattern.literals[:-1], pattern.literals[-1] + extension), pattern.padding)
         return FileSequence.from_pattern(pattern, "output", write=True, shown=self.path_pattern)
 
-    def frames(self, batches: Iterable[object]) -> list[Frame]:
-        """The frames of one or many batches, (N, H, W, C) each, numbered from `start_index`.
+    def frames(self, batches: Iterable[object], companions: Companions | None = None) -> list[Frame]:
+        """The frames of one or many batches, (N, H, W, C) each, numbered from `start_index`, with their `companions`.
 
-        Raises what `sequence` raises; PatternError for several images and a pattern without a frame number; ValueError
-        if there is no image; NoImageError for anything that is not a batch of images.
+        Raises what `sequence` and `Companions.attached` raise; PatternError for several images and a pattern without a
+        frame number; ValueError if there is no image; NoImageError for anything that is not a batch of images.
         """
         sequence = self.sequence()
         images: list[torch.Tensor] = []
@@ -74,7 +76,14 @@ class BatchSaveRequest(SaveRequest):
                 f"Check the node that is wired to it."
             )
         sequence.pattern.require_number(len(images))
-        return [Frame(sequence, number, image) for number, image in enumerate(images, self.start_index)]
+        frames = [Frame(sequence, number, image) for number, image in enumerate(images, self.start_index)]
+        return (companions or Companions()).attached(frames)
+
+    def _how_to_hold_layers(self) -> str:
+        pattern = self._pattern()
+        if not pattern.extension:
+            return super()._how_to_hold_layers()
+        return f"End path_pattern in '.exr', because its extension {pattern.extension!r} decides"
 
     def _pattern(self) -> FramePattern:
         return FramePattern.parse(tokens.resolve(self.path_pattern, self.now, *self.size))

@@ -23,6 +23,7 @@ from ..naming.variants import Variants, batch_folder
 from ..policies import AtEnd, OnExisting
 from ..request import known, limited
 from ..wire import UNRENDERED
+from .companions import Companions
 from .existing import is_saved, wants
 from .plan import NO_EXTENT, Frame, Saved, SaveRequest, common_size, require_no_number, require_own_paths
 
@@ -63,33 +64,43 @@ class CountedRequest(SaveRequest):
         root, directory = root_of(directory_path, "output", write=True)
         return CountedFiles.place(root, directory, normalise(prefix), self.digits, self.filetype)
 
-    def needs_image(self, counters: Sequence[Any]) -> bool:
+    def needs_image(self, counters: Sequence[Any], *, has_layers: bool = False) -> bool:
         """Whether any frame must be rendered: one that is not past the end, nor kept under SKIP.
 
         The number of images is not known before rendering, so ERROR refuses a file of the frame in any batch folder or
         beside them. Raises EndOfAnimationError, FrameExistsError, ForeignFileError or NotAFileError where the policies
         say so. Under SKIP, raises OtherTakeError if the frame exists as a single image beside a batch that lacks it:
-        either take could be the one to continue.
+        either take could be the one to continue. Raises what `check` raises.
         """
+        self.check(has_layers=has_layers)
         files = self.files
         numbers = [whole_frame(counter) for counter in counters if saves(counter, self.at_end)]
         if tokens.needs_image(*self.texts):  # the path is not known before the frame is rendered
             return bool(numbers)
         return bool(numbers and files.lacking(numbers, self.on_existing))
 
-    def frames(self, rows: Iterable[tuple[Any, Any]]) -> list[Frame]:
-        """The frames of (counter, images) pairs, without those past the end. Images are as for `CountedFiles.frames`.
+    def frames(self, rows: Iterable[tuple[Any, Any, Companions]]) -> list[Frame]:
+        """The frames of (counter, images, companions), without those past the end. Images: see `CountedFiles.frames`.
 
-        Raises EndOfAnimationError where `at_end` says so, ValueError if two images have the same path.
+        Raises EndOfAnimationError where `at_end` says so, what `Companions.attached` raises, ValueError if two images have
+        the same path.
         """
         frames = [
-            frame
-            for counter, images in rows
+            replace(frame, rate=float(counter.frames_per_second))
+            for counter, images, companions in rows
             if saves(counter, self.at_end)
-            for frame in self.files.frames(whole_frame(counter), images)
+            for frame in companions.attached(self.files.frames(whole_frame(counter), images))
         ]
         require_own_paths(frames, "a list of images came with one frame counter. Make it a batch.")
         return frames
+
+    def outcome(
+        self, counters: Sequence[Any], saved: Sequence[Saved], summary: str
+    ) -> tuple[AnimationSequence, LogEntry]:
+        """See `CountedFiles.outcome`. The animation also knows the colour spaces of this request."""
+        sequence, log = self.files.outcome(counters, saved, summary)
+        image, file = self.image_color_space, self.file_color_space
+        return replace(sequence, image_color_space=image, file_color_space=file), log
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import MAX_PADDING, FramePattern
 from ..request import limited
 from ..wire import UNRENDERED
+from .companions import Companions
 from .existing import wants
 from .plan import Frame, SaveRequest, require_no_number
 
@@ -41,19 +42,21 @@ class IndexedRequest(SaveRequest):
         pattern = FramePattern.around(f"{folder}/{name}_", self.filetype.extension, self.digits)
         return FileSequence.from_pattern(pattern, "output", write=True, shown=self.filename_prefix)
 
-    def needs_image(self) -> bool:
+    def needs_image(self, *, has_layers: bool = False) -> bool:
         """Whether the frame must be rendered, as far as can be known without its image.
 
-        Raises what `existing.wants` raises.
+        Raises what `check` and `existing.wants` raise.
         """
+        self.check(has_layers=has_layers)
         if tokens.needs_image(self.filename_prefix):
             return True
         return wants(self.on_existing, self.sequence(), self.current_frame)
 
-    def frame(self, images: object) -> Frame:
-        """The frame to save. `images` is (1, H, W, C) or UNRENDERED.
+    def frame(self, images: object, companions: Companions | None = None) -> Frame:
+        """The frame to save, with its `companions`. `images` is (1, H, W, C) or UNRENDERED.
 
-        Raises ValueError unless there is exactly one image, NoImageError for anything that is not an image.
+        Raises what `Companions.attached` raises, ValueError unless there is exactly one image, NoImageError for anything
+        that is not an image.
         """
         number = self.current_frame
         if images is UNRENDERED:
@@ -64,4 +67,5 @@ class IndexedRequest(SaveRequest):
                 f"Frame {number}: there is one frame number for a batch of {len(batch)} images. Save a batch with "
                 f"Save Image Sequence (Batch), or give each image its own frame number."
             )
-        return Frame(self.sequence(batch), number, batch[0])
+        (frame,) = (companions or Companions()).attached([Frame(self.sequence(batch), number, batch[0])])
+        return frame

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..cancellable_run import Run, worker_count
 from ..errors import ForeignFileError, FrameExistsError, FrameWriteError, InputError, NotAFileError, PathError
+from ..formats.base import Extras
 from ..naming.frame_range import named
 from ..policies import OnExisting
 from ..wire import UNRENDERED
@@ -34,6 +35,7 @@ def write_frames(
     whole. An UNRENDERED frame must be on disk and its policy SKIP, because no other policy leaves frames unrendered.
     """
     run = run or Run()
+    request.check(has_layers=any(frame.layers for frame in frames))
     prepare(frames, request.on_existing)
     threads = max(1, worker_count() // max(1, len(frames)))
     numbers = [frame.number for frame in frames]
@@ -117,7 +119,21 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
         # ERROR was checked for all frames before. If a file has appeared since, `publish` notices.
         if policy is not OnExisting.ERROR and not wants(policy, frame.sequence, frame.number):
             return kept, 0
-        encoded = request.filetype.encode_frame(frame.image, text, quality=request.quality, threads=threads)
+        encoded = request.filetype.encode_frame(
+            frame.image,
+            text,
+            quality=request.quality,
+            threads=threads,
+            mask=frame.mask,
+            colour=request.colour,
+            layers=frame.layers,
+            extras=Extras(
+                compression=request.exr_compression,
+                attributes=frame.attributes,
+                number=frame.number,
+                frame_rate=frame.rate,
+            ),
+        )
         saved = publish(frame, encoded.data, policy)
     except (PathError, NotAFileError, ForeignFileError):
         raise

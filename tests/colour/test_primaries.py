@@ -19,9 +19,13 @@ def test_rec_709_has_the_matrix_of_the_srgb_standard() -> None:
     np.testing.assert_allclose(to_xyz_d65(REC709), standard, atol=6e-5)
 
 
-@pytest.mark.parametrize("chromaticities", [*ALL.values(), XYZ], ids=[*ALL, "XYZ"])
+@pytest.mark.parametrize("chromaticities", list(ALL.values()), ids=list(ALL))
 def test_white_becomes_d65(chromaticities: Chromaticities) -> None:
     np.testing.assert_allclose(to_xyz_d65(chromaticities) @ [1, 1, 1], [0.3127 / 0.329, 1, 0.3583 / 0.329], rtol=1e-12)
+
+
+def test_channels_that_are_x_y_and_z_are_not_adapted() -> None:
+    np.testing.assert_array_equal(to_xyz_d65(XYZ), np.eye(3))
 
 
 @pytest.mark.parametrize("chromaticities", [REC709, REC2020, P3_D65], ids=["Rec. 709", "Rec. 2020", "P3-D65"])

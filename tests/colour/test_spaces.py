@@ -142,7 +142,7 @@ class TestJudgedByColourScience:
         pixels = colours(0, 1)
         rec709 = colour_science.RGB_COLOURSPACES["ITU-R BT.709"].copy()
         rec709.use_derived_transformation_matrices(True)
-        expected = colour_science.XYZ_to_RGB(pixels, rec709, [1 / 3, 1 / 3], "Bradford")
+        expected = colour_science.XYZ_to_RGB(pixels, rec709, apply_cctf_encoding=False)
 
         assert_close(converted(XYZ, LINEAR_REC709, pixels), expected)
 

@@ -17,6 +17,7 @@ import pytest
 from devtools.comfyui_server import ComfyUIServer, PromptFailed
 
 from ..kinds import HEIGHT, KINDS, READ, WIDTH, WRITTEN, as_image, as_written, flat, picture, tolerance_of
+from ..srgb import in_file, in_image
 
 # Half an ulp of float16 below 1.
 ROUNDING = {"float32": 1e-6, "float16": 2**-12 + 1e-6}
@@ -147,11 +148,15 @@ class Host:
             assert set(types.values()) == {f"torch.{self.dtype}"}
             return Noted(note["images"], note.get("mask"))
 
-    def shows(self, name: str, pictures: list[np.ndarray], tolerance: float) -> None:
+    def shows(self, name: str, pictures: list[np.ndarray], tolerance: float, extension: str) -> None:
+        """Assert that the node showed these pictures of files. EXR files hold linear light, an IMAGE is sRGB-encoded."""
         noted = self.noted(name)
-        colours, alphas = zip(*map(as_image, pictures))
+        colours, alphas = zip(*(as_image(in_image(pixels, extension)) for pixels in pictures))
         near = tolerance + ROUNDING[self.dtype]
-        np.testing.assert_allclose(noted.images, np.stack(colours), rtol=0, atol=near)
+        # Colour is divided by the alpha that the mask holds, here at least 0.25 with an error of up to 2^-12.
+        divided = extension == ".exr" and any(pixels.shape[-1] in (2, 4) for pixels in pictures)
+        of_alpha = 2**-11 if divided and self.dtype == "float16" else 0
+        np.testing.assert_allclose(noted.images, np.stack(colours), rtol=0, atol=near + of_alpha)
         if noted.mask is not None:
             np.testing.assert_allclose(noted.mask, np.stack(alphas), rtol=0, atol=near)
 
@@ -174,12 +179,14 @@ class TestAFile:
         black = np.zeros((HEIGHT, WIDTH, 3))
         pictures = [black if frame is None else picture(frame, channels) for frame in ASKED[asked][2]]
 
-        host.shows(f"{folder(kind, channels)} {asked}", pictures, KINDS[kind].tolerance)
+        row = KINDS[kind]
+        host.shows(f"{folder(kind, channels)} {asked}", pictures, row.tolerance, row.extension)
 
     def test_of_another_size_is_resized(self, host: Host, kind: str, channels: int) -> None:
         pictures = [flat(shade, channels, *SIZES[0]) for shade in (0.25, 0.5, 0.75)]
 
-        host.shows(f"{folder(kind, channels)} sizes", pictures, KINDS[kind].tolerance + 1e-4)
+        row = KINDS[kind]
+        host.shows(f"{folder(kind, channels)} sizes", pictures, row.tolerance + 1e-4, row.extension)
 
 
 @pytest.mark.parametrize(("kind", "channels"), [("png", 4), ("exr half", 4), ("tiff16", 2)])
@@ -222,12 +229,13 @@ def test_an_image_is_saved(host: Host, saver: str, filetype: str, channels: int,
 
     for frame in range(2 if saver == "SaveBatch" else 1):
         found = read(where / ("a" if saver == "SaveFrame" else "") / f"a_{frame:05d}{extension}")
-        right = as_written(rendered(channels, dtype, frame), filetype)
+        right = in_file(as_written(rendered(channels, dtype, frame), filetype), extension)
         np.testing.assert_allclose(found, right, rtol=0, atol=tolerance + ROUNDING["float32"])
 
 
 @every_animation
 def test_a_finished_animation_is_loaded(host: Host, saver: str, filetype: str, channels: int, dtype: str) -> None:
     name = host.saved_at(saver, filetype, channels, dtype).replace("/", " ")
-    right = as_written(rendered(channels, dtype, 0), filetype)
-    host.shows(name, [right], tolerance_of(filetype, channels))
+    extension = WRITTEN[filetype].extension
+    right = in_file(as_written(rendered(channels, dtype, 0), filetype), extension)
+    host.shows(name, [right], tolerance_of(filetype, channels), extension)

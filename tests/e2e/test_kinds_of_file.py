@@ -11,6 +11,8 @@ import pytest
 from io_utils.formats import registry
 from io_utils.formats.file_type import FileType
 
+from ..srgb import in_image
+
 # Value of filetype -> its extension without the dot, and the dtype of decoded pixels: half floats are read as float32.
 KINDS = {
     filetype.value: (
@@ -53,7 +55,7 @@ def test_a_batch_of_this_kind_is_saved_and_loaded(comfyui, workflow, kind):
     for image in again:
         file = comfyui.output / image["subfolder"] / image["filename"]
         original = registry.decode((folder / image["filename"].replace("png", extension)).read_bytes())
-        expected = np.floor(original / np.float64(largest) * 255 + 0.5)
+        expected = np.floor(in_image(original / np.float64(largest), f".{extension}") * 255 + 0.5)
         assert np.abs(registry.decode(file.read_bytes()) - expected).max() <= (1 if dtype != np.uint8 else 0)
 
 

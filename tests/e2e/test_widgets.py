@@ -142,11 +142,6 @@ class Desk:
 @pytest.fixture
 def desk(editor, tmp_path):
     def open_node(kind: str, **values: Any) -> Desk:
-        declared = editor.page.evaluate(
-            "(kind) => Object.keys(LiteGraph.registered_node_types[kind].nodeData.input.optional)", kind
-        )
-        if "image_color_space" not in declared:
-            pytest.skip(f"{kind} has no widgets for colour")
         return Desk(editor, tmp_path, kind, **values)
 
     return open_node

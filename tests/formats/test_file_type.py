@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import png
@@ -27,7 +28,7 @@ def picture(channels: int = 3, height: int = 16, width: int = 24) -> np.ndarray:
     return np.stack(ramps[:channels], axis=-1).astype(np.uint8)
 
 
-def encoded(filetype: FileType, pixels: np.ndarray, text: dict[str, str] | None = None, **options: int) -> EncodedFrame:
+def encoded(filetype: FileType, pixels: np.ndarray, text: dict[str, str] | None = None, **options: Any) -> EncodedFrame:
     """A frame whose samples in the file are `pixels`; for EXR, `pixels` are the values of the image."""
     maximum = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     return filetype.encode_frame(torch.from_numpy(pixels.astype(np.float32) / maximum), text or {}, **options)

@@ -196,10 +196,16 @@ class TestFloatingPoint:
         assert pixels.reshape(-1).tolist() == [-2.5, 0, 0.25, 1, 1000, float("inf"), float("-inf"), 0]
         assert image.isnan().sum() == 1, "the image itself is not modified"
 
-    def test_half_rounds_to_nearest_and_overflows_to_infinity(self) -> None:
-        pixels, _ = quantise(torch.tensor([1 + 2**-11 + 2**-20, 65504, 70000]).reshape(1, -1, 1), np.float16)
+    def test_half_rounds_to_nearest(self) -> None:
+        pixels, _ = quantise(torch.tensor([1 + 2**-11 + 2**-20, 65504]).reshape(1, -1, 1), np.float16)
 
-        assert pixels.reshape(-1).tolist() == [1 + 2**-10, 65504, float("inf")]
+        assert pixels.reshape(-1).tolist() == [1 + 2**-10, 65504]
+
+    def test_half_holds_no_infinity_that_was_not_there(self) -> None:
+        inf = float("inf")
+        pixels, _ = quantise(torch.tensor([65519, 70000, -1e20, inf, -inf]).reshape(1, -1, 1), np.float16)
+
+        assert pixels.reshape(-1).tolist() == [65504, 65504, -65504, inf, -inf]
 
     def test_values_are_loaded_unchanged(self) -> None:
         pixels = np.array([[[-1, 0.5, 7, 0.25], [0, 1, 2, 2]]], np.float32)

@@ -13,9 +13,11 @@ import pytest
 
 from io_utils.errors import BrokenImageError
 from io_utils.formats import bmp, jpeg, registry, webp
+from io_utils.formats.exr import layout
 from io_utils.formats.png import decode as png_decode
 
 from ..disk import work_guard
+from ..exr_files import attribute
 from ..sample_files import PALETTE, bmp_of, png_chunk, reaches_its_end
 
 PARTS = 4000
@@ -33,6 +35,7 @@ FILES = {
     "restart markers of a JPEG": b"\xff\xd8" + b"\xff\xd0" * PARTS,
     "fill bytes of a JPEG": b"\xff\xd8" + b"\xff" * PARTS,
     "stray bytes of a JPEG": b"\xff\xd8\xff\xe0\0\2" + bytes(PARTS),
+    "attributes of an EXR": b"v/1\x01\2\0\0\0" + attribute("a", "i", b"") * PARTS,
     "steps of a BMP": bmp_of(8, 8, 8, b"\0\2\0\0" * PARTS, compression=1, palette=PALETTE),
 }
 
@@ -44,6 +47,7 @@ def test_a_file_of_millions_of_parts_is_refused_early(name: str, monkeypatch: py
     monkeypatch.setattr(jpeg, "_MOST_SEGMENTS", 100)
     monkeypatch.setattr(jpeg, "_MOST_STRAY", 100)
     monkeypatch.setattr(bmp, "_MOST_CODES", 100)
+    monkeypatch.setattr(layout, "_MOST_ATTRIBUTES", 100)
 
     with pytest.raises(BrokenImageError, match="more than 100"):
         registry.decode(FILES[name])

@@ -48,7 +48,7 @@ def selected(
 
 
 def load(selection: Selection, on_size_mismatch: OnSizeMismatch) -> tuple[torch.Tensor, torch.Tensor]:
-    return read_frames(selection, on_size_mismatch, comfyui_run())
+    return read_frames(selection, on_size_mismatch, comfyui_run())[:2]
 
 
 def loaded(pattern: str = "f_####.png", start: int = 0, count: int = 0, on_missing: OnMissing = ERROR) -> torch.Tensor:

@@ -581,8 +581,10 @@ def test_cancel_is_noticed_while_headers_are_read(
     headers: list[str] = []
     decoded: list[Any] = []
     read_header = read.registry.read_header
-    monkeypatch.setattr(read.registry, "read_header", lambda file: (headers.append(file.name), read_header(file))[1])
-    monkeypatch.setattr(read.registry, "decode", decoded.append)
+    monkeypatch.setattr(
+        read.registry, "read_header", lambda file, **more: (headers.append(file.name), read_header(file, **more))[1]
+    )
+    monkeypatch.setattr(read.registry, "decode_as_stored", decoded.append)
     asked = cancel_at(3, monkeypatch)
 
     with pytest.raises(InterruptProcessingException):
@@ -650,5 +652,5 @@ def test_the_size_of_a_frame_needs_only_the_head_of_its_file(output: Path, monke
 def test_black_needs_only_the_header_of_a_frame(output: Path) -> None:
     tear(put(output / "f_0000.png", width=9, height=5), -20)
 
-    image, mask = black_frame(0, output / "f_0000.png", torch.float32)
+    image, mask, *_ = black_frame(0, output / "f_0000.png", torch.float32)
     assert (image.shape, mask.shape) == ((1, 5, 9, 3), (1, 5, 9))

@@ -22,10 +22,16 @@ def saver_cache_key(node: Any, unique_id: str, **inputs: Any) -> str:
 
 
 def save_counted(
-    pack: ModuleType, counter: Any, image: torch.Tensor, directory_path: str = "shot", prefix: str = "frame"
+    pack: ModuleType,
+    counter: Any,
+    image: torch.Tensor,
+    directory_path: str = "shot",
+    prefix: str = "frame",
+    filetype: str = "png",
+    **inputs: Any,
 ) -> Any:
     """Run Save Image Sequence (Frame Counter). Returns its animation sequence."""
     node = pack.NODE_CLASS_MAPPINGS["ImageSequenceSaveCounted"]()
     texts = {"directory_path": directory_path, "prefix": prefix}
-    sequence, _ = node.save(counter, image, **texts, digits=5, at_end="stop output", filetype="png")["result"]
-    return sequence
+    settings = {"digits": 5, "at_end": "stop output", "filetype": filetype, **inputs}
+    return node.save(counter, image, **texts, **settings)["result"][0]

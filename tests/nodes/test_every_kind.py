@@ -17,6 +17,7 @@ from .. import hosted, kinds
 from ..disk import stand_in
 from ..hosted import wire
 from ..kinds import KINDS, READ, WRITTEN, as_image, as_written, flat, picture, tolerance_of
+from ..srgb import in_file, in_image
 from ..wires import DreamAnimationSequence, counter
 
 Inputs = dict[str, Any]
@@ -49,16 +50,22 @@ every_saver = pytest.mark.parametrize("saver", ["SaveFrame", "SaveCounted", "Sav
 class Loaded:
     """The result of a loader: `images` (n, h, w, 3) and `mask` (n, h, w), None from a node without a mask."""
 
-    def __init__(self, images: torch.Tensor, mask: torch.Tensor | None, dtype: str) -> None:
+    def __init__(self, images: torch.Tensor, mask: torch.Tensor | None, dtype: str, extension: str) -> None:
         assert images.dtype == TYPES[dtype]
         assert mask is None or mask.dtype == TYPES[dtype]
-        self.images, self.mask, self._dtype = images, mask, dtype
+        self.images, self.mask, self._dtype, self._extension = images, mask, dtype, extension
 
     def shows(self, pictures: list[np.ndarray], tolerance: float) -> None:
-        """Assert that these pictures were loaded, within the precision of the file and of the tensors."""
-        colours, alphas = zip(*map(as_image, pictures))
+        """Assert that these pictures were loaded, within the precision of the file and of the tensors.
+
+        `pictures` are those of the files. EXR files hold linear light, and an IMAGE is sRGB-encoded.
+        """
+        colours, alphas = zip(*(as_image(in_image(pixels, self._extension)) for pixels in pictures))
         near = tolerance + ROUNDING[self._dtype]
-        np.testing.assert_allclose(self.images, np.stack(colours), rtol=0, atol=near)
+        # Colour is divided by the alpha that the mask holds, here at least 0.25 with an error of up to 2^-12.
+        divided = any(pixels.shape[-1] in (2, 4) for pixels in pictures) and self._extension == ".exr"
+        of_alpha = 2**-11 if divided and self._dtype == "float16" else 0
+        np.testing.assert_allclose(self.images, np.stack(colours), rtol=0, atol=near + of_alpha)
         if self.mask is not None:
             np.testing.assert_allclose(self.mask, np.stack(alphas), rtol=0, atol=near)
 
@@ -70,22 +77,22 @@ def load_batch(pack: ModuleType, dtype: str, extension: str, **more: Any) -> Loa
         "frame_count": 0,
         "ignore_missing_images": "false",
     }
-    (images,), (mask,), (count,), _ = hosted.run(pack, "LoadBatch", **inputs | more).outputs
+    (images,), (mask,), (count,), *_ = hosted.run(pack, "LoadBatch", **inputs | more).outputs
     assert count == len(images)
-    return Loaded(images, mask, dtype)
+    return Loaded(images, mask, dtype, extension)
 
 
 def load_frame(pack: ModuleType, dtype: str, extension: str, frame: int, on_missing: str = "error") -> Loaded:
     inputs = {"directory_path": "", "pattern": f"f_##{extension}", "indexing": "numeric", "on_missing": on_missing}
-    (image,), (mask,), _ = hosted.run(pack, "LoadFrame", frame_counter=wire(counter(frame)), **inputs).outputs
-    return Loaded(image, mask, dtype)
+    (image,), (mask,), *_ = hosted.run(pack, "LoadFrame", frame_counter=wire(counter(frame)), **inputs).outputs
+    return Loaded(image, mask, dtype, extension)
 
 
 def load_animation(pack: ModuleType, dtype: str, files: list[Path]) -> Loaded:
     frames = {number: [str(file)] for number, file in enumerate(files)}
     sequence = DreamAnimationSequence(frames)
     (images,), _ = hosted.run(pack, "FromAnimation", sequence=wire(sequence)).outputs
-    return Loaded(images, None, dtype)
+    return Loaded(images, None, dtype, files[0].suffix)
 
 
 @every_file
@@ -186,7 +193,8 @@ class TestAnImage:
 
         for frame, image in enumerate(images):
             found = read(output / f"a/a_{frame:05d}{extension}")
-            np.testing.assert_allclose(found, as_written(image.double().numpy(), filetype), rtol=0, atol=tolerance)
+            right = in_file(as_written(image.double().numpy(), filetype), extension)
+            np.testing.assert_allclose(found, right, rtol=0, atol=tolerance)
 
     def test_saved_is_loaded_again(
         self, pack: ModuleType, output: Path, filetype: str, channels: int, dtype: str
@@ -197,4 +205,5 @@ class TestAnImage:
 
         again = load_batch(pack, dtype, extension, path_pattern=f"a/a_#####{extension}")
 
-        again.shows([as_written(pixels, filetype) for pixels in pictures], tolerance + ROUNDING[dtype])
+        written = [in_file(as_written(pixels, filetype), extension) for pixels in pictures]
+        again.shows(written, tolerance + ROUNDING[dtype])

@@ -236,3 +236,18 @@ class TestWhereFilesMayBe:
 
         assert shades_of(images) == [3, 4]
         assert ui["images"] == []
+
+
+@pytest.mark.parametrize(
+    "spaces", [("sRGB", "automatic"), ("sRGB", "as stored"), ("linear Rec.709", "automatic"), ("ACEScg", "ACES2065-1")]
+)
+def test_the_images_are_those_that_were_saved_whatever_the_colour_spaces_of_the_saver(
+    pack: ModuleType, node: Any, output: Path, spaces: tuple[str, str]
+) -> None:
+    image = torch.rand(1, 4, 6, 3)
+    settings = {"filetype": "exr", "image_color_space": spaces[0], "file_color_space": spaces[1]}
+    sequence = save_counted(pack, counter(0, 1), image, **settings)
+
+    _, images, _ = load(node, sequence)
+
+    torch.testing.assert_close(images, image, rtol=0, atol=2e-5)

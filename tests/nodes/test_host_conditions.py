@@ -7,10 +7,11 @@ all of them: a thread that is not the main one, in PyTorch's inference mode.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ import torch
 from .. import hosted, kinds
 from ..disk import put, stand_in
 from ..hosted import wire
+from ..srgb import in_file
 from ..wires import DreamAnimationSequence, counter
 
 Inputs = dict[str, Any]
@@ -89,6 +91,10 @@ def from_animation(output: Path) -> Inputs:
     return {"sequence": wire(animation(output, 0, 1))}
 
 
+def add_layer(output: Path) -> Inputs:
+    return {"name": "normal", "image": wire(images())}
+
+
 # The inputs of each node in an ordinary run. The output folder has r/f_0000.png and r/f_0001.png.
 NODES: dict[str, Callable[[Path], Inputs]] = {
     "SaveFrame": save_frame,
@@ -99,6 +105,7 @@ NODES: dict[str, Callable[[Path], Inputs]] = {
     "FrameCounter": frame_counter,
     "FrameCounterFromDirectory": resume,
     "FromAnimation": from_animation,
+    "AddLayer": add_layer,
 }
 SAVERS = {"SaveFrame": "images", "SaveCounted": "image", "SaveBatch": "images"}
 LOADERS = ("LoadBatch", "LoadFrame", "FromAnimation")
@@ -194,12 +201,13 @@ class TestATensor:
         image = TENSORS[tensor](images(channels=channels))
         inputs = load_frame(disk) | {"frame_counter": wire(counter(9, 3)), "default_image": wire(image)}
 
-        loaded, mask, name = hosted.run(pack, "LoadFrame", **inputs).outputs
+        loaded, mask, name, metadata = hosted.run(pack, "LoadFrame", **inputs).outputs
 
         assert torch.equal(loaded[0], image)
         assert mask[0].shape == (1, HEIGHT, WIDTH)
         assert not mask[0].any()
         assert name == [""]
+        assert metadata[0].frames == ({},)
 
 
 @every_saver
@@ -226,25 +234,50 @@ def test_a_tensor_that_is_not_an_image_is_refused(
     assert not (disk / "s").exists() or not list((disk / "s").rglob("*.png"))
 
 
-# A valid value for each input that NODES leaves at its default.
+SPACES = {"image_color_space": "sRGB", "file_color_space": "automatic"}
+ENCODING = {"filetype": "exr", "quality": 95, "workflow_file": False, "exr_compression": "ZIP"} | SPACES
+# A valid value for each input that NODES leaves at its default, besides the wires of COMPANIONS.
 MORE: dict[str, Inputs] = {
-    "SaveFrame": {"digits": 5, "filetype": "png", "on_existing": "overwrite", "quality": 95, "workflow_file": False},
-    "SaveCounted": {"on_existing": "overwrite", "quality": 95, "workflow_file": False},
-    "SaveBatch": {"filetype": "png", "quality": 95, "workflow_file": False},
-    "LoadBatch": {"folder": "output", "step": 1, "on_size_mismatch": "error"},
-    "LoadFrame": {"frame_number": 0, "on_missing": "error", "folder": "output"},
+    "SaveFrame": {"digits": 5, "on_existing": "overwrite"} | ENCODING,
+    "SaveCounted": {"on_existing": "overwrite"} | ENCODING,
+    "SaveBatch": {"path_pattern": "s/s_#####"} | ENCODING,
+    "LoadBatch": {"folder": "output", "step": 1, "on_size_mismatch": "error", "layer": ""} | SPACES,
+    "LoadFrame": {"frame_number": 0, "on_missing": "error", "folder": "output", "layer": ""} | SPACES,
     "FrameCounter": {},
     "FrameCounterFromDirectory": {"resume_at": "after last"},
     "FromAnimation": {"batch_index": 0},
+    "AddLayer": {"is_color": False},
 }
+
+
+class Value(NamedTuple):
+    """An instance of a class of the pack, which is loaded when the tests run, under another name than io_utils."""
+
+    room: str
+    name: str
+
+    def made(self) -> Any:
+        return getattr(sys.modules[f"image_sequence_pack_under_test.io_utils.{self.room}"], self.name)()
+
+
+LAYERS, METADATA = Value("image_layers", "ImageLayers"), Value("frame_metadata", "FrameMetadata")
+MASKS = torch.zeros(1, HEIGHT, WIDTH)
+COMPANIONS: dict[str, Inputs] = {
+    **{saver: {"mask": MASKS, "layers": LAYERS, "metadata": METADATA} for saver in SAVERS},
+    "AddLayer": {"layers": LAYERS},
+}
+# The node takes only one of these inputs and of those above.
+ALTERNATIVES = [("AddLayer", "mask")]
 
 
 def everything(name: str, output: Path) -> Inputs:
     """Every input of the node, with a valid value."""
-    return NODES[name](output) | MORE[name]
+    wires = COMPANIONS.get(name, {})
+    made = {key: wire(value.made() if isinstance(value, Value) else value) for key, value in wires.items()}
+    return NODES[name](output) | MORE[name] | made
 
 
-INPUTS = [(name, key) for name in NODES for key in everything(name, Path())]
+INPUTS = [(name, key) for name in NODES for key in {**NODES[name](Path()), **MORE[name], **COMPANIONS.get(name, {})}]
 every_input = pytest.mark.parametrize(("name", "key"), INPUTS)
 
 
@@ -252,7 +285,8 @@ every_input = pytest.mark.parametrize(("name", "key"), INPUTS)
 def test_the_table_has_every_input(pack: ModuleType, name: str) -> None:
     declared = pack.NODE_CLASS_MAPPINGS[f"ImageSequence{name}"].INPUT_TYPES()
 
-    assert set(everything(name, Path())) == {*declared["required"], *declared.get("optional", {})}
+    listed = {*everything(name, Path()), *(key for node, key in ALTERNATIVES if node == name)}
+    assert listed == {*declared["required"], *declared.get("optional", {})}
 
 
 class TestAWire:
@@ -373,7 +407,7 @@ class TestMetadata:
 
     def save(self, pack: ModuleType, disk: Path, saver: str, filetype: str, **hidden: Any) -> None:
         extension, read, tolerance, _ = kinds.WRITTEN[filetype]
-        inputs = everything(saver, disk) | {"filetype": filetype, "workflow_file": True}
+        inputs = NODES[saver](disk) | {"filetype": filetype, "workflow_file": True}
         if saver == "SaveBatch":
             inputs["path_pattern"] = f"s/s_#####{extension}"
 
@@ -381,7 +415,8 @@ class TestMetadata:
 
         picture = read(disk / f"s/s_00000{extension}")
         if filetype != "jpg":
-            np.testing.assert_allclose(picture, images()[0], atol=tolerance + 1e-7)
+            right = in_file(images()[0].double().numpy(), extension)
+            np.testing.assert_allclose(picture, right, atol=tolerance + 1e-7)
 
 
 class TestACounter:

@@ -43,6 +43,7 @@ class Loaded(NamedTuple):
     mask: torch.Tensor
     count: int  # type: ignore[assignment]
     range: str
+    metadata: Any
 
     @property
     def shades(self) -> list[int]:
@@ -352,7 +353,11 @@ class TestIsChanged:
         assert self.key(node, path_pattern=pattern) == self.key(node, path_pattern=pattern)
 
     @pytest.mark.parametrize(
-        "link", ["path_pattern", "start_index", "frame_count", "folder", "step", "ignore_missing_images"]
+        "link",
+        [
+            *("path_pattern", "start_index", "frame_count", "folder", "step", "ignore_missing_images"),
+            *("layer", "image_color_space", "file_color_space"),
+        ],
     )
     def test_with_a_link_changes_once_after_the_files_read_have_changed(
         self, node: Any, output: Path, link: str

@@ -46,6 +46,7 @@ class Loaded(NamedTuple):
     image: torch.Tensor
     mask: torch.Tensor
     file_name: str
+    metadata: Any
 
     @property
     def shades(self) -> list[int]:
@@ -465,7 +466,13 @@ class TestIsChanged:
         assert self.key(node, **inputs) != before
 
     @pytest.mark.parametrize("pattern", ["f_##.png", "f_*.png"])
-    @pytest.mark.parametrize("link", ["frame_counter", "frame_number", "directory_path", "pattern"])
+    @pytest.mark.parametrize(
+        "link",
+        [
+            *("frame_counter", "frame_number", "directory_path", "pattern"),
+            *("layer", "image_color_space", "file_color_space"),
+        ],
+    )
     def test_with_a_link_changes_once_after_the_file_read_has_changed(
         self, node: Any, output: Path, link: str, pattern: str
     ) -> None:

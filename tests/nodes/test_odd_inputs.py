@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import OpenEXR
 import pytest
 import torch
 from PIL import Image
@@ -374,6 +375,13 @@ ODD_KEYS = [
     None,
     ("a",),
     b"k",
+    "channels",
+    "compression",
+    "dataWindow",
+    "type",
+    "timeCode",
+    "imageCounter",
+    "chromaticities",
 ]
 ODD_VALUES = {
     "tensor": torch.zeros(2),
@@ -390,7 +398,10 @@ PROMPT = {"1": {"class_type": "A", "inputs": {"seed": 5}, "is_changed": [1]}}
 
 
 @every_saver
-@pytest.mark.parametrize("filetype", ["png with embedded workflow", "webp lossless with embedded workflow", "jpg"])
+@pytest.mark.parametrize(
+    "filetype",
+    ["png with embedded workflow", "webp lossless with embedded workflow", "jpg", "exr with embedded workflow"],
+)
 class TestForeignMetadata:
     def save(self, saver: Any, name: str, filetype: str, **hidden: Any) -> None:
         pattern = {"path_pattern": ["shot/f_####"]} if name == BATCH else {}
@@ -398,14 +409,18 @@ class TestForeignMetadata:
         saver(name).save(**inputs(name, **more), **{key: [value] for key, value in hidden.items()})
 
     def text(self, output: Path, filetype: str) -> dict[str, Any]:
-        """The text entries of the only frame, read by another library, and the contents of the workflow file."""
+        """The text entries, and for EXR the other attributes, of the only frame, read by another library, and the contents of the workflow file."""
         (frame,) = (path for path in (output / "shot").iterdir() if path.suffix != ".json")
         (workflow,) = (output / "shot").glob("*.workflow.json")
-        with Image.open(frame) as image:
-            image.load()
-            entries = dict(getattr(image, "text", {}))
-            if filetype.startswith("webp"):
-                entries = dict(value.split(":", 1) for value in image.getexif().values())
+        if filetype.startswith("exr"):
+            with OpenEXR.File(str(frame)) as file:
+                entries = dict(file.header())
+        else:
+            with Image.open(frame) as image:
+                image.load()
+                entries = dict(getattr(image, "text", {}))
+                if filetype.startswith("webp"):
+                    entries = dict(value.split(":", 1) for value in image.getexif().values())
         if filetype != "jpg":
             assert json.loads(entries["workflow"]) == json.loads(workflow.read_text())
         return {"workflow": workflow.read_text(), **entries}

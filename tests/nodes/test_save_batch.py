@@ -402,7 +402,7 @@ def test_what_is_saved_is_loaded_as_the_nearest_of_256_levels(
         path_pattern="f_##.png", start_index=3, frame_count=len(images), ignore_missing_images="false"
     )
 
-    batch, mask, count, _ = loaded["result"]
+    batch, mask, count, *_ = loaded["result"]
     exact = levels.astype(np.float32) / np.float32(255)
     channels = levels.shape[-1]
     colour = np.broadcast_to(exact[..., :1], (*levels.shape[:3], 3)) if channels < 3 else exact[..., :3]

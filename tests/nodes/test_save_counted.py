@@ -47,6 +47,7 @@ class Outcome(NamedTuple):
     ui: dict[str, Any]
     sequence: Any
     log: Any
+    path_pattern: str = ""
 
 
 def save(

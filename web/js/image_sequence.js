@@ -55,7 +55,7 @@ app.registerExtension({
       node.hideOutputImages = true;
       noteLanguage(node);
       addPlayer(node, addsFrames);
-      visibilities.set(node, new WidgetVisibility(node, () => Boolean(playerOf(node)?.isLinear)));
+      visibilities.set(node, new WidgetVisibility(node, () => Boolean(playerOf(node)?.isFloat)));
     });
     chain(nodeType.prototype, "onConfigure", (node) => visibilities.get(node)?.restore());
     chain(nodeType.prototype, "onConnectionsChange", (node) => visibilities.get(node)?.update());

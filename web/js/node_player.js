@@ -57,9 +57,9 @@ export class NodePlayer {
     forwardToCanvas(element);
   }
 
-  /** Whether the shown files are scene-linear. */
-  get isLinear() {
-    return this.#reports.some(({ linear }) => linear);
+  /** Whether the shown files are floating point, as scene-linear ones are. */
+  get isFloat() {
+    return this.#reports.some(({ linear, float }) => linear || float);
   }
 
   /**

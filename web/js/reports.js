@@ -13,6 +13,8 @@
  * @property {string} subfolder
  * @property {string} folder
  * @property {boolean} [linear] whether the files are scene-linear; absent in reports that an older version remembered
+ * @property {boolean} [float] of a loader: whether the files are floating point
+ * @property {string} [layer] of a loader: the layer that it loaded; empty for the picture
  * @property {number | null} fps
  * @property {string} [message]
  *
@@ -27,14 +29,14 @@ import { api } from "../../../scripts/api.js";
  * @returns {Sequence}
  */
 export function sequenceOf(report) {
-  const { pattern, subfolder, type, folder, run } = report;
+  const { pattern, subfolder, type, folder, layer, run } = report;
   /** @param {number} frame */
   const name = (frame) => frameName(pattern, frame);
   /** @param {number} frame */
   const query = (frame) => {
     const [below, filename] = splitPath(name(frame));
     const place = type ? ["subfolder", joinPath(subfolder, below)] : ["folder", joinPath(folder, below)];
-    return [["type", type], place, ["filename", filename]];
+    return [["type", type], place, ["filename", filename], ...(layer ? [["layer", layer]] : [])];
   };
   return {
     key: keyOf(report),

@@ -19,12 +19,15 @@ const ROW_GAP = 4; // pixels that the canvas adds to the height of every widget
  * @param {object} chosen
  * @param {string} [chosen.filetype] of a saver
  * @param {string} [chosen.pattern] file names of a saver or loader
- * @param {boolean} [chosen.isLinear] whether the last run of a loader loaded scene-linear files; this decides if `pattern`
- *   has no extension: "*"
+ * @param {boolean} [chosen.isFloat] whether the last run of a loader loaded floating-point files; this decides if `pattern`
+ *   has no extension ("*") or that of TIFF
  */
-export function usesExr({ filetype, pattern = "", isLinear = false }) {
-  if (filetype?.startsWith("exr") || /\.exr$/i.test(pattern)) return true;
-  return isLinear && filetype === undefined && !/\.[a-z]\w*$/i.test(pattern);
+export function usesExr({ filetype, pattern = "", isFloat = false }) {
+  const extensions = pattern.split("|").map((name) => /\.([a-z]\w*)\s*$/i.exec(name)?.[1]?.toLowerCase());
+  if (extensions.includes("exr")) return true;
+  // In a saver's pattern, the extension decides over the file type.
+  if (filetype !== undefined) return filetype.startsWith("exr") && !extensions.some(Boolean);
+  return isFloat && extensions.every((extension) => !extension || /^tiff?$/.test(extension));
 }
 
 /**
@@ -38,7 +41,7 @@ export function isShown({ isExr, isDefault, isLinked }) {
 
 export class WidgetVisibility {
   #node;
-  #isLinear;
+  #isFloat;
   /** @type {{ widget: ComfyWidget, initial: unknown }[]} */
   #widgets = [];
   /**
@@ -49,11 +52,11 @@ export class WidgetVisibility {
 
   /**
    * @param {ComfyNode} node new, with the default values
-   * @param {() => boolean} isLinear whether the last run loaded scene-linear files
+   * @param {() => boolean} isFloat whether the last run loaded floating-point files
    */
-  constructor(node, isLinear) {
+  constructor(node, isFloat) {
     this.#node = node;
-    this.#isLinear = isLinear;
+    this.#isFloat = isFloat;
     const before = node.computeSize()[1];
     for (const widget of node.widgets ?? []) {
       const applies = WIDGETS.includes(widget.name);
@@ -109,7 +112,7 @@ export class WidgetVisibility {
     const exr = usesExr({
       filetype: this.#text("filetype"),
       pattern: this.#text("path_pattern") ?? this.#text("pattern"),
-      isLinear: this.#isLinear(),
+      isFloat: this.#isFloat(),
     });
     for (const { widget, initial } of this.#widgets) {
       const isLinked = node.isInputConnected(node.inputs?.findIndex(({ name }) => name === widget.name) ?? -1);

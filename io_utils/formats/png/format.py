@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 
 from .. import orientation
-from ..base import AnyPixels, Extent, Format, Header, Pixels
+from ..base import AnyPixels, Extent, Extras, Format, Header, Pixels
 from . import decode, encode
 from .decode import Ihdr
 
@@ -39,7 +39,9 @@ class _Png(Format[Ihdr]):
     def is_whole(self, file: IO[bytes]) -> bool:
         return decode.is_whole(file)
 
-    def _encode(self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int) -> bytes:
+    def _encode(
+        self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int, extras: Extras
+    ) -> bytes:
         return encode.encode_png(pixels, text, threads=threads)
 
     def keyword_fault(self, keyword: str, earlier: int) -> str | None:
