@@ -47,8 +47,9 @@ def ui(
     for sequence, frame in frames:
         if numbers is None or frame in numbers:
             found.setdefault(sequence, set()).add(frame)
-    common = {"fps": fps, "message": printable(message), **(more or {})}
-    described = [_describe(sequence, there, step, set(missing)) | common for sequence, there in found.items()]
+    common = {"fps": fps, "message": printable(message)}
+    facts = common | dict(more or {})
+    described = [_describe(sequence, there, step, set(missing)) | facts for sequence, there in found.items()]
     if not described and message:
         described = [common]
     images = [_image(sequence, frame) for sequence, frame in frames if sequence.root.kind]
