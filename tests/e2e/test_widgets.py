@@ -14,7 +14,7 @@ from .test_player import editor, server, write_exr
 
 __all__ = ["editor", "server"]  # the fixtures
 
-SAVER_WIDGETS = ["exr_compression", "image_color_space", "file_color_space"]
+SAVER_WIDGETS = ["image_color_space", "file_color_space", "exr_compression"]
 LOADER_WIDGETS = ["layer", "image_color_space", "file_color_space"]
 SAVERS = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceSaveBatch"]
 
@@ -149,7 +149,7 @@ def desk(editor, tmp_path):
 
 @pytest.mark.parametrize("kind", SAVERS)
 def test_a_saver_shows_them_while_exr_is_chosen(desk, kind):
-    node = desk(kind)
+    node = desk(kind, **({"path_pattern": "f_####"} if kind == "ImageSequenceSaveBatch" else {}))
     node.none()
     fresh, before = node.heights(), node.values()
     node.picture("png")
@@ -170,7 +170,7 @@ def test_a_saver_shows_them_while_exr_is_chosen(desk, kind):
 
 
 def test_a_new_node_has_no_room_for_what_it_does_not_show(desk):
-    node = desk("ImageSequenceSaveBatch")
+    node = desk("ImageSequenceSaveBatch", path_pattern="f_####")
     node.none()
     node.is_as_high_as_its_widgets()
 
@@ -194,7 +194,7 @@ def test_the_extension_in_a_pattern_chooses_exr_too(desk, kind, name):
 
 
 def test_a_value_that_is_not_the_default_stays_visible(desk):
-    node = desk("ImageSequenceSaveBatch", filetype="exr", exr_compression="DWAA")
+    node = desk("ImageSequenceSaveBatch", path_pattern="f_####", filetype="exr", exr_compression="DWAA")
     node.all()
     node.choose("filetype", "png")
     node.sees("exr_compression")
@@ -205,7 +205,7 @@ def test_a_value_that_is_not_the_default_stays_visible(desk):
 
 
 def test_the_height_that_the_user_has_set_stays(desk):
-    node = desk("ImageSequenceSaveBatch")
+    node = desk("ImageSequenceSaveBatch", path_pattern="f_####")
     node.choose("filetype", "exr")
     node.all()
     node.page.evaluate("(id) => app.canvas.graph.getNodeById(id).setSize([400, 700])", node.id)
@@ -215,7 +215,7 @@ def test_the_height_that_the_user_has_set_stays(desk):
 
 
 def test_the_user_can_ask_for_them(desk):
-    node = desk("ImageSequenceSaveBatch")
+    node = desk("ImageSequenceSaveBatch", path_pattern="f_####")
     node.none()
     if node.is_vue:
         node.page.get_by_text("Show advanced inputs").click()
