@@ -160,3 +160,14 @@ def raw(
         chunks.append(struct.pack("<iI", row, len(contents)) + contents)
     offsets = np.cumsum([len(head) + 8 * len(chunks), *map(len, chunks[:-1])])
     return head + struct.pack(f"<{len(chunks)}Q", *offsets) + b"".join(chunks)
+
+
+class CountedFile(io.BytesIO):
+    """A file in memory that counts the bytes that are read from it."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(size)
+        self.count += len(found)
+        return found

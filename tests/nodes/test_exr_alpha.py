@@ -24,7 +24,6 @@ from .plates import (
     every_loader,
     every_saver,
     load,
-    pass_images_as,
     pixels_of,
     place,
     save,
@@ -32,13 +31,6 @@ from .plates import (
 )
 
 HEIGHT, WIDTH = 6, 10
-
-
-@pytest.fixture(params=TYPES)
-def dtype(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    name: str = request.param
-    pass_images_as(name, monkeypatch)
-    return name
 
 
 def pictures(count: int = 2, channels: int = 3) -> torch.Tensor:

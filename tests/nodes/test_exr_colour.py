@@ -35,7 +35,6 @@ from .plates import (
     every_saver,
     header_of,
     load,
-    pass_images_as,
     pixels_of,
     place,
     save,
@@ -44,13 +43,6 @@ from .plates import (
 )
 
 PACK = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(params=TYPES)
-def dtype(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    name: str = request.param
-    pass_images_as(name, monkeypatch)
-    return name
 
 
 def pictures(count: int = 2, channels: int = 3, seed: int = 0) -> torch.Tensor:

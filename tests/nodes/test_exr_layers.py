@@ -24,20 +24,12 @@ from .plates import (
     every_loader,
     every_saver,
     load,
-    pass_images_as,
     place,
     save,
     write_exr,
 )
 
 HEIGHT, WIDTH = 6, 10
-
-
-@pytest.fixture(params=TYPES)
-def dtype(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    name: str = request.param
-    pass_images_as(name, monkeypatch)
-    return name
 
 
 def pictures(count: int = 2, channels: int = 3, seed: int = 0) -> torch.Tensor:

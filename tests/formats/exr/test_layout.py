@@ -16,7 +16,18 @@ from io_utils.formats import registry
 from io_utils.formats.exr.layout import is_whole, read_layout
 
 from ...disk import work_guard
-from ...exr_files import MULTI_PART, NOT_AN_IMAGE, TILED, attribute, by_openexr, of_parts, planes, raw, tiled
+from ...exr_files import (
+    MULTI_PART,
+    NOT_AN_IMAGE,
+    TILED,
+    CountedFile,
+    attribute,
+    by_openexr,
+    of_parts,
+    planes,
+    raw,
+    tiled,
+)
 
 NOISE = {name: np.random.default_rng(5).random((300, 20)).astype(np.float16) for name in "RGB"}
 FILES = {
@@ -105,15 +116,7 @@ class TestIsWhole:
     def test_reads_little_of_a_large_file(self) -> None:
         """Frames on a network disk are looked at before each run."""
 
-        class Counted(io.BytesIO):
-            count = 0
-
-            def read(self, size: int | None = -1, /) -> bytes:
-                found = super().read(size)
-                self.count += len(found)
-                return found
-
-        file = Counted(by_openexr(planes("RGB", 1080, 200), compression="NO"))
+        file = CountedFile(by_openexr(planes("RGB", 1080, 200), compression="NO"))
 
         assert is_whole(file)
         assert file.count < 25_000 < len(file.getvalue()) / 100

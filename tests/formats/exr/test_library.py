@@ -20,7 +20,7 @@ from io_utils.formats.exr.format import EXR
 from io_utils.formats.file_type import FileType
 
 from ... import sample_files
-from ...exr_files import attribute, by_openexr, planes, raw
+from ...exr_files import CountedFile, attribute, by_openexr, planes, raw
 
 
 def damaged() -> bytes:
@@ -121,16 +121,8 @@ class TestHeader:
     def test_is_read_without_the_pixels(self) -> None:
         """10,000 frames of a sequence on a network disk are looked at before the first is decoded."""
 
-        class Counted(io.BytesIO):
-            count = 0
-
-            def read(self, size: int | None = -1, /) -> bytes:
-                found = super().read(size)
-                self.count += len(found)
-                return found
-
         data = by_openexr(planes("RGB", 1000, 100), compression="NO")
-        file = Counted(data)
+        file = CountedFile(data)
 
         registry.read_header(file)
 
