@@ -1,7 +1,7 @@
 """Numbered image sequences for ComfyUI: save one frame per run, count frames and stop, save and load batches."""
 
 from .io_utils import host
-from .io_utils.comfyui import preview, replaced_nodes
+from .io_utils.comfyui import browse, preview, replaced_nodes
 from .nodes.add_layer import ImageSequenceAddLayer
 from .nodes.frame_counter import ImageSequenceFrameCounter, ImageSequenceFrameCounterFromDirectory
 from .nodes.from_animation import ImageSequenceFromAnimation
@@ -43,5 +43,9 @@ replaced_nodes.register()
 
 # The player's pictures. Nothing happens here unless ComfyUI's server runs.
 host.add_route(preview.ROUTE, preview.answer, preview.AT_ONCE)
+
+# What there is to load, and where a saver would save, before anything runs.
+_LOOKS = {node_id: node.look for node_id, node in NODE_CLASS_MAPPINGS.items() if hasattr(node, "look")}
+host.add_route(browse.ROUTE, browse.answering(_LOOKS), browse.AT_ONCE)
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

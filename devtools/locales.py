@@ -30,7 +30,9 @@ CATEGORY = "sequence"
 
 # Every call of t(), and calls of translate() with a literal text.
 _CALL = re.compile(r"\b(?:(?P<marker>t)\(\s*|translate\(\s*(?=[\"'`]))")
-_TEXT = re.compile(r'("(?:[^"\\\n]|\\.)*")\s*[,)]')
+_LITERAL = r'"(?:[^"\\\n]|\\.)*"'
+# A text, or its singular and plural.
+_ENGLISH = re.compile(rf"(?:({_LITERAL})|\[\s*({_LITERAL})\s*,\s*({_LITERAL})\s*,?\s*\])\s*[,)]")
 
 Texts = dict[str, Any]
 
@@ -61,7 +63,7 @@ def english(pack: ModuleType) -> Texts:
 def player(scripts: Path = PACK / "web" / "js") -> Texts:
     """The English texts of the player, with their %placeholders%: {key: text}.
 
-    In the scripts every text is written as t("text"), in double quotes. Raises UncollectableTextError for any other form,
+    In the scripts every text is written as t("text") or t(["singular", "plural"]), in double quotes. Raises UncollectableTextError for any other form,
     because that text would stay English.
     """
     found = [text for script in sorted(scripts.rglob("*.js")) for text in _texts_in(script)]
@@ -72,12 +74,12 @@ def _texts_in(script: Path) -> Iterator[str]:
     """The texts in a script."""
     source = script.read_text(encoding="utf-8")
     for call in _CALL.finditer(source):
-        text = _TEXT.match(source, call.end()) if call["marker"] == "t" else None
-        if text is None:
+        english = _ENGLISH.match(source, call.end()) if call["marker"] == "t" else None
+        if english is None:
             line = source.count("\n", 0, call.start()) + 1
             msg = f'{script.name}, line {line}: write t("text"), or the text cannot be translated'
             raise UncollectableTextError(msg)
-        yield json.loads(text[1])
+        yield from map(json.loads, filter(None, english.groups()))
 
 
 def key(name: str) -> str:

@@ -100,6 +100,7 @@ def test_the_texts_of_the_player_are_plain_text_in_html(language: str) -> None:
         ('t("Play");', ["Play"]),
         ('this.#t("Frame %frame%", { frame })', ["Frame %frame%"]),
         ('t(\n  "Stop",\n)', ["Stop"]),
+        ('t(["%count% frame", "%count% frames"], { count })', ["%count% frame", "%count% frames"]),
         (r't("Say \"no\".")', ['Say "no".']),
         ('start("Play"); fill("Play"); [...set("Play")]', []),
     ],

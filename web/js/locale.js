@@ -12,7 +12,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { fill } from "./player/fill.js";
+import { fill, pluralForm } from "./player/fill.js";
 
 /** @type {Record<string, Texts>} */
 let languages = {};
@@ -74,7 +74,11 @@ export function inputTexts(comfyClass) {
  *
  * @type {import("./player/fill.js").Translate}
  */
-export const t = (english, values) => fill(texts().imageSequencePlayer?.[key(english)] ?? english, values);
+export const t = (english, values) => {
+  const language = drawn || "en";
+  const text = pluralForm(english, values, language);
+  return fill(texts().imageSequencePlayer?.[key(text)] ?? text, values, language);
+};
 
 /**
  * The key of a text in the locales. Dots are replaced: they would lead into the next level.

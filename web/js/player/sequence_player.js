@@ -17,7 +17,7 @@
 import { updateCaption } from "./caption.js";
 import { Choice } from "./choice.js";
 import { ExposureControl } from "./exposure.js";
-import { fill } from "./fill.js";
+import { inEnglish } from "./fill.js";
 import { FrameDisplay } from "./frame_display.js";
 import { failureText, frameLabel, missingText } from "./frame_texts.js";
 import { listenToKeys } from "./keyboard.js";
@@ -58,7 +58,7 @@ export class SequencePlayer {
    * @param {number} [options.memory] bytes of decoded pictures to keep
    * @param {() => void} [options.onLayout] called when `layout`, `minHeight` or `aspect` has changed
    */
-  constructor({ actions = [], translate = fill, memory = MEMORY, onLayout = () => {} } = {}) {
+  constructor({ actions = [], translate = inEnglish, memory = MEMORY, onLayout = () => {} } = {}) {
     const parts = build(this.element, translate);
     this.#parts = parts;
     this.#t = translate;
