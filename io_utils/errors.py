@@ -341,6 +341,14 @@ class FrameMissingError(ImageSequenceError, FileNotFoundError):
         super().__init__(f"{what}. {have} {fix}.")
 
 
+class FolderMissingError(ImageSequenceError, FileNotFoundError):
+    """A folder that does not exist. Attributes: `folder`, `nearest` (the longest part of its path that exists)."""
+
+    def __init__(self, folder: Path, nearest: Path) -> None:
+        self.folder, self.nearest = folder, nearest
+        super().__init__(f"There is no folder {str(folder)!r}. The nearest that there is: {str(nearest)!r}.")
+
+
 class FrameGoneError(ImageSequenceError, FileNotFoundError):
     """A frame that was on disk before and is not now."""
 

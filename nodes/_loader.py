@@ -34,6 +34,18 @@ def colour_inputs(request: type[Any]) -> dict[str, Any]:
     }
 
 
+def unwired(node: type[Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """`inputs`, as the browser sends them for a look, without unknown ones, and with defaults for those that are wired."""
+    declared = node.INPUT_TYPES()
+    required = {name: _default(*declaration) for name, declaration in declared["required"].items()}
+    known = declared["required"].keys() | declared["optional"].keys()
+    return required | {name: value for name, value in inputs.items() if name in known}
+
+
+def _default(kind: Any, options: Mapping[str, Any]) -> Any:
+    return options["default"] if "default" in options else kind[0]
+
+
 class Request(Protocol):
     def fingerprint(self) -> str: ...
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.comfyui.look import Look
 from ..io_utils.loading.choose_batch import BatchRequest, check_pattern
+from ..io_utils.loading.facts import UNKNOWN
 from ..io_utils.loading.read import read_frames
 from ..io_utils.naming.frame_pattern import LARGEST_FRAME
 from ..io_utils.naming.frame_range import ranges
@@ -72,6 +74,18 @@ class ImageSequenceLoadBatch:
     @classmethod
     def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
         return _loader.mark(cls, BatchRequest, inputs, _watch, unique_id)
+
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        if "path_pattern" not in inputs:
+            return Look(facts=UNKNOWN)
+        request = read(cls, BatchRequest, _loader.unwired(cls, inputs))
+        selection = request.choose()
+        numbers = set(selection.numbers)
+        shown = report.described_sequences(
+            selection.shown, numbers=numbers, step=selection.step, missing=selection.missing
+        )
+        return Look(shown, request.facts(selection))
 
     def load(self, unique_id: Any = None, **inputs: Any) -> dict[str, Any]:
         request = read(self, BatchRequest, inputs)

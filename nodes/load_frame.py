@@ -7,7 +7,9 @@ from typing import Any
 from ..io_utils.animation import whole_frame
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.comfyui.look import Look
 from ..io_utils.loading.choose_frame import FrameRequest, check_directory
+from ..io_utils.loading.facts import UNKNOWN
 from ..io_utils.naming.frame_pattern import LARGEST_FRAME
 from ..io_utils.policies import OnMissingFrame
 from . import _loader
@@ -81,6 +83,15 @@ class ImageSequenceLoadFrame:
     def IS_CHANGED(cls, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> str:
         has_default = default_image is not ABSENT
         return _loader.mark(cls, FrameRequest, inputs, _watch, unique_id, has_default=has_default)
+
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        if "pattern" not in inputs or "directory_path" not in inputs:
+            return Look(facts={**UNKNOWN, "frame": None, "is_there": None})
+        request = _request(_loader.unwired(cls, inputs), has_default=False)
+        found = request.found()
+        number = request.facts_of_frame() if "frame_number" in inputs else {"frame": None, "is_there": None}
+        return Look(report.described_sequences(found), {**request.facts(found), **number})
 
     def check_lazy_status(self, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> list[str]:
         is_needed = default_image is not ABSENT and _request(inputs, has_default=True).choose().is_default

@@ -33,9 +33,9 @@ from ..formats.open_file import open_regular
 from ..formats.pixels import unassociated
 from ..formats.png.encode import encode_png
 from ..host import Answer
-from ..naming.allowed_roots import FOLDERS, root_of
-from ..naming.file_names import check_names, normalise
+from ..naming.file_names import check_names
 from .display import displayed
+from .refusals import QueryError, folder_of, one_line, refused
 
 ROUTE = "/image_sequence/preview"
 
@@ -56,10 +56,6 @@ _QUALITY = 80
 _WEBP_EFFORT = 2
 
 _UNQUOTED = f"{ascii_letters}{digits}-._~"
-
-
-class _QueryError(ValueError):
-    """An invalid query."""
 
 
 class _NoWorkflowError(Exception):
@@ -86,8 +82,8 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     `<mtime in ns>-<size in bytes>`, both in hexadecimal. With any other `v`, or none, the client asks again and gets
     304 if nothing has changed.
 
-    Status: 200, or 304 if the client has the picture; 400 for an invalid query; 403 for a file that must not be read;
-    404 if there is no readable file, or no workflow in it; 415 if it is not an image or too large; 503 if memory does not suffice. For
+    Status: 200, or 304 if the client has the picture; 400 for an invalid query; 403 for a file outside the folders that may be
+    read; 404 if there is no readable file, or no workflow in it; 415 if it is not an image or too large; 503 if memory does not suffice. For
     errors, the body is one line that says why.
     """
     name = query.get("filename", "")
@@ -96,24 +92,14 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
             return _workflow_of(_file(query), query["text"], known_tags)
         wanted = _Wanted(query.get("layer", ""), _longest_side(query), _exposure(query))
         return _picture_of(_file(query), wanted, known_tags, query.get("v"))
-    except _QueryError as error:
-        status, why = 400, str(error)
     except _NoWorkflowError:
-        status, why = 404, f"No workflow can be read from {name}."
+        return one_line(404, f"No workflow can be read from {name}.")
     except BrokenImageError as error:
-        status, why = 415, f"{name} cannot be shown: {str(error).rstrip('.')}."
+        return one_line(415, f"{name} cannot be shown: {str(error).rstrip('.')}.")
     except MemoryError:
-        status, why = 503, f"{name} cannot be shown: not enough memory is free right now."
-    except (FileNotFoundError, NotADirectoryError):
-        status, why = 404, f"{name} is no longer on disk."
-    except PermissionError:
-        status, why = 403, f"ComfyUI has no permission to read {name}."
-    except OSError as error:  # a loop of links, too long a path, a failing disk
-        status, why = 404, f"{name} cannot be read: {error.strerror or error}."
-    except ValueError as error:  # PathError, or an invalid line in the operator's file
-        status, why = 403, str(error)
-    headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
-    return Answer(status, " ".join(why.split()).encode(), headers)
+        return one_line(503, f"{name} cannot be shown: not enough memory is free right now.")
+    except (ValueError, OSError) as error:
+        return refused(error, name)
 
 
 def picture(data: bytes, longest: int | None, exposure: float = 0.0, layer: str = "") -> tuple[str, bytes]:
@@ -160,21 +146,14 @@ def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _file(query: Mapping[str, str]) -> Path:
-    """The requested file, in a folder that may be read. Raises _QueryError, PathError, BrokenImageError."""
-    kind, name = query.get("type", ""), query.get("filename", "")
-    if kind and kind not in FOLDERS:
-        raise _QueryError(f"type is {kind!r}, but should be one of {', '.join(FOLDERS)}, or empty.")
+    """The requested file, in a folder that may be read. Raises QueryError, PathError, BrokenImageError."""
+    name = query.get("filename", "")
     if not name or "/" in name or "\\" in name:
-        raise _QueryError(f"filename is {name!r}, but should be the name of a file; its folder has its own field.")
+        raise QueryError(f"filename is {name!r}, but should be the name of a file; its folder has its own field.")
     check_names(name)
     if os.path.splitext(name)[1].lower() not in registry.EXTENSIONS:
         raise BrokenImageError(f"its name does not end in one of {', '.join(registry.EXTENSIONS)}")
-    if kind:
-        root, folder = root_of(normalise(query.get("subfolder", "")), kind, write=False)
-    elif os.path.isabs(query.get("folder", "")):
-        root, folder = root_of(query["folder"], "output", write=False)
-    else:
-        raise _QueryError("type is empty, so folder should be the absolute path of the file's folder.")
+    root, folder = folder_of(query)
     return root.confirm(root.path / folder / name, write=False)
 
 
@@ -183,7 +162,7 @@ def _longest_side(query: Mapping[str, str]) -> int | None:
     if size is None:
         return None
     if not (size.isascii() and size.isdigit() and 0 < len(size) < 10):
-        raise _QueryError(f"size is {size[:20]!r}, but should be a number of pixels.")
+        raise QueryError(f"size is {size[:20]!r}, but should be a number of pixels.")
     least, most = _SIZES
     return min(max(int(size), least), most)
 
@@ -192,7 +171,7 @@ def _exposure(query: Mapping[str, str]) -> float:
     """Stops, to a thousandth: pictures that differ by less look the same, and share an ETag."""
     exposure = query.get("exposure", "0")
     if not _DECIMAL.fullmatch(exposure):
-        raise _QueryError(f"exposure is {exposure[:20]!r}, but should be a number of stops, such as -1.5.")
+        raise QueryError(f"exposure is {exposure[:20]!r}, but should be a number of stops, such as -1.5.")
     return round(min(max(float(exposure), -_STOPS), _STOPS), 3) + 0.0  # not -0
 
 
@@ -243,7 +222,7 @@ def _workflow_of(path: Path, wanted: str, known_tags: Collection[str]) -> Answer
     Raises _NoWorkflowError, and what `_picture_of` raises.
     """
     if wanted != "workflow":
-        raise _QueryError(f"text is {wanted[:20]!r}, but should be workflow.")
+        raise QueryError(f"text is {wanted[:20]!r}, but should be workflow.")
     with open_regular(path) as file:
         status, _ = _checked(file)
         tag = f"{state(status)}-workflow"

@@ -43,17 +43,29 @@ def ui(
     anything else stops ComfyUI's message loop. `more` is added to each description.
     """
     frames = [(sequence, frame) for sequence, frame in frames if sequence.is_printable]
-    found: dict[FileSequence, set[int]] = {}
-    for sequence, frame in frames:
-        if numbers is None or frame in numbers:
-            found.setdefault(sequence, set()).add(frame)
-    common = {"fps": fps, "message": printable(message)}
-    facts = common | dict(more or {})
-    described = [_describe(sequence, there, step, set(missing)) | facts for sequence, there in found.items()]
+    facts = {"fps": fps, "message": printable(message)}
+    described = described_sequences(frames, numbers=numbers, step=step, missing=missing, facts=facts | dict(more or {}))
     if not described and message:
-        described = [common]
+        described = [facts]
     images = [_image(sequence, frame) for sequence, frame in frames if sequence.root.kind]
     return {"images": images, "image_sequence": [json.dumps(description) for description in described]}
+
+
+def described_sequences(
+    frames: Iterable[tuple[FileSequence, int]],
+    *,
+    numbers: Container[int] | None = None,
+    step: int = 1,
+    missing: Iterable[int] = (),
+    facts: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """The entries of `image_sequence`, see `ui`, as dicts. `facts` are added to each."""
+    found: dict[FileSequence, set[int]] = {}
+    for sequence, frame in frames:
+        if sequence.is_printable and (numbers is None or frame in numbers):
+            found.setdefault(sequence, set()).add(frame)
+    lacking = set(missing)
+    return [_describe(sequence, there, step, lacking) | dict(facts or {}) for sequence, there in found.items()]
 
 
 def loaded(
@@ -63,6 +75,7 @@ def loaded(
     numbers: Container[int] | None = None,
     step: int = 1,
     missing: Iterable[int] = (),
+    fps: float | None = None,
     layer: str = "",
     is_float: bool = False,
 ) -> dict[str, list[Any]]:
@@ -71,7 +84,7 @@ def loaded(
     The descriptions also have `layer`, the layer that was loaded, and `float`, whether the files are floating point.
     """
     more = {"layer": layer, "float": is_float}
-    shown = ui(frames, numbers=numbers, step=step, missing=missing, message=summary, more=more)
+    shown = ui(frames, numbers=numbers, step=step, missing=missing, fps=fps, message=summary, more=more)
     return shown | {"text": [summary]}
 
 

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from ..errors import FrameMissingError, InputError, PatternError
 from ..formats.registry import EXTENSIONS
@@ -17,6 +18,7 @@ from ..naming.inventory import inventory
 from ..naming.regular_files import is_regular
 from ..policies import OnMissing, OnSizeMismatch
 from ..request import limited
+from .facts import Missing, facts
 from .frame_colour import ColourRequest
 from .selection import Selection, fingerprint
 
@@ -59,6 +61,13 @@ class BatchRequest(ColourRequest):
         under HOLD_PREVIOUS if there is no earlier frame to hold.
         """
         return _select(self.sequence(), self)
+
+    def facts(self, selection: Selection) -> dict[str, Any]:
+        """What there is of the chosen frames, see `facts.facts`."""
+        there = [number for number in selection.numbers if number in selection.files]
+        sequence, first = selection.shown[0]
+        missing = Missing.of(selection.missing)
+        return facts(there, missing, sequence.pattern_from(self.folder), sequence.file(first), self.colour.layer)
 
     def fingerprint(self) -> str:
         """For a cache key: changes only when the files that `choose` returns change on disk. Never raises."""

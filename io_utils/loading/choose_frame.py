@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ..naming.frame_pattern import FramePattern
 from ..policies import Indexing, OnMissingFrame
 from ..request import known, limited
 from .choose_batch import FOLDER_WORDS, require_readable
+from .facts import Missing, facts
 from .frame_colour import ColourRequest, FrameColour
 from .read import Loaded, black_frame, read_frames
 from .selection import Selection, fingerprint, stamp
@@ -73,6 +75,27 @@ class FrameRequest(ColourRequest):
             raise _missing(frames, number, available, self.on_missing)
         found = tuple(frames.files(sources[0], self.indexing))
         return ChosenFrame(frames, number, sources[0], found, self.on_missing is OnMissingFrame.BLACK)
+
+    def found(self) -> list[tuple[FileSequence, int]]:
+        """The (sequence, frame) of every frame there is, in order. Raises FrameMissingError if there is none."""
+        _, frames = self.colour, self.frames()
+        found = frames.found(self.indexing)
+        if not found:
+            raise _missing(frames, self.frame_number, [], self.on_missing)
+        return found
+
+    def facts(self, found: Sequence[tuple[FileSequence, int]]) -> dict[str, Any]:
+        """What there is of the frames, see `facts.facts`. Of several sequences, the pattern is the wildcard."""
+        there = [number for _, number in found]
+        sequence, first = found[0]
+        patterns = {each.pattern_from(self.folder) for each, _ in found}
+        pattern = patterns.pop() if len(patterns) == 1 else str(self.frames())
+        return facts(there, Missing.between(there), pattern, sequence.file(first), self.colour.layer)
+
+    def facts_of_frame(self) -> dict[str, Any]:
+        """{frame, is_there}: the number of the frame, and whether it is on disk. Raises AmbiguousFrameError."""
+        number = self.frame_number
+        return {"frame": number, "is_there": bool(self.frames().files(number, self.indexing))}
 
     def fingerprint(self) -> str:
         """For a cache key: changes only when the files that `choose` returns change on disk. Never raises."""

@@ -59,6 +59,11 @@ class Root:
         real = os.path.realpath(folder)
         self._confirm(real, write, shown, real)
 
+    def may_read(self, path: str) -> bool:
+        """Whether the real path of `path` is in an allowed folder."""
+        real = os.path.realpath(path)
+        return any(_is_inside(real, allowed) for allowed, _ in self.allowed)
+
     def _confirm(self, real: str, write: bool, shown: str, folder: str) -> None:
         owners = [(len(root), writable) for root, writable in self.allowed if _is_inside(real, root)]
         # The innermost root decides: a read-only folder may lie inside a writable one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +55,23 @@ class FileSequence:
         placed = roots_of({path.parent for path in files.values()})
         return [cls(*_below(placed[path.parent], _pattern_of(path.name, frame))) for frame, path in files.items()]
 
+    @classmethod
+    def from_names(cls, folder: Path, names: Iterable[tuple[int, str]]) -> list[FileSequence]:
+        """`from_file` for every (frame, name) of a file in `folder`, also where two files have the same number."""
+        place = roots_of([folder])[folder]
+        return [cls(*_below(place, _pattern_of(name, frame))) for frame, name in names]
+
     def file(self, frame: int) -> Path:
         return self.root.path / self.pattern.name(frame)
 
     @property
     def path_pattern(self) -> str:
         """The pattern as a loader takes it: relative to ComfyUI's output folder, or absolute in any other root."""
-        return str(self.pattern if self.root.kind == "output" else self)
+        return self.pattern_from("output")
+
+    def pattern_from(self, kind: str) -> str:
+        """The pattern as a loader takes it whose folder is `kind`: relative to that folder, or absolute in any other root."""
+        return str(self.pattern if self.root.kind and self.root.kind == kind else self)
 
     @property
     def folder(self) -> Path:

@@ -95,6 +95,20 @@ class FrameFolder:
         """(frame number, file name) of the frames in one folder, in order of the numbers."""
         return self._numbered(regular_files(folder), indexing)
 
+    def found(self, indexing: Indexing) -> list[tuple[FileSequence, int]]:
+        """The (sequence, frame) of every frame in the folder; if it has none, of those in the first batch folder with frames.
+
+        In order of the numbers. Lists each folder once.
+        """
+        folder, listed = self.folder, self.listed(self.folder, indexing)
+        if not listed:
+            variants = Variants.find(self.root, folder, lambda _, path: (path, self.listed(path, indexing)))
+            folder, listed = next((place for place in variants.places.values() if place[1]), (folder, []))
+        if not self.names.has_number:
+            sequences = FileSequence.from_names(folder, listed)
+            return [(sequence, number) for sequence, (number, _) in zip(sequences, listed)]
+        return [(self.sequence(folder / name, number), number) for number, name in listed]
+
     def instead(self) -> str:
         """Tells a user whose pattern matches no frame what the folder holds, and what to write."""
         if self.names.has_number:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 
 def ranges(frames: Iterable[int]) -> str:
@@ -13,6 +14,17 @@ def ranges(frames: Iterable[int]) -> str:
             runs[-1][1] = frame
         else:
             runs.append([frame, frame])
+    return as_ranges(runs)
+
+
+def gaps(frames: Iterable[int]) -> list[tuple[int, int]]:
+    """(first, last) of every gap between the frames: [1001, 1004, 1005] -> [(1002, 1003)]."""
+    numbers = sorted(set(frames))
+    return [(before + 1, after - 1) for before, after in pairwise(numbers) if after > before + 1]
+
+
+def as_ranges(runs: Iterable[Sequence[int]]) -> str:
+    """(first, last) pairs as text: [(1001, 1003), (1008, 1008)] -> '1001-1003,1008'."""
     return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
 
 

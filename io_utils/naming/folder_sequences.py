@@ -1,0 +1,128 @@
+"""What a folder holds: its sequences, and the folders below it. Found with one listing."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ..errors import InputError
+from .allowed_roots import Root
+from .file_names import check_names, is_printable
+from .file_sequence import FileSequence
+from .frame_pattern import LARGEST_FRAME, MAX_PADDING, FramePattern
+from .wildcard_frames import is_image, is_negative
+
+# The last number in a name, and what follows it.
+_NUMBER = re.compile(rf"(.*?)(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([^0-9]*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class FoundSequence:
+    """A sequence in a folder: the `pattern` of its file names, and its frames on disk, sorted."""
+
+    pattern: FramePattern
+    frames: tuple[int, ...]
+
+    @property
+    def is_loadable(self) -> bool:
+        """Whether a loader takes the pattern as text, and accepts the file names."""
+        text = str(self.pattern)
+        try:
+            check_names(self.pattern.name(1))
+            return is_printable(text) and FramePattern.parse(text) == self.pattern
+        except InputError:
+            return False
+
+    def in_folder(self, root: Root, folder: str) -> FileSequence:
+        """The sequence in `folder`, a '/'-separated path below `root`."""
+        return FileSequence(root, self.pattern.within(folder))
+
+
+@dataclass(frozen=True)
+class SortedNames:
+    """The names of files: frames by sequence, and names that are not frames: those with negative or too large numbers, others."""
+
+    sequences: tuple[FoundSequence, ...]
+    negative: tuple[str, ...] = ()
+    large: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> SortedNames:
+        """The last number in a name is its frame number. The sequences are in alphabetic order."""
+        digits: dict[tuple[str, str], list[str]] = {}
+        negative, large, others = [], [], []
+        for name in sorted(names):
+            number = _NUMBER.fullmatch(name)
+            if number is None or not is_image(name):
+                others.append(name)
+            elif is_negative(number, 2):
+                negative.append(name)
+            elif int(number[2]) > LARGEST_FRAME:
+                large.append(name)
+            else:
+                digits.setdefault((number[1], number[3]), []).append(number[2])
+        found = [sequence for literals, texts in digits.items() for sequence in _by_padding(literals, texts)]
+        return cls(tuple(found), tuple(negative), tuple(large), tuple(others))
+
+    @property
+    def loadable(self) -> list[FoundSequence]:
+        return [sequence for sequence in self.sequences if sequence.is_loadable]
+
+
+def _by_padding(literals: tuple[str, str], digits: list[str]) -> Iterator[FoundSequence]:
+    """The sequences of names that differ only in their number, given as the digits that are written in the names.
+
+    A leading zero shows the padding. A number without one belongs to the largest padding that it fills: 1000 may follow 0999.
+    """
+    shown = {len(text) for text in digits if text.startswith("0") and len(text) > 1}
+    widths = {len(text) for text in digits}
+    if not shown and len(widths) == 1:
+        shown = widths - {1}
+    frames: dict[int, list[int]] = {}
+    for text in digits:
+        is_padded = text.startswith("0") and len(text) > 1
+        padding = len(text) if is_padded else max((width for width in shown if width <= len(text)), default=0)
+        frames.setdefault(padding, []).append(int(text))
+    for padding, numbers in sorted(frames.items()):
+        yield FoundSequence(FramePattern(literals, padding), tuple(sorted(numbers)))
+
+
+@dataclass(frozen=True)
+class FolderContents:
+    """The folders and the regular files in a folder, in no particular order, without hidden ones.
+
+    is_complete: False if the folder has more entries than were asked for.
+    """
+
+    folders: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    is_complete: bool = True
+
+    @classmethod
+    def of(cls, folder: Path, root: Root, most: int | None = None) -> FolderContents:
+        """The first `most` entries of `folder`, which is in `root`; None: all.
+
+        Leaves out links that lead out of the allowed folders, and what the system cannot examine. Raises OSError, such as
+        FileNotFoundError, if the folder cannot be listed.
+        """
+        found: dict[str | None, list[str]] = {"folder": [], "file": [], None: []}
+        with os.scandir(folder) as entries:
+            for entry in islice(entries, most):
+                found[_kind(entry, root)].append(entry.name)
+            return cls(tuple(found["folder"]), tuple(found["file"]), next(entries, None) is None)
+
+
+def _kind(entry: os.DirEntry[str], root: Root) -> str | None:
+    """'folder' or 'file'; None if the entry is hidden, something else, or a link that must not be followed."""
+    if entry.name.startswith("."):
+        return None
+    try:
+        kind = "folder" if entry.is_dir() else "file" if entry.is_file() else None
+        return kind if kind is None or not entry.is_symlink() or root.may_read(entry.path) else None
+    except OSError:
+        return None
