@@ -43,6 +43,39 @@ class PatternError(InputError):
         super().__init__(f"The pattern {pattern!r} {reason}. For example: {suggestion!r}.")
 
 
+class FrameListError(InputError):
+    """A text that is not a list of frames. Attributes: `text`, `part` (the part that is wrong), `reason`."""
+
+    def __init__(self, text: str, part: str, reason: str) -> None:
+        """`reason`: a verb and what follows, without the full stop."""
+        self.text, self.part, self.reason = text, part, reason
+        where = "" if part == text else f" in {_short(text)!r}"
+        super().__init__(
+            f"Write the frames as in 1001-1100x2,1150,1200-1210, or leave frames empty: {_short(part)!r}{where} {reason}."
+        )
+
+
+class SequenceChoiceError(InputError):
+    """A folder or a wildcard with several sequences. Attributes: `text`, `patterns`."""
+
+    def __init__(self, text: str, where: str, patterns: Sequence[str], listed: str) -> None:
+        """`where`: the folder; `listed`: the patterns with their frames, for the message."""
+        self.text, self.patterns = text, list(patterns)
+        super().__init__(
+            f"Write one of these patterns instead of {text!r}: {listed}. The folder {where!r} has them all."
+        )
+
+
+class SequenceMissingError(ImageSequenceError, FileNotFoundError):
+    """A folder or a wildcard without a sequence. Attributes: `text`, `folder`."""
+
+    def __init__(self, text: str, folder: Path, inventory: str) -> None:
+        self.text, self.folder = text, folder
+        super().__init__(
+            f"Write a folder or a pattern that has numbered images: {text!r} has none, in {str(folder)!r}. {inventory}"
+        )
+
+
 class PathError(InputError):
     """A path that this pack may not read or write. Attributes: `path` (the text), `rule` (the broken rule)."""
 
@@ -329,8 +362,12 @@ class FrameMissingError(ImageSequenceError, FileNotFoundError):
         instead: str,
         fix: str,
         beyond: int | None = None,
+        remedy: str = "",
     ) -> None:
-        """`instead`: what to say if no frame is available. `fix`: what to do, without the full stop."""
+        """`instead`: what to say if no frame is available. `fix`: what else to do, without the full stop.
+
+        `remedy`: a sentence that comes first: what one widget repairs.
+        """
         self.frames, self.available, self.path, self.beyond = list(frames), list(available), Path(path), beyond
         listed = [named(frames)] if frames else []
         if beyond is not None:
@@ -338,7 +375,7 @@ class FrameMissingError(ImageSequenceError, FileNotFoundError):
         verb = "is" if len(frames) == 1 and beyond is None else "are"
         what = f"{' and '.join(listed).capitalize()} {verb} missing: {path!r}"
         have = f"On disk are {ranges(available)}." if available else instead
-        super().__init__(f"{what}. {have} {fix}.")
+        super().__init__(f"{remedy} {what}. {have} {fix}.".lstrip())
 
 
 class FolderMissingError(ImageSequenceError, FileNotFoundError):

@@ -26,21 +26,29 @@ class ImageSequenceLoadBatch:
     )
     SEARCH_ALIASES = ["load frames", "load frames from folder", "image sequence", "load batch", "import png sequence"]
     FUNCTION = "load"
-    RETURN_TYPES = ("IMAGE", "MASK", "INT", "STRING", "FRAME_METADATA")
-    RETURN_NAMES = ("images", "mask", "frame_count", "frame_range", "metadata")
+    RETURN_TYPES = ("IMAGE", "MASK", "INT", "STRING", "FRAME_METADATA", "STRING")
+    RETURN_NAMES = ("images", "mask", "frame_count", "frame_range", "metadata", "path_pattern")
     OUTPUT_TOOLTIPS = (
         "The frames, in order, as RGB.",
         "1 - alpha of every frame: 0 is opaque, and all 0 without alpha.",
         "How many frames the batch has.",
         "Which frames were read from disk, such as 1001-1006,1008.",
         _loader.METADATA_TOOLTIP,
+        "The pattern that was read, for another loader: below the output folder, or absolute elsewhere.",
     )
     # Needed because this is not an output node: ComfyUI sends the frames again after a page reload and on cached runs.
     HAS_INTERMEDIATE_OUTPUT = True
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        pattern = "File names below the chosen folder, with the frame number as {:06d}, %06d or ######."
+        pattern = (
+            "The frames below the chosen folder: a pattern with the frame number as {:06d}, %06d or ######, a folder with one "
+            "sequence, wildcards (plate_*.png), or the path of one of its frames."
+        )
+        start = (
+            "The first frame to load. 0: frame 0 of a pattern; with a folder, wildcards or the path of a frame, the first "
+            "frame that is on disk, if there is no frame 0."
+        )
         count = "How many frames, counting missing ones; 0 loads up to the last one on disk."
         missing = (
             "When a frame is not on disk. false: stop, naming every missing frame. true: leave it out, the batch gets "
@@ -49,12 +57,16 @@ class ImageSequenceLoadBatch:
         mismatch = (
             "When frames differ in size. error: stop, naming both. resize to first: scale to the first frame's size."
         )
+        frames = (
+            "The frames to load, in this order, such as 1001-1100x2,1150,1200-1210: instead of start_index, frame_count and "
+            "step. x2 is every second frame; 1100-1001 counts down. Empty: those three decide."
+        )
         large = {"max": LARGEST_FRAME}
         folder = "The ComfyUI folder that path_pattern starts in."
         return {
             "required": {
                 "path_pattern": widget(BatchRequest, "path_pattern", pattern),
-                "start_index": widget(BatchRequest, "start_index", "The first frame to load.", **large),
+                "start_index": widget(BatchRequest, "start_index", start, **large),
                 "frame_count": widget(BatchRequest, "frame_count", count, **large),
                 "ignore_missing_images": widget(BatchRequest, "ignore_missing_images", missing),
             },
@@ -63,6 +75,7 @@ class ImageSequenceLoadBatch:
                 "step": widget(BatchRequest, "step", "Load every step-th frame.", **large),
                 "on_size_mismatch": widget(BatchRequest, "on_size_mismatch", mismatch),
                 **_loader.colour_inputs(BatchRequest),
+                "frames": widget(BatchRequest, "frames", frames),
             },
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
@@ -102,7 +115,6 @@ class ImageSequenceLoadBatch:
             layer=request.colour.layer,
             is_float=loaded.is_float,
         )
-        return {
-            "ui": ui,
-            "result": (loaded.images, loaded.mask, len(loaded.images), ranges(selection.files), loaded.metadata),
-        }
+        pattern = selection.shown[0][0].path_pattern
+        result = (loaded.images, loaded.mask, len(loaded.images), ranges(selection.files), loaded.metadata, pattern)
+        return {"ui": ui, "result": result}

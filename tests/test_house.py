@@ -446,6 +446,7 @@ CONTRACT: dict[str, list[Any]] = {
         ("step", "INT", {"default": 1, "min": 1}),
         ("on_size_mismatch", None, {}),
         *DECODING,
+        ("frames", "STRING", {"default": ""}),
     ],
     # The earlier pack's counter (required there) and optional image are sockets, so they do not change the order of widgets.
     "ImageSequenceLoadFrame": [
@@ -510,6 +511,7 @@ OUTPUTS: dict[str, list[tuple[str, str]]] = {
         ("frame_count", "INT"),
         ("frame_range", "STRING"),
         ("metadata", "FRAME_METADATA"),
+        ("path_pattern", "STRING"),
     ],
     "ImageSequenceLoadFrame": [
         ("image", "IMAGE"),

@@ -37,10 +37,8 @@ def refused(error: ValueError | OSError, name: str) -> Answer:
     403: a path that must not be read. 404: a file or folder that is not there or cannot be read; `name` is what the text
     calls it if the error is the system's. 400: everything else.
     """
-    if isinstance(error, (OutsideError, PermissionError)):
-        status = 403
-    else:
-        status = 404 if isinstance(error, OSError) else 400
+    is_forbidden = isinstance(error, (OutsideError, PermissionError))
+    status = 403 if is_forbidden else 404 if isinstance(error, OSError) else 400
     return one_line(status, _why(error, name))
 
 

@@ -18,9 +18,10 @@ from ..naming.file_names import printable
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_folder import FrameFolder
 from ..naming.frame_pattern import FramePattern
+from ..naming.meant_sequence import require_readable
 from ..policies import Indexing, OnMissingFrame
 from ..request import known, limited
-from .choose_batch import FOLDER_WORDS, require_readable
+from .choose_batch import FOLDER_WORDS
 from .facts import Missing, facts
 from .frame_colour import ColourRequest, FrameColour
 from .read import Loaded, black_frame, read_frames

@@ -167,6 +167,19 @@ class FramePattern:
         return re.compile(re.escape(self.literals[0]) + "(?P<frame>[0-9]{1,32})" + rest)
 
 
+def frame_in(name: str) -> tuple[str, str, str] | None:
+    """The parts of the file name of a frame: before its number, the digits, after them. None if it has no frame number.
+
+    The number in 'p.1001.png' and 'ComfyUI_00001_.png' is a frame; those in 'v2.png' and 'take1.png' need not be.
+    """
+    match = re.fullmatch(
+        rf"(.*?)((?:(?<![A-Za-z0-9])[0-9]{{1,{MAX_PADDING}}})|(?:(?<![0-9])[0-9]{{3,{MAX_PADDING}}}))([\W_]*\.[^.]+)",
+        name,
+        re.DOTALL,
+    )
+    return (match[1], match[2], match[3]) if match else None
+
+
 def numbers_in(text: str) -> list[str]:
     """The frame number notations in `text`, supported or not: `####`, `$F4`, `<frame>`.
 
@@ -242,11 +255,8 @@ def _with_one_number(text: str) -> str:
     if not numbers:
         folder, slash, file = _without_numbers(text).rpartition("/")
         stem, dot, extension = file.rpartition(".")
-        # The number in 'p.1001' is a frame; those in 'v2' and 'take1' need not be.
-        if frame := re.search(
-            rf"(?:(?<![A-Za-z0-9])[0-9]{{1,{MAX_PADDING}}}|(?<![0-9])[0-9]{{3,{MAX_PADDING}}})$", stem
-        ):
-            return f"{folder}{slash}{stem[: frame.start()]}{'#' * len(frame[0])}{dot}{extension}"
+        if parts := frame_in(file):
+            return f"{folder}{slash}{parts[0]}{'#' * len(parts[1])}{parts[2]}"
         return f"{folder}{slash}{stem or file}_{{:06d}}{dot}{extension if dot else ''}"
     chosen = next((match for match in reversed(numbers) if _digits(match) is not None), numbers[-1])
     width = re.search(r"[1-9][0-9]?", chosen[0])

@@ -1,4 +1,4 @@
-"""Frame numbers as people write them: ranges such as 1001-1003,1008."""
+"""Frame numbers as people write them: ranges such as 1001-1003,1008. See frame_list.py for the inverse."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def request(
 
 
 def locate(pattern: str, kind: str) -> FileSequence:
-    return request(pattern, kind=kind).sequence()
+    return request(pattern, kind=kind).sequence_text().place
 
 
 def selected(

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from io_utils.errors import (
+    FolderMissingError,
     FrameMissingError,
     PathError,
     PatternError,
@@ -36,7 +37,7 @@ class TestTheSequence:
     def test_looks_in_the_requested_folder(self, base: Path, kind: str) -> None:
         assert locate("a/f_####.png", kind).file(3) == base / kind / "a" / "f_0003.png"
 
-    @pytest.mark.parametrize("text", ["f_####", "f_####.dpx", "f_####.png.part", "f.png_####", "", "f_####.mp4"])
+    @pytest.mark.parametrize("text", ["f_####", "f_####.dpx", "f_####.png.part", "f.png_####", "f_####.mp4"])
     def test_names_the_supported_extensions(self, base: Path, text: str) -> None:
         with pytest.raises(ValueError, match=r"\.png.*\.jpg.*\.tiff") as caught:
             locate(text, "output")
@@ -203,7 +204,7 @@ class TestMissingFrames:
     def test_in_an_empty_folder_are_an_error_that_says_so(
         self, output: Path, on_missing: OnMissing, count: int
     ) -> None:
-        with pytest.raises(FrameMissingError, match=r"No file there matches .*nothing.*There is no folder"):
+        with pytest.raises(FolderMissingError, match=r"^There is no folder .*nothing'\. The nearest"):
             selected(0, count, on_missing, pattern="nothing/f_####.png")
         (output / "nothing").mkdir()
         with pytest.raises(FrameMissingError, match=r"No file there matches .*The folder is empty\. Check"):
@@ -213,7 +214,6 @@ class TestMissingFrames:
         ("pattern", "written"),
         [
             ("f_####.PNG", "f_{:04d}.png"),
-            ("f_###.png", "f_{:04d}.png"),
             ("g_####.png", "f_{:04d}.png"),
             ("f_####.jpg", "f_{:04d}.png"),
         ],
@@ -236,7 +236,7 @@ class TestMissingFrames:
                 selected(3, most)
             assert selected(3, most, DROP).numbers == (3, 4, 7, 10)
             for on_missing in (HOLD_PREVIOUS, BLACK):
-                with pytest.raises(ValueError, match=rf"3 to {3 + most - 1}.*start_index"):
+                with pytest.raises(ValueError, match=rf"by start_index and frame_count: frames 3 to {3 + most - 1}"):
                     selected(3, most, on_missing)
 
     @pytest.mark.parametrize("digits", [20, 32, 33, 200])
@@ -250,7 +250,7 @@ class TestMissingFrames:
         if digits > 32:  # too long to be a frame number
             assert selected(3, 0, on_missing).numbers == tuple(range(3, 11))
         else:
-            with pytest.raises(ValueError, match=rf"3 to {'9' * digits}.*more than the 1000000.*start_index"):
+            with pytest.raises(ValueError, match=rf"start_index.*3 to {'9' * digits}.*more than the 1000000"):
                 selected(3, 0, on_missing)
         request("f_####.png", 3, 0, on_missing).fingerprint()
         assert selected(3, 2, on_missing).numbers == (3, 4)
@@ -279,14 +279,12 @@ class TestSuggestions:
     @pytest.mark.parametrize(
         ("pattern", "better"),
         [
-            ("*.png", "####.png"),
-            ("f_*.png", "f_####.png"),
-            ("f_????.png", "f_####.png"),
             ("f_####*.png", "f_####.png"),
+            ("?_{:03d}*.png", "_{:03d}.png"),
         ],
     )
-    def test_for_wildcards(self, output: Path, pattern: str, better: str) -> None:
-        with pytest.raises(PatternError, match="write #### for the number") as caught:
+    def test_for_wildcards_beside_a_number(self, output: Path, pattern: str, better: str) -> None:
+        with pytest.raises(PatternError, match="has a frame number and wildcards") as caught:
             locate(pattern, "output")
         assert caught.value.suggestion == better
 

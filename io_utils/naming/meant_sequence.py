@@ -1,0 +1,158 @@
+"""The sequence that a text means: a pattern, a folder, a wildcard, or the path of one frame, as people type and paste them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import translate
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import InputError, PatternError, SequenceChoiceError, SequenceMissingError
+from ..formats.registry import EXTENSIONS
+from .allowed_roots import root_of
+from .file_sequence import FileSequence
+from .folder_sequences import FolderContents, FoundSequence, SortedNames
+from .frame_pattern import FramePattern, frame_in
+from .inventory import folder_missing, inventory, some_patterns
+from .regular_files import is_regular
+from .wildcard_frames import is_image
+
+
+class Meant(NamedTuple):
+    """A sequence, and whether the text names exactly its files, as a pattern or as the path of a single image does."""
+
+    sequence: FileSequence
+    is_exact: bool = True
+
+
+@dataclass(frozen=True)
+class SequenceText:
+    """A text that means a sequence, relative to ComfyUI's `kind` folder or absolute inside an allowed root.
+
+    place: the sequence of a pattern; for a path without a number, that one file or folder; for wildcards, the folder.
+    globs: wildcards for the names in that folder; empty if the text has none.
+    """
+
+    text: str
+    kind: str
+    place: FileSequence
+    globs: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str, kind: str) -> SequenceText:
+        """Examines no file and lists no folder.
+
+        Raises PatternError, also for a frame number together with wildcards; PathError; ValueError for an unsupported
+        extension after a frame number.
+        """
+        pattern = FramePattern.parse(text)
+        if "*" in text or "?" in text:
+            if pattern.has_number:
+                reason = "has a frame number and wildcards: write only one of them"
+                raise PatternError(text, reason, re.sub(r"[*?]+", "", text))
+            path = pattern.literals[0]
+            start = max(path.rfind("/"), path.rfind("\\")) + 1
+            root, folder = root_of(path[:start], kind, write=False, shown=text)
+            return cls(text, kind, FileSequence(root, FramePattern((folder,))), tuple(path[start:].split("|")))
+        if pattern.has_number:
+            require_readable(pattern, text)
+            return cls(text, kind, FileSequence.from_pattern(pattern, kind, write=False, shown=text))
+        if pattern.extension.lower() in EXTENSIONS:
+            return cls(text, kind, FileSequence.from_pattern(pattern, kind, write=False, shown=text))
+        root, path = root_of(pattern.literals[0], kind, write=False, shown=text)
+        return cls(text, kind, FileSequence(root, FramePattern((path,))))
+
+    def meant(self, frames: int = 0) -> Meant:
+        """The one sequence that is meant. `frames` is how many frames are wanted, 0 for all that there are.
+
+        - A pattern with files on disk means them. Without any, it means the one sequence that differs from it only by the
+          padding of the number.
+        - A folder or a wildcard means the one sequence in it, or if it has none, the one image.
+        - The path of a frame means its sequence, but that one file if `frames` is 1. A file without a frame number is itself.
+
+        Raises SequenceChoiceError if there are several, SequenceMissingError if there is none, FolderMissingError,
+        ValueError for a file of an unsupported kind.
+        """
+        path = self.place.file(0)
+        if self.globs:
+            return Meant(
+                self._only(self.place.pattern.literals[0], re.compile("|".join(map(translate, self.globs))).match),
+                is_exact=False,
+            )
+        if self.place.pattern.has_number:
+            return self._by_padding()
+        if path.is_dir():
+            return Meant(self._only(self.place.pattern.literals[0], lambda name: True), is_exact=False)
+        if not path.name.lower().endswith(EXTENSIONS):
+            if path.suffix or path.exists():
+                require_readable(self.place.pattern, self.text)
+            raise folder_missing(path)
+        return self._of_frame(path) if frames != 1 else Meant(self.place)
+
+    def _by_padding(self) -> Meant:
+        """The sequence of a pattern."""
+        folder, names = self.place.pattern.relative()
+        if "/" in str(names) or self.place.has_frames():
+            return Meant(self.place)
+        return self._like(folder, names) or Meant(self.place)
+
+    def _of_frame(self, path: Path) -> Meant:
+        """The sequence of the frame at `path`."""
+        parts = frame_in(path.name)
+        if parts is None:
+            return Meant(self.place)
+        before, digits, after = parts
+        folder, _ = self.place.pattern.relative()
+        names = FramePattern((before, after), len(digits))
+        if (found := self._like(folder, names, path.name)) or is_regular(path):
+            return found or Meant(self.place)
+        return Meant(FileSequence(self.place.root, names.within(folder)), is_exact=False)
+
+    def _like(self, folder: str, names: FramePattern, name: str | None = None) -> Meant | None:
+        """The sequence in `folder` whose names differ from `names` only by the padding; with the file `name`, if that exists."""
+        found = [each for each in self._sorted(folder).loadable if each.pattern.literals == names.literals]
+        holding = [each for each in found if name is not None and each.pattern.number(name) in each.frames]
+        if len(holding or found) > 1:
+            raise self._several(folder, found)
+        return Meant((holding or found)[0].in_folder(self.place.root, folder), is_exact=False) if found else None
+
+    def _only(self, folder: str, wanted: Callable[[str], object]) -> FileSequence:
+        names = self._sorted(folder, wanted)
+        images = [name for name in names.others if is_image(name)]
+        if len(names.loadable) > 1:
+            raise self._several(folder, names.loadable)
+        if names.loadable:
+            return names.loadable[0].in_folder(self.place.root, folder)
+        if len(images) == 1:
+            return FileSequence(self.place.root, FramePattern((images[0],)).within(folder))
+        path = self.place.root.path / folder
+        raise SequenceMissingError(self.text, path, inventory(path))
+
+    def _sorted(self, folder: str, wanted: Callable[[str], object] = bool) -> SortedNames:
+        path = self.place.root.path / folder
+        self.place.root.confirm_folder(path, write=False, shown=self.text)
+        if not path.is_dir():
+            if self.globs:
+                raise folder_missing(path)
+            return SortedNames(())
+        return SortedNames.of(filter(wanted, FolderContents.of(path, self.place.root).files))
+
+    def _several(self, folder: str, found: Sequence[FoundSequence]) -> SequenceChoiceError:
+        there = [
+            FoundSequence(
+                FramePattern.parse(each.in_folder(self.place.root, folder).pattern_from(self.kind)), each.frames
+            )
+            for each in found
+        ]
+        where = self.place.root.path / folder
+        return SequenceChoiceError(self.text, str(where), [str(each.pattern) for each in there], some_patterns(there))
+
+
+def require_readable(pattern: FramePattern, text: str) -> None:
+    """Raise ValueError if `text`, parsed as `pattern`, has an unsupported extension."""
+    if pattern.extension.lower() not in EXTENSIONS:
+        raise InputError(
+            f"The pattern {text!r} does not end in a supported extension. Write one of {', '.join(EXTENSIONS)}."
+        )
