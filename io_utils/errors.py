@@ -383,7 +383,9 @@ class FolderMissingError(ImageSequenceError, FileNotFoundError):
 
     def __init__(self, folder: Path, nearest: Path) -> None:
         self.folder, self.nearest = folder, nearest
-        super().__init__(f"There is no folder {str(folder)!r}. The nearest that there is: {str(nearest)!r}.")
+        super().__init__(
+            f"Check the folder's name: there is no folder {str(folder)!r}. The nearest folder that exists is {str(nearest)!r}."
+        )
 
 
 class FrameGoneError(ImageSequenceError, FileNotFoundError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io_utils.animation import whole_frame
+from ..io_utils.animation import frames_per_second, whole_frame
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
 from ..io_utils.comfyui.look import Look
@@ -39,10 +39,13 @@ class ImageSequenceLoadFrame:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        directory = "The folder of the frames, below the chosen folder. Empty: that folder itself."
+        directory = (
+            "The folder of the frames, below the chosen folder. Empty: that folder itself, or the one in pattern."
+        )
         pattern = (
             "Which files are the frames. With a frame number, {:04d}, %04d or ####, these exact names: frame_####.png. "
-            "Without one, wildcards: frame_*.png, several with | between; indexing then says which file is which frame."
+            "Without one, wildcards: frame_*.png, several with | between; indexing then says which file is which frame. The name "
+            "of a frame means its sequence. A folder may stand in front: the path_pattern of a saver."
         )
         how = "For wildcards. numeric: by the number at the end of the file name. alphabetic order: by place, from 0."
         counter = "The frame to load. Without it, frame_number decides."
@@ -98,13 +101,19 @@ class ImageSequenceLoadFrame:
         return ["default_image"] if is_needed else []
 
     def load(self, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> dict[str, Any]:
+        fps = _rate(inputs.get("frame_counter"))
         request = _request(inputs, has_default=default_image is not ABSENT)
         chosen = request.choose()
         # Record before reading: if the file changes meanwhile, the next run reads it again.
         _watch.record_read(unique_id, Unchanged(request.fingerprint, chosen.fingerprint), chosen.files)
         loaded = chosen.read(default_image, report.comfyui_run(), request.colour)
         ui = report.loaded(
-            chosen.shown, chosen.summary, missing=chosen.missing, layer=request.colour.layer, is_float=loaded.is_float
+            chosen.shown,
+            chosen.summary,
+            missing=chosen.missing,
+            fps=fps,
+            layer=request.colour.layer,
+            is_float=loaded.is_float,
         )
         return {"ui": ui, "result": (loaded.images, loaded.mask, chosen.file_name, loaded.metadata)}
 
@@ -116,3 +125,11 @@ def _request(inputs: dict[str, Any], *, has_default: bool) -> FrameRequest:
     if has_default:
         replaced["on_missing"] = OnMissingFrame.ERROR.value
     return read(ImageSequenceLoadFrame, FrameRequest, inputs | replaced, has_default=has_default)
+
+
+def _rate(counter: Any) -> float | None:
+    """The frames per second of a frame counter, for the player; None if there is none, or it has no rate."""
+    try:
+        return frames_per_second(counter)
+    except ValueError:
+        return None

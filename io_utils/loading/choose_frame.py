@@ -11,13 +11,14 @@ from typing import Any
 import torch
 
 from ..cancellable_run import Run
-from ..errors import FrameMissingError, FrameSizeError, InputError
+from ..errors import FrameMissingError, FrameSizeError, ImageSequenceError, InputError
 from ..frame_metadata import FrameMetadata
 from ..naming.allowed_roots import require_valid_in_any_folder, root_of
 from ..naming.file_names import printable
 from ..naming.file_sequence import FileSequence
-from ..naming.frame_folder import FrameFolder
+from ..naming.frame_folder import FrameFolder, folder_and_names
 from ..naming.frame_pattern import FramePattern
+from ..naming.inventory import folder_missing
 from ..naming.meant_sequence import require_readable
 from ..policies import Indexing, OnMissingFrame
 from ..request import known, limited
@@ -41,14 +42,16 @@ class FrameRequest(ColourRequest):
     has_default: bool = known(bool)
 
     def frames(self) -> FrameFolder:
-        """The frames that the texts name.
+        """The frames that the texts name. Of the path of one frame, those of its sequence; to find it, lists the folder.
 
-        Raises what `FrameFolder.parse` raises, ValueError for an unsupported extension.
+        Raises what `FrameFolder.parse` and `folder_and_names` raise, ValueError for an unsupported extension.
         """
-        names = FramePattern.parse(self.pattern)
+        directory_path, pattern = folder_and_names(self.directory_path, self.pattern)
+        names = FramePattern.parse(pattern)
         if names.has_number:
             require_readable(names, self.pattern)
-        return FrameFolder.parse(self.directory_path, self.pattern, self.folder)
+        frames = FrameFolder.parse(directory_path, pattern, self.folder)
+        return frames.of_frame() if self.indexing is Indexing.NUMERIC else frames
 
     def choose(self) -> ChosenFrame:
         """The frame, or what replaces it.
@@ -192,12 +195,14 @@ def _default(number: int, default: Any) -> Loaded:
     return Loaded(default, default.new_zeros(default.shape[:3]), FrameMetadata(({},) * len(default)))
 
 
-def _missing(frames: FrameFolder, number: int, available: list[int], on_missing: OnMissingFrame) -> FrameMissingError:
+def _missing(frames: FrameFolder, number: int, available: list[int], on_missing: OnMissingFrame) -> ImageSequenceError:
     fix = "Check directory_path, pattern and folder, or render what is missing"
     if on_missing is OnMissingFrame.ERROR:
         fix += ", or set on_missing to 'hold previous', 'hold next' or 'black', or wire default_image"
     elif available:
         side = "before" if on_missing is OnMissingFrame.HOLD_PREVIOUS else "after"
         fix += f"; there is no frame {side} it to hold"
+    if not available and not frames.folder.is_dir():
+        return folder_missing(frames.folder)
     path = frames.folder / frames.names.name(number) if frames.names.has_number else frames
     return FrameMissingError([number], available, str(path), "" if available else frames.instead(), fix)

@@ -74,6 +74,17 @@ class SortedNames:
         return [sequence for sequence in self.sequences if sequence.is_loadable]
 
 
+def like(pattern: FramePattern, names: Iterable[str], name: str = "") -> list[FoundSequence]:
+    """The loadable sequences among file `names` that differ from `pattern` only by the padding.
+
+    If one of them has the file `name`, only that one.
+    """
+    ends = pattern.literals[0], pattern.literals[-1]
+    likely = [each for each in names if each.startswith(ends[0]) and each.endswith(ends[1])]
+    found = [each for each in SortedNames.of(likely).loadable if each.pattern.literals == pattern.literals]
+    return [each for each in found if each.pattern.number(name) in each.frames] or found
+
+
 def _by_padding(literals: tuple[str, str], digits: list[str]) -> Iterator[FoundSequence]:
     """The sequences of names that differ only in their number, given as the digits that are written in the names.
 

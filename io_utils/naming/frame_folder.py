@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,8 @@ from ..errors import AmbiguousFrameError, InputError, PatternError
 from ..policies import Indexing
 from .allowed_roots import Root, root_of
 from .file_sequence import FileSequence
-from .frame_pattern import LARGEST_FRAME, FramePattern
+from .folder_sequences import like
+from .frame_pattern import LARGEST_FRAME, FramePattern, frame_in
 from .inventory import inventory
 from .regular_files import is_regular, regular_files
 from .variants import Variants
@@ -49,6 +50,14 @@ class FrameFolder:
             )
         root, directory = root_of(directory_path, kind, write=False)
         return cls(root, directory, tuple(pattern.split("|")), names)
+
+    def of_frame(self) -> FrameFolder:
+        """If the only glob is the name of a frame, such as `plate.1001.png`, all frames of its sequence, else these frames."""
+        if self.names.has_number or len(self.globs) > 1 or re.search(r"[*?\[]", self.globs[0]):
+            return self
+        parts = frame_in(self.globs[0])
+        found = like(FramePattern((parts[0], parts[2])), regular_files(self.folder), self.globs[0]) if parts else []
+        return replace(self, names=found[0].pattern) if len(found) == 1 else self
 
     @property
     def folder(self) -> Path:
@@ -152,3 +161,29 @@ class FrameFolder:
     @cached_property
     def _matches(self) -> Callable[[str], object]:
         return re.compile("|".join(translate(glob) for glob in self.globs)).match
+
+
+def folder_and_names(directory_path: str, pattern: str) -> tuple[str, str]:
+    """The path of the folder and the pattern of the names, for a `pattern` that may have a folder in front of the names.
+
+    The folder is below `directory_path`, or if that is empty, as in the path_pattern of a saver: relative to ComfyUI's folder
+    or absolute. Raises ValueError for a number in the folder, a folder in front of some of several globs, and an absolute
+    folder below another one; PatternError.
+    """
+    if "/" not in pattern and "\\" not in pattern:
+        return directory_path, pattern
+    first, *others = FramePattern.parse(pattern).literals
+    if any("/" in literal or "\\" in literal for literal in others):
+        raise InputError(
+            f"Write the frame number into the name of the files: {pattern!r} has it in the name of a folder."
+        )
+    folder = first[: max(first.rfind("/"), first.rfind("\\")) + 1]
+    if "|" in folder:
+        raise InputError(f"Write the folder into directory_path: {pattern!r} has one in front of some wildcards.")
+    if directory_path not in ("", "."):
+        if re.match(r"[\\/]|[A-Za-z]:", folder):
+            raise InputError(
+                f"Leave directory_path empty to load {pattern!r}, or write it relative to {directory_path!r}."
+            )
+        folder = f"{directory_path}/{folder}"
+    return folder, re.split(r"[\\/]", pattern)[-1] or "*"

@@ -13,7 +13,7 @@ from ..errors import InputError, PatternError, SequenceChoiceError, SequenceMiss
 from ..formats.registry import EXTENSIONS
 from .allowed_roots import root_of
 from .file_sequence import FileSequence
-from .folder_sequences import FolderContents, FoundSequence, SortedNames
+from .folder_sequences import FolderContents, FoundSequence, SortedNames, like
 from .frame_pattern import FramePattern, frame_in
 from .inventory import folder_missing, inventory, some_patterns
 from .regular_files import is_regular
@@ -110,16 +110,15 @@ class SequenceText:
             return found or Meant(self.place)
         return Meant(FileSequence(self.place.root, names.within(folder)), is_exact=False)
 
-    def _like(self, folder: str, names: FramePattern, name: str | None = None) -> Meant | None:
-        """The sequence in `folder` whose names differ from `names` only by the padding; with the file `name`, if that exists."""
-        found = [each for each in self._sorted(folder).loadable if each.pattern.literals == names.literals]
-        holding = [each for each in found if name is not None and each.pattern.number(name) in each.frames]
-        if len(holding or found) > 1:
+    def _like(self, folder: str, names: FramePattern, name: str = "") -> Meant | None:
+        """The sequence in `folder` whose names differ from `names` only by the padding, see `like`."""
+        found = like(names, self._files(folder), name)
+        if len(found) > 1:
             raise self._several(folder, found)
-        return Meant((holding or found)[0].in_folder(self.place.root, folder), is_exact=False) if found else None
+        return Meant(found[0].in_folder(self.place.root, folder), is_exact=False) if found else None
 
     def _only(self, folder: str, wanted: Callable[[str], object]) -> FileSequence:
-        names = self._sorted(folder, wanted)
+        names = SortedNames.of(filter(wanted, self._files(folder)))
         images = [name for name in names.others if is_image(name)]
         if len(names.loadable) > 1:
             raise self._several(folder, names.loadable)
@@ -130,14 +129,15 @@ class SequenceText:
         path = self.place.root.path / folder
         raise SequenceMissingError(self.text, path, inventory(path))
 
-    def _sorted(self, folder: str, wanted: Callable[[str], object] = bool) -> SortedNames:
+    def _files(self, folder: str) -> Sequence[str]:
+        """The names of the files in `folder`; none if it does not exist. Raises FolderMissingError for a wildcard's folder."""
         path = self.place.root.path / folder
         self.place.root.confirm_folder(path, write=False, shown=self.text)
-        if not path.is_dir():
-            if self.globs:
-                raise folder_missing(path)
-            return SortedNames(())
-        return SortedNames.of(filter(wanted, FolderContents.of(path, self.place.root).files))
+        if path.is_dir():
+            return FolderContents.of(path, self.place.root).files
+        if self.globs:
+            raise folder_missing(path)
+        return ()
 
     def _several(self, folder: str, found: Sequence[FoundSequence]) -> SequenceChoiceError:
         there = [

@@ -242,12 +242,12 @@ class TestRefusals:
     def test_of_a_folder_that_is_not_there(self, output: Path) -> None:
         output.mkdir(exist_ok=True)
 
-        assert_refused(ask(type="output", subfolder="a/b"), 404, f"nearest that there is: {str(output)!r}")
+        assert_refused(ask(type="output", subfolder="a/b"), 404, f"nearest folder that exists is {str(output)!r}")
 
     def test_of_a_file(self, output: Path) -> None:
         put(output / "f_01.png")
 
-        assert_refused(ask(type="output", subfolder="f_01.png"), 404, "There is no folder")
+        assert_refused(ask(type="output", subfolder="f_01.png"), 404, "there is no folder")
 
     def test_of_a_path_that_is_too_long(self, output: Path) -> None:
         assert_refused(ask(type="output", subfolder="a/" * 100_000), 400, "at most 4096")

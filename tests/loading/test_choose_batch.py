@@ -204,7 +204,9 @@ class TestMissingFrames:
     def test_in_an_empty_folder_are_an_error_that_says_so(
         self, output: Path, on_missing: OnMissing, count: int
     ) -> None:
-        with pytest.raises(FolderMissingError, match=r"^There is no folder .*nothing'\. The nearest"):
+        with pytest.raises(
+            FolderMissingError, match=r"^Check the folder.s name: there is no folder .*nothing'\. The nearest"
+        ):
             selected(0, count, on_missing, pattern="nothing/f_####.png")
         (output / "nothing").mkdir()
         with pytest.raises(FrameMissingError, match=r"No file there matches .*The folder is empty\. Check"):

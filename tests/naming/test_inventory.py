@@ -40,13 +40,13 @@ def test_says_what_is_there(shot: Path, names: list[str], facts: list[str]) -> N
 
 
 def test_says_that_there_is_no_folder(shot: Path) -> None:
-    assert inventory(shot / "a/b").startswith(f"There is no folder {str(shot / 'a/b')!r}.")
+    assert inventory(shot / "a/b").startswith(f"Check the folder's name: there is no folder {str(shot / 'a/b')!r}.")
 
 
 def test_names_the_nearest_folder_that_there_is(shot: Path) -> None:
     shot.mkdir()
 
-    assert inventory(shot / "a/b").endswith(f"The nearest that there is: {str(shot)!r}.")
+    assert inventory(shot / "a/b").endswith(f"The nearest folder that exists is {str(shot)!r}.")
 
 
 def test_names_patterns_that_find_the_files(shot: Path) -> None:

@@ -87,7 +87,7 @@ class TestLoadBatch:
             pytest.param({"path_pattern": "../f_##.png"}, 400, "leaves its folder", id="out of its folder"),
             pytest.param({"path_pattern": "/etc/f_##.png"}, 403, "outside the folders", id="outside"),
             pytest.param({"path_pattern": "g_##.png"}, 404, "No file there matches", id="no frames"),
-            pytest.param({"path_pattern": "a/g_##.png"}, 404, "There is no folder", id="no folder"),
+            pytest.param({"path_pattern": "a/g_##.png"}, 404, "there is no folder", id="no folder"),
             pytest.param({"path_pattern": 5}, 400, "'path_pattern' got 5, not text", id="a number as text"),
             pytest.param({"path_pattern": ["1", 0]}, 400, "path_pattern", id="a list as text"),
             pytest.param({"start_index": "x"}, 400, "'start_index' got 'x', not a number", id="text as number"),
