@@ -80,7 +80,7 @@ def check_pattern(path_pattern: str) -> None:
 def _select(meant: Meant, request: BatchRequest, listed: tuple[int, ...]) -> Selection:
     """The frames to load. `listed`: those that are asked for by number. The errors are those of `BatchRequest.choose`."""
     sequence, on_missing = meant.sequence, request.ignore_missing_images
-    available = _available(sequence, request, listed)
+    available = _available(meant, request, listed)
     start = _start(meant, request, available)
     asked = _Asked.listed(listed) if listed else _Asked.of(request, start, available)
     on_disk = set(available)
@@ -124,10 +124,11 @@ def _selection(
     return Selection(tuple(numbers), sources, files, missing, step, dict.fromkeys(files, sequence))
 
 
-def _available(sequence: FileSequence, request: BatchRequest, listed: tuple[int, ...]) -> list[int]:
+def _available(meant: Meant, request: BatchRequest, listed: tuple[int, ...]) -> list[int]:
     """The sorted frames on disk. A pattern without a number has one file, which counts as the first frame asked for."""
+    sequence = meant.sequence
     if sequence.pattern.has_number:
-        return sequence.frames()
+        return meant.frames()
     sequence.pattern.require_number(len(listed) or request.frame_count)
     return [*listed, request.start_index][:1] if is_regular(sequence.file(0)) else []
 

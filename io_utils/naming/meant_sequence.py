@@ -21,10 +21,18 @@ from .wildcard_frames import is_image
 
 
 class Meant(NamedTuple):
-    """A sequence, and whether the text names exactly its files, as a pattern or as the path of a single image does."""
+    """A sequence, and whether the text names exactly its files, as a pattern or as the path of a single image does.
+
+    found: the frames on disk, sorted, if the folder was listed for them already.
+    """
 
     sequence: FileSequence
     is_exact: bool = True
+    found: list[int] | None = None
+
+    def frames(self) -> list[int]:
+        """The frames on disk, sorted."""
+        return self.sequence.frames() if self.found is None else self.found
 
 
 @dataclass(frozen=True)
@@ -93,10 +101,10 @@ class SequenceText:
 
     def _by_padding(self) -> Meant:
         """The sequence of a pattern."""
+        frames = self.place.frames()
         folder, names = self.place.pattern.relative()
-        if "/" in str(names) or self.place.has_frames():
-            return Meant(self.place)
-        return self._like(folder, names) or Meant(self.place)
+        is_below = any("/" in literal for literal in names.literals)  # a folder for each frame
+        return (not frames and not is_below and self._like(folder, names)) or Meant(self.place, found=frames)
 
     def _of_frame(self, path: Path) -> Meant:
         """The sequence of the frame at `path`."""

@@ -241,7 +241,7 @@ MORE: dict[str, Inputs] = {
     "SaveFrame": {"digits": 5, "on_existing": "overwrite"} | ENCODING,
     "SaveCounted": {"on_existing": "overwrite"} | ENCODING,
     "SaveBatch": {"path_pattern": "s/s_#####"} | ENCODING,
-    "LoadBatch": {"folder": "output", "step": 1, "on_size_mismatch": "error", "layer": ""} | SPACES,
+    "LoadBatch": {"folder": "output", "step": 1, "on_size_mismatch": "error", "layer": "", "frames": ""} | SPACES,
     "LoadFrame": {"frame_number": 0, "on_missing": "error", "folder": "output", "layer": ""} | SPACES,
     "FrameCounter": {},
     "FrameCounterFromDirectory": {"resume_at": "after last"},
