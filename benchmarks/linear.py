@@ -1,6 +1,6 @@
 """Checks that the cost per frame does not grow with the sequence: `python -m benchmarks.linear [100 1000 10000]`.
 
-It saves one batch, loads one batch and saves frame by frame, with 64 x 64 frames in the stand-in for ComfyUI. A run of
+It saves one batch, loads one batch, browses their folder and saves frame by frame, with 64 x 64 frames in the stand-in for ComfyUI. A run of
 one frame makes all the calls that ComfyUI makes: IS_CHANGED, check_lazy_status and the save. It reports CPU time, directory
 listings and the growth of peak memory.
 """
@@ -20,6 +20,7 @@ import torch
 
 from benchmarks.hosts import InProcess, Prompt, node
 from benchmarks.measure import PeakMemory, Report, cpu_seconds, machine
+from io_utils.comfyui import browse
 
 SIDE = 64
 
@@ -72,6 +73,13 @@ def one_frame_runs(host: InProcess, count: int) -> None:
         host.run(prompt)
 
 
+def browse_folder(host: InProcess, count: int) -> None:
+    """Ask the browse route for the folder that `save_batch` wrote."""
+    with host.host.comfyui.installed():
+        answered = browse.answering({})({"type": "output", "subfolder": f"{count}"}, ())
+    assert answered.status == 200, answered.body
+
+
 @contextmanager
 def listings(folder: Path) -> Iterator[list[str]]:
     """Records every listing of `folder` and the folders below it within the block."""
@@ -99,7 +107,7 @@ def main() -> None:
     report.line(machine())
     with tempfile.TemporaryDirectory(prefix="image-sequence-bench-") as base, InProcess(Path(base)) as host:
         host.host.node_classes["Repeated"] = Repeated
-        for job in (save_batch, load_batch, one_frame_runs):
+        for job in (save_batch, load_batch, browse_folder, one_frame_runs):
             rows = []
             job(host, 10)  # imports, thread pools
             for count in counts:
@@ -109,7 +117,7 @@ def main() -> None:
                 growth = memory.growth() / 2**20
                 tensor = count * SIDE**2 * 12 / 2**20 if job is load_batch else 0
                 rows.append(
-                    [f"{count}", f"{seconds / count * 1e3:.2f}", f"{len(listed)}", f"{growth:.0f}", f"{tensor:.0f}"]
+                    [f"{count}", f"{seconds / count * 1e3:.3f}", f"{len(listed)}", f"{growth:.0f}", f"{tensor:.0f}"]
                 )
             columns = ["CPU ms per frame", "listings", "peak growth, MiB", "of which images"]
             report.table(job.__name__.replace("_", " "), columns, rows)

@@ -10,7 +10,7 @@ from benchmarks import corpus, measure
 from benchmarks.bench import ALL, TITLES
 from benchmarks.engines import BASE, WrongPixelsError, check, engines, pillow
 from benchmarks.hosts import InProcess
-from benchmarks.linear import Repeated, listings, load_batch, one_frame_runs, save_batch
+from benchmarks.linear import Repeated, browse_folder, listings, load_batch, one_frame_runs, save_batch
 from io_utils.formats.png.encode import encode_png
 
 
@@ -66,10 +66,12 @@ class TestLinear:
                 save_batch(host, count)
             with listings(host.output) as loading:
                 load_batch(host, count)
+            with listings(host.output) as browsing:
+                browse_folder(host, count)
             with listings(host.output) as one_by_one:
                 one_frame_runs(host, count)
             files = sorted(path.name for path in (host.output / "one_by_one" / str(count)).iterdir())
-        assert [len(saving), len(loading), len(one_by_one)] == [1, 1, 1]
+        assert [len(saving), len(loading), len(browsing), len(one_by_one)] == [1, 1, 1, 1]
         assert len(files) == count
 
     def test_listings_elsewhere_do_not_count(self, tmp_path):
