@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from ..io_utils.animation import frames_per_second, whole_frame
@@ -91,9 +92,12 @@ class ImageSequenceLoadFrame:
     def look(cls, **inputs: Any) -> Look:
         if "pattern" not in inputs or "directory_path" not in inputs:
             return Look(facts={**UNKNOWN, "frame": None, "is_there": None})
+        if isinstance(counter := inputs.get("frame_counter"), dict):  # the browser knows what our counters count
+            inputs["frame_counter"] = SimpleNamespace(**counter)
         request = _request(_loader.unwired(cls, inputs), has_default=False)
         found = request.found()
-        number = request.facts_of_frame() if "frame_number" in inputs else {"frame": None, "is_there": None}
+        is_known = "frame_counter" in inputs or "frame_number" in inputs
+        number = request.facts_of_frame() if is_known else {"frame": None, "is_there": None}
         return Look(report.described_sequences(found), {**request.facts(found), **number})
 
     def check_lazy_status(self, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> list[str]:

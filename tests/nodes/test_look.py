@@ -59,6 +59,13 @@ class TestLoadBatch:
 
         assert found["facts"]["path_pattern"] == "a/f_{:02d}.png"
 
+    def test_shows_the_sequence_that_a_folder_means(self, look: Any, output: Path) -> None:
+        put_frames(output / "a", 5, 6)
+
+        _, found = look("LoadBatch", **BATCH | {"path_pattern": "a"})
+
+        assert (found["facts"]["path_pattern"], found["facts"]["ranges"]) == ("a/f_{:02d}.png", "5-6")
+
     def test_knows_nothing_as_long_as_the_pattern_is_wired(self, look: Any, output: Path) -> None:
         status, found = look("LoadBatch", start_index=0, frame_count=0)
 
@@ -136,6 +143,15 @@ class TestLoadFrame:
         status, found = look("LoadFrame", **FRAME | {"frame_number": 7})
 
         assert (status, found["facts"]["frame"], found["facts"]["is_there"]) == (200, 7, False)
+
+    def test_takes_the_number_of_a_counter_that_the_browser_knows(self, look: Any, output: Path) -> None:
+        put_frames(output, 0, 1)
+
+        _, found = look("LoadFrame", **FRAME, frame_counter={"current_frame": 5, "total_frames": 9})
+        status, _ = look("LoadFrame", **FRAME, frame_counter={"current_frame": "x"})
+
+        assert (found["facts"]["frame"], found["facts"]["is_there"]) == (5, False)
+        assert status == 400
 
     def test_does_not_know_a_number_that_is_wired(self, look: Any, output: Path) -> None:
         put_frames(output, 0, 1)
