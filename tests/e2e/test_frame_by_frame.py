@@ -184,7 +184,7 @@ def test_a_folder_that_cannot_be_loaded_from_is_refused_before_the_run(comfyui, 
 
 @pytest.mark.parametrize(
     ("pattern", "message"),
-    [("*_####.png", "a frame number and wildcards"), ("sub/*", "Write the folder into directory_path")],
+    [("*_####.png", "a frame number and wildcards"), ("*.png|sub/*", "Write the folder into directory_path")],
 )
 def test_a_pattern_that_cannot_be_loaded_is_refused_by_the_run(comfyui, pattern, message):
     """If the node refused it before the run, ComfyUI would report it for directory_path too."""
