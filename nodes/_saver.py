@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +10,12 @@ from typing import Any
 
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch
+from ..io_utils.comfyui.look import Look
 from ..io_utils.comfyui.metadata import text_entries
 from ..io_utils.comfyui.moments import Moments
 from ..io_utils.naming import tokens
 from ..io_utils.saving.companions import Companions
+from ..io_utils.saving.destination import unknown
 from ..io_utils.saving.plan import Frame, Saved, SaveRequest
 from ..io_utils.saving.write import summary, write_frames, write_workflow
 from ..io_utils.wire import UNRENDERED
@@ -149,6 +152,11 @@ def generation(inputs: dict[str, Any]) -> str:
         with suppress(ValueError):  # an unknown token: the run raises it
             filled.append(tokens.resolve(text, now, 0, 0))
     return f"{_watch.generation(node_id, repr((sorted(inputs.items()), filled)))} {filled}"
+
+
+def look(inputs: dict[str, Any], texts: tuple[str, ...], destination: Callable[[], dict[str, Any]]) -> Look:
+    """Where a saver would save. If one of the inputs `texts` is linked, nothing is known before the run."""
+    return Look(facts=destination() if all(name in inputs for name in texts) else unknown(""))
 
 
 @dataclass(frozen=True)

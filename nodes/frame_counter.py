@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..io_utils.animation import CountRequest, FrameCounter
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.comfyui.look import Look
 from ..io_utils.loading.resume import ResumeRequest
 from . import _loader
-from ._inputs import read, verdict, widget
+from ._inputs import read, read_typed, verdict, widget
 from ._saver import COUNTING_TOOLTIP
 
 # Without a maximum, the frontend stops at 2048.
@@ -35,6 +37,12 @@ def _outputs(counter: FrameCounter) -> tuple[FrameCounter, int, int, bool, float
     return counter, int(counter.current_frame), counter.total_frames, counter.is_final_frame, counter.progress
 
 
+def _look(inputs: dict[str, Any], needed: tuple[str, ...], outlook: Callable[[], dict[str, Any]]) -> Look:
+    """Where a counter stands. If one of the inputs `needed` is linked, that is not known before the run."""
+    facts = outlook() if all(name in inputs for name in needed) else dict.fromkeys(("frame", "total", "left"))
+    return Look(facts=facts)
+
+
 class ImageSequenceFrameCounter:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
@@ -55,6 +63,10 @@ class ImageSequenceFrameCounter:
                 "frames_per_second": widget(CountRequest, "frames_per_second", _RATE_TOOLTIP, **_RATE),
             },
         }
+
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        return _look(inputs, ("frame_index", "total_frames"), read_typed(CountRequest, inputs).outlook)
 
     def count(self, **inputs: Any) -> tuple[Any, ...]:
         return _outputs(read(self, CountRequest, inputs).choose())
@@ -96,6 +108,11 @@ class ImageSequenceFrameCounterFromDirectory:
     @classmethod
     def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
         return _loader.mark(cls, ResumeRequest, inputs, _watch, unique_id)
+
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        needed = ("directory_path", "pattern", "indexing", "total_frames")
+        return _look(inputs, needed, read_typed(ResumeRequest, inputs).outlook)
 
     def count(self, unique_id: Any = None, **inputs: Any) -> tuple[Any, ...]:
         request = read(self, ResumeRequest, inputs)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..io_utils.comfyui.look import Look
 from ..io_utils.saving.plan_batch import BatchSaveRequest
 from . import _saver
-from ._inputs import listed, read_lists, verdict, widget
+from ._inputs import listed, read_lists, read_typed, verdict, widget
 
 
 class ImageSequenceSaveBatch:
@@ -56,6 +57,11 @@ class ImageSequenceSaveBatch:
     @classmethod
     def IS_CHANGED(cls, **inputs: Any) -> str:
         return _saver.generation(inputs)
+
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        request = read_typed(BatchSaveRequest, inputs)
+        return _saver.look(inputs, ("path_pattern",), lambda: request.destination(has_start="start_index" in inputs))
 
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)

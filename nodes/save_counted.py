@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+from ..io_utils.comfyui.look import Look
 from ..io_utils.saving.plan_counted import CountedRequest
 from . import _saver
-from ._inputs import lazy, listed, read_lists, rows, some, verdict, widget
+from ._inputs import lazy, listed, read_lists, read_typed, rows, some, verdict, widget
 
 
 class ImageSequenceSaveCounted:
@@ -70,6 +72,14 @@ class ImageSequenceSaveCounted:
     @classmethod
     def IS_CHANGED(cls, **inputs: Any) -> str:
         return _saver.generation(inputs)
+
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        """`inputs` may hold the `frame_counter` in front, as an object with the numbers of a FrameCounter."""
+        counter = inputs.get("frame_counter")
+        counter = SimpleNamespace(**counter) if isinstance(counter, dict) else counter
+        request = read_typed(CountedRequest, inputs)
+        return _saver.look(inputs, ("directory_path", "prefix"), lambda: request.destination(counter))
 
     def check_lazy_status(self, frame_counter: Any, image: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..io_utils.comfyui.look import Look
 from ..io_utils.saving.plan_indexed import IndexedRequest
 from . import _saver
-from ._inputs import lazy, read_rows, rows, verdict, widget
+from ._inputs import lazy, read_rows, read_typed, rows, verdict, widget
 
 _ROW = ("filename_prefix", "current_frame")
 
@@ -57,6 +58,13 @@ class ImageSequenceSaveFrame:
     @classmethod
     def IS_CHANGED(cls, **inputs: Any) -> str:
         return _saver.generation(inputs)
+
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        request = read_typed(IndexedRequest, inputs)
+        return _saver.look(
+            inputs, ("filename_prefix",), lambda: request.destination(has_number="current_frame" in inputs)
+        )
 
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)

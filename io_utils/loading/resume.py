@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from ..animation import MAX_FRAMES, FrameCounter
+from ..animation import MAX_FRAMES, FrameCounter, outlook
 from ..errors import MixedTakesError, PathError
 from ..formats.registry import is_whole_file
 from ..naming.frame_folder import FrameFolder
+from ..naming.frame_range import ranges
 from ..naming.regular_files import entry_names
 from ..naming.tokens import moment, resolve_time
 from ..naming.variants import Variants
@@ -47,18 +49,29 @@ class ResumeRequest:
         """
         return FrameCounter(self.next_frame(), self.total_frames, self.frames_per_second)
 
+    def outlook(self) -> dict[str, Any]:
+        """Plain values: those of `animation.outlook`, and how many frames are on disk and which. Raises what `choose` raises."""
+        frame, done = self._found()
+        existing = {"existing": len(done), "existing_ranges": ranges(done)}
+        return outlook(frame, self.total_frames) | existing
+
     def next_frame(self) -> int:
         """The frame number of the counter that `choose` returns. Raises what `choose` raises."""
+        return self._found()[0]
+
+    def _found(self) -> tuple[int, set[int]]:
+        """The next frame, and the frames on disk."""
         frames = self.frames()
         single = _done(frames, frames.folder, self.indexing)
         by_single = self._next(single or set())
         variants = Variants.find(frames.root, frames.folder, lambda _, folder: _done(frames, folder, self.indexing))
         if not variants:
-            return by_single
-        by_batch = self._next(variants.complete())
+            return by_single, single or set()
+        done = variants.complete()
+        by_batch = self._next(done)
         if single is not None and by_single != by_batch:
             raise MixedTakesError(frames.folder, by_single, by_batch)
-        return by_batch
+        return by_batch, done
 
     def fingerprint(self) -> str:
         """For a cache key: the next frame, or the error. Never raises."""

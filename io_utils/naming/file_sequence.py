@@ -63,6 +63,10 @@ class FileSequence:
         """The pattern as a loader takes it: relative to ComfyUI's output folder, or absolute in any other root."""
         return str(self.pattern if self.root.kind == "output" else self)
 
+    def shown_file(self, frame: int) -> str:
+        """The path of `frame` as users see it: relative to ComfyUI's output folder, or absolute in any other root."""
+        return self.pattern.name(frame) if self.root.kind == "output" else self.file(frame).as_posix()
+
     @property
     def folder(self) -> Path:
         """The folder that all frames share."""

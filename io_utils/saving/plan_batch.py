@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -13,9 +14,11 @@ from ..formats.base import Extent
 from ..naming import tokens
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import LARGEST_FRAME, FramePattern
+from ..naming.regular_files import is_regular
 from ..policies import OnExisting
-from ..request import known, limited
+from ..request import known, limited, word_of
 from .companions import Companions
+from .destination import destination, unknown
 from .plan import NO_EXTENT, Frame, SaveRequest, common_size
 
 # "false" and "true" are the earlier pack's words; a boolean widget would refuse the workflows saved with it.
@@ -59,6 +62,23 @@ class BatchSaveRequest(SaveRequest):
         if not pattern.extension:
             pattern = FramePattern((*pattern.literals[:-1], pattern.literals[-1] + extension), pattern.padding)
         return FileSequence.from_pattern(pattern, "output", write=True, shown=self.path_pattern)
+
+    def destination(self, *, has_start: bool = True) -> dict[str, Any]:
+        """Where the first image goes, see `destination`. `has_start`: whether `start_index` is known.
+
+        Lists one folder. Raises what `sequence` and `check` raise.
+        """
+        chosen = self.for_images([])
+        chosen.check()
+        sequence = chosen.sequence()
+        if tokens.needs_image(self.path_pattern):
+            return unknown(self.path_pattern)
+        start = self.start_index if has_start else None
+        if sequence.pattern.has_number:
+            existing = sequence.frames()
+        else:  # one file, whatever its number
+            existing = [self.start_index] if is_regular(sequence.file(self.start_index)) else []
+        return destination(sequence, start, existing, word_of(self, "overwrite"), lambda found: found >= (start or 0))
 
     def frames(self, batches: Iterable[object], companions: Companions | None = None) -> list[Frame]:
         """The frames of one or many batches, (N, H, W, C) each, numbered from `start_index`, with their `companions`.

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from .. import wire
-from ..animation import AnimationSequence, LogEntry, saves, whole_frame
+from ..animation import AnimationSequence, LogEntry, saves, total_frames, whole_frame
 from ..errors import OtherTakeError, PathError
 from ..formats.base import Extent
 from ..formats.file_type import FileType
@@ -21,9 +21,10 @@ from ..naming.frame_pattern import FramePattern
 from ..naming.frame_range import with_noun
 from ..naming.variants import Variants, batch_folder
 from ..policies import AtEnd, OnExisting
-from ..request import known, limited
+from ..request import known, limited, word_of
 from ..wire import UNRENDERED
 from .companions import Companions
+from .destination import destination, unknown
 from .existing import is_saved, wants
 from .plan import NO_EXTENT, Frame, Saved, SaveRequest, common_size, require_no_number, require_own_paths
 
@@ -63,6 +64,26 @@ class CountedRequest(SaveRequest):
         require_no_number(prefix, self.prefix, "frame")
         root, directory = root_of(directory_path, "output", write=True)
         return CountedFiles.place(root, directory, normalise(prefix), self.digits, self.filetype)
+
+    def destination(self, counter: Any = None) -> dict[str, Any]:
+        """Where the frame at `counter` goes, see `destination`; without a counter, where the frames go.
+
+        Lists the folder and its batch folders. Raises what `files` and `check` raise, and EndOfAnimationError where `at_end`
+        says so.
+        """
+        self.check()
+        files = self.files
+        frames = range(0) if counter is None else range(total_frames(counter))
+        number = whole_frame(counter) if counter is not None and saves(counter, self.at_end) else None
+        if tokens.needs_image(*self.texts):
+            folder, prefix = (text.replace("\\", "/").rstrip("/") for text in self.texts)
+            pattern = FramePattern.around(f"{prefix}_", self.filetype.extension, self.digits).within(folder)
+            return unknown(str(pattern) if number is None else pattern.name(number))
+        policy = word_of(self, "on_existing")
+        sequence, existing = files.on_disk()
+        return destination(
+            sequence, number, existing, policy, lambda found: counter is None or found in frames or found == number
+        )
 
     def needs_image(self, counters: Sequence[Any], *, has_layers: bool = False) -> bool:
         """Whether any frame must be rendered: one that is not past the end, nor kept under SKIP.
@@ -146,6 +167,17 @@ class CountedFiles:
             return sequence if sequence.has_frames() else None
 
         return Variants.find(self.root, self.root.path / self.directory, with_frames, strict=strict)
+
+    def on_disk(self) -> tuple[FileSequence, set[int]]:
+        """The sequence that represents the frames, and the frames on disk, torn ones included (see variants.py)."""
+
+        def numbers_in(index: int, _: object) -> set[int] | None:
+            return set(self.variant(index).frames()) or None
+
+        variants = Variants.find(self.root, self.root.path / self.directory, numbers_in, strict=False)
+        if not variants:
+            return self.single, set(self.single.frames())
+        return self.variant(min(variants.places)), variants.complete()
 
     def lacking(self, numbers: Sequence[int], policy: OnExisting) -> list[int]:
         """Those of the frames `numbers` that must be written, as far as can be known without the number of images."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -11,9 +12,10 @@ from ..errors import InputError, PathError
 from ..naming import tokens
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import MAX_PADDING, FramePattern
-from ..request import limited
+from ..request import limited, word_of
 from ..wire import UNRENDERED
 from .companions import Companions
+from .destination import destination, unknown
 from .existing import wants
 from .plan import Frame, SaveRequest, require_no_number
 
@@ -41,6 +43,21 @@ class IndexedRequest(SaveRequest):
             raise PathError(self.filename_prefix, "does not name the sequence", fix)
         pattern = FramePattern.around(f"{folder}/{name}_", self.filetype.extension, self.digits)
         return FileSequence.from_pattern(pattern, "output", write=True, shown=self.filename_prefix)
+
+    def destination(self, *, has_number: bool = True) -> dict[str, Any]:
+        """Where the frame goes, see `destination`. `has_number`: whether `current_frame` is known.
+
+        Lists one folder. Raises what `sequence` and `check` raise.
+        """
+        self.check()
+        sequence = self.sequence()
+        if tokens.needs_image(self.filename_prefix):
+            name = self.filename_prefix.replace("\\", "/").rstrip("/")
+            pattern = FramePattern.around(f"{name}/{name.rpartition('/')[2]}_", self.filetype.extension, self.digits)
+            return unknown(pattern.name(self.current_frame) if has_number else str(pattern))
+        number = self.current_frame if has_number else None
+        policy = word_of(self, "on_existing")
+        return destination(sequence, number, sequence.frames(), policy, lambda found: found >= (number or 0))
 
     def needs_image(self, *, has_layers: bool = False) -> bool:
         """Whether the frame must be rendered, as far as can be known without its image.
