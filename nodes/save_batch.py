@@ -35,7 +35,10 @@ class ImageSequenceSaveBatch:
             "When a frame is on disk already. true: replace it in one step. false: keep it and write the new one beside "
             "it as <name>-0. skip: keep it and write nothing. error: stop before anything is written."
         )
-        filetype = f"{_saver.FILETYPE_TOOLTIP} An extension in the pattern decides between PNG, JPG, WebP and EXR."
+        filetype = (
+            f"{_saver.FILETYPE_TOOLTIP} as the pattern's extension says: PNG (8-bit), WebP (lossless) or EXR (32-bit), or "
+            f"JPG; without an extension PNG. A type that contradicts the extension is refused before the run."
+        )
         return {
             "required": {
                 "images": ("IMAGE", {"lazy": True, "tooltip": "The images to save, in order."}),

@@ -433,7 +433,7 @@ CONTRACT: dict[str, list[Any]] = {
         ("start_index", "INT", {"default": 0, "min": 0}),
         ("overwrite", ["false", "true", "skip", "error"], {"default": "true"}),
         STAR,
-        ("filetype", FILETYPES, {}),
+        ("filetype", ["as the pattern's extension says", *FILETYPES], {}),
         *ENCODING,
     ],
     "ImageSequenceLoadBatch": [

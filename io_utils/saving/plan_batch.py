@@ -11,6 +11,7 @@ import torch
 from .. import wire
 from ..errors import InputError, PathError
 from ..formats.base import Extent
+from ..formats.file_type import FileType
 from ..naming import tokens
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import LARGEST_FRAME, FramePattern
@@ -30,31 +31,41 @@ _OVERWRITE = {
 }
 
 
+AS_EXTENSION = "as the pattern's extension says"
+_FILETYPES: dict[str, FileType | None] = {AS_EXTENSION: None, **{filetype.value: filetype for filetype in FileType}}
+
+
 @dataclass(frozen=True, kw_only=True)
 class BatchSaveRequest(SaveRequest):
-    """Image i of a batch goes to `path_pattern` at `start_index` + i. `size`: the extent of the images."""
+    """Image i of a batch goes to `path_pattern` at `start_index` + i. `size`: the extent of the images.
+
+    `chosen_type` is the widget's file type; with None the extension of the pattern decides, and without an extension it is
+    PNG with the workflow. `filetype` is the result, see `for_images`.
+    """
 
     path_pattern: str = "./frame{:06d}.png"
     start_index: int = limited(0, least=0, most=LARGEST_FRAME)
+    filetype: FileType = known(lambda: FileType.PNG_WITH_WORKFLOW)
+    chosen_type: FileType | None = limited(None, words=_FILETYPES, name="filetype")
     on_existing: OnExisting = limited(OnExisting.OVERWRITE, words=_OVERWRITE, name="overwrite")
     size: Extent = known(lambda: NO_EXTENT)
 
     def for_images(self, images: Iterable[object]) -> BatchSaveRequest:
-        """The same request with the size of the images, and the file type that the pattern's extension asks for.
+        """The same request with the size of the images, and its file type.
 
-        Without `images`, before they are rendered, the size is 0 x 0. Raises TokenError, PatternError, FileTypeError, and
-        ValueError like `common_size`.
+        Without `images`, before they are rendered, the size is 0 x 0. Raises TokenError, PatternError; FileTypeError for an
+        unknown extension; ValueError if the pattern's extension contradicts `chosen_type`, and like `common_size`.
         """
         sized = replace(self, size=common_size([self.path_pattern], images))
-        return replace(sized, filetype=self.filetype.for_extension(sized._pattern().extension))  # noqa: SLF001
+        return replace(sized, filetype=sized._type())  # noqa: SLF001
 
     def sequence(self) -> FileSequence:
         """The sequence that `path_pattern` names, with tokens filled in; without an extension it gets the file type's.
 
-        Raises TokenError, PatternError, PathError, FileTypeError.
+        Raises PathError, and what `for_images` raises.
         """
         pattern = self._pattern()
-        extension = self.filetype.for_extension(pattern.extension).extension
+        extension = self._type().extension
         _, slash, name = pattern.literals[-1].replace("\\", "/").rpartition("/")
         if (slash or not pattern.has_number) and name in ("", pattern.extension):
             fix = "Write a pattern such as 'shot/frame_####.png'."
@@ -101,9 +112,25 @@ class BatchSaveRequest(SaveRequest):
 
     def _how_to_hold_layers(self) -> str:
         pattern = self._pattern()
+        if self.chosen_type is None:
+            return "End path_pattern in '.exr'"
         if not pattern.extension:
             return super()._how_to_hold_layers()
-        return f"End path_pattern in '.exr', because its extension {pattern.extension!r} decides"
+        return f"End path_pattern in '.exr' and set filetype to {AS_EXTENSION!r}"
+
+    def _type(self) -> FileType:
+        """The file type. Raises what `for_images` raises."""
+        extension = self._pattern().extension
+        if not extension:
+            return self.chosen_type or FileType.PNG_WITH_WORKFLOW
+        named = FileType.of_extension(extension)
+        chosen = self.chosen_type or named
+        if chosen.image_format is not named.image_format:
+            raise InputError(
+                f"Set filetype to {AS_EXTENSION!r}, or end path_pattern in {chosen.extension!r}: filetype is "
+                f"{chosen.value!r}, but the pattern {self.path_pattern!r} ends in {extension!r}."
+            )
+        return chosen
 
     def _pattern(self) -> FramePattern:
         return FramePattern.parse(tokens.resolve(self.path_pattern, self.now, *self.size))

@@ -70,8 +70,11 @@ class TestFiles:
             pytest.param({"path_pattern": "f_##.jpg"}, ["f_00.jpg", "f_01.jpg"], id="JPG by its extension"),
             pytest.param({"path_pattern": "f_##", "filetype": "jpg"}, ["f_00.jpg", "f_01.jpg"], id="JPG by the widget"),
             pytest.param(
-                {"path_pattern": "f_##.png", "filetype": "jpg"}, ["f_00.png", "f_01.png"], id="PNG all the same"
+                {"path_pattern": "f_##.jpg", "filetype": "as the pattern's extension says"},
+                ["f_00.jpg", "f_01.jpg"],
+                id="JPG by its extension, chosen",
             ),
+            pytest.param({"path_pattern": "f_##"}, ["f_00.png", "f_01.png"], id="PNG without an extension"),
         ],
     )
     @pytest.mark.parametrize("lists", [False, True], ids=["plain", "lists"])
