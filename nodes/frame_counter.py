@@ -88,6 +88,10 @@ class ImageSequenceFrameCounterFromDirectory:
         pattern = "Which files count: with wildcards (frame_*.png, several with | between), or as frame_{:05d}.png."
         how = "numeric: by the number at the end of the file name. alphabetic order: by how many files there are."
         resume_at = "after last: one past the highest frame there is. first gap: the first frame that is not there."
+        first = (
+            "The first_frame of the saver: the file with this number is frame 0 of the counter, and files with lower numbers "
+            "do not count. In alphabetic order it has no effect."
+        )
         return {
             "required": {
                 "directory_path": widget(ResumeRequest, "directory_path", directory),
@@ -96,7 +100,10 @@ class ImageSequenceFrameCounterFromDirectory:
                 "total_frames": widget(ResumeRequest, "total_frames", _TOTAL_TOOLTIP),
                 "frames_per_second": widget(ResumeRequest, "frames_per_second", _RATE_TOOLTIP, **_RATE),
             },
-            "optional": {"resume_at": widget(ResumeRequest, "resume_at", resume_at)},
+            "optional": {
+                "resume_at": widget(ResumeRequest, "resume_at", resume_at),
+                "first_frame": widget(ResumeRequest, "first_frame", first, advanced=True),
+            },
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
 

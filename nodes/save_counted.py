@@ -47,6 +47,10 @@ class ImageSequenceSaveCounted:
             "When the counter is past its last frame. stop output: write nothing, and do not run the graph in front. "
             "raise error: fail with an error, and so do the runs queued behind it. keep going: go on writing."
         )
+        first = (
+            "The number of the first file: it is added to the number of the counter, so 1001 writes frame_01001.png first. "
+            "Set the same first_frame in Frame Counter (Resume from Directory)."
+        )
         return {
             "required": {
                 "frame_counter": ("FRAME_COUNTER", {"tooltip": "Which frame this is, of how many."}),
@@ -60,6 +64,7 @@ class ImageSequenceSaveCounted:
             "optional": {
                 "on_existing": widget(CountedRequest, "on_existing", _saver.ON_EXISTING_TOOLTIP),
                 **_saver.encoding(CountedRequest),
+                "first_frame": widget(CountedRequest, "first_frame", first, advanced=True),
             },
             "hidden": _saver.HIDDEN,
         }
