@@ -9,9 +9,11 @@ from ..io_utils.animation import CountRequest, FrameCounter
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
 from ..io_utils.comfyui.look import Look
 from ..io_utils.loading.resume import ResumeRequest
-from . import _loader
+from ..io_utils.naming import tokens
+from ..io_utils.naming.node_values import NodeValues
+from . import _loader, _tokens
 from ._inputs import read, read_typed, verdict, widget
-from ._saver import COUNTING_TOOLTIP
+from ._saver import COUNTING_TOOLTIP, HIDDEN, Hidden
 
 # Without a maximum, the frontend stops at 2048.
 _NO_LIMIT = 2**31 - 1
@@ -104,26 +106,31 @@ class ImageSequenceFrameCounterFromDirectory:
                 "resume_at": widget(ResumeRequest, "resume_at", resume_at),
                 "first_frame": widget(ResumeRequest, "first_frame", first, advanced=True),
             },
-            "hidden": {"unique_id": "UNIQUE_ID"},
+            "hidden": HIDDEN,
         }
 
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
         # Not the pattern: ComfyUI would blame both inputs for a fault in one. The pattern is checked before counting.
-        return verdict(lambda path: ResumeRequest(directory_path=path).frames(), directory_path)
+        return verdict(lambda path: ResumeRequest(directory_path=path, nodes=tokens.Later()).frames(), directory_path)
 
     @classmethod
-    def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
-        return _loader.mark(cls, ResumeRequest, inputs, _watch, unique_id)
+    def IS_CHANGED(cls, **inputs: Any) -> str:
+        unique_id = Hidden.taken_from(inputs).unique_id
+        nodes = _tokens.running_nodes() or NodeValues()
+        key = _loader.mark(cls, ResumeRequest, inputs, _watch, unique_id, nodes=nodes)
+        texts = [value for value in inputs.values() if isinstance(value, str)]
+        return f"{key} {_tokens.filled(texts, tokens.moment())}" if tokens.needs_nodes(*texts) else key
 
     @classmethod
     def look(cls, **inputs: Any) -> Look:
         needed = ("directory_path", "pattern", "indexing", "total_frames")
         return _look(inputs, needed, read_typed(ResumeRequest, inputs).outlook)
 
-    def count(self, unique_id: Any = None, **inputs: Any) -> tuple[Any, ...]:
-        request = read(self, ResumeRequest, inputs)
+    def count(self, **inputs: Any) -> tuple[Any, ...]:
+        hidden = Hidden.taken_from(inputs)
+        request = read(self, ResumeRequest, inputs, nodes=hidden.nodes)
         counter = request.choose()
         # Compare with this run's count: another look at the folder would include what another machine saved meanwhile.
-        _watch.record(unique_id, Unchanged(request.fingerprint, str(counter.current_frame)))
+        _watch.record(hidden.unique_id, Unchanged(request.fingerprint, str(counter.current_frame)))
         return _outputs(counter)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..io_utils.comfyui.look import Look
+from ..io_utils.naming.tokens import Later
 from ..io_utils.saving.plan_batch import BatchSaveRequest
 from . import _saver
 from ._inputs import listed, read_lists, read_typed, verdict, widget
@@ -55,7 +56,7 @@ class ImageSequenceSaveBatch:
 
     @classmethod
     def VALIDATE_INPUTS(cls, path_pattern: Any = None) -> bool | str:
-        return verdict(lambda pattern: BatchSaveRequest(path_pattern=pattern).sequence(), path_pattern)
+        return verdict(lambda pattern: BatchSaveRequest(path_pattern=pattern, nodes=Later()).sequence(), path_pattern)
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Any) -> str:
@@ -68,12 +69,12 @@ class ImageSequenceSaveBatch:
 
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
-        request = read_lists(self, BatchSaveRequest, inputs, now=hidden.begin_run()).for_images([])
+        request = read_lists(self, BatchSaveRequest, inputs, **hidden.begin_run()).for_images([])
         request.check(has_layers="layers" in wired)
         return ["images", *wired]
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
         hidden, companions = _saver.Hidden.taken_from(inputs), _saver.joined_companions(inputs)
-        request = read_lists(self, BatchSaveRequest, inputs, now=hidden.end_run()).for_images(listed(images))
+        request = read_lists(self, BatchSaveRequest, inputs, **hidden.end_run()).for_images(listed(images))
         outcome = _saver.save(request.frames(listed(images), companions), request, hidden)
         return {"ui": outcome.ui(), "result": (outcome.path_pattern,)}

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..io_utils.comfyui.look import Look
+from ..io_utils.naming.tokens import Later
 from ..io_utils.saving.plan_counted import CountedRequest
 from . import _saver
 from ._inputs import lazy, listed, read_lists, read_typed, rows, some, verdict, widget
@@ -72,7 +73,7 @@ class ImageSequenceSaveCounted:
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
         # Not the prefix: ComfyUI would blame both inputs for a fault in one. The prefix is checked before rendering.
-        return verdict(lambda path: CountedRequest(directory_path=path).files, directory_path)
+        return verdict(lambda path: CountedRequest(directory_path=path, nodes=Later()).files, directory_path)
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Any) -> str:
@@ -88,14 +89,14 @@ class ImageSequenceSaveCounted:
 
     def check_lazy_status(self, frame_counter: Any, image: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
-        request = read_lists(self, CountedRequest, inputs, now=hidden.begin_run())
+        request = read_lists(self, CountedRequest, inputs, **hidden.begin_run())
         counters = some(frame_counter, "frame_counter")
         return ["image", *wired] if request.needs_image(counters, has_layers="layers" in wired) else []
 
     def save(self, frame_counter: Any, image: Any, **inputs: Any) -> dict[str, Any]:
         hidden, companions = _saver.Hidden.taken_from(inputs), _saver.companions(inputs)
-        now, counters = hidden.end_run(), some(frame_counter, "frame_counter")
-        request = read_lists(self, CountedRequest, inputs, now=now).for_images(listed(image))
+        counters = some(frame_counter, "frame_counter")
+        request = read_lists(self, CountedRequest, inputs, **hidden.end_run()).for_images(listed(image))
         frames = request.frames(rows(frame_counter=counters, image=lazy(image), companions=companions))
         outcome = _saver.save(frames, request, hidden)
         sequence, log_entry = request.outcome(counters, outcome.saved, outcome.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,15 @@ from typing import Any
 from ..animation import MAX_FRAMES, FrameCounter, outlook
 from ..errors import MixedTakesError, PathError
 from ..formats.registry import is_whole_file
+from ..naming import tokens
 from ..naming.frame_folder import FrameFolder
 from ..naming.frame_pattern import LARGEST_FRAME
 from ..naming.frame_range import ranges
+from ..naming.node_values import NodeValues
 from ..naming.regular_files import entry_names
-from ..naming.tokens import moment, resolve_time
 from ..naming.variants import Variants
 from ..policies import Indexing, ResumeAt
-from ..request import limited
+from ..request import known, limited
 from .selection import fingerprint
 
 
@@ -35,14 +36,20 @@ class ResumeRequest:
     frames_per_second: float = limited(30.0, above=0)
     resume_at: ResumeAt = ResumeAt.AFTER_LAST
     first_frame: int = limited(0, least=0, most=LARGEST_FRAME)
+    nodes: tokens.Values = known(NodeValues)
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """The texts that may hold tokens."""
+        return self.directory_path, self.pattern
 
     def frames(self) -> FrameFolder:
-        """The frames that the texts name, with date tokens filled in.
+        """The frames that the texts name, with tokens filled in.
 
         Raises TokenError, and what FrameFolder.parse raises.
         """
-        now = moment()
-        return FrameFolder.parse(*(resolve_time(text, now) for text in (self.directory_path, self.pattern)))
+        now = tokens.moment()
+        return FrameFolder.parse(*(tokens.resolve_without_size(text, now, self.nodes) for text in self.texts))
 
     def choose(self) -> FrameCounter:
         """A counter at the next frame: 0 for a folder that is empty or does not exist yet. Lists each folder once.
@@ -55,7 +62,13 @@ class ResumeRequest:
         return FrameCounter(self.next_frame(), self.total_frames, self.frames_per_second)
 
     def outlook(self) -> dict[str, Any]:
-        """Plain values: those of `animation.outlook`, and how many frames are on disk and which. Raises what `choose` raises."""
+        """Plain values: those of `animation.outlook`, and how many frames are on disk and which. Raises what `choose` raises.
+
+        None for what only a run knows, because a text holds the value of another node.
+        """
+        if tokens.needs_nodes(*self.texts):
+            replace(self, nodes=tokens.Later()).frames()
+            return {**dict.fromkeys(("frame", "left", "existing", "existing_ranges")), "total": self.total_frames}
         frame, done = self._found()
         existing = {"existing": len(done), "existing_ranges": ranges(number + self._offset for number in done)}
         return outlook(frame, self.total_frames) | existing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -79,12 +79,14 @@ class BatchSaveRequest(SaveRequest):
 
         Lists one folder. Raises what `sequence` and `check` raise.
         """
-        chosen = self.for_images([])
+        start = self.start_index if has_start else None
+        later = tokens.Later()
+        needs_run = tokens.needs_run(self.path_pattern)
+        chosen = replace(self, nodes=later).for_images([]) if needs_run else self.for_images([])
         chosen.check()
         sequence = chosen.sequence()
-        if tokens.needs_image(self.path_pattern):
-            return unknown(self.path_pattern)
-        start = self.start_index if has_start else None
+        if needs_run:
+            return unknown(later.restored(sequence.path_pattern if start is None else sequence.shown_file(start)))
         if sequence.pattern.has_number:
             existing = sequence.frames()
         else:  # one file, whatever its number
@@ -133,4 +135,14 @@ class BatchSaveRequest(SaveRequest):
         return chosen
 
     def _pattern(self) -> FramePattern:
-        return FramePattern.parse(tokens.resolve(self.path_pattern, self.now, *self.size))
+        nodes = self.nodes if isinstance(self.nodes, tokens.Later) else _Literal(self.nodes)
+        return FramePattern.parse(tokens.resolve(self.path_pattern, self.now, *self.size, nodes))
+
+
+class _Literal(NamedTuple):
+    """Values of other nodes for a pattern, in which braces are doubled."""
+
+    nodes: tokens.Values
+
+    def fill(self, token: str, name: str, widget: str) -> str:
+        return self.nodes.fill(token, name, widget).replace("{", "{{").replace("}", "}}")

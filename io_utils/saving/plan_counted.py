@@ -62,7 +62,7 @@ class CountedRequest(SaveRequest):
 
         Raises TokenError, PathError (also from `require_no_number`), PatternError.
         """
-        directory_path, prefix = (tokens.resolve(text, self.now, *self.size) for text in self.texts)
+        directory_path, prefix = (tokens.resolve(text, self.now, *self.size, self.nodes) for text in self.texts)
         require_no_number(prefix, self.prefix, "frame")
         root, directory = root_of(directory_path, "output", write=True)
         return CountedFiles.place(root, directory, normalise(prefix), self.digits, self.filetype, self.first_frame)
@@ -74,12 +74,13 @@ class CountedRequest(SaveRequest):
         says so.
         """
         self.check()
-        files = self.files
+        later = tokens.Later()
+        needs_run = tokens.needs_run(*self.texts)
+        files = replace(self, nodes=later).files if needs_run else self.files
         number = files.number(counter) if counter is not None and saves(counter, self.at_end) else None
-        if tokens.needs_image(*self.texts):
-            folder, prefix = (text.replace("\\", "/").rstrip("/") for text in self.texts)
-            pattern = FramePattern.around(f"{prefix}_", self.filetype.extension, self.digits).within(folder)
-            return unknown(str(pattern) if number is None else pattern.name(number))
+        if needs_run:
+            path = files.single.path_pattern if number is None else files.single.shown_file(number)
+            return unknown(later.restored(path))
         policy = word_of(self, "on_existing")
         sequence, existing = files.on_disk()
         if counter is None:

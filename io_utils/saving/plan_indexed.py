@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -35,7 +35,7 @@ class IndexedRequest(SaveRequest):
         `require_no_number`; PatternError for too many digits.
         """
         height, width = (0, 0) if image is None else image.shape[1:3]
-        folder = tokens.resolve(self.filename_prefix, self.now, width, height).rstrip("/\\")
+        folder = tokens.resolve(self.filename_prefix, self.now, width, height, self.nodes).rstrip("/\\")
         require_no_number(folder, self.filename_prefix, "Sequence")
         name = folder.replace("\\", "/").rpartition("/")[2]
         if name in ("", "."):
@@ -50,12 +50,12 @@ class IndexedRequest(SaveRequest):
         Lists one folder. Raises what `sequence` and `check` raise.
         """
         self.check()
-        sequence = self.sequence()
-        if tokens.needs_image(self.filename_prefix):
-            name = self.filename_prefix.replace("\\", "/").rstrip("/")
-            pattern = FramePattern.around(f"{name}/{name.rpartition('/')[2]}_", self.filetype.extension, self.digits)
-            return unknown(pattern.name(self.current_frame) if has_number else str(pattern))
         number = self.current_frame if has_number else None
+        if tokens.needs_run(self.filename_prefix):
+            later = tokens.Later()
+            sequence = replace(self, nodes=later).sequence()
+            return unknown(later.restored(sequence.path_pattern if number is None else sequence.shown_file(number)))
+        sequence = self.sequence()
         policy = word_of(self, "on_existing")
         return destination(sequence, number, sequence.frames(), policy, lambda found: found >= (number or 0))
 

@@ -20,13 +20,15 @@ NAME = "f_{:04d}.png"
 
 
 def save(pack: ModuleType, frame: int, total: int = 3, shade: int = 70, **inputs: Any) -> hosted.Answer:
-    settings = place("SaveCounted", "png", shades(shade)) | {"frame_counter": wire(counter(frame, total))}
+    settings: dict[str, Any] = place("SaveCounted", "png", shades(shade)) | {
+        "frame_counter": wire(counter(frame, total))
+    }
     settings |= {"directory_path": "shot", "prefix": "f", "digits": 4, "first_frame": FIRST}
     return hosted.run(pack, "SaveCounted", **(settings | inputs))
 
 
 def resume(pack: ModuleType, first_frame: int = FIRST, pattern: str = "f_*.png", **inputs: Any) -> int:
-    settings = {"directory_path": "shot", "pattern": pattern, "indexing": "numeric", "total_frames": 10}
+    settings: dict[str, Any] = {"directory_path": "shot", "pattern": pattern, "indexing": "numeric", "total_frames": 10}
     settings |= {"frames_per_second": 24.0, "first_frame": first_frame}
     answer = hosted.run(pack, "FrameCounterFromDirectory", **(settings | inputs))
     frame: int = answer.outputs[1][0]

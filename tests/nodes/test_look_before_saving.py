@@ -81,7 +81,14 @@ class TestSaveBatch:
         assert batch(pack, f"{outside.as_posix()}/f_##.png")["path"] == f"{outside.as_posix()}/f_00.png"
 
     def test_a_size_is_known_only_to_the_run(self, pack: ModuleType) -> None:
-        assert batch(pack, "%width%/f_##.png") == {"path": "%width%/f_##.png", **NOTHING}
+        assert batch(pack, "%width%/f_##.png") == {"path": "%width%/f_00.png", **NOTHING}
+
+    def test_so_is_the_value_of_another_node(self, pack: ModuleType) -> None:
+        facts = batch(pack, "%KSampler.seed%/%Load: a.image%_##", filetype="exr")
+
+        assert facts == {"path": "%KSampler.seed%/%Load: a.image%_00.exr", **NOTHING}
+        with pytest.raises(ValueError, match=r"\.\."):
+            batch(pack, "%KSampler.seed%/../f_##.png")
 
     @pytest.mark.parametrize("pattern", ["../f_##.png", "con/f_##.png", "f_#_#.png", "f_##.gif"])
     def test_what_the_run_refuses_is_refused(self, pack: ModuleType, pattern: str) -> None:

@@ -446,7 +446,7 @@ class TestTokens:
         self.save(node, "f_##.png", shades(10), shades(20, width=9))
         assert on_disk(output) == {"f_00.png": 10, "f_01.png": 20}
 
-    @pytest.mark.parametrize("token", ["%KSampler.seed%", "%seed%", "%batch_num%"])
+    @pytest.mark.parametrize("token", ["%Seed%", "%seed%", "%batch_num%"])
     def test_that_cannot_be_filled_in_are_refused_and_no_folder_is_created(
         self, node: Any, output: Path, token: str
     ) -> None:
