@@ -86,7 +86,9 @@ class ImageSequenceFrameCounterFromDirectory:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        directory = "The folder that the saver writes to, below the output folder."
+        directory = (
+            "The folder that the saver writes to, below the output folder. The saver's tokens work here and in pattern."
+        )
         pattern = "Which files count: with wildcards (frame_*.png, several with | between), or as frame_{:05d}.png."
         how = "numeric: by the number at the end of the file name. alphabetic order: by how many files there are."
         resume_at = "after last: one past the highest frame there is. first gap: the first frame that is not there."

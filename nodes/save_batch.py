@@ -29,8 +29,8 @@ class ImageSequenceSaveBatch:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         pattern = (
             "File names below the output folder, with the frame number as {:06d}, %06d or ######. Folders are made. "
-            "The extension .png, .jpg, .webp or .exr says the kind of file. %year%, %width% and %date:yyyy-MM-dd% are "
-            "filled in."
+            "The extension .png, .jpg, .webp or .exr says the kind of file. %year%, %width%, %date:yyyy-MM-dd% and "
+            "%KSampler.seed% (a widget of another node) are filled in."
         )
         overwrite = (
             "When a frame is on disk already. true: replace it in one step. false: keep it and write the new one beside "

@@ -40,8 +40,8 @@ class ImageSequenceSaveCounted:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         directory = (
-            "Folder below the output folder, made if needed. Empty: the output folder itself. %year%, %width% and "
-            "%date:yyyy-MM-dd% are filled in, here and in prefix."
+            "Folder below the output folder, made if needed. Empty: the output folder itself. %year%, %width%, "
+            "%date:yyyy-MM-dd% and %KSampler.seed% (a widget of another node) are filled in, here and in prefix."
         )
         prefix = "Start of the file names: prefix 'frame' writes frame_00000.png."
         at_end = (

@@ -32,8 +32,8 @@ class ImageSequenceSaveFrame:
         images = "The image to save: one. For a whole batch use Save Image Sequence (Batch)."
         prefix = (
             "Name of the sequence, below the output folder; folders are made. 'shots/take1' writes "
-            "shots/take1/take1_00000.png. %year% %month% %day% %hour% %minute% %second% %width% %height% and "
-            "%date:yyyy-MM-dd% are filled in."
+            "shots/take1/take1_00000.png. %year% %month% %day% %hour% %minute% %second% %width% %height%, "
+            "%date:yyyy-MM-dd% and %KSampler.seed% (a widget of another node) are filled in."
         )
         frame = f"The frame number of this image. {_saver.COUNTING_TOOLTIP}"
         counting = {"max": 9999999, "control_after_generate": True}
