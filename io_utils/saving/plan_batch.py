@@ -59,6 +59,11 @@ class BatchSaveRequest(SaveRequest):
         sized = replace(self, size=common_size([self.path_pattern], images))
         return replace(sized, filetype=sized._type())  # noqa: SLF001
 
+    def check(self, *, has_layers: bool = False) -> None:
+        """Also refuses what `sequence` refuses: only the run knows a linked pattern and the values of other nodes."""
+        super().check(has_layers=has_layers)
+        self.sequence()
+
     def sequence(self) -> FileSequence:
         """The sequence that `path_pattern` names, with tokens filled in; without an extension it gets the file type's.
 

@@ -62,12 +62,13 @@ class IndexedRequest(SaveRequest):
     def needs_image(self, *, has_layers: bool = False) -> bool:
         """Whether the frame must be rendered, as far as can be known without its image.
 
-        Raises what `check` and `existing.wants` raise.
+        Raises what `check`, `sequence` and `existing.wants` raise.
         """
         self.check(has_layers=has_layers)
-        if tokens.needs_image(self.filename_prefix):
+        sequence = self.sequence()
+        if tokens.needs_image(self.filename_prefix):  # the path is not known before the frame is rendered
             return True
-        return wants(self.on_existing, self.sequence(), self.current_frame)
+        return wants(self.on_existing, sequence, self.current_frame)
 
     def frame(self, images: object, companions: Companions | None = None) -> Frame:
         """The frame to save, with its `companions`. `images` is (1, H, W, C) or UNRENDERED.

@@ -61,6 +61,17 @@ class TestTheValueOfAnotherNode:
         self.run(comfyui, name, "same", 3)
         assert file.stat().st_ino != before
 
+    def test_in_a_subgraph_is_found(self, comfyui, name):
+        inner = {"5:12": ("ProbeText", {"text": "inner"})}
+        comfyui.run(
+            **inner,
+            count=("ImageSequenceFrameCounter", COUNTER),
+            make=costly(SEEDS[name] + 5),
+            save=saver(name, f"tokens_{name}/sub_%ProbeText.text%"),
+        )
+
+        assert (comfyui.output / f"tokens_{name}/sub_inner").is_dir()
+
     def test_of_an_unknown_node_is_refused_before_anything_renders(self, comfyui, name):
         comfyui.rendered()
 

@@ -63,6 +63,34 @@ class TestSaving:
             save(pack, saver, name, text, prompt(value))
         assert list(output.iterdir()) == []
 
+    @every_text
+    @pytest.mark.parametrize(
+        ("added", "value", "message"),
+        [
+            pytest.param("%width%", "..", r"\.\.", id="a value that names cannot have"),
+            pytest.param("%width%_%KSampl.seed%", 5, "no node of the graph", id="an unknown node"),
+        ],
+    )
+    def test_is_refused_before_rendering_even_beside_a_size(
+        self,
+        pack: ModuleType,
+        output: Path,
+        saver: str,
+        name: str,
+        text: str,
+        file: str,
+        added: str,
+        value: Any,
+        message: str,
+    ) -> None:
+        node = pack.NODE_CLASS_MAPPINGS[f"ImageSequence{saver}"]()
+        inputs = place(saver, "png", None) | {name: f"{added}{text}"}
+        images = {key: (None,) for key in ("image", "images") if key in inputs}
+        lists = {key: hosted.listed(given) for key, given in inputs.items()} | images
+
+        with pytest.raises(ValueError, match=message):
+            node.check_lazy_status(**lists, prompt=[prompt(value)], extra_pnginfo=[None], unique_id=["7"])
+
     @pytest.mark.parametrize("saver", SAVERS)
     def test_is_refused_where_there_is_no_prompt(self, pack: ModuleType, output: Path, saver: str) -> None:
         _, name, text, _ = next(row for row in TEXTS if row[0] == saver)
