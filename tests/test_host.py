@@ -114,7 +114,7 @@ class TestWithComfyUI:
         assert host.float_dtype() is torch.float32
 
     def test_the_running_prompt_is_the_only_one_that_the_queue_runs(self, comfyui: Any) -> None:
-        running = [(0, "id", {"1": {}}, {"extra_pnginfo": {"workflow": {}}}, ["1"], {})]
+        running: list[Any] = [(0, "id", {"1": {}}, {"extra_pnginfo": {"workflow": {}}}, ["1"], {})]
         queue = SimpleNamespace(get_current_queue_volatile=lambda: (running, [(1, "next", {"2": {}}, {}, ["2"])]))
         comfyui("server", PromptServer=SimpleNamespace(instance=SimpleNamespace(prompt_queue=queue)))
 

@@ -84,7 +84,7 @@ class CountedRequest(SaveRequest):
         policy = word_of(self, "on_existing")
         sequence, existing = files.on_disk()
         if counter is None:
-            return destination(sequence, None, existing, policy, lambda found: found >= self.first_frame)
+            return destination(sequence, None, existing, policy, lambda found: True)
         animation = files.numbers(total_frames(counter))
         return destination(sequence, number, existing, policy, lambda found: found in animation or found == number)
 
@@ -93,8 +93,8 @@ class CountedRequest(SaveRequest):
 
         The number of images is not known before rendering, so ERROR refuses a file of the frame in any batch folder or
         beside them. Raises EndOfAnimationError, FrameExistsError, ForeignFileError or NotAFileError where the policies
-        say so, and ValueError for a number above LARGEST_FRAME. Under SKIP, raises OtherTakeError if the frame exists as a single image beside a batch that lacks it:
-        either take could be the one to continue. Raises what `check` raises.
+        say so, and ValueError for a number above LARGEST_FRAME. Under SKIP, raises OtherTakeError if the frame exists as a
+        single image beside a batch that lacks it: either take could be the one to continue. Raises what `check` raises.
         """
         self.check(has_layers=has_layers)
         files = self.files
@@ -191,14 +191,19 @@ class CountedFiles:
         return Variants.find(self.root, self.root.path / self.directory, with_frames, strict=strict)
 
     def on_disk(self) -> tuple[FileSequence, set[int]]:
-        """The sequence that represents the frames, and the frames on disk, torn ones included (see variants.py)."""
+        """The sequence that represents the frames, and their numbers on disk, torn ones included (see variants.py)."""
 
-        def numbers_in(index: int, _: object) -> set[int] | None:
-            return set(self.variant(index).frames()) or None
+        def numbers(sequence: FileSequence) -> set[int]:
+            return {number for number in sequence.frames() if number >= self.first_frame}
 
-        variants = Variants.find(self.root, self.root.path / self.directory, numbers_in, strict=False)
+        variants = Variants.find(
+            self.root,
+            self.root.path / self.directory,
+            lambda index, _: numbers(self.variant(index)) or None,
+            strict=False,
+        )
         if not variants:
-            return self.single, set(self.single.frames())
+            return self.single, numbers(self.single)
         return self.variant(min(variants.places)), variants.complete()
 
     def lacking(self, numbers: Sequence[int], policy: OnExisting) -> list[int]:
