@@ -72,8 +72,17 @@ class CountRequest:
     total_frames: int = limited(100, least=1, most=MAX_FRAMES)
     frames_per_second: float = limited(25.0, above=0)
 
+    def outlook(self) -> dict[str, int]:
+        """Plain values: the frame, how many there are, and how many are left, this one included."""
+        return outlook(self.frame_index, self.total_frames)
+
     def choose(self) -> FrameCounter:
         return FrameCounter(self.frame_index, self.total_frames, self.frames_per_second)
+
+
+def outlook(frame: int, total: int) -> dict[str, int]:
+    """Plain values about `frame`, the next of `total` to render: `left` is how many frames are left, this one included."""
+    return {"frame": frame, "total": total, "left": max(0, total - frame)}
 
 
 def saves(counter: Any, at_end: AtEnd) -> bool:

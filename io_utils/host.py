@@ -97,6 +97,22 @@ def registered_nodes() -> Container[str]:
     return registered
 
 
+def running_prompt() -> tuple[Any, Any] | None:
+    """The prompt that ComfyUI executes now and its extra_pnginfo; None if that is not known.
+
+    For IS_CHANGED, which gets neither. One prompt runs at a time, from before IS_CHANGED is called until its last node ends.
+    """
+    queue = getattr(_prompt_server(), "prompt_queue", None)
+    if queue is None:
+        return None
+    running, _ = queue.get_current_queue_volatile()
+    if len(running) != 1:
+        return None
+    # (number, prompt id, prompt, extra data, ids of output nodes, ...)
+    _, _, prompt, extra, *_ = running[0]
+    return prompt, extra.get("extra_pnginfo")
+
+
 def before_every_prompt(rewrite: Callable[[Any], Any]) -> None:
     """Register `rewrite` for the body of every POST /prompt. ComfyUI calls it before its own checks."""
     server = _prompt_server()

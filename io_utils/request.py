@@ -61,6 +61,14 @@ def inputs_of(request: type[Any]) -> Inputs:
     return _inputs[request]
 
 
+def word_of(request: Any, name: str) -> str:
+    """The word that the widget `name` shows for the value in `request`."""
+    declared, limit, _ = inputs_of(type(request))[name]
+    value = getattr(request, declared.name)
+    words = limit.words or {value.value: value}
+    return next(word for word, meaning in words.items() if meaning == value)
+
+
 def _declared_inputs(request: type[Any]) -> Inputs:
     hints = get_type_hints(request)
     found = ((declared, declared.metadata.get(_KEY, Limits())) for declared in fields(request))

@@ -50,6 +50,14 @@ def read(node: Any, request: type[Request], inputs: Mapping[str, Any], **known: 
     return _read(node, request, inputs, lambda value, name: value, known)
 
 
+def read_typed(request: type[Request], inputs: Mapping[str, Any], **known: Any) -> Request:
+    """The request with those of `inputs` that it has: before a run, links have no values, and their defaults apply.
+
+    Raises ValueError, naming the input, for an invalid value.
+    """
+    return request(**_values(request, inputs, lambda value, name: value), **known)
+
+
 def read_lists(node: Any, request: type[Request], inputs: Mapping[str, Any], **known: Any) -> Request:
     """Like `read`, for a node with INPUT_IS_LIST whose inputs apply to all images: one value each."""
     return _read(node, request, inputs, one, known)
@@ -99,12 +107,15 @@ def _read(
         raise TypeError(f"{node_class.__name__} has no inputs {', '.join(sorted(unknown))}")
     if missing := declared.keys() & _required_inputs(node_class) - inputs.keys():
         raise TypeError(f"{node_class.__name__} needs the inputs {', '.join(sorted(missing))}")
-    values = {
+    return request(**_values(request, inputs, single), **known)
+
+
+def _values(request: type[Any], inputs: Mapping[str, Any], single: Callable[[Any, str], Any]) -> dict[str, Any]:
+    return {
         found.name: _value(inputs[name], name, kind, limit, single)
-        for name, (found, limit, kind) in declared.items()
+        for name, (found, limit, kind) in inputs_of(request).items()
         if name in inputs
     }
-    return request(**values, **known)
 
 
 def _required_inputs(node_class: type[Any]) -> frozenset[str]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch
+from ..io_utils.comfyui.look import Look
 from ..io_utils.comfyui.metadata import text_entries
 from ..io_utils.comfyui.moments import Moments
 from ..io_utils.naming import tokens
+from ..io_utils.naming.node_values import NodeValues
 from ..io_utils.saving.companions import Companions
+from ..io_utils.saving.destination import unknown
 from ..io_utils.saving.plan import Frame, Saved, SaveRequest
 from ..io_utils.saving.write import summary, write_frames, write_workflow
 from ..io_utils.wire import UNRENDERED
-from . import _colour
+from . import _colour, _tokens
 from ._inputs import ABSENT, hidden, lazy, listed, rows, some, widget
 
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
@@ -123,32 +125,42 @@ class Hidden:
         """Remove the hidden inputs from `inputs` and return them."""
         return cls(**{name: hidden(inputs.pop(name, None)) for name in HIDDEN})
 
-    def begin_run(self) -> datetime:
-        """For check_lazy_status: the time of this run, see `Moments.begin`."""
-        return _moments.begin(self.unique_id, self.prompt)
+    def begin_run(self) -> dict[str, Any]:
+        """For check_lazy_status: what the request must know of this run for its tokens, see `Moments.begin`."""
+        return {"now": _moments.begin(self.unique_id, self.prompt), "nodes": self.nodes}
 
-    def end_run(self) -> datetime:
-        """For the node's function: the time of this run, which ends with it."""
-        return _moments.end(self.unique_id, self.prompt)
+    def end_run(self) -> dict[str, Any]:
+        """For the node's function: the same, for a run that ends with it."""
+        return {"now": _moments.end(self.unique_id, self.prompt), "nodes": self.nodes}
+
+    @property
+    def nodes(self) -> NodeValues:
+        """The values of the other nodes, for tokens."""
+        return NodeValues(self.prompt, self.extra_pnginfo)
 
 
 def generation(inputs: dict[str, Any]) -> str:
     """For IS_CHANGED: changes once after a file that this node saved has vanished.
 
-    Also changes with the values of time tokens: a second later, a folder called %second% is another one, and the same
-    graph must write there. `inputs` are ComfyUI's, with None for linked ones.
+    Also changes with the values of tokens: a second later, a folder called %second% is another one, and the same graph must
+    write there. `inputs` are ComfyUI's, with None for linked ones.
     """
     node_id = Hidden.taken_from(inputs).unique_id
     texts = [item for value in inputs.values() for item in listed(value) if isinstance(item, str)]
-    if not tokens.needs_time(*texts):
+    if tokens.needs_time(*texts):
+        now = _moments.note(node_id)
+    else:
+        now = tokens.moment()
         _moments.forget(node_id)
-        return _watch.generation(node_id, repr(sorted(inputs.items())))
-    now = _moments.note(node_id)
-    filled = []
-    for text in texts:
-        with suppress(ValueError):  # an unknown token: the run raises it
-            filled.append(tokens.resolve(text, now, 0, 0))
+        if not tokens.needs_nodes(*texts):
+            return _watch.generation(node_id, repr(sorted(inputs.items())))
+    filled = _tokens.filled(texts, now)
     return f"{_watch.generation(node_id, repr((sorted(inputs.items()), filled)))} {filled}"
+
+
+def look(inputs: dict[str, Any], texts: tuple[str, ...], destination: Callable[[], dict[str, Any]]) -> Look:
+    """Where a saver would save. If one of the inputs `texts` is linked, nothing is known before the run."""
+    return Look(facts=destination() if all(name in inputs for name in texts) else unknown(""))
 
 
 @dataclass(frozen=True)

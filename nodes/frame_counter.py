@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..io_utils.animation import CountRequest, FrameCounter
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.comfyui.look import Look
 from ..io_utils.loading.resume import ResumeRequest
-from . import _loader
-from ._inputs import read, verdict, widget
-from ._saver import COUNTING_TOOLTIP
+from ..io_utils.naming import tokens
+from ..io_utils.naming.node_values import NodeValues
+from . import _loader, _tokens
+from ._inputs import read, read_typed, verdict, widget
+from ._saver import COUNTING_TOOLTIP, HIDDEN, Hidden
 
 # Without a maximum, the frontend stops at 2048.
 _NO_LIMIT = 2**31 - 1
@@ -35,6 +39,12 @@ def _outputs(counter: FrameCounter) -> tuple[FrameCounter, int, int, bool, float
     return counter, int(counter.current_frame), counter.total_frames, counter.is_final_frame, counter.progress
 
 
+def _look(inputs: dict[str, Any], needed: tuple[str, ...], outlook: Callable[[], dict[str, Any]]) -> Look:
+    """Where a counter stands. If one of the inputs `needed` is linked, that is not known before the run."""
+    facts = outlook() if all(name in inputs for name in needed) else dict.fromkeys(("frame", "total", "left"))
+    return Look(facts=facts)
+
+
 class ImageSequenceFrameCounter:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
@@ -56,6 +66,10 @@ class ImageSequenceFrameCounter:
             },
         }
 
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        return _look(inputs, ("frame_index", "total_frames"), read_typed(CountRequest, inputs).outlook)
+
     def count(self, **inputs: Any) -> tuple[Any, ...]:
         return _outputs(read(self, CountRequest, inputs).choose())
 
@@ -72,10 +86,16 @@ class ImageSequenceFrameCounterFromDirectory:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        directory = "The folder that the saver writes to, below the output folder."
+        directory = (
+            "The folder that the saver writes to, below the output folder. The saver's tokens work here and in pattern."
+        )
         pattern = "Which files count: with wildcards (frame_*.png, several with | between), or as frame_{:05d}.png."
         how = "numeric: by the number at the end of the file name. alphabetic order: by how many files there are."
         resume_at = "after last: one past the highest frame there is. first gap: the first frame that is not there."
+        first = (
+            "The first_frame of the saver: the file with this number is frame 0 of the counter, and files with lower numbers "
+            "do not count. In alphabetic order it has no effect."
+        )
         return {
             "required": {
                 "directory_path": widget(ResumeRequest, "directory_path", directory),
@@ -84,22 +104,35 @@ class ImageSequenceFrameCounterFromDirectory:
                 "total_frames": widget(ResumeRequest, "total_frames", _TOTAL_TOOLTIP),
                 "frames_per_second": widget(ResumeRequest, "frames_per_second", _RATE_TOOLTIP, **_RATE),
             },
-            "optional": {"resume_at": widget(ResumeRequest, "resume_at", resume_at)},
-            "hidden": {"unique_id": "UNIQUE_ID"},
+            "optional": {
+                "resume_at": widget(ResumeRequest, "resume_at", resume_at),
+                "first_frame": widget(ResumeRequest, "first_frame", first, advanced=True),
+            },
+            "hidden": HIDDEN,
         }
 
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
         # Not the pattern: ComfyUI would blame both inputs for a fault in one. The pattern is checked before counting.
-        return verdict(lambda path: ResumeRequest(directory_path=path).frames(), directory_path)
+        return verdict(lambda path: ResumeRequest(directory_path=path, nodes=tokens.Later()).frames(), directory_path)
 
     @classmethod
-    def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
-        return _loader.mark(cls, ResumeRequest, inputs, _watch, unique_id)
+    def IS_CHANGED(cls, **inputs: Any) -> str:
+        unique_id = Hidden.taken_from(inputs).unique_id
+        nodes = _tokens.running_nodes() or NodeValues()
+        key = _loader.mark(cls, ResumeRequest, inputs, _watch, unique_id, nodes=nodes)
+        texts = [value for value in inputs.values() if isinstance(value, str)]
+        return f"{key} {_tokens.filled(texts, tokens.moment())}" if tokens.needs_nodes(*texts) else key
 
-    def count(self, unique_id: Any = None, **inputs: Any) -> tuple[Any, ...]:
-        request = read(self, ResumeRequest, inputs)
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        needed = ("directory_path", "pattern", "indexing", "total_frames")
+        return _look(inputs, needed, read_typed(ResumeRequest, inputs).outlook)
+
+    def count(self, **inputs: Any) -> tuple[Any, ...]:
+        hidden = Hidden.taken_from(inputs)
+        request = read(self, ResumeRequest, inputs, nodes=hidden.nodes)
         counter = request.choose()
         # Compare with this run's count: another look at the folder would include what another machine saved meanwhile.
-        _watch.record(unique_id, Unchanged(request.fingerprint, str(counter.current_frame)))
+        _watch.record(hidden.unique_id, Unchanged(request.fingerprint, str(counter.current_frame)))
         return _outputs(counter)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..io_utils.comfyui.look import Look
+from ..io_utils.naming.tokens import Later
 from ..io_utils.saving.plan_batch import BatchSaveRequest
 from . import _saver
-from ._inputs import listed, read_lists, verdict, widget
+from ._inputs import listed, read_lists, read_typed, verdict, widget
 
 
 class ImageSequenceSaveBatch:
@@ -27,14 +29,17 @@ class ImageSequenceSaveBatch:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         pattern = (
             "File names below the output folder, with the frame number as {:06d}, %06d or ######. Folders are made. "
-            "The extension .png, .jpg, .webp or .exr says the kind of file. %year%, %width% and %date:yyyy-MM-dd% are "
-            "filled in."
+            "The extension .png, .jpg, .webp or .exr says the kind of file. %year%, %width%, %date:yyyy-MM-dd% and "
+            "%KSampler.seed% (a widget of another node) are filled in."
         )
         overwrite = (
             "When a frame is on disk already. true: replace it in one step. false: keep it and write the new one beside "
             "it as <name>-0. skip: keep it and write nothing. error: stop before anything is written."
         )
-        filetype = f"{_saver.FILETYPE_TOOLTIP} An extension in the pattern decides between PNG, JPG, WebP and EXR."
+        filetype = (
+            f"{_saver.FILETYPE_TOOLTIP} as the pattern's extension says: PNG (8-bit), WebP (lossless) or EXR (32-bit), or "
+            f"JPG; without an extension PNG. A type that contradicts the extension is refused before the run."
+        )
         return {
             "required": {
                 "images": ("IMAGE", {"lazy": True, "tooltip": "The images to save, in order."}),
@@ -51,20 +56,25 @@ class ImageSequenceSaveBatch:
 
     @classmethod
     def VALIDATE_INPUTS(cls, path_pattern: Any = None) -> bool | str:
-        return verdict(lambda pattern: BatchSaveRequest(path_pattern=pattern).sequence(), path_pattern)
+        return verdict(lambda pattern: BatchSaveRequest(path_pattern=pattern, nodes=Later()).sequence(), path_pattern)
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Any) -> str:
         return _saver.generation(inputs)
 
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        request = read_typed(BatchSaveRequest, inputs)
+        return _saver.look(inputs, ("path_pattern",), lambda: request.destination(has_start="start_index" in inputs))
+
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
-        request = read_lists(self, BatchSaveRequest, inputs, now=hidden.begin_run()).for_images([])
+        request = read_lists(self, BatchSaveRequest, inputs, **hidden.begin_run()).for_images([])
         request.check(has_layers="layers" in wired)
         return ["images", *wired]
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
         hidden, companions = _saver.Hidden.taken_from(inputs), _saver.joined_companions(inputs)
-        request = read_lists(self, BatchSaveRequest, inputs, now=hidden.end_run()).for_images(listed(images))
+        request = read_lists(self, BatchSaveRequest, inputs, **hidden.end_run()).for_images(listed(images))
         outcome = _saver.save(request.frames(listed(images), companions), request, hidden)
         return {"ui": outcome.ui(), "result": (outcome.path_pattern,)}

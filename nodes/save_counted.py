@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+from ..io_utils.comfyui.look import Look
+from ..io_utils.naming.tokens import Later
 from ..io_utils.saving.plan_counted import CountedRequest
 from . import _saver
-from ._inputs import lazy, listed, read_lists, rows, some, verdict, widget
+from ._inputs import lazy, listed, read_lists, read_typed, rows, some, verdict, widget
 
 
 class ImageSequenceSaveCounted:
@@ -37,13 +40,17 @@ class ImageSequenceSaveCounted:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         directory = (
-            "Folder below the output folder, made if needed. Empty: the output folder itself. %year%, %width% and "
-            "%date:yyyy-MM-dd% are filled in, here and in prefix."
+            "Folder below the output folder, made if needed. Empty: the output folder itself. %year%, %width%, "
+            "%date:yyyy-MM-dd% and %KSampler.seed% (a widget of another node) are filled in, here and in prefix."
         )
         prefix = "Start of the file names: prefix 'frame' writes frame_00000.png."
         at_end = (
             "When the counter is past its last frame. stop output: write nothing, and do not run the graph in front. "
             "raise error: fail with an error, and so do the runs queued behind it. keep going: go on writing."
+        )
+        first = (
+            "The number of the first file: it is added to the number of the counter, so 1001 writes frame_01001.png first. "
+            "Set the same first_frame in Frame Counter (Resume from Directory)."
         )
         return {
             "required": {
@@ -58,6 +65,7 @@ class ImageSequenceSaveCounted:
             "optional": {
                 "on_existing": widget(CountedRequest, "on_existing", _saver.ON_EXISTING_TOOLTIP),
                 **_saver.encoding(CountedRequest),
+                "first_frame": widget(CountedRequest, "first_frame", first, advanced=True),
             },
             "hidden": _saver.HIDDEN,
         }
@@ -65,22 +73,30 @@ class ImageSequenceSaveCounted:
     @classmethod
     def VALIDATE_INPUTS(cls, directory_path: Any = None) -> bool | str:
         # Not the prefix: ComfyUI would blame both inputs for a fault in one. The prefix is checked before rendering.
-        return verdict(lambda path: CountedRequest(directory_path=path).files, directory_path)
+        return verdict(lambda path: CountedRequest(directory_path=path, nodes=Later()).files, directory_path)
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Any) -> str:
         return _saver.generation(inputs)
 
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        """`inputs` may hold the `frame_counter` in front, as an object with the numbers of a FrameCounter."""
+        counter = inputs.get("frame_counter")
+        counter = SimpleNamespace(**counter) if isinstance(counter, dict) else counter
+        request = read_typed(CountedRequest, inputs)
+        return _saver.look(inputs, ("directory_path", "prefix"), lambda: request.destination(counter))
+
     def check_lazy_status(self, frame_counter: Any, image: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
-        request = read_lists(self, CountedRequest, inputs, now=hidden.begin_run())
+        request = read_lists(self, CountedRequest, inputs, **hidden.begin_run())
         counters = some(frame_counter, "frame_counter")
         return ["image", *wired] if request.needs_image(counters, has_layers="layers" in wired) else []
 
     def save(self, frame_counter: Any, image: Any, **inputs: Any) -> dict[str, Any]:
         hidden, companions = _saver.Hidden.taken_from(inputs), _saver.companions(inputs)
-        now, counters = hidden.end_run(), some(frame_counter, "frame_counter")
-        request = read_lists(self, CountedRequest, inputs, now=now).for_images(listed(image))
+        counters = some(frame_counter, "frame_counter")
+        request = read_lists(self, CountedRequest, inputs, **hidden.end_run()).for_images(listed(image))
         frames = request.frames(rows(frame_counter=counters, image=lazy(image), companions=companions))
         outcome = _saver.save(frames, request, hidden)
         sequence, log_entry = request.outcome(counters, outcome.saved, outcome.message)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..io_utils.comfyui.look import Look
+from ..io_utils.naming.tokens import Later
 from ..io_utils.saving.plan_indexed import IndexedRequest
 from . import _saver
-from ._inputs import lazy, read_rows, rows, verdict, widget
+from ._inputs import lazy, read_rows, read_typed, rows, verdict, widget
 
 _ROW = ("filename_prefix", "current_frame")
 
@@ -30,8 +32,8 @@ class ImageSequenceSaveFrame:
         images = "The image to save: one. For a whole batch use Save Image Sequence (Batch)."
         prefix = (
             "Name of the sequence, below the output folder; folders are made. 'shots/take1' writes "
-            "shots/take1/take1_00000.png. %year% %month% %day% %hour% %minute% %second% %width% %height% and "
-            "%date:yyyy-MM-dd% are filled in."
+            "shots/take1/take1_00000.png. %year% %month% %day% %hour% %minute% %second% %width% %height%, "
+            "%date:yyyy-MM-dd% and %KSampler.seed% (a widget of another node) are filled in."
         )
         frame = f"The frame number of this image. {_saver.COUNTING_TOOLTIP}"
         counting = {"max": 9999999, "control_after_generate": True}
@@ -52,21 +54,28 @@ class ImageSequenceSaveFrame:
 
     @classmethod
     def VALIDATE_INPUTS(cls, filename_prefix: Any = None) -> bool | str:
-        return verdict(lambda prefix: IndexedRequest(filename_prefix=prefix).sequence(), filename_prefix)
+        return verdict(lambda prefix: IndexedRequest(filename_prefix=prefix, nodes=Later()).sequence(), filename_prefix)
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Any) -> str:
         return _saver.generation(inputs)
 
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        request = read_typed(IndexedRequest, inputs)
+        return _saver.look(
+            inputs, ("filename_prefix",), lambda: request.destination(has_number="current_frame" in inputs)
+        )
+
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
-        row_requests = read_rows(self, IndexedRequest, inputs, _ROW, now=hidden.begin_run())
+        row_requests = read_rows(self, IndexedRequest, inputs, _ROW, **hidden.begin_run())
         wanted = [request.needs_image(has_layers="layers" in wired) for request in row_requests]
         return ["images", *wired] if any(wanted) else []
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
         hidden, companions = _saver.Hidden.taken_from(inputs), _saver.companions(inputs)
-        row_requests = read_rows(self, IndexedRequest, inputs, _ROW, now=hidden.end_run())
+        row_requests = read_rows(self, IndexedRequest, inputs, _ROW, **hidden.end_run())
         row_values = rows(images=lazy(images), companions=companions, request=row_requests)
         frames = [request.frame(image, with_it) for image, with_it, request in row_values]
         outcome = _saver.save(frames, row_requests[0], hidden)

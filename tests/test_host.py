@@ -37,6 +37,9 @@ def comfyui(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 class TestWithoutComfyUI:
+    def test_no_prompt_is_running(self) -> None:
+        assert host.running_prompt() is None
+
     def test_the_folders_are_below_the_current_one(self, base: Path) -> None:
         assert [host.folder(kind) for kind in ("output", "input", "temp")] == [
             base / "output",
@@ -109,6 +112,17 @@ class TestWithComfyUI:
     def test_images_are_float32_in_a_comfyui_without_a_choice_of_dtype(self, comfyui: Any) -> None:
         comfyui("comfy.model_management")
         assert host.float_dtype() is torch.float32
+
+    def test_the_running_prompt_is_the_only_one_that_the_queue_runs(self, comfyui: Any) -> None:
+        running: list[Any] = [(0, "id", {"1": {}}, {"extra_pnginfo": {"workflow": {}}}, ["1"], {})]
+        queue = SimpleNamespace(get_current_queue_volatile=lambda: (running, [(1, "next", {"2": {}}, {}, ["2"])]))
+        comfyui("server", PromptServer=SimpleNamespace(instance=SimpleNamespace(prompt_queue=queue)))
+
+        assert host.running_prompt() == ({"1": {}}, {"workflow": {}})
+        running.append(running[0])
+        assert host.running_prompt() is None
+        running.clear()
+        assert host.running_prompt() is None
 
     def test_the_silent_block_is_comfyui_s_own(self, comfyui: Any) -> None:
         comfyui("comfy_execution.graph_utils", ExecutionBlocker=lambda message: ("blocked", message))

@@ -426,6 +426,7 @@ CONTRACT: dict[str, list[Any]] = {
         STAR,
         ("on_existing", ON_EXISTING, {}),
         *ENCODING,
+        ("first_frame", "INT", {"default": 0, "min": 0}),
     ],
     "ImageSequenceSaveBatch": [
         ("images", "IMAGE", {}),
@@ -433,7 +434,7 @@ CONTRACT: dict[str, list[Any]] = {
         ("start_index", "INT", {"default": 0, "min": 0}),
         ("overwrite", ["false", "true", "skip", "error"], {"default": "true"}),
         STAR,
-        ("filetype", FILETYPES, {}),
+        ("filetype", ["as the pattern's extension says", *FILETYPES], {}),
         *ENCODING,
     ],
     "ImageSequenceLoadBatch": [
@@ -475,6 +476,7 @@ CONTRACT: dict[str, list[Any]] = {
         ("frames_per_second", "FLOAT", {"default": 30.0, "min": 0.001}),
         STAR,
         ("resume_at", ["after last", "first gap"], {}),
+        ("first_frame", "INT", {"default": 0, "min": 0}),
     ],
     "ImageSequenceFromAnimation": [
         ("sequence", "ANIMATION_SEQUENCE", {}),

@@ -96,16 +96,15 @@ class FileType(str, Enum):
         """
         return self.image_format.keyword_fault(keyword, earlier) if self.embeds_workflow else None
 
-    def for_extension(self, extension: str) -> FileType:
-        """The type for a file name with `extension` (".png", in any case), where this type is chosen in the widget.
+    @staticmethod
+    def of_extension(extension: str) -> FileType:
+        """The first type for file names with `extension` (".png", in any case).
 
-        This type for '' and for an extension of its own format. For another extension the first type with that format,
-        which embeds the workflow if the format can hold it; only ".jpg" is lossy. Raises FileTypeError if it is unknown.
+        It embeds the workflow if it is PNG or WebP; only ".jpg" is lossy. Raises FileTypeError if the extension is unknown.
         """
-        named = _BY_EXTENSION.get(extension.lower())
-        if extension and named is None:
+        if extension.lower() not in _BY_EXTENSION:
             raise FileTypeError(extension, _BY_EXTENSION)
-        return self if named is None or named.image_format is self.image_format else named
+        return _BY_EXTENSION[extension.lower()]
 
     def encode_frame(
         self,

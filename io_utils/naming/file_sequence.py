@@ -73,6 +73,10 @@ class FileSequence:
         """The pattern as a loader takes it whose folder is `kind`: relative to that folder, or absolute in any other root."""
         return str(self.pattern if self.root.kind and self.root.kind == kind else self)
 
+    def shown_file(self, frame: int) -> str:
+        """The path of `frame` as users see it: relative to ComfyUI's output folder, or absolute in any other root."""
+        return self.pattern.name(frame) if self.root.kind == "output" else self.file(frame).as_posix()
+
     @property
     def folder(self) -> Path:
         """The folder that all frames share."""
@@ -93,14 +97,14 @@ class FileSequence:
             name = f"{short}-{hashlib.sha256(str(pattern).encode()).hexdigest()[:8]}"
         return self.root.path / folder / f"{name}{WORKFLOW_SUFFIX}"
 
-    def has_frames(self) -> bool:
-        """Whether any frame has a file, complete or not. Stops at the first one."""
+    def has_frames(self, first: int = 0) -> bool:
+        """Whether any frame from `first` on has a file, complete or not. Stops at the first one."""
         folder, below = self.pattern.relative()
         component = below.component()
         try:
             with os.scandir(self.root.path / folder) as entries:
                 numbers = (component.number(entry.name) for entry in entries)
-                return any(number is not None and self.file(number).is_file() for number in numbers)
+                return any(number is not None and number >= first and self.file(number).is_file() for number in numbers)
         except (FileNotFoundError, NotADirectoryError):
             return False
 

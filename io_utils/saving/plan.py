@@ -31,6 +31,7 @@ from ..naming import tokens
 from ..naming.allowed_roots import root_of
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import numbers_in, without_numbers_in
+from ..naming.node_values import NodeValues
 from ..policies import OnExisting
 from ..request import known, limited
 from ..wire import UNRENDERED, Unrendered
@@ -52,6 +53,7 @@ class SaveRequest:
     file_color_space: a name in `file_color_spaces()`. "automatic" is linear Rec. 709 for EXR, and sRGB for all others.
     exr_compression: a value of EXR's `compressions`.
     now: the time for tokens such as %date%, the same throughout a run.
+    nodes: the values for tokens such as %KSampler.seed%.
     """
 
     filetype: FileType = FileType.PNG_WITH_WORKFLOW
@@ -62,6 +64,7 @@ class SaveRequest:
     file_color_space: str = limited(AUTOMATIC, options=file_color_spaces)
     exr_compression: str = limited(EXR.compressions[0], options=lambda: EXR.compressions)
     now: datetime = known(tokens.moment)
+    nodes: tokens.Values = known(NodeValues)
 
     def check(self, *, has_layers: bool = False) -> None:
         """Refuse what cannot be written, before anything is rendered.

@@ -9,21 +9,22 @@ from functools import cached_property
 from typing import Any
 
 from .. import wire
-from ..animation import AnimationSequence, LogEntry, saves, whole_frame
-from ..errors import OtherTakeError, PathError
+from ..animation import AnimationSequence, LogEntry, saves, total_frames, whole_frame
+from ..errors import InputError, OtherTakeError, PathError
 from ..formats.base import Extent
 from ..formats.file_type import FileType
 from ..naming import tokens
 from ..naming.allowed_roots import Root, root_of
 from ..naming.file_names import normalise
 from ..naming.file_sequence import FileSequence
-from ..naming.frame_pattern import FramePattern
+from ..naming.frame_pattern import LARGEST_FRAME, FramePattern
 from ..naming.frame_range import with_noun
 from ..naming.variants import Variants, batch_folder
 from ..policies import AtEnd, OnExisting
-from ..request import known, limited
+from ..request import known, limited, word_of
 from ..wire import UNRENDERED
 from .companions import Companions
+from .destination import destination, unknown
 from .existing import is_saved, wants
 from .plan import NO_EXTENT, Frame, Saved, SaveRequest, common_size, require_no_number, require_own_paths
 
@@ -34,6 +35,7 @@ _log = logging.getLogger(__name__)
 class CountedRequest(SaveRequest):
     """Saves the frames that frame counters are at as `<directory_path>/<prefix>_<frame>.<ext>`.
 
+    The number on disk is that of the counter plus `first_frame`.
     `size` is the extent of the images, for tokens in the texts; 0 x 0 before they are rendered.
     """
 
@@ -42,6 +44,7 @@ class CountedRequest(SaveRequest):
     # The earlier pack set no limits; a negative number pads like 0.
     digits: int = limited(5)
     at_end: AtEnd = AtEnd.STOP
+    first_frame: int = limited(0, least=0, most=LARGEST_FRAME)
     size: Extent = known(lambda: NO_EXTENT)
 
     @property
@@ -59,22 +62,43 @@ class CountedRequest(SaveRequest):
 
         Raises TokenError, PathError (also from `require_no_number`), PatternError.
         """
-        directory_path, prefix = (tokens.resolve(text, self.now, *self.size) for text in self.texts)
+        directory_path, prefix = (tokens.resolve(text, self.now, *self.size, self.nodes) for text in self.texts)
         require_no_number(prefix, self.prefix, "frame")
         root, directory = root_of(directory_path, "output", write=True)
-        return CountedFiles.place(root, directory, normalise(prefix), self.digits, self.filetype)
+        return CountedFiles.place(root, directory, normalise(prefix), self.digits, self.filetype, self.first_frame)
+
+    def destination(self, counter: Any = None) -> dict[str, Any]:
+        """Where the frame at `counter` goes, see `destination`; without a counter, where the frames go.
+
+        Lists the folder and its batch folders. Raises what `files` and `check` raise, and EndOfAnimationError where `at_end`
+        says so.
+        """
+        self.check()
+        later = tokens.Later()
+        needs_run = tokens.needs_run(*self.texts)
+        files = replace(self, nodes=later).files if needs_run else self.files
+        number = files.number(counter) if counter is not None and saves(counter, self.at_end) else None
+        if needs_run:
+            path = files.single.path_pattern if number is None else files.single.shown_file(number)
+            return unknown(later.restored(path))
+        policy = word_of(self, "on_existing")
+        sequence, existing = files.on_disk()
+        if counter is None:
+            return destination(sequence, None, existing, policy, lambda found: True)
+        animation = files.numbers(total_frames(counter))
+        return destination(sequence, number, existing, policy, lambda found: found in animation or found == number)
 
     def needs_image(self, counters: Sequence[Any], *, has_layers: bool = False) -> bool:
         """Whether any frame must be rendered: one that is not past the end, nor kept under SKIP.
 
         The number of images is not known before rendering, so ERROR refuses a file of the frame in any batch folder or
         beside them. Raises EndOfAnimationError, FrameExistsError, ForeignFileError or NotAFileError where the policies
-        say so. Under SKIP, raises OtherTakeError if the frame exists as a single image beside a batch that lacks it:
-        either take could be the one to continue. Raises what `check` raises.
+        say so, and ValueError for a number above LARGEST_FRAME. Under SKIP, raises OtherTakeError if the frame exists as a
+        single image beside a batch that lacks it: either take could be the one to continue. Raises what `check` raises.
         """
         self.check(has_layers=has_layers)
         files = self.files
-        numbers = [whole_frame(counter) for counter in counters if saves(counter, self.at_end)]
+        numbers = [files.number(counter) for counter in counters if saves(counter, self.at_end)]
         if tokens.needs_image(*self.texts):  # the path is not known before the frame is rendered
             return bool(numbers)
         return bool(numbers and files.lacking(numbers, self.on_existing))
@@ -89,7 +113,7 @@ class CountedRequest(SaveRequest):
             replace(frame, rate=float(counter.frames_per_second))
             for counter, images, companions in rows
             if saves(counter, self.at_end)
-            for frame in companions.attached(self.files.frames(whole_frame(counter), images))
+            for frame in companions.attached(self.files.frames(self.files.number(counter), images))
         ]
         require_own_paths(frames, "a list of images came with one frame counter. Make it a batch.")
         return frames
@@ -110,24 +134,43 @@ class CountedFiles:
     Image i of a batch goes to `<directory>/batch_<i>/<prefix>_<frame>.<ext>`. With a prefix `a/b` this is
     `<directory>/a/batch_<i>/b_<frame>.<ext>`: batch folders lie beside single frames, so that a loader or a counter for
     that folder finds them. 0.1.0 wrote `<directory>/batch_<i>/a/b_<frame>.<ext>`; a take that has such files continues
-    there. variants.py defines what counts as on disk. `file` is the pattern below these folders.
+    there. variants.py defines what counts as on disk. `file` is the pattern below these folders. `first_frame` is the number
+    of the animation's first frame on disk; lower numbers are not part of it.
     """
 
     root: Root
     directory: str
     file: FramePattern
+    first_frame: int = 0
 
     @classmethod
-    def place(cls, root: Root, directory: str, prefix: str, digits: int, filetype: FileType) -> CountedFiles:
+    def place(
+        cls, root: Root, directory: str, prefix: str, digits: int, filetype: FileType, first_frame: int = 0
+    ) -> CountedFiles:
         """The files of `prefix` below `directory`. Raises PathError, PatternError for too many digits."""
         pattern = FramePattern.around(f"{prefix}_", filetype.extension, digits)
-        earlier = cls(root, directory, pattern)
+        earlier = cls(root, directory, pattern, first_frame)
         root.confirm(earlier.single.file(0), write=True)
         below, file = pattern.relative()
         if not below:
             return earlier
-        files = cls(root, f"{directory}/{below}" if directory else below, file)
+        files = cls(root, f"{directory}/{below}" if directory else below, file, first_frame)
         return earlier if not files.variants() and earlier.variants() else files
+
+    def number(self, counter: Any) -> int:
+        """The number on disk of the frame at `counter`. Raises what `whole_frame` raises, ValueError above LARGEST_FRAME."""
+        frame = whole_frame(counter)
+        number = self.first_frame + frame
+        if number > LARGEST_FRAME and self.first_frame:
+            raise InputError(
+                f"Set first_frame to {max(0, LARGEST_FRAME - frame)} or less: with first_frame {self.first_frame}, frame "
+                f"{frame} of the counter would be number {number}, and frame numbers end at {LARGEST_FRAME}."
+            )
+        return number
+
+    def numbers(self, total: int) -> range:
+        """The numbers on disk of an animation of `total` frames."""
+        return range(self.first_frame, self.first_frame + total)
 
     @property
     def single(self) -> FileSequence:
@@ -143,9 +186,25 @@ class CountedFiles:
 
         def with_frames(index: int, _: object) -> FileSequence | None:
             sequence = self.variant(index)
-            return sequence if sequence.has_frames() else None
+            return sequence if sequence.has_frames(self.first_frame) else None
 
         return Variants.find(self.root, self.root.path / self.directory, with_frames, strict=strict)
+
+    def on_disk(self) -> tuple[FileSequence, set[int]]:
+        """The sequence that represents the frames, and their numbers on disk, torn ones included (see variants.py)."""
+
+        def numbers(sequence: FileSequence) -> set[int]:
+            return {number for number in sequence.frames() if number >= self.first_frame}
+
+        variants = Variants.find(
+            self.root,
+            self.root.path / self.directory,
+            lambda index, _: numbers(self.variant(index)) or None,
+            strict=False,
+        )
+        if not variants:
+            return self.single, numbers(self.single)
+        return self.variant(min(variants.places)), variants.complete()
 
     def lacking(self, numbers: Sequence[int], policy: OnExisting) -> list[int]:
         """Those of the frames `numbers` that must be written, as far as can be known without the number of images."""
@@ -209,24 +268,32 @@ class CountedFiles:
     ) -> tuple[AnimationSequence, LogEntry]:
         """The result of a run at `counters`: the animation, finished if one of them is at its final frame, and a log.
 
-        The animation holds the frames 0 .. total - 1 of this prefix and file type, in numeric order, for which every
-        variant of the batch is whole on disk. One variant never replaces another. The log names the missing frames.
+        The animation holds the frames of this prefix and file type, by their numbers on disk (see `numbers`), for which
+        every variant of the batch is whole. One variant never replaces another. The log names the missing frames.
         """
         if not saved:
-            return AnimationSequence(counters[-1]), LogEntry.new("\n".join(map(_stopped, counters)))
+            return AnimationSequence(counters[-1]), LogEntry.new("\n".join(map(self._stopped, counters)))
         log = LogEntry.new(summary)
         if stale := self._other_takes(saved):
             log = log.add(stale)
         numbers = {item.number for item in saved}
-        final = [counter for counter in counters if _is_final(counter) and whole_frame(counter) in numbers]
+        final = [counter for counter in counters if _is_final(counter) and self.number(counter) in numbers]
         if not final:
             return AnimationSequence(counters[-1]), log
-        frame, total = whole_frame(final[-1]), int(final[-1].total_frames)
-        sequences = list(dict.fromkeys(item.sequence for item in saved if item.number == frame))
-        common = set.intersection(*(_listed(sequence, total) for sequence in sequences))
+        number, animation = self.number(final[-1]), self.numbers(int(final[-1].total_frames))
+        sequences = list(dict.fromkeys(item.sequence for item in saved if item.number == number))
+        common = set.intersection(*(_listed(sequence, animation) for sequence in sequences))
         whole = [n for n in sorted(common) if all(_is_whole(sequence, n) for sequence in sequences)]
         files = {n: [str(sequence.file(n)) for sequence in sequences] for n in whole}
-        return AnimationSequence(final[-1], files), log.add(_ending(whole, total))
+        return AnimationSequence(final[-1], files), log.add(_ending(whole, animation))
+
+    def _stopped(self, counter: Any) -> str:
+        total = int(counter.total_frames)
+        numbers = self.numbers(total)
+        return (
+            f"Stopped: frame {self.number(counter)} is past the end of {total} frames ({numbers.start}-{numbers.stop - 1}); "
+            f"nothing was written."
+        )
 
     def _other_takes(self, saved: Sequence[Saved]) -> str:
         """A line about batch folders of another take, which make all frames of this one incomplete; "" if none."""
@@ -253,13 +320,13 @@ def _folder(sequence: FileSequence) -> str:
     return next(name for name in reversed(sequence.folder.parts) if name.startswith("batch_"))
 
 
-def _listed(sequence: FileSequence, total: int) -> set[int]:
-    """The frames below `total` on disk.
+def _listed(sequence: FileSequence, animation: range) -> set[int]:
+    """The frames of `animation` on disk.
 
     Never raises: this run's frames are saved by now, so a failing folder counts as empty.
     """
     try:
-        return {number for number in sequence.frames() if number < total}
+        return {number for number in sequence.frames() if number in animation}
     except OSError as error:
         _log.warning("The frames of %s could not be listed: %s", sequence, error)
         return set()
@@ -277,30 +344,26 @@ def _is_whole(sequence: FileSequence, frame: int) -> bool:
         return False
 
 
-def _missing(whole: Sequence[int], total: int) -> str:
-    """The frames of 0 .. total - 1 that the sorted `whole` lacks, as "frames 1-2,4"; "" for none.
+def _missing(whole: Sequence[int], animation: range) -> str:
+    """The frames of `animation` that the sorted `whole` lacks, as "frames 1-2,4"; "" for none.
 
-    Takes time in proportion to `whole`, not to `total`, which may be millions.
+    Takes time in proportion to `whole`, not to the length of the animation, which may be millions.
     """
     runs = []
-    for before, after in zip([-1, *whole], [*whole, total], strict=True):
+    for before, after in zip([animation.start - 1, *whole], [*whole, animation.stop], strict=True):
         first, last = before + 1, after - 1
         if first <= last:
             runs.append(f"{first}" if first == last else f"{first}-{last}")
     return with_noun(",".join(runs)) if runs else ""
 
 
-def _ending(whole: Sequence[int], total: int) -> str:
+def _ending(whole: Sequence[int], animation: range) -> str:
     """The last line of the log: which frames are missing, or that none is."""
-    if missing := _missing(whole, total):
+    total = animation.stop - animation.start  # not len(), which ends at 2**63 - 1
+    if missing := _missing(whole, animation):
         return f"The animation lacks {missing} of {total}."
     return "The only frame is on disk." if total == 1 else f"All {total} frames are on disk."
 
 
 def _is_final(counter: Any) -> bool:
     return whole_frame(counter) == int(counter.total_frames) - 1
-
-
-def _stopped(counter: Any) -> str:
-    frame, total = whole_frame(counter), int(counter.total_frames)
-    return f"Stopped: frame {frame} is past the end of {total} frames (0-{total - 1}); nothing was written."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -11,9 +12,10 @@ from ..errors import InputError, PathError
 from ..naming import tokens
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import MAX_PADDING, FramePattern
-from ..request import limited
+from ..request import limited, word_of
 from ..wire import UNRENDERED
 from .companions import Companions
+from .destination import destination, unknown
 from .existing import wants
 from .plan import Frame, SaveRequest, require_no_number
 
@@ -33,7 +35,7 @@ class IndexedRequest(SaveRequest):
         `require_no_number`; PatternError for too many digits.
         """
         height, width = (0, 0) if image is None else image.shape[1:3]
-        folder = tokens.resolve(self.filename_prefix, self.now, width, height).rstrip("/\\")
+        folder = tokens.resolve(self.filename_prefix, self.now, width, height, self.nodes).rstrip("/\\")
         require_no_number(folder, self.filename_prefix, "Sequence")
         name = folder.replace("\\", "/").rpartition("/")[2]
         if name in ("", "."):
@@ -42,15 +44,31 @@ class IndexedRequest(SaveRequest):
         pattern = FramePattern.around(f"{folder}/{name}_", self.filetype.extension, self.digits)
         return FileSequence.from_pattern(pattern, "output", write=True, shown=self.filename_prefix)
 
+    def destination(self, *, has_number: bool = True) -> dict[str, Any]:
+        """Where the frame goes, see `destination`. `has_number`: whether `current_frame` is known.
+
+        Lists one folder. Raises what `sequence` and `check` raise.
+        """
+        self.check()
+        number = self.current_frame if has_number else None
+        if tokens.needs_run(self.filename_prefix):
+            later = tokens.Later()
+            sequence = replace(self, nodes=later).sequence()
+            return unknown(later.restored(sequence.path_pattern if number is None else sequence.shown_file(number)))
+        sequence = self.sequence()
+        policy = word_of(self, "on_existing")
+        return destination(sequence, number, sequence.frames(), policy, lambda found: found >= (number or 0))
+
     def needs_image(self, *, has_layers: bool = False) -> bool:
         """Whether the frame must be rendered, as far as can be known without its image.
 
-        Raises what `check` and `existing.wants` raise.
+        Raises what `check`, `sequence` and `existing.wants` raise.
         """
         self.check(has_layers=has_layers)
-        if tokens.needs_image(self.filename_prefix):
+        sequence = self.sequence()
+        if tokens.needs_image(self.filename_prefix):  # the path is not known before the frame is rendered
             return True
-        return wants(self.on_existing, self.sequence(), self.current_frame)
+        return wants(self.on_existing, sequence, self.current_frame)
 
     def frame(self, images: object, companions: Companions | None = None) -> Frame:
         """The frame to save, with its `companions`. `images` is (1, H, W, C) or UNRENDERED.

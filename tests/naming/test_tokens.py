@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from io_utils.errors import TokenError
-from io_utils.naming.tokens import needs_image, resolve, resolve_time
+from io_utils.naming.tokens import needs_image, resolve, resolve_without_size
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=timezone.utc)
 EVENING = datetime(2026, 11, 21, 23, 45, 59, tzinfo=timezone.utc)
@@ -58,12 +58,6 @@ def test_tokens_are_replaced_and_all_other_text_stays(text: str, resolved: str) 
 @pytest.mark.parametrize(
     ("text", "token"),
     [
-        pytest.param("%KSampler.seed%", "%KSampler.seed%", id="of the frontend"),
-        pytest.param("a/%Empty Latent Image.width%_b", "%Empty Latent Image.width%", id="of the frontend, with spaces"),
-        pytest.param(
-            "%K-Sampler (2).noise_seed%", "%K-Sampler (2).noise_seed%", id="of the frontend, with punctuation"
-        ),
-        pytest.param("%采样器.seed%", "%采样器.seed%", id="of the frontend, Chinese title"),
         pytest.param("%seed%", "%seed%", id="of other packs"),
         pytest.param("%batch_num%", "%batch_num%", id="of core's Save Image"),
         pytest.param("%Year%", "%Year%", id="another case"),
@@ -92,8 +86,8 @@ def test_an_unknown_token_is_an_error_that_lists_the_known_ones(text: str, token
 @pytest.mark.parametrize("text", ["%width%", "f_%height%", "%year%/%width%"])
 def test_the_size_of_an_image_is_an_error_where_there_is_no_image(text: str) -> None:
     with pytest.raises(TokenError, match="size of an image"):
-        resolve_time(text, NOW)
-    assert resolve_time("%year%/50%done", NOW) == "2026/50%done"
+        resolve_without_size(text, NOW)
+    assert resolve_without_size("%year%/50%done", NOW) == "2026/50%done"
 
 
 def test_hours_count_to_23() -> None:

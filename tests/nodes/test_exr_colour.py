@@ -377,9 +377,29 @@ class TestBeforeAnythingRuns:
         assert str(header_of(file)["compression"]).endswith("DWAB_COMPRESSION")
 
 
-def test_the_extension_of_a_batch_decides_whether_it_holds_layers(host: EmbeddedHost) -> None:
-    with pytest.raises(ValueError, match="PNG files have no layers"):
-        host.run(graph("SaveBatch", path_pattern="s/s_#####.png", layers=["costly", 2]))
+@pytest.mark.parametrize(
+    ("filetype", "remedy"),
+    [
+        ("as the pattern's extension says", "End path_pattern in '.exr', or remove the link"),
+        (
+            "png",
+            """End path_pattern in '.exr' and set filetype to "as the pattern's extension says", or remove the link""",
+        ),
+    ],
+)
+def test_the_extension_of_a_batch_decides_whether_it_holds_layers(
+    host: EmbeddedHost, filetype: str, remedy: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{remedy} .*: PNG files have no layers"):
+        host.run(graph("SaveBatch", filetype, path_pattern="s/s_#####.png", layers=["costly", 2]))
+    assert Costly.runs == 0
+
+
+def test_a_type_that_contradicts_the_extension_of_a_batch_is_refused_before_anything_renders(
+    host: EmbeddedHost,
+) -> None:
+    with pytest.raises(ValueError, match=r"^Set filetype to .*, or end path_pattern in '\.exr'"):
+        host.run(graph("SaveBatch", "exr", path_pattern="s/s_#####.png"))
     assert Costly.runs == 0
 
 

@@ -206,11 +206,11 @@ class TestFromDirectory:
         def node(self, pack: ModuleType) -> Any:
             return pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounterFromDirectory"]()
 
-        @pytest.mark.parametrize("directory", ["", "a/b", None, "%year%/%date:MM-dd%", "50%done"])
+        @pytest.mark.parametrize("directory", ["", "a/b", None, "%year%/%date:MM-dd%", "50%done", "%KSampler.seed%"])
         def test_accepts_valid_and_linked_values(self, node: Any, shot: Path, directory: Any) -> None:
             assert type(node).VALIDATE_INPUTS(directory_path=directory) is True
 
-        @pytest.mark.parametrize("directory", ["..", "/etc", "%seed%", "%KSampler.seed%", "w%width%"])
+        @pytest.mark.parametrize("directory", ["..", "/etc", "%seed%", "%KSampler.seed%/..", "w%width%"])
         def test_states_the_fault_and_the_fix(self, node: Any, shot: Path, directory: str) -> None:
             answer = type(node).VALIDATE_INPUTS(directory_path=directory)
 

@@ -70,8 +70,11 @@ class TestFiles:
             pytest.param({"path_pattern": "f_##.jpg"}, ["f_00.jpg", "f_01.jpg"], id="JPG by its extension"),
             pytest.param({"path_pattern": "f_##", "filetype": "jpg"}, ["f_00.jpg", "f_01.jpg"], id="JPG by the widget"),
             pytest.param(
-                {"path_pattern": "f_##.png", "filetype": "jpg"}, ["f_00.png", "f_01.png"], id="PNG all the same"
+                {"path_pattern": "f_##.jpg", "filetype": "as the pattern's extension says"},
+                ["f_00.jpg", "f_01.jpg"],
+                id="JPG by its extension, chosen",
             ),
+            pytest.param({"path_pattern": "f_##"}, ["f_00.png", "f_01.png"], id="PNG without an extension"),
         ],
     )
     @pytest.mark.parametrize("lists", [False, True], ids=["plain", "lists"])
@@ -443,7 +446,7 @@ class TestTokens:
         self.save(node, "f_##.png", shades(10), shades(20, width=9))
         assert on_disk(output) == {"f_00.png": 10, "f_01.png": 20}
 
-    @pytest.mark.parametrize("token", ["%KSampler.seed%", "%seed%", "%batch_num%"])
+    @pytest.mark.parametrize("token", ["%Seed%", "%seed%", "%batch_num%"])
     def test_that_cannot_be_filled_in_are_refused_and_no_folder_is_created(
         self, node: Any, output: Path, token: str
     ) -> None:

@@ -548,7 +548,7 @@ class TestValidateInputs:
     def test_accepts_valid_and_linked_values(self, node: Any, output: Path, directory: Any) -> None:
         assert type(node).VALIDATE_INPUTS(directory_path=directory) is True
 
-    @pytest.mark.parametrize("directory", ["..", "/etc", "con", "a" * 300, "a\0", "%seed%", "%KSampler.seed%"])
+    @pytest.mark.parametrize("directory", ["..", "/etc", "con", "a" * 300, "a\0", "%seed%", "%KSampler.seed%/.."])
     def test_states_the_fault_and_the_fix(self, node: Any, output: Path, directory: str) -> None:
         answer = type(node).VALIDATE_INPUTS(directory_path=[directory])
 

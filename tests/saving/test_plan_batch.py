@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,14 @@ from io_utils.saving.plan_batch import BatchSaveRequest
 from ..disk import shades
 from .savers import JPG, PNG, WITH_WORKFLOW
 
-
-def batch(pattern: str, start: int = 0, filetype: FileType = PNG) -> BatchSaveRequest:
-    return BatchSaveRequest(path_pattern=pattern, start_index=start, filetype=filetype)
+PNG16 = FileType.PNG16
 
 
-def batch_sequence(text: str, filetype: FileType) -> tuple[FileSequence, FileType]:
+def batch(pattern: str, start: int = 0, filetype: FileType | None = PNG) -> BatchSaveRequest:
+    return BatchSaveRequest(path_pattern=pattern, start_index=start, chosen_type=filetype)
+
+
+def batch_sequence(text: str, filetype: FileType | None) -> tuple[FileSequence, FileType]:
     request = batch(text, filetype=filetype).for_images([])
     return request.sequence(), request.filetype
 
@@ -51,9 +54,13 @@ class TestBatchSequence:
         [
             pytest.param("./frame{:06d}.png", WITH_WORKFLOW, "frame000007.png", WITH_WORKFLOW, id="the default"),
             pytest.param("f_%04d.png", PNG, "f_0007.png", PNG, id=".png leaves the choice about the workflow"),
-            pytest.param("f_####.jpg", WITH_WORKFLOW, "f_0007.jpg", JPG, id=".jpg decides"),
-            pytest.param("f_####.jpeg", PNG, "f_0007.jpeg", JPG, id=".jpeg decides"),
-            pytest.param("f_####.png", JPG, "f_0007.png", WITH_WORKFLOW, id=".png decides"),
+            pytest.param("f_####.png", PNG16, "f_0007.png", PNG16, id=".png leaves the bit depth open"),
+            pytest.param("f_####.exr", FileType.EXR_HALF, "f_0007.exr", FileType.EXR_HALF, id="so does .exr"),
+            pytest.param("f_####.jpg", None, "f_0007.jpg", JPG, id="as the extension says: .jpg"),
+            pytest.param("f_####.jpeg", None, "f_0007.jpeg", JPG, id="as the extension says: .jpeg"),
+            pytest.param("f_####.png", None, "f_0007.png", WITH_WORKFLOW, id="as the extension says: .png"),
+            pytest.param("f_####.EXR", None, "f_0007.EXR", FileType.EXR, id="as the extension says: .EXR"),
+            pytest.param("f_####", None, "f_0007.png", WITH_WORKFLOW, id="as the extension says, but there is none"),
             pytest.param("f_####.PNG", PNG, "f_0007.PNG", PNG, id="in capitals"),
             pytest.param("f_####", JPG, "f_0007.jpg", JPG, id="no extension leaves it all"),
             pytest.param("shot.####", PNG, "shot.0007.png", PNG, id="what comes before the number is not an extension"),
@@ -62,11 +69,30 @@ class TestBatchSequence:
         ],
     )
     def test_is_named_by_the_pattern(
-        self, output: Path, text: str, filetype: FileType, file: str, kind: FileType
+        self, output: Path, text: str, filetype: FileType | None, file: str, kind: FileType
     ) -> None:
         sequence, found = batch_sequence(text, filetype)
 
         assert (sequence.file(7), found) == (output / file, kind)
+
+    @pytest.mark.parametrize(
+        ("text", "filetype", "extension"),
+        [
+            pytest.param("f_####.png", FileType.EXR, ".exr", id="no 8-bit PNG for somebody who chose EXR"),
+            pytest.param("f_####.exr", WITH_WORKFLOW, ".png", id="no EXR for somebody who chose PNG"),
+            pytest.param("f_####.jpeg", PNG, ".png", id="nor JPG"),
+            pytest.param("f_####.PNG", JPG, ".jpg", id="in capitals"),
+            pytest.param("still.png", FileType.WEBP_LOSSY, ".webp", id="without a number"),
+        ],
+    )
+    def test_of_another_type_than_the_widget_says_is_an_error_with_both_ways_out(
+        self, output: Path, text: str, filetype: FileType, extension: str
+    ) -> None:
+        remedy = f"""Set filetype to "as the pattern's extension says", or end path_pattern in '{extension}': """
+        facts = f"filetype is {filetype.value!r}, but the pattern {text!r} ends in "
+
+        with pytest.raises(ValueError, match=re.escape(remedy + facts)):
+            batch_sequence(text, filetype)
 
     @pytest.mark.parametrize("text", ["f_####.dpx", "f_####.tif", "f_####.part"])
     def test_of_an_unsupported_type_is_an_error_naming_the_supported_ones(self, output: Path, text: str) -> None:
@@ -80,7 +106,7 @@ class TestBatchSequence:
 
     @pytest.mark.parametrize("text", ["####", "a/####.png", "#.jpg"])
     def test_named_only_by_a_number_is_fine(self, output: Path, text: str) -> None:
-        batch_sequence(text, PNG)
+        batch_sequence(text, None)
 
     @pytest.mark.parametrize(
         "text", ["../f_##.png", "/etc/f_##.png", "a/../../f_##.png", "##/../../f.png", "C:\\f##.png"]
