@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from pathlib import Path
+from typing import Any, ClassVar
 
 from .naming.frame_range import named, ranges
 from .policies import AtEnd, OnSizeMismatch
@@ -22,7 +25,32 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ImageSequenceError(Exception):
-    """The base of all errors of this pack."""
+    """The base of all errors of this pack.
+
+    ComfyUI's frontends show an error as "<module>.<class>: <message>", with a folder of the server as the module; only
+    built-in classes are shown without one (`full_type_name` in ComfyUI's execution.py). So the subclasses claim to be built
+    in. Python's tracebacks also show them by their name alone. Copying and pickling keep the message and the facts.
+    """
+
+    _defined_in: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._defined_in, cls.__module__ = cls.__module__, "builtins"
+
+    def __reduce__(self) -> tuple[Callable[..., ImageSequenceError], tuple[Any, ...]]:
+        # Neither "builtins" nor the facts that __init__ takes would lead back to this error.
+        args: Any = super().__reduce__()[1]
+        return _restored, (self._defined_in, type(self).__qualname__, args, vars(self))
+
+
+def _restored(module: str, name: str, args: tuple[Any, ...], facts: dict[str, Any]) -> ImageSequenceError:
+    """The error of the class `name` in `module` with these `args` and attributes."""
+    kind: Any = reduce(getattr, name.split("."), sys.modules[module])
+    error: ImageSequenceError = kind.__new__(kind, *args)
+    super(ImageSequenceError, error).__init__(*args)  # not the class's own, which takes facts
+    vars(error).update(facts)
+    return error
 
 
 class InputError(ImageSequenceError, ValueError):
