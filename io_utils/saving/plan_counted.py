@@ -91,7 +91,7 @@ class CountedRequest(SaveRequest):
             if saves(counter, self.at_end)
             for frame in companions.attached(self.files.frames(whole_frame(counter), images))
         ]
-        require_own_paths(frames, "a list of images came with one frame counter. Make it a batch.")
+        require_own_paths(frames, "Wire a batch in place of the list of images: there is one frame counter.")
         return frames
 
     def outcome(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..cancellable_run import Run, worker_count
-from ..errors import ForeignFileError, FrameExistsError, FrameWriteError, InputError, NotAFileError, PathError
+from ..errors import ForeignFileError, FrameExistsError, FrameWriteError, InputError, NotAFileError, PathError, sentence
 from ..formats.base import Extras
 from ..naming.frame_range import named
 from ..policies import OnExisting
@@ -138,7 +138,9 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
     except (PathError, NotAFileError, ForeignFileError):
         raise
     except ValueError as error:
-        raise InputError(f"Frame {frame.number} ({str(path)!r}) was not saved: {error}") from error
+        raise InputError(
+            f"{sentence(str(error).rstrip('.'))} Frame {frame.number} was not saved: {str(path)!r}."
+        ) from error
     except FileExistsError:
         raise FrameExistsError([frame.number], path) from None
     except OSError as error:

@@ -238,7 +238,7 @@ class TestRefusals:
             comfyui.run(load=load_batch("gaps/{:04d}.png", 6), out=("PreviewImage", {"images": ["load", 0]}))
 
     def test_several_frames_without_a_number_are_refused_and_nothing_is_written(self, comfyui):
-        with pytest.raises(PromptFailed, match=r"no frame number, but there are 3 frames.*'same_\{:06d\}\.png'"):
+        with pytest.raises(PromptFailed, match=r"'same_\{:06d\}\.png'.*no frame number, but there are 3 frames"):
             comfyui.run(make=costly(1, count=3), save=save_batch("same.png"))
         assert not (comfyui.output / "same.png").exists()
 
