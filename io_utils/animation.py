@@ -15,6 +15,7 @@ from numbers import Real
 from typing import Any
 
 from .errors import EndOfAnimationError, InputError
+from .message import Message
 from .policies import AtEnd
 from .request import limited
 from .wire import described
@@ -197,5 +198,9 @@ class LogEntry:
         """The (time, text) of every line after time `t`, sorted by time."""
         return (entry for entry in sorted(self._data) if entry[0] > t)
 
+    @property
+    def message(self) -> Message:
+        return Message.lines(text for _, text in self._data)
+
     def __str__(self) -> str:
-        return "\n".join(text for _, text in self._data)
+        return str(self.message)

@@ -109,6 +109,11 @@ class FramePattern:
         return FramePattern((*self.literals[:-1], last), self.padding)
 
     @property
+    def hashes(self) -> str:
+        """The pattern with a # for each digit of the frame number: `f_####.png`."""
+        return ("#" * max(1, self.padding)).join(self.literals)
+
+    @property
     def extension(self) -> str:
         """'.png' for `f_{:04d}.png`, or ''. Only text after the frame number counts: `shot.####` has no extension."""
         return os.path.splitext("x" + self.literals[-1].replace("\\", "/").rpartition("/")[2])[1]

@@ -13,12 +13,12 @@ from ..animation import AnimationSequence, LogEntry, saves, whole_frame
 from ..errors import OtherTakeError, PathError
 from ..formats.base import Extent
 from ..formats.file_type import FileType
+from ..message import Message
 from ..naming import tokens
 from ..naming.allowed_roots import Root, root_of
 from ..naming.file_names import normalise
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import FramePattern
-from ..naming.frame_range import with_noun
 from ..naming.variants import Variants, batch_folder
 from ..policies import AtEnd, OnExisting
 from ..request import known, limited
@@ -213,7 +213,7 @@ class CountedFiles:
         variant of the batch is whole on disk. One variant never replaces another. The log names the missing frames.
         """
         if not saved:
-            return AnimationSequence(counters[-1]), LogEntry.new("\n".join(map(_stopped, counters)))
+            return AnimationSequence(counters[-1]), LogEntry.new(Message.lines(map(_stopped, counters)))
         log = LogEntry.new(summary)
         if stale := self._other_takes(saved):
             log = log.add(stale)
@@ -238,13 +238,16 @@ class CountedFiles:
         if self.single in ours:
             if not any(item.written for item in saved):
                 return ""
-            return (
-                f"This frame is a single image, but there are batches of images in {others} as well: if these are of "
-                f"another take, move them away, or skipping and resuming will stop at them."
+            return Message(
+                "If the batches of images in %others% are of another take, move them away, or skipping and resuming will stop "
+                "at them: this frame is a single image.",
+                others=others,
             )
-        return (
-            f"The batch has {len(ours)} images, but there are frames in {others} as well: if these are of "
-            f"another take, move them away, or skipping and resuming will wait for them."
+        return Message(
+            "If the frames in %others% are of another take, move them away, or skipping and resuming will wait for them: this "
+            "batch has %count% images.",
+            others=others,
+            count=len(ours),
         )
 
 
@@ -278,7 +281,7 @@ def _is_whole(sequence: FileSequence, frame: int) -> bool:
 
 
 def _missing(whole: Sequence[int], total: int) -> str:
-    """The frames of 0 .. total - 1 that the sorted `whole` lacks, as "frames 1-2,4"; "" for none.
+    """The frames of 0 .. total - 1 that the sorted `whole` lacks, as "1-2,4"; "" for none.
 
     Takes time in proportion to `whole`, not to `total`, which may be millions.
     """
@@ -287,14 +290,19 @@ def _missing(whole: Sequence[int], total: int) -> str:
         first, last = before + 1, after - 1
         if first <= last:
             runs.append(f"{first}" if first == last else f"{first}-{last}")
-    return with_noun(",".join(runs)) if runs else ""
+    return ",".join(runs)
 
 
 def _ending(whole: Sequence[int], total: int) -> str:
     """The last line of the log: which frames are missing, or that none is."""
     if missing := _missing(whole, total):
-        return f"The animation lacks {missing} of {total}."
-    return "The only frame is on disk." if total == 1 else f"All {total} frames are on disk."
+        return Message(
+            ("The animation lacks frame %missing% of %total%.", "The animation lacks frames %missing% of %total%."),
+            count=total - len(whole),
+            missing=missing,
+            total=total,
+        )
+    return Message(("The only frame is on disk.", "All %count% frames are on disk."), count=total)
 
 
 def _is_final(counter: Any) -> bool:
@@ -303,4 +311,12 @@ def _is_final(counter: Any) -> bool:
 
 def _stopped(counter: Any) -> str:
     frame, total = whole_frame(counter), int(counter.total_frames)
-    return f"Stopped: frame {frame} is past the end of {total} frames (0-{total - 1}); nothing was written."
+    return Message(
+        (
+            "Stopped: frame %frame% is past the end of %count% frame (%range%); nothing was written.",
+            "Stopped: frame %frame% is past the end of %count% frames (%range%); nothing was written.",
+        ),
+        frame=str(frame),
+        count=total,
+        range=f"0-{total - 1}" if total > 1 else "0",
+    )

@@ -429,7 +429,7 @@ class TestOutcome:
         tracemalloc.stop()
 
         assert sequence.keys_in_order == [0, 3, 5_183_999]
-        assert str(log).splitlines()[-1] == "The animation lacks frames 1-2,4-5183998 of 5184000."
+        assert str(log).splitlines()[-1] == "The animation lacks frames 1-2,4-5183998 of 5,184,000."
         assert peak < 5_000_000  # it was 700 MB
 
     @needs_links

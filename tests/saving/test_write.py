@@ -20,8 +20,11 @@ from PIL import Image
 from io_utils.errors import FrameWriteError, PathError
 from io_utils.formats.file_type import EncodedFrame, FileType
 from io_utils.formats.registry import decode
+from io_utils.naming.allowed_roots import Root
+from io_utils.naming.file_sequence import FileSequence
+from io_utils.naming.frame_pattern import FramePattern
 from io_utils.policies import OnExisting
-from io_utils.saving.plan import Frame
+from io_utils.saving.plan import Frame, Saved
 from io_utils.saving.write import summary, write_workflow
 
 from ..disk import (
@@ -404,7 +407,18 @@ class TestSummary:
     def test_says_what_was_written_and_where(self, output: Path) -> None:
         saved = save(frames(1, 2, 3, start=5), FileType.PNG, TEXT, OVERWRITE)
 
-        assert summary(saved) == f"Saved frames 5-7: {output.as_posix()}/f_{{:04d}}.png"
+        assert summary(saved) == "Saved frames 5-7: f_####.png"
+
+    def test_names_the_file_of_a_single_frame(self, output: Path) -> None:
+        saved = save(frames(1, start=11), FileType.PNG, TEXT, OVERWRITE)
+
+        assert summary(saved) == "Saved frame 11: f_0011.png"
+
+    def test_gives_the_whole_path_in_a_folder_of_the_operator(self, tmp_path: Path) -> None:
+        renders = FileSequence(Root(tmp_path, ""), FramePattern(("take/f_", ".png"), 4))
+        saved = [Saved(renders, 7, written=True)]
+
+        assert summary(saved) == f"Saved frame 7: {tmp_path.as_posix()}/take/f_0007.png"
 
     def test_says_what_was_kept(self, output: Path) -> None:
         put(output / "f_0001.png")
