@@ -2,8 +2,8 @@
 
 Each class is also the built-in exception that callers expect: ValueError for invalid input, FileNotFoundError for a
 missing file, FileExistsError for an existing one, OSError for disk errors. The facts are attributes. The message first says
-what to do, then states the facts. It names inputs as the API does, those of one word in quotes, so that the browser can put
-in their labels: 'mask', frame_count.
+what to do, then states the facts. It names inputs as the API does, single words after "set", and quotes the values of
+options, so that the browser can put in their labels: "set layer to 'Z'", "raise total_frames".
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def one(value: Any, name: str = "a setting") -> Any:
     different = [other for other in others if not _is_same(other, first)]
     if different:
         raise InputError(
-            f"Give {name} one value: it holds for all images, but got a list of {len(items)} different values, "
+            f"Set {name} to one value: it holds for all images, but got a list of {len(items)} different values, "
             f"{_shown(first)}, {_shown(different[0])}, ..."
         )
     return first

@@ -237,7 +237,7 @@ class TestAnInvalidNumber:
         self, saver: Any, output: Path, name: str, values: list[Any]
     ) -> None:
         with pytest.raises(
-            ValueError, match=r"Give quality one value.* a list of 2 different values.* a (Tensor|ndarray)"
+            ValueError, match=r"Set quality to one value.* a list of 2 different values.* a (Tensor|ndarray)"
         ):
             saver(name).save(**inputs(name, quality=values))
 
