@@ -421,15 +421,15 @@ class TestTexts:
         words = locales.load_words(language)
         site.make("a", [3])
         stage = node(language)
+        gone, copied = words["%name% is gone."].replace("%name%", "f_0003.png"), words["Path copied."]
         said = [["%name% is gone.", {"name": "f_0003.png"}], ["Path copied.", {}], ["Not a text of ours: 100%", {}]]
-        here = [words["%name% is gone."].replace("%name%", "f_0003.png"), words["Path copied."], said[2][0]]
         stage.run("node.onExecuted(a)", report(3, message="English", words=said))
-        stage.says("\n".join(here), "message")
+        stage.says(f"{gone}\n{copied}\nNot a text of ours: 100%", "message")
         live = json.loads(report(3, words=said[1:2])["image_sequence"][0])
         stage.run("api.tell('image_sequence.progress', { node: 7, sequence: a, text: 'English' })", live)
-        stage.says(here[1], "message")
+        stage.says(copied, "message")
         stage.run("api.tell('execution_interrupted', { node_id: 7 })")
-        stage.says(words["Stopped: %progress%"].replace("%progress%", here[1]), "message")
+        stage.says(words["Stopped: %progress%"].replace("%progress%", copied), "message")
 
     def test_of_nodes_have_the_singular_and_the_separators_of_the_language(self, node, site):
         site.make("a", [3])
