@@ -10,10 +10,11 @@ An English text may stand in for a translation until somebody writes one.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -38,7 +39,7 @@ Texts = dict[str, Any]
 
 
 class UncollectableTextError(Exception):
-    """A script of the player has a text that player() cannot read."""
+    """A script or a module has a text that player() cannot read."""
 
 
 def english(pack: ModuleType) -> Texts:
@@ -60,14 +61,39 @@ def english(pack: ModuleType) -> Texts:
     }
 
 
-def player(scripts: Path = PACK / "web" / "js") -> Texts:
+def player(scripts: Path = PACK / "web" / "js", modules: Iterable[Path] = ()) -> Texts:
     """The English texts of the player, with their %placeholders%: {key: text}.
 
-    In the scripts every text is written as t("text") or t(["singular", "plural"]), in double quotes. Raises UncollectableTextError for any other form,
-    because that text would stay English.
+    In the scripts every text is written as t("text") or t(["singular", "plural"]), in double quotes; in the modules as
+    Message("text") or Message(("singular", "plural")). Raises UncollectableTextError for any other form, because that text
+    would stay English.
     """
     found = [text for script in sorted(scripts.rglob("*.js")) for text in _texts_in(script)]
+    found += [text for module in modules for text in _messages_in(module)]
     return {key(text): text for text in found}
+
+
+def modules_with_messages(pack: Path = PACK) -> list[Path]:
+    """The modules that tell the user something while a node runs."""
+    definition = pack / "io_utils" / "message.py"
+    return [
+        path for room in ("io_utils", "nodes") for path in sorted((pack / room).rglob("*.py")) if path != definition
+    ]
+
+
+def _messages_in(module: Path) -> Iterator[str]:
+    """The templates of the messages in a module."""
+    calls = [node for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    for call in sorted(calls, key=lambda found: found.lineno):
+        if not (isinstance(call.func, ast.Name) and call.func.id == "Message"):
+            continue
+        template = call.args[0] if call.args else None
+        texts = template.elts if isinstance(template, ast.Tuple) else [template]
+        for text in texts:
+            if not (isinstance(text, ast.Constant) and isinstance(text.value, str)):
+                msg = f'{module.name}, line {call.lineno}: write Message("text"), or the text cannot be translated'
+                raise UncollectableTextError(msg)
+            yield text.value
 
 
 def _texts_in(script: Path) -> Iterator[str]:
@@ -99,7 +125,7 @@ def texts(definitions: Texts) -> Iterator[str]:
 def files(pack: ModuleType, language: str) -> dict[str, Texts]:
     """{file name: content} of locales/<language>, without the texts that have no translation: these appear in English."""
     words = _unless_syntax if language == "en" else partial(_translation, load_words(language))
-    main = {"nodeCategories": {CATEGORY: CATEGORY}, "imageSequencePlayer": player()}
+    main = {"nodeCategories": {CATEGORY: CATEGORY}, "imageSequencePlayer": player(modules=modules_with_messages())}
     return {"main.json": _translated(main, words), "nodeDefs.json": _translated(english(pack), words)}
 
 
@@ -116,7 +142,7 @@ def load_words(language: str) -> dict[str, str]:
 def main() -> int:
     """Update both folders and say what is missing. Returns 1 if a text has no translation."""
     pack = load_pack(PACK)
-    sources = list(dict.fromkeys([CATEGORY, *texts(english(pack)), *texts(player())]))
+    sources = list(dict.fromkeys([CATEGORY, *texts(english(pack)), *texts(player(modules=modules_with_messages()))]))
     missing: dict[str, list[str]] = {}
     for language in languages():
         if language != "en":

@@ -251,9 +251,14 @@ def _exception(kind: str, error: Exception, **extra_info: Any) -> Reason:
         str(error),
         **extra_info,
         exception_message=str(error),
-        exception_type=type(error).__qualname__,
+        exception_type=full_type_name(type(error)),
         traceback=traceback.format_tb(error.__traceback__),
     )
+
+
+def full_type_name(kind: type) -> str:
+    """The name by which ComfyUI's frontends show an exception: without a module if it is a built-in one."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _missing_node(node_id: str, node: Mapping[str, Any]) -> PromptError:

@@ -15,6 +15,7 @@ from numbers import Real
 from typing import Any
 
 from .errors import EndOfAnimationError, InputError
+from .message import Message
 from .policies import AtEnd
 from .request import limited
 from .wire import described
@@ -108,11 +109,11 @@ def whole_frame(counter: Any) -> int:
         rate = getattr(counter, "frames_per_second", None)
         multiple = f", or a multiple of 1/{rate:g} s" if isinstance(rate, Real) else ""
         raise InputError(
-            f"The frame counter is at {frame}, between two frames: an offset in seconds was not a whole number of "
-            f"frames. Use an offset in frames{multiple}."
+            f"Use an offset in frames{multiple}. The frame counter is at {frame}, between two frames: an offset in seconds "
+            f"was not a whole number of frames."
         )
     if frame < 0:
-        raise InputError(f"The frame counter is at {int(frame)}, but frame numbers start at 0. Check its offset.")
+        raise InputError(f"Check the offset of the frame counter. It is at {int(frame)}, but frame numbers start at 0.")
     return int(frame)
 
 
@@ -120,7 +121,9 @@ def total_frames(counter: Any) -> int:
     """The number of frames of any frame counter's animation. Raises ValueError if it is missing or not finite."""
     total = _number(counter, "total_frames")
     if not math.isfinite(total):
-        raise InputError(f"The frame counter counts to {total}, which is not a number of frames. Set its total_frames.")
+        raise InputError(
+            f"Set total_frames of the frame counter. It counts to {total}, which is not a number of frames."
+        )
     return int(total)
 
 
@@ -129,7 +132,7 @@ def frames_per_second(counter: Any) -> float:
     rate = float(_number(counter, "frames_per_second"))
     if not (math.isfinite(rate) and rate > 0):
         raise InputError(
-            f"The frame counter has {rate:g} frames per second, but the rate must be above 0. Set its frames_per_second."
+            f"Set frames_per_second of the frame counter to a number above 0. It has {rate:g} frames per second."
         )
     return rate
 
@@ -140,10 +143,10 @@ def _number(counter: Any, name: str) -> Any:
         with suppress(OverflowError):
             float(value)
             return value
-        raise InputError(f"The frame counter's {name} has hundreds of digits. Check how it is calculated.")
+        raise InputError(f"Check how {name} of the frame counter is calculated. It has hundreds of digits.")
     lacks = "is not a number" if hasattr(counter, name) else "is missing"
     fault = "" if counter is None else f", whose {name} {lacks}"
-    raise InputError(f"The input 'frame_counter' got {described(counter)}{fault}. Wire a frame counter to it.")
+    raise InputError(f"Wire a frame counter to frame_counter. It got {described(counter)}{fault}.")
 
 
 @dataclass(frozen=True)
@@ -204,5 +207,9 @@ class LogEntry:
         """The (time, text) of every line after time `t`, sorted by time."""
         return (entry for entry in sorted(self._data) if entry[0] > t)
 
+    @property
+    def message(self) -> Message:
+        return Message.lines(text for _, text in self._data)
+
     def __str__(self) -> str:
-        return "\n".join(text for _, text in self._data)
+        return str(self.message)

@@ -1,16 +1,21 @@
 """All exceptions that this pack raises on purpose, in one tree below ImageSequenceError.
 
 Each class is also the built-in exception that callers expect: ValueError for invalid input, FileNotFoundError for a
-missing file, FileExistsError for an existing one, OSError for disk errors. The facts are attributes. The message states
-them and says what to do.
+missing file, FileExistsError for an existing one, OSError for disk errors. The facts are attributes. The message first says
+what to do, then states the facts. It names inputs as the API does, single words after "set", and quotes the values of
+options, so that the browser can put in their labels: "set layer to 'Z'", "raise total_frames".
 """
 
 from __future__ import annotations
 
 import difflib
+import errno
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from pathlib import Path
+from typing import Any, ClassVar
 
 from .naming.frame_range import named, ranges
 from .policies import AtEnd, OnSizeMismatch
@@ -22,7 +27,32 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ImageSequenceError(Exception):
-    """The base of all errors of this pack."""
+    """The base of all errors of this pack.
+
+    ComfyUI's frontends show an error as "<module>.<class>: <message>", with a folder of the server as the module; only
+    built-in classes are shown without one (`full_type_name` in ComfyUI's execution.py). So the subclasses claim to be built
+    in. Python's tracebacks also show them by their name alone. Copying and pickling keep the message and the facts.
+    """
+
+    _defined_in: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._defined_in, cls.__module__ = cls.__module__, "builtins"
+
+    def __reduce__(self) -> tuple[Callable[..., ImageSequenceError], tuple[Any, ...]]:
+        # Neither "builtins" nor the facts that __init__ takes would lead back to this error.
+        args: Any = super().__reduce__()[1]
+        return _restored, (self._defined_in, type(self).__qualname__, args, vars(self))
+
+
+def _restored(module: str, name: str, args: tuple[Any, ...], facts: dict[str, Any]) -> ImageSequenceError:
+    """The error of the class `name` in `module` with these `args` and attributes."""
+    kind: Any = reduce(getattr, name.split("."), sys.modules[module])
+    error: ImageSequenceError = kind.__new__(kind, *args)
+    super(ImageSequenceError, error).__init__(*args)  # not the class's own, which takes facts
+    vars(error).update(facts)
+    return error
 
 
 class InputError(ImageSequenceError, ValueError):
@@ -40,7 +70,7 @@ class PatternError(InputError):
 
     def __init__(self, pattern: str, reason: str, suggestion: str) -> None:
         self.pattern, self.reason, self.suggestion = pattern, reason, suggestion
-        super().__init__(f"The pattern {pattern!r} {reason}. For example: {suggestion!r}.")
+        super().__init__(f"Write for example {suggestion!r}: the pattern {pattern!r} {reason}.")
 
 
 class FrameListError(InputError):
@@ -82,7 +112,8 @@ class PathError(InputError):
     def __init__(self, path: str, rule: str, fix: str) -> None:
         self.path, self.rule = path, rule
         shown = path if len(path) <= _LONGEST_SHOWN else f"{path[:40]}..."
-        super().__init__(f"The path {shown!r} {rule}. {fix}")
+        space = "" if fix.endswith("\n") else " "
+        super().__init__(f"{fix}{space}The path {shown!r} {rule}.")
 
 
 class OutsideError(PathError):
@@ -94,13 +125,14 @@ class OutsideError(PathError):
 
     def __init__(self, path: str, real: str, file: Path, line: str | None, *, write: bool) -> None:
         """`real`: where the path leads. In the message, bytes of `line` that are not UTF-8 are shown as U+FFFD."""
-        verb, allowed = ("write", "written to") if write else ("read", "read from")
+        elsewhere = "Save below ComfyUI's output folder" if write else "Copy the files into ComfyUI's input folder"
+        allowed = "written to" if write else "read from"
         self.file, self.line = file, line
-        fix = "A whole drive is never allowed: choose a folder on it."
+        fix = "Choose a folder on the drive: a whole drive is never allowed."
         if line is not None:
             fix = (
-                f"To let ComfyUI {verb} there, ask the server's operator to add this line to {file} (create the file "
-                f"and its folder if needed):\n{_SURROGATE.sub(chr(0xFFFD), line)}"
+                f"{elsewhere}, or ask the server's operator to add this line to {file} (create the file and its folder if "
+                f"needed):\n{_SURROGATE.sub(chr(0xFFFD), line)}\n"
             )
         super().__init__(path, f"leads to {real!r}, outside the folders that sequences may be {allowed}", fix)
 
@@ -110,7 +142,7 @@ class TokenError(InputError):
 
     def __init__(self, token: str, reason: str, fix: str) -> None:
         self.token = token
-        super().__init__(f"The token {token!r} {reason}. {fix}")
+        super().__init__(f"{fix} The token {token!r} {reason}.")
 
 
 # --- files ---------------------------------------------------------------------------------------------------------
@@ -136,10 +168,10 @@ class MissingPackageError(UnsupportedFileError):
 
     def __init__(self, what: str, package: str, version: str) -> None:
         self.what, self.package, self.version = what, package, version
-        remedy = f"install it into ComfyUI's Python and restart ComfyUI: python -m pip install {package} --upgrade"
-        super().__init__(
-            f"{what} need the package {package}, version {version} or later, which is not installed", remedy
-        )
+        remedy = f"run `python -m pip install {package} --upgrade` with ComfyUI's Python and restart ComfyUI"
+        reason = f"{what} need the package {package}, version {version} or later, which is not installed"
+        super().__init__(reason, remedy)
+        self.args = (f"{sentence(remedy)} {sentence(reason)}",)  # also raised by itself, when no file is read
 
 
 class UnknownLayerError(UnsupportedFileError):
@@ -166,7 +198,9 @@ class FileTypeError(InputError):
 
     def __init__(self, extension: str, extensions: Iterable[str]) -> None:
         self.extension, self.extensions = extension, list(extensions)
-        super().__init__(f"Frames cannot be saved as {extension!r} files. Write one of {', '.join(self.extensions)}.")
+        super().__init__(
+            f"Write one of the extensions {', '.join(self.extensions)}: frames cannot be saved as {extension!r} files."
+        )
 
 
 # --- colour --------------------------------------------------------------------------------------------------------
@@ -201,27 +235,29 @@ class ColorConfigError(InputError):
         """`reason`: a verb and what follows, without the full stop."""
         self.file, self.config, self.reason = file, config, reason.rstrip(".")
         if config:
-            what = f"The OpenColorIO config {config!r} {self.reason}."
-            fix = f"Repair it, or name another one in {str(file)!r}."
+            fix = f"Repair the OpenColorIO config, or name another one in {str(file)!r}."
+            what = f"The config {config!r} {self.reason}."
         else:
-            what = f"{str(file)!r} {self.reason}."
             fix = (
-                "It must hold one line besides comments: the absolute path of an .ocio or .ocioz file, or ocio:// and "
-                "the name of a config that is built into OpenColorIO, such as ocio://studio-config-latest."
+                "Write one line besides comments into the file: the absolute path of an .ocio or .ocioz file, or ocio:// "
+                "and the name of a config that is built into OpenColorIO, such as ocio://studio-config-latest."
             )
-        super().__init__(f"{what} {fix}")
+            what = f"The file {str(file)!r} {self.reason}."
+        super().__init__(f"{fix} {what}")
 
 
 class ChromaticitiesError(InputError):
-    """Primaries and a white point that make no colour space. Attribute: `chromaticities` (CIE xy: red, green, blue, white)."""
+    """Primaries and a white point that make no colour space.
+
+    Attributes: `chromaticities` (CIE xy: red, green, blue, white), `reason` and `remedy`, both without a full stop.
+    """
 
     def __init__(self, chromaticities: Sequence[tuple[float, float]]) -> None:
         self.chromaticities = chromaticities
         listed = ", ".join(f"{x:g} {y:g}" for x, y in chromaticities)
-        super().__init__(
-            f"The chromaticities of red, green, blue and white are {listed}, which make no colour space. Choose the "
-            f"file's colour space by name, or load its numbers as stored."
-        )
+        self.reason = f"the chromaticities of red, green, blue and white are {listed}, which make no colour space"
+        self.remedy = "set file_color_space to the name of the file's colour space, or to 'as stored'"
+        super().__init__(f"{sentence(self.remedy)} {sentence(self.reason)}")
 
 
 # --- wires ---------------------------------------------------------------------------------------------------------
@@ -230,12 +266,14 @@ class ChromaticitiesError(InputError):
 class NoImageError(InputError):
     """An IMAGE input got something that is not a batch of images.
 
-    Attributes: `input` (its name), `fact` (what it got).
+    Attributes: `input` (its name), `frame` (None if it is not known), `fact` (what the input got).
     """
 
-    def __init__(self, name: str, where: str, fact: str, fix: str) -> None:
-        self.input, self.fact = name, fact
-        super().__init__(f"{where}The input {name!r} got {fact}. {fix}")
+    def __init__(self, name: str, frame: int | None, fact: str, fix: str) -> None:
+        """`fix`: a sentence; `fact`: an object of "got"."""
+        self.input, self.frame, self.fact = name, frame, fact
+        the = "The" if frame is None else f"For frame {frame}, the"
+        super().__init__(f"{fix} {the} input {name!r} got {fact}.")
 
 
 class LayerNameError(InputError):
@@ -279,10 +317,10 @@ class FrameExistsError(ImageSequenceError, FileExistsError):
 
     def __init__(self, frames: Sequence[int], path: Path) -> None:
         self.frames, self.path = list(frames), path
-        verb = "exists" if len(frames) == 1 else "exist"
+        verb, them = ("exists", "it") if len(frames) == 1 else ("exist", "them")
         super().__init__(
-            f"{named(frames).capitalize()} {verb} already: {str(path)!r}. Nothing was written over it. Move the old "
-            f"take away, start at another frame, or choose to skip or to overwrite."
+            f"Move the old take away, start at another frame, or choose to skip or to overwrite. "
+            f"{named(frames).capitalize()} {verb} already: {str(path)!r}. Nothing was written over {them}."
         )
 
 
@@ -292,8 +330,7 @@ class NotAFileError(ImageSequenceError, FileExistsError):
     def __init__(self, frame: int, path: Path, kind: str) -> None:
         self.frame, self.path, self.kind = frame, path, kind
         super().__init__(
-            f"Frame {frame} cannot be saved: {kind} with that name is in the way, {str(path)!r}. Move it away, or save "
-            f"under another name."
+            f"Move {str(path)!r} away, or save under another name. Frame {frame} cannot be saved: {kind} has its name."
         )
 
 
@@ -303,9 +340,18 @@ class ForeignFileError(ImageSequenceError, FileExistsError):
     def __init__(self, frame: int, path: Path) -> None:
         self.frame, self.path = frame, path
         super().__init__(
-            f"Frame {frame} cannot be kept or saved: the file with its name, {str(path)!r}, is not an image of a "
-            f"kind that this pack reads. Nothing was written over it. Move it away, or choose to overwrite."
+            f"Move {str(path)!r} away, or choose to overwrite it. Frame {frame} cannot be kept or saved: the file with its "
+            f"name is not an image of a kind that this pack reads. Nothing was written over it."
         )
+
+
+_DISK_REMEDIES = {
+    errno.ENOSPC: "Free space on the disk, then queue the frame again.",
+    errno.EDQUOT: "Free space in your quota of the disk, then queue the frame again.",
+    errno.EACCES: "Save to another folder, or let ComfyUI write to this one.",
+    errno.EPERM: "Save to another folder, or let ComfyUI write to this one.",
+    errno.EROFS: "Save to another folder: this disk is read-only.",
+}
 
 
 class FrameWriteError(ImageSequenceError, OSError):
@@ -313,8 +359,13 @@ class FrameWriteError(ImageSequenceError, OSError):
 
     def __init__(self, frame: int, path: Path, error: OSError) -> None:
         self.frame, self.path = frame, path
-        reason = f"Frame {frame} could not be written ({error.strerror or error}); the frames before it are whole"
-        super().__init__(error.errno, reason, str(path))
+        super().__init__(error.errno, error.strerror or str(error), str(path))
+
+    def __str__(self) -> str:
+        # OSError's own text begins with "[Errno 28]".
+        remedy = _DISK_REMEDIES.get(self.errno or 0, "Check the disk, then queue the frame again.")
+        fact = f"Frame {self.frame} could not be written ({self.strerror}): {str(self.path)!r}."
+        return f"{remedy} {fact} The frames before it are whole."
 
 
 class OtherTakeError(InputError):
@@ -327,9 +378,9 @@ class OtherTakeError(InputError):
     def __init__(self, frame: int, folder: Path, done: Sequence[str], lacking: Sequence[str]) -> None:
         self.frame, self.folder, self.done, self.lacking = frame, folder, list(done), list(lacking)
         super().__init__(
-            f"The folder {str(folder)!r} has frames of two takes: frame {frame} is on disk in {', '.join(done)}, but "
-            f"not in {', '.join(lacking)}, so it would be rendered again and again. Move the take that you do not want "
-            f"to continue to another folder, or save under another prefix."
+            f"Move the take that you do not want to continue to another folder, or save under another prefix. The folder "
+            f"{str(folder)!r} has frames of two takes: frame {frame} is on disk in {', '.join(done)}, but not in "
+            f"{', '.join(lacking)}, so it would be rendered again and again."
         )
 
 
@@ -338,9 +389,10 @@ class EndOfAnimationError(InputError):
 
     def __init__(self, frame: int, total_frames: int) -> None:
         self.frame, self.total_frames = frame, total_frames
+        frames = "1 frame, 0" if total_frames == 1 else f"{total_frames} frames, 0 to {total_frames - 1}"
         super().__init__(
-            f"Frame {frame} is past the end: the animation has {total_frames} frames, 0 to {total_frames - 1}. Nothing "
-            f"was written. Raise total_frames, or set at_end to {AtEnd.STOP.value!r} or {AtEnd.KEEP.value!r}."
+            f"Raise total_frames, or set at_end to {AtEnd.STOP.value!r} or {AtEnd.KEEP.value!r}. Frame {frame} is past the "
+            f"end: the animation has {frames}. Nothing was written."
         )
 
 
@@ -375,7 +427,8 @@ class FrameMissingError(ImageSequenceError, FileNotFoundError):
         verb = "is" if len(frames) == 1 and beyond is None else "are"
         what = f"{' and '.join(listed).capitalize()} {verb} missing: {path!r}"
         have = f"On disk are {ranges(available)}." if available else instead
-        super().__init__(f"{remedy} {what}. {have} {fix}.".lstrip())
+        facts = f"{what}. {have}".rstrip()
+        super().__init__(f"{remedy} {facts} {fix}." if remedy else f"{fix}. {facts}")
 
 
 class FolderMissingError(ImageSequenceError, FileNotFoundError):
@@ -395,10 +448,11 @@ class FrameGoneError(ImageSequenceError, FileNotFoundError):
 class FrameReadError(InputError):
     """A file that is not a whole image, or of an unsupported kind. Attributes: `frame`, `path`, `reason`."""
 
-    def __init__(self, frame: int, path: Path, reason: str, remedy: str = "Render or copy it again.") -> None:
-        """`remedy`: a sentence; empty if the reason already says what to do."""
+    def __init__(self, frame: int, path: Path, reason: str, remedy: str = "") -> None:
+        """`reason` and `remedy`: without the full stop; by default, the frame must be rendered or copied again."""
         self.frame, self.path, self.reason = frame, path, reason
-        super().__init__(f"Frame {frame} cannot be read: {str(path)!r}: {reason}. {remedy}".rstrip())
+        remedy = sentence(remedy or f"render or copy frame {frame} again")
+        super().__init__(f"{remedy} Frame {frame} cannot be read: {str(path)!r}: {reason}.")
 
 
 class FrameSizeError(InputError):
@@ -410,9 +464,9 @@ class FrameSizeError(InputError):
         """`fix`: a sentence that says what to do; by default, what helps in Load Image Sequence (Batch)."""
         self.frames, self.sizes, self.path = frames, sizes, path
         first, second = (f"frame {frame} is {width} x {height}" for frame, (width, height) in zip(frames, sizes))
-        fix = fix or f"Load them separately, or set on_size_mismatch to {OnSizeMismatch.RESIZE.value!r}."
+        fix = fix or f"Set on_size_mismatch to {OnSizeMismatch.RESIZE.value!r}, or load the frames separately."
         super().__init__(
-            f"{first.capitalize()}, but {second}: {str(path)!r}. All images of a batch have the same size. {fix}"
+            f"{fix} {first.capitalize()}, but {second}: {str(path)!r}. All images of a batch have the same size."
         )
 
 
@@ -425,9 +479,9 @@ class BatchTooLargeError(InputError):
     def __init__(self, count: int, size: tuple[int, int], needed: int, free: int, fitting: int) -> None:
         self.needed, self.free, self.fitting = needed, free, fitting
         super().__init__(
-            f"A batch of {count} at {size[0]} x {size[1]} needs {gib(needed)} of memory, but {gib(free)} are free: "
-            f"{fitting} would fit. Load fewer at a time, by frame_count or step, or one per run with Load Image "
-            f"Sequence (Frame)."
+            f"Load fewer frames at a time, by frame_count or step, or one per run with Load Image Sequence (Frame). A batch "
+            f"of {count} at {size[0]} x {size[1]} needs {gib(needed)} of memory, but {gib(free)} are free: {fitting} would "
+            f"fit."
         )
 
 
@@ -441,8 +495,8 @@ class AmbiguousFrameError(InputError):
         self.frame, self.paths, self.suggestion = frame, list(paths), suggestion
         files = " and ".join(repr(path.name) for path in paths)
         super().__init__(
-            f"Frame {frame} is {files} in {str(paths[0].parent)!r}, but one frame is one file. Write a pattern that "
-            f"only one of the sequences has, such as {self.suggestion!r}."
+            f"Write a pattern that only one of the sequences matches, such as {self.suggestion!r}. Frame {frame} is {files} "
+            f"in {str(paths[0].parent)!r}, but one frame is one file."
         )
 
 
@@ -455,9 +509,9 @@ class MixedTakesError(InputError):
     def __init__(self, folder: Path, single: int, batch: int) -> None:
         self.folder, self.single, self.batch = folder, single, batch
         super().__init__(
-            f"The folder {str(folder)!r} has frames of two takes: by the single files the next one is frame {single}, "
-            f"by the batch folders (batch_0000, ...) it is frame {batch}. Move the take that you do not want to "
-            f"continue to another folder, or choose a pattern that only the other one matches."
+            f"Move the take that you do not want to continue to another folder, or choose a pattern that only the other one "
+            f"matches. The folder {str(folder)!r} has frames of two takes: by the single files the next one is frame "
+            f"{single}, by the batch folders (batch_0000, ...) it is frame {batch}."
         )
 
 
@@ -474,6 +528,11 @@ def nearest(word: str, words: Iterable[str], at_least: float = 0.4) -> str | Non
 def _short(name: str) -> str:
     """A name from a widget, cut to a length that fits into a message."""
     return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+
+
+def sentence(clause: str) -> str:
+    """`clause`, without a full stop, as a sentence: "it ends" -> "It ends."."""
+    return f"{clause[:1].upper()}{clause[1:]}."
 
 
 def gib(count: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import torch
 
-from .errors import InputError, NoImageError
+from .errors import NoImageError
 
 
 class _Unrendered(Enum):
@@ -24,43 +24,35 @@ def described(value: Any) -> str:
     return "nothing (None)" if value is None else f"a {type(value).__name__}"
 
 
-_CHECK = "Check the node that is wired to it."
-
-
 def images(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
     """`value`, if it is a batch of images: a dense floating-point tensor of shape (N, H, W, C).
 
     Does not check N (the caller does) or C (`quantise` does). Raises NoImageError, naming the input and `frame`.
     """
-    where = "" if frame is None else f"Frame {frame}: "
+    check = f"Check the node that is wired to {name!r}"
     if value is None:
-        fact = "no image (None): the node wired to it returned nothing"
-        raise NoImageError(name, where, fact, f"{_CHECK} Nothing was written for it.")
+        raise NoImageError(name, frame, "no image (None), so nothing was written", f"{check}.")
     if not isinstance(value, torch.Tensor):
         fact = f"a {type(value).__module__}.{type(value).__qualname__}, not an IMAGE"
-        fix = f"{_CHECK} An IMAGE is a torch tensor (batch, height, width, channels), floating point from 0.0 to 1.0."
-        raise NoImageError(name, where, fact, fix)
+        fix = f"{check}: an IMAGE is a torch tensor (batch, height, width, channels), floating point from 0.0 to 1.0."
+        raise NoImageError(name, frame, fact, fix)
     if value.is_nested:  # it has no shape
         fact = "a nested tensor, whose images may differ in size"
-        raise NoImageError(name, where, fact, f"{_CHECK} It must return one dense tensor.")
+        raise NoImageError(name, frame, fact, f"{check}: it must return one dense tensor.")
     shape = tuple(value.shape)
     if value.ndim == 3:
         fact = f"a tensor of shape {shape}, which is a MASK, or an image without its batch dimension"
-        raise NoImageError(
-            name, where, fact, "An IMAGE has four dimensions: convert a mask with Convert Mask to Image."
-        )
+        fix = "Convert a mask with Convert Mask to Image: an IMAGE has four dimensions."
+        raise NoImageError(name, frame, fact, fix)
     if value.ndim != 4:
-        fact = f"a tensor of shape {shape}"
-        raise NoImageError(
-            name, where, fact, f"An IMAGE has four dimensions, (batch, height, width, channels). {_CHECK}"
-        )
+        fix = f"{check}: an IMAGE has four dimensions, (batch, height, width, channels)."
+        raise NoImageError(name, frame, f"a tensor of shape {shape}", fix)
     if value.is_meta or value.layout is not torch.strided:
         fact = "a tensor without pixels (meta)" if value.is_meta else f"a tensor of layout {value.layout}"
-        raise NoImageError(name, where, fact, f"{_CHECK} It must return a dense tensor.")
+        raise NoImageError(name, frame, fact, f"{check}: it must return a dense tensor.")
     if not value.dtype.is_floating_point:
-        fact = f"a tensor of {value.dtype}"
-        fix = f"{_CHECK} An IMAGE is floating point from 0.0 to 1.0: divide 8-bit values by 255."
-        raise NoImageError(name, where, fact, fix)
+        fix = f"{check}: an IMAGE is floating point from 0.0 to 1.0, so divide 8-bit values by 255."
+        raise NoImageError(name, frame, f"a tensor of {value.dtype}", fix)
     return value
 
 
@@ -69,15 +61,15 @@ def masks(value: Any, name: str, frame: int | None = None) -> torch.Tensor:
 
     Returns (N, H, W). Raises NoImageError, naming the input and `frame`.
     """
-    where = "" if frame is None else f"Frame {frame}: "
+    check = f"Check the node that is wired to {name!r}"
     if not isinstance(value, torch.Tensor) or value.is_nested or value.ndim not in (2, 3):
         fact = f"a tensor of shape {tuple(value.shape)}" if _has_shape(value) else described(value)
-        fix = f"{_CHECK} A MASK is a torch tensor (batch, height, width)."
-        raise NoImageError(name, where, f"{fact}, not a MASK", fix)
+        fix = f"{check}: a MASK is a torch tensor (batch, height, width)."
+        raise NoImageError(name, frame, f"{fact}, not a MASK", fix)
     if value.is_meta or value.layout is not torch.strided or not value.dtype.is_floating_point:
         kind = "without values (meta)" if value.is_meta else f"of {value.dtype} and layout {value.layout}"
-        fix = f"{_CHECK} A MASK is dense and floating point, from 0.0 to 1.0."
-        raise NoImageError(name, where, f"a tensor {kind}, not a MASK", fix)
+        fix = f"{check}: a MASK is dense and floating point, from 0.0 to 1.0."
+        raise NoImageError(name, frame, f"a tensor {kind}, not a MASK", fix)
     return value if value.ndim == 3 else value[None]
 
 
@@ -86,8 +78,8 @@ def _has_shape(value: Any) -> bool:
 
 
 def images_of_frame(value: Any, name: str, frame: int) -> torch.Tensor:
-    """Like `images`, for the input of one frame, which must hold at least one image. Raises InputError if it is empty."""
+    """Like `images`, for the input of one frame, which must hold at least one image. Raises NoImageError if it is empty."""
     batch = images(value, name, frame)
     if not len(batch):
-        raise InputError(f"Frame {frame}: the input {name!r} got a batch without any image. {_CHECK}")
+        raise NoImageError(name, frame, "a batch without any image", f"Check the node that is wired to {name!r}.")
     return batch

@@ -154,8 +154,8 @@ def one(value: Any, name: str = "a setting") -> Any:
     different = [other for other in others if not _is_same(other, first)]
     if different:
         raise InputError(
-            f"The input {name!r} got a list of {len(items)} different values for a setting that holds for all images: "
-            f"{_shown(first)}, {_shown(different[0])}, ... Give it one value."
+            f"Set {name} to one value: it holds for all images, but got a list of {len(items)} different values, "
+            f"{_shown(first)}, {_shown(different[0])}, ..."
         )
     return first
 
@@ -187,8 +187,8 @@ def some(value: Any, name: str) -> list[Any]:
     items = listed(value)
     if not items:
         raise InputError(
-            f"The input {name!r} got an empty list, so there is nothing to save. Check the node that is wired to it: a "
-            f"filter may let nothing through."
+            f"Check the node that is wired to {name!r}: a filter may let nothing through. The input {name!r} got an empty "
+            f"list, so there is nothing to save."
         )
     return items
 
@@ -243,7 +243,7 @@ def whole(value: Any, name: str, least: int | None = None, most: int | None = No
         raise _unexpected(value, name, "a whole number")
     if (least is not None and as_number < least) or (most is not None and as_number > most):
         wanted = f"{least} or more" if most is None else f"a number from {least} to {most}"
-        raise InputError(f"The input {name!r} got {_short(str(int(as_number)))}. Set it to {wanted}.")
+        raise InputError(f"Set {name} to {wanted}. It got {_short(str(int(as_number)))}.")
     return int(as_number)
 
 
@@ -252,7 +252,7 @@ def number(value: Any, name: str, above: float = -math.inf) -> Any:
     if isinstance(value, bool) or not isinstance(value, Real) or not _is_finite(value):
         raise _unexpected(value, name, "a number")
     if value <= above:
-        raise InputError(f"The input {name!r} got {value}. Set it to a number above {above:g}.")
+        raise InputError(f"Set {name} to a number above {above:g}. It got {value}.")
     return value
 
 
@@ -292,7 +292,7 @@ def choice(value: Any, name: str, among: type[Enum] | Mapping[str, Any]) -> Any:
 
 def _unexpected(value: Any, name: str, wanted: str) -> InputError:
     shown = _short(_plain(value)) if isinstance(value, (str, int, float)) else described(value)
-    return InputError(f"The input {name!r} got {shown}, not {wanted}. Check the node that is wired to it.")
+    return InputError(f"Set {name} to {wanted}, or check the node that is wired to it. It got {shown}.")
 
 
 def _plain(value: str | float) -> str:

@@ -11,6 +11,7 @@ from ..io_utils.comfyui.cache_watch import CacheWatch
 from ..io_utils.comfyui.look import Look
 from ..io_utils.comfyui.metadata import text_entries
 from ..io_utils.comfyui.moments import Moments
+from ..io_utils.message import Message
 from ..io_utils.naming import tokens
 from ..io_utils.naming.node_values import NodeValues
 from ..io_utils.saving.companions import Companions
@@ -188,5 +189,5 @@ def save(frames: list[Frame], request: SaveRequest, hidden_inputs: Hidden) -> Ou
     saved = write_frames(frames, request, text, report.comfyui_run())
     workflows, warnings = write_workflow(saved, text, request.on_existing) if request.workflow_file else ([], [])
     _watch.record_files(hidden_inputs.unique_id, [*(item.path for item in saved), *workflows])
-    lines = [summary(saved), *(f"Workflow: {path.as_posix()}" for path in workflows), *warnings]
-    return Outcome(saved, "\n".join(lines))
+    files = [Message("Workflow: %file%", file=path.name) for path in workflows]
+    return Outcome(saved, Message.lines([summary(saved), *files, *warnings]))

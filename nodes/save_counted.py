@@ -100,6 +100,6 @@ class ImageSequenceSaveCounted:
         frames = request.frames(rows(frame_counter=counters, image=lazy(image), companions=companions))
         outcome = _saver.save(frames, request, hidden)
         sequence, log_entry = request.outcome(counters, outcome.saved, outcome.message)
-        ui = outcome.ui(str(log_entry), float(counters[-1].frames_per_second))
+        ui = outcome.ui(log_entry.message, float(counters[-1].frames_per_second))
         path_pattern = outcome.path_pattern if outcome.saved else request.files.single.path_pattern
         return {"ui": ui, "result": (sequence, log_entry, path_pattern)}

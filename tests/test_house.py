@@ -42,7 +42,7 @@ COMFYUI = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution",
 
 # What every kind of node needs, and the values that nodes pass to each other.
 SHARED = {
-    *("errors", "policies", "request", "cancellable_run", "wire"),
+    *("errors", "policies", "request", "cancellable_run", "wire", "message"),
     *("animation", "frame_metadata", "image_layers"),
 }
 
@@ -56,8 +56,12 @@ WALLS: dict[str, tuple[set[str], str]] = {
         {"policies", "naming.frame_range"},
         "errors only put facts into words, so that every room can raise them",
     ),
+    "message": (set(), "what nodes say is text and values, so that every room can say something"),
     "wire": ({"errors"}, "inputs are checked before any room works with them"),
-    "animation": ({"errors", "policies", "request", "wire"}, "the values that nodes pass to each other hold no files"),
+    "animation": (
+        {"errors", "message", "policies", "request", "wire"},
+        "the values that nodes pass to each other hold no files",
+    ),
     "colour": ({"errors", "host"}, "it turns pixels into other pixels, and knows no files but the operator's config"),
     "frame_metadata": ({"errors", "wire"}, "the values that nodes pass to each other hold no files"),
     "image_layers": ({"errors", "wire"}, "the values that nodes pass to each other hold no files"),
@@ -78,7 +82,7 @@ WALLS: dict[str, tuple[set[str], str]] = {
         "it does not depend on saving or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "comfyui": (
-        {"errors", "host", "cancellable_run", "wire", "naming", "formats", "colour"},
+        {"errors", "host", "cancellable_run", "wire", "message", "naming", "formats", "colour"},
         "nodes hand it what it reports to ComfyUI, so it does not depend on saving or loading",
     ),
 }

@@ -32,7 +32,7 @@ WRONG = [
     pytest.param(torch.zeros(4, 6), r"\(4, 6\)", id="two dimensions"),
     pytest.param(torch.zeros(1, 2, 4, 6, 3), r"\(1, 2, 4, 6, 3\)", id="five dimensions"),
     pytest.param(torch.tensor(0.5), r"\(\)", id="a number"),
-    pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.uint8), r"torch\.uint8.*255", id="integers"),
+    pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.uint8), r"torch\.uint8", id="integers"),
     pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.bool), r"torch\.bool", id="booleans"),
     pytest.param(torch.zeros(1, 4, 6, 3, dtype=torch.complex64), r"torch\.complex64", id="complex numbers"),
     pytest.param(torch.zeros(1, 4, 6, 3).to_sparse(), r"sparse", id="a sparse tensor"),
@@ -42,12 +42,12 @@ WRONG = [
 
 @pytest.mark.parametrize(("value", "fact"), WRONG)
 def test_anything_else_is_refused_with_frame_input_fact_and_remedy(value: Any, fact: str) -> None:
-    with pytest.raises(NoImageError, match=rf"Frame 7: The input 'images' got .*{fact}") as caught:
+    with pytest.raises(NoImageError, match=rf"For frame 7, the input 'images' got .*{fact}") as caught:
         images(value, "images", 7)
 
     assert caught.value.input == "images"
     assert caught.value.fact in str(caught.value)
-    assert len(str(caught.value).split(". ")) >= 2, "a fact and a remedy"
+    assert str(caught.value).startswith(("Check ", "Convert ")), "the remedy first"
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -78,11 +78,11 @@ def test_a_mask_without_its_batch_dimension_is_one() -> None:
     ],
 )
 def test_anything_else_is_no_mask(value: Any, fact: str) -> None:
-    with pytest.raises(NoImageError, match=rf"Frame 7: The input 'mask' got .*{fact}.*, not a MASK") as caught:
+    with pytest.raises(NoImageError, match=rf"For frame 7, the input 'mask' got .*{fact}.*, not a MASK") as caught:
         masks(value, "mask", 7)
 
     assert caught.value.input == "mask"
-    assert len(str(caught.value).split(". ")) >= 2, "a fact and a remedy"
+    assert str(caught.value).startswith(("Check ", "Convert ")), "the remedy first"
 
 
 def test_nested_masks_are_refused() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from .. import host
 from ..cancellable_run import Run
 from ..formats import registry
+from ..message import Message, words_of
 from ..naming.file_names import printable
 from ..naming.file_sequence import FileSequence
 
@@ -35,15 +36,16 @@ def ui(
 
     `images`: {filename, subfolder, type} of every frame that /view serves. Frames in the operator's roots are left out,
     and so are names that are not UTF-8, which no URL can hold. `image_sequence`: one JSON string for each pattern in
-    `frames`: {pattern, subfolder, type, folder, linear, first, last, step, missing, fps, message}. `pattern` is a
+    `frames`: {pattern, subfolder, type, folder, linear, first, last, step, missing, fps, message, words}. `pattern` is a
     str.format pattern below `subfolder`; `folder` is that folder's absolute path, with forward slashes; `type` is "" for
     an operator's folder; `linear` is true if files of that kind are scene-linear. `missing` lists the frames that are
     missing between `first` and `last`, in steps, and those in the argument `missing`, up to 10,000. Frames outside
-    `numbers`, which only replace missing ones, are left out. All values are plain lists, strings, numbers and booleans:
+    `numbers`, which only replace missing ones, are left out. `message` is English; `words` is what the browser translates of
+    it, [template, values] of each line (see Message). All values are plain lists, strings, numbers and booleans:
     anything else stops ComfyUI's message loop. `more` is added to each description.
     """
     frames = [(sequence, frame) for sequence, frame in frames if sequence.is_printable]
-    facts = {"fps": fps, "message": printable(message)}
+    facts = {"fps": fps, **_said(message)}
     described = described_sequences(frames, numbers=numbers, step=step, missing=missing, facts=facts | dict(more or {}))
     if not described and message:
         described = [facts]
@@ -85,7 +87,7 @@ def loaded(
     """
     more = {"layer": layer, "float": is_float}
     shown = ui(frames, numbers=numbers, step=step, missing=missing, fps=fps, message=summary, more=more)
-    return shown | {"text": [summary]}
+    return shown | {"text": [str(summary)]}
 
 
 def comfyui_run() -> Run:
@@ -108,9 +110,25 @@ def progress(done: Sequence[tuple[FileSequence, int]], numbers: Iterable[int], *
     latest = done[-1][0]
     sequence = _describe(latest, {frame for sequence, frame in done if sequence == latest}, step, set())
     first, last = min(numbers), max(numbers)
-    text = f"frame {sequence['last']} ({first}-{last}), {len(done)} of {len(numbers)}"
-    described = sequence | {"fps": None, "message": text}
-    return {"sequence": described, "done": len(done), "total": len(numbers), "text": text}
+    text = Message(
+        "frame %frame% (%first%-%last%), %done% of %total%",
+        frame=str(sequence["last"]),
+        first=str(first),
+        last=str(last),
+        done=len(done),
+        total=len(numbers),
+    )
+    described = sequence | {"fps": None, **_said(text)}
+    return {"sequence": described, "done": len(done), "total": len(numbers), "text": str(text)}
+
+
+def _said(message: str) -> dict[str, Any]:
+    """`message` in English, and its `words`: what the browser translates, [template, values] of each line."""
+    words = [
+        [english, {name: printable(value) if isinstance(value, str) else value for name, value in values.items()}]
+        for english, values in words_of(message)
+    ]
+    return {"message": printable(str(message)), "words": words}
 
 
 def _image(sequence: FileSequence, frame: int) -> dict[str, str]:

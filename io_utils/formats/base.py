@@ -219,8 +219,8 @@ class Format(ABC, Generic[Parsed]):
         extent = Extent(pixels.shape[1], pixels.shape[0])
         if max(extent) > self.largest_side:
             raise ValueError(
-                f"{self.name} pictures have at most {self.largest_side} pixels per side, this one is {extent}. "
-                f"Choose PNG or EXR."
+                f"Make the image smaller, or choose PNG or EXR: {self.name} pictures have at most {self.largest_side} pixels per side, this one is "
+                f"{extent}."
             )
         channels = pixels.shape[-1]
         if channels in (2, 4) and not self.holds_alpha:

@@ -47,7 +47,9 @@ def quantise(
     Raises ValueError for another shape or dtype.
     """
     if image.ndim != 3 or not 1 <= image.shape[-1] <= 4 or 0 in image.shape:
-        raise ValueError(f"A frame is (height, width, 1 to 4 channels), all at least 1, not {tuple(image.shape)}.")
+        raise ValueError(
+            f"Save images of 1 to 4 channels: a frame is (height, width, channels), all at least 1, not {tuple(image.shape)}."
+        )
     if not image.dtype.is_floating_point:
         raise ValueError(f"IMAGE tensors are floating point from 0.0 to 1.0, not {image.dtype}.")
     values: NDArray[np.float32] = image.detach().to("cpu", torch.float32).numpy()

@@ -55,19 +55,19 @@ def choose_animation(sequence: Any, batch_index: int) -> Selection:
     if not 0 <= batch_index < variants:
         held = f"{variants} image{'s' if variants != 1 else ''} per frame"
         fix = (
-            f"Set it to a number from 0 to {variants - 1}"
+            f"Set batch_index to a number from 0 to {variants - 1}"
             if variants > 1
-            else "Set it to 0"
+            else "Set batch_index to 0"
             if variants
-            else "Save it again"
+            else "Save the sequence again"
         )
-        raise InputError(f"batch_index is {batch_index}, but the sequence holds {held}. {fix}.")
+        raise InputError(f"{fix}. The sequence holds {held}, and batch_index is {batch_index}.")
     files = {number: paths[number][batch_index] for number in numbers}
     missing = [number for number, file in files.items() if not is_regular(file)]
     if missing:
         raise FrameGoneError(
-            f"{named(missing).capitalize()} of the sequence can no longer be found: {str(files[missing[0]])!r}. Save "
-            f"{'it' if len(missing) == 1 else 'them'} again."
+            f"Save {named(missing)} again. {'It' if len(missing) == 1 else 'They'} can no longer be found: "
+            f"{str(files[missing[0]])!r}."
         )
     sequences = FileSequence.from_files(files)
     return Selection.of_files(files, dict(zip(files, sequences, strict=True)))
@@ -80,6 +80,6 @@ def _as_animation(sequence: Any) -> Iterator[None]:
         yield
     except (AttributeError, TypeError, ValueError, LookupError) as error:
         raise InputError(
-            f"The input 'sequence' got {described(sequence)}, which is not a finished animation sequence. Wire the "
-            f"output 'sequence' of Save Image Sequence (Frame Counter) to it."
+            f"Wire the output 'sequence' of Save Image Sequence (Frame Counter) to the input 'sequence'. It got "
+            f"{described(sequence)}, which is not a finished animation sequence."
         ) from error

@@ -13,6 +13,7 @@ import torch
 from ..cancellable_run import Run
 from ..errors import FrameMissingError, FrameSizeError, ImageSequenceError, InputError
 from ..frame_metadata import FrameMetadata
+from ..message import Message
 from ..naming.allowed_roots import require_valid_in_any_folder, root_of
 from ..naming.file_names import printable
 from ..naming.file_sequence import FileSequence
@@ -149,13 +150,21 @@ class ChosenFrame:
         return stamp((self.number, self.source, self.black), self.files)
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> Message:
         """One line for the user."""
+        number, file = str(self.number), self.file_name
         if self.source == self.number:
-            return f"Loaded frame {self.number}: {self.file_name}"
-        held = f"frame {self.source} ({self.file_name})"
-        replacement = "a black image" if self.black else "default_image" if self.source is None else held
-        return f"Frame {self.number} is not on disk; loaded {replacement} instead"
+            return Message("Loaded frame %number%: %file%", number=number, file=file)
+        if self.black:
+            return Message("Frame %number% is not on disk; loaded a black image instead", number=number)
+        if self.source is None:
+            return Message("Frame %number% is not on disk; loaded default_image instead", number=number)
+        return Message(
+            "Frame %number% is not on disk; loaded frame %held% (%file%) instead",
+            number=number,
+            held=str(self.source),
+            file=file,
+        )
 
     def read(self, default: Any = None, run: Run | None = None, colour: FrameColour | None = None) -> Loaded:
         """The frame, like `read_frames`; several images for a batch. Raises what that raises.

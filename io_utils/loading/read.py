@@ -187,7 +187,7 @@ def _named_in_errors(number: int, path: Path) -> Iterator[None]:
     try:
         yield
     except (UnsupportedFileError, ChromaticitiesError) as error:
-        raise FrameReadError(number, path, str(error).rstrip("."), remedy="") from error
+        raise FrameReadError(number, path, error.reason, error.remedy) from error
     except (BrokenImageError, IsADirectoryError) as error:
         raise FrameReadError(number, path, str(error)) from error
     except OSError as error:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..message import Message
 from ..naming.file_sequence import FileSequence
-from ..naming.frame_range import named, ranges
+from ..naming.frame_range import ranges
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,17 @@ class Selection:
         return [(sequence, frame) for frame, sequence in self.sequences.items()]
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> Message:
         """One line for the user: what was loaded and what is missing."""
-        lacking = f"; not on disk: {ranges(self.missing)}" if self.missing else ""
-        return f"Loaded {named(self.files)}{lacking}"
+        count, frames = len(self.files), ranges(self.files)
+        if not self.missing:
+            return Message(("Loaded frame %frames%", "Loaded frames %frames%"), count=count, frames=frames)
+        return Message(
+            ("Loaded frame %frames%; not on disk: %missing%", "Loaded frames %frames%; not on disk: %missing%"),
+            count=count,
+            frames=frames,
+            missing=ranges(self.missing),
+        )
 
     @property
     def fingerprint(self) -> str:

@@ -100,7 +100,9 @@ def root_of(folder: str, kind: str, *, write: bool, shown: str | None = None) ->
     shown = folder if shown is None else shown
     check_length(folder, shown)
     if kind not in FOLDERS:
-        raise InputError(f"ComfyUI has no folder {kind!r} for sequences. Choose one of {', '.join(FOLDERS)}.")
+        raise InputError(
+            f"Choose one of {', '.join(map(repr, FOLDERS))}: ComfyUI has no folder {kind!r} for sequences."
+        )
     roots = allowed_roots()
     text = folder.replace("\\", "/")
     drive = _DRIVE.match(text)
@@ -110,7 +112,7 @@ def root_of(folder: str, kind: str, *, write: bool, shown: str | None = None) ->
         if os.name != "nt" and (drive or text.startswith("//")):
             rule = "starts with a drive letter" if drive else "is a network path"
             start = "ComfyUI's output folder" if write else "the folder that is chosen in the node"
-            raise PathError(shown, rule, f"Write it relative to {start}.")
+            raise PathError(shown, rule, f"Write the path relative to {start}.")
         check_names(text.partition(":")[2] if drive else text, shown)
         root, relative = _owner(text, [(root, os.path.realpath(root.path)) for root in roots.values()], shown, write)
     root.confirm_folder(root.path / relative, write=write, shown=shown)
@@ -119,7 +121,7 @@ def root_of(folder: str, kind: str, *, write: bool, shown: str | None = None) ->
     for listed in roots.values():
         if not listed.kind and _is_inside(real, os.path.realpath(listed.path)) and not listed.path.is_dir():
             rule = f"lies in {str(listed.path)!r}, which {str(roots_file())!r} lists but which does not exist"
-            fix = "Mount it if it is a network share or another disk, or create it: this pack never does."
+            fix = "Mount the folder if it is a network share or another disk, or create it: this pack never does."
             raise PathError(shown, rule, fix)
     return root, relative
 
@@ -187,7 +189,7 @@ def _operator_folders(file: Path) -> Sequence[tuple[Path, bool]]:
     except FileNotFoundError:
         return []
     except UnicodeDecodeError as error:
-        raise InputError(f"{str(file)!r} is not UTF-8 text: {error}. Save it as UTF-8.") from error
+        raise InputError(f"Save {str(file)!r} as UTF-8 text: it is not ({error}).") from error
     return [
         _operator_folder(file, number, line.strip())
         for number, line in enumerate(lines, 1)
@@ -204,5 +206,5 @@ def _operator_folder(file: Path, number: int, line: str) -> tuple[Path, bool]:
     path = Path(folder)
     if not path.is_absolute() or _is_drive(path):
         wanted = "one absolute folder, not a whole drive, with rw or ro, such as 'rw /mnt/renders'"
-        raise InputError(f"Line {number} of {str(file)!r} is {line!r}, but should be {wanted}.")
+        raise InputError(f"Correct line {number} of {str(file)!r}: it is {line!r}, but should be {wanted}.")
     return path, mode == "rw"

@@ -28,7 +28,7 @@ def normalise(text: str, shown: str | None = None) -> str:
     shown = text if shown is None else shown
     check_length(text, shown)
     if text.startswith(("/", "\\")):
-        raise PathError(shown, "starts at the root of the file system", "Write it without the slash in front.")
+        raise PathError(shown, "starts at the root of the file system", "Write the path without the slash in front.")
     names = [name for name in text.replace("\\", "/").split("/") if name not in ("", ".")]
     check_names("/".join(names), shown)
     return "/".join(names)
@@ -47,27 +47,27 @@ def check_names(path: str, shown: str | None = None) -> None:
             raise PathError(
                 shown,
                 rule,
-                "Shorten it: file systems allow 255, and the name is longer while the file is being written.",
+                "Shorten the name: file systems allow 255 bytes, and it is longer while the file is being written.",
             )
         if name.startswith("~"):
             raise PathError(
                 shown, "has a name that starts with '~', which is not expanded", "Write the full folder name."
             )
         if name == "..":
-            raise PathError(shown, "leaves its folder with '..'", "Write a path inside the folder that it starts in.")
+            raise PathError(shown, "leaves its folder with '..'", "Write a path that stays inside its folder.")
         if ".." in name:
-            fix = "Write one dot: ComfyUI's /view refuses such names, so the frames could not be shown."
+            fix = "Write one dot in place of two: ComfyUI's /view refuses such names, so the frames could not be shown."
             raise PathError(shown, f"has two dots in a row, in {name!r}", fix)
         if name != name.rstrip(". ") or name != name.lstrip(" "):
-            fix = "Remove it: Windows drops it, and the file would have another name there."
+            fix = "Remove the space or the dot: Windows drops it, and the file would have another name there."
             raise PathError(shown, f"has a space at the start, or a dot or a space at the end, of {name!r}", fix)
         if name.partition(".")[0].rstrip(" ").lower() in _RESERVED:
-            raise PathError(shown, f"uses {name!r}, which is a device on Windows", f"Use {'_' + name!r} instead.")
+            raise PathError(shown, f"uses {name!r}, which is a device on Windows", f"Write {'_' + name!r} instead.")
 
 
 def check_length(path: str, shown: str) -> None:
     if len(path) > MAX_LENGTH:
-        raise PathError(shown, f"is {len(path)} characters long", f"A path can have at most {MAX_LENGTH}.")
+        raise PathError(shown, f"is {len(path)} characters long", f"Shorten the path to {MAX_LENGTH} characters.")
 
 
 def printable(text: str) -> str:

@@ -91,7 +91,7 @@ class FileSequence:
         already contains #, eight digits of the pattern's SHA-256 make it unique.
         """
         folder, pattern = self.pattern.relative()
-        name = ("#" * max(1, pattern.padding)).join(pattern.literals)
+        name = pattern.hashes
         if "/" in name or len(name.encode()) > _LONGEST_WORKFLOW or any("#" in literal for literal in pattern.literals):
             short = name.replace("/", "-").encode()[: _LONGEST_WORKFLOW - 9].decode(errors="ignore")
             name = f"{short}-{hashlib.sha256(str(pattern).encode()).hexdigest()[:8]}"

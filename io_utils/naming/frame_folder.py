@@ -42,7 +42,7 @@ class FrameFolder:
         ValueError for a pattern with a folder in it.
         """
         if "/" in pattern or "\\" in pattern:
-            raise InputError(f"The pattern {pattern!r} has a folder in it. Write the folder into directory_path.")
+            raise InputError(f"Write the folder into directory_path: the pattern {pattern!r} has a folder in it.")
         names = FramePattern.parse(pattern)
         if names.has_number and re.search(r"[*?|]", pattern):
             raise PatternError(

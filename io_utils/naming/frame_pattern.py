@@ -109,6 +109,11 @@ class FramePattern:
         return FramePattern((*self.literals[:-1], last), self.padding)
 
     @property
+    def hashes(self) -> str:
+        """The pattern with a # for each digit of the frame number: `f_####.png`."""
+        return ("#" * max(1, self.padding)).join(self.literals)
+
+    @property
     def extension(self) -> str:
         """'.png' for `f_{:04d}.png`, or ''. Only text after the frame number counts: `shot.####` has no extension."""
         return os.path.splitext("x" + self.literals[-1].replace("\\", "/").rpartition("/")[2])[1]
@@ -120,8 +125,8 @@ class FramePattern:
     def name(self, frame: int) -> str:
         """The file name of `frame`. Raises ValueError if the pattern has a number and `frame` is not in 0 .. 10**32 - 1."""
         if not 0 <= frame < END and self.has_number:
-            reason = f"start at 0, not at {frame}" if frame < 0 else f"have at most {MAX_PADDING} digits"
-            raise InputError(f"Frame numbers {reason}.")
+            limit = f"from 0 on: {frame} is negative" if frame < 0 else f"of at most {MAX_PADDING} digits"
+            raise InputError(f"Use frame numbers {limit}.")
         return f"{frame:0{self.padding}d}".join(self.literals)
 
     def number(self, name: str) -> int | None:

@@ -66,10 +66,8 @@ def prepare(frames: Sequence[Frame], policy: OnExisting) -> None:
     Raises ValueError if two frames have the same path. Under ERROR, raises FrameExistsError, naming every frame that
     exists, and NotAFileError.
     """
-    fault = (
-        "one would overwrite the other. Give each its own frame number, or save them with Save Image Sequence (Batch)."
-    )
-    require_own_paths(frames, fault)
+    fix = "Give each image its own frame number, or save them with Save Image Sequence (Batch)."
+    require_own_paths(frames, fix)
     existing = [frame for frame in frames if policy is OnExisting.ERROR and _exists(frame.path, frame.number)]
     if existing:
         raise FrameExistsError([frame.number for frame in existing], existing[0].path)
@@ -88,12 +86,12 @@ def require_kept(frame: Frame, policy: OnExisting) -> None:
     """Check an UNRENDERED frame. Raises ValueError unless the policy is SKIP, FileNotFoundError if it is not on disk."""
     if policy is not OnExisting.SKIP:
         raise InputError(
-            f"Frame {frame.number} ({str(frame.path)!r}) was not saved: no image was rendered for it. Queue it again."
+            f"Queue frame {frame.number} again. No image was rendered for it, so {str(frame.path)!r} was not saved."
         )
     if not is_saved(frame.sequence, frame.number):
         raise FrameGoneError(
-            f"Frame {frame.number} was on disk when this run started, but no longer is: {str(frame.path)!r}. "
-            f"Queue it again."
+            f"Queue frame {frame.number} again. It was on disk when this run started, but no longer is: "
+            f"{str(frame.path)!r}."
         )
 
 

@@ -155,21 +155,21 @@ def common_size(texts: Iterable[str], images: Iterable[object]) -> Extent:
     if len(sizes) > 1 and tokens.needs_image(*texts):
         shown = " and ".join(map(str, sizes[:2]))
         raise InputError(
-            f"The images are {shown}, so %width% and %height% have several values. Write the numbers themselves, or "
-            f"save images of each size on their own."
+            f"Write numbers in place of %width% and %height%, or save images of each size on their own. The images are "
+            f"{shown}, so these have several values."
         )
     return sizes[0] if sizes else NO_EXTENT
 
 
-def require_own_paths(frames: Iterable[Frame], fault: str) -> None:
+def require_own_paths(frames: Iterable[Frame], fix: str) -> None:
     """Raise ValueError if two frames have the same path.
 
-    The message ends in `fault`: what went wrong and what to do.
+    The message begins with `fix`, a sentence that says what to do.
     """
     paths: set[Path] = set()
     for frame in frames:
         if frame.path in paths:
-            raise InputError(f"Two images are meant for frame {frame.number}, {str(frame.path)!r}: {fault}")
+            raise InputError(f"{fix} Two images are meant for frame {frame.number}, {str(frame.path)!r}.")
         paths.add(frame.path)
 
 
@@ -184,7 +184,7 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
     if extension:
         better = _without_number(shown[: -len(extension)], example) if shown.lower().endswith(extension) else example
         rule = f"ends in {name[-len(extension) :]!r}"
-        raise PathError(shown, rule, f"The frame number and the extension are added automatically: write {better!r}.")
+        raise PathError(shown, rule, f"Write {better!r}: the frame number and the extension are added automatically.")
     if not numbers_in(prefix):
         return
     typed, folder = shown, ""
@@ -197,7 +197,7 @@ def require_no_number(prefix: str, shown: str, example: str) -> None:
     if numbers := numbers_in(prefix):
         better = folder + _without_number(typed, example)
         rule = f"has a frame number in it, {numbers[0]!r}"
-        raise PathError(shown, rule, f"The frame number is added automatically: write {better!r}.")
+        raise PathError(shown, rule, f"Write {better!r}: the frame number is added automatically.")
 
 
 def _without_number(text: str, example: str) -> str:

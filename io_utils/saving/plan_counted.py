@@ -13,12 +13,12 @@ from ..animation import AnimationSequence, LogEntry, saves, total_frames, whole_
 from ..errors import InputError, OtherTakeError, PathError
 from ..formats.base import Extent
 from ..formats.file_type import FileType
+from ..message import Message
 from ..naming import tokens
 from ..naming.allowed_roots import Root, root_of
 from ..naming.file_names import normalise
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import LARGEST_FRAME, FramePattern
-from ..naming.frame_range import with_noun
 from ..naming.variants import Variants, batch_folder
 from ..policies import AtEnd, OnExisting
 from ..request import known, limited, word_of
@@ -115,7 +115,7 @@ class CountedRequest(SaveRequest):
             if saves(counter, self.at_end)
             for frame in companions.attached(self.files.frames(self.files.number(counter), images))
         ]
-        require_own_paths(frames, "a list of images came with one frame counter. Make it a batch.")
+        require_own_paths(frames, "Wire a batch in place of the list of images: there is one frame counter.")
         return frames
 
     def outcome(
@@ -272,7 +272,7 @@ class CountedFiles:
         every variant of the batch is whole. One variant never replaces another. The log names the missing frames.
         """
         if not saved:
-            return AnimationSequence(counters[-1]), LogEntry.new("\n".join(map(self._stopped, counters)))
+            return AnimationSequence(counters[-1]), LogEntry.new(Message.lines(map(self._stopped, counters)))
         log = LogEntry.new(summary)
         if stale := self._other_takes(saved):
             log = log.add(stale)
@@ -290,9 +290,14 @@ class CountedFiles:
     def _stopped(self, counter: Any) -> str:
         total = int(counter.total_frames)
         numbers = self.numbers(total)
-        return (
-            f"Stopped: frame {self.number(counter)} is past the end of {total} frames ({numbers.start}-{numbers.stop - 1}); "
-            f"nothing was written."
+        return Message(
+            (
+                "Stopped: frame %frame% is past the end of %count% frame (%range%); nothing was written.",
+                "Stopped: frame %frame% is past the end of %count% frames (%range%); nothing was written.",
+            ),
+            frame=str(self.number(counter)),
+            count=total,
+            range=f"{numbers.start}-{numbers.stop - 1}" if total > 1 else f"{numbers.start}",
         )
 
     def _other_takes(self, saved: Sequence[Saved]) -> str:
@@ -305,13 +310,16 @@ class CountedFiles:
         if self.single in ours:
             if not any(item.written for item in saved):
                 return ""
-            return (
-                f"This frame is a single image, but there are batches of images in {others} as well: if these are of "
-                f"another take, move them away, or skipping and resuming will stop at them."
+            return Message(
+                "If the batches of images in %others% are of another take, move them away, or skipping and resuming will stop "
+                "at them: this frame is a single image.",
+                others=others,
             )
-        return (
-            f"The batch has {len(ours)} images, but there are frames in {others} as well: if these are of "
-            f"another take, move them away, or skipping and resuming will wait for them."
+        return Message(
+            "If the frames in %others% are of another take, move them away, or skipping and resuming will wait for them: this "
+            "batch has %count% images.",
+            others=others,
+            count=len(ours),
         )
 
 
@@ -345,7 +353,7 @@ def _is_whole(sequence: FileSequence, frame: int) -> bool:
 
 
 def _missing(whole: Sequence[int], animation: range) -> str:
-    """The frames of `animation` that the sorted `whole` lacks, as "frames 1-2,4"; "" for none.
+    """The frames of `animation` that the sorted `whole` lacks, as "1-2,4"; "" for none.
 
     Takes time in proportion to `whole`, not to the length of the animation, which may be millions.
     """
@@ -354,15 +362,20 @@ def _missing(whole: Sequence[int], animation: range) -> str:
         first, last = before + 1, after - 1
         if first <= last:
             runs.append(f"{first}" if first == last else f"{first}-{last}")
-    return with_noun(",".join(runs)) if runs else ""
+    return ",".join(runs)
 
 
 def _ending(whole: Sequence[int], animation: range) -> str:
     """The last line of the log: which frames are missing, or that none is."""
     total = animation.stop - animation.start  # not len(), which ends at 2**63 - 1
     if missing := _missing(whole, animation):
-        return f"The animation lacks {missing} of {total}."
-    return "The only frame is on disk." if total == 1 else f"All {total} frames are on disk."
+        return Message(
+            ("The animation lacks frame %missing% of %total%.", "The animation lacks frames %missing% of %total%."),
+            count=total - len(whole),
+            missing=missing,
+            total=total,
+        )
+    return Message(("The only frame is on disk.", "All %count% frames are on disk."), count=total)
 
 
 def _is_final(counter: Any) -> bool:

@@ -82,8 +82,8 @@ class IndexedRequest(SaveRequest):
         batch = wire.images_of_frame(images, "images", number)
         if len(batch) != 1:
             raise InputError(
-                f"Frame {number}: there is one frame number for a batch of {len(batch)} images. Save a batch with "
-                f"Save Image Sequence (Batch), or give each image its own frame number."
+                f"Save a batch with Save Image Sequence (Batch), or give each image its own frame number. For frame "
+                f"{number}, the input 'images' got a batch of {len(batch)} images."
             )
         (frame,) = (companions or Companions()).attached([Frame(self.sequence(batch), number, batch[0])])
         return frame

@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..cancellable_run import Run, worker_count
-from ..errors import ForeignFileError, FrameExistsError, FrameWriteError, InputError, NotAFileError, PathError
+from ..errors import ForeignFileError, FrameExistsError, FrameWriteError, InputError, NotAFileError, PathError, sentence
 from ..formats.base import Extras
-from ..naming.frame_range import named
+from ..message import Message
+from ..naming.file_sequence import FileSequence
+from ..naming.frame_range import named, ranges
 from ..policies import OnExisting
 from ..wire import UNRENDERED
 from .atomic import sync_folders, write_whole
@@ -83,7 +85,7 @@ def write_workflow(
             if not path.is_symlink() and not path.is_file():
                 warnings.append(_without_workflow(path, "something that is not a file is in the way"))
         except PathError as error:
-            warnings.append(_without_workflow(path, str(error)))
+            warnings.append(_without_workflow(path, str(error).rstrip(".")))
         except OSError as error:
             warnings.append(_without_workflow(path, error.strerror or str(error)))
         else:
@@ -93,19 +95,36 @@ def write_workflow(
     return written, warnings
 
 
-def summary(saved: Sequence[Saved]) -> str:
+def summary(saved: Sequence[Saved]) -> Message:
     """Tells the user what was written, what was kept, and where: one line per sequence."""
-    parts = []
-    for verb, items in (
-        ("Saved", [item for item in saved if item.written]),
-        ("Kept (already on disk):", [item for item in saved if not item.written]),
-    ):
+    lines: list[str] = []
+    for written in (True, False):
+        items = [item for item in saved if item.written is written]
         for sequence in dict.fromkeys(item.sequence for item in items):
             numbers = [item.number for item in items if item.sequence == sequence]
-            parts.append(f"{verb} {named(numbers)}: {sequence}")
+            facts: dict[str, str | int] = {
+                "count": len(numbers),
+                "frames": ranges(numbers),
+                "path": _where(sequence, numbers),
+            }
+            lines.append(
+                Message(("Saved frame %frames%: %path%", "Saved frames %frames%: %path%"), **facts)
+                if written
+                else Message(
+                    ("Kept frame %frames%, already on disk: %path%", "Kept frames %frames%, already on disk: %path%"),
+                    **facts,
+                )
+            )
     if warning := _flattening_warning(saved):
-        parts.append(warning)
-    return "\n".join(parts) or "Saved nothing"
+        lines.append(warning)
+    return Message.lines(lines or [Message("Saved nothing")])
+
+
+def _where(sequence: FileSequence, numbers: Sequence[int]) -> str:
+    """The file of one frame, or the pattern of several: below ComfyUI's folder, or absolute in an operator's."""
+    pattern = sequence.pattern
+    below = pattern.name(numbers[0]) if len(numbers) == 1 else pattern.hashes
+    return below if sequence.root.kind else (sequence.root.path / below).as_posix()
 
 
 def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], threads: int) -> tuple[Saved, int]:
@@ -138,7 +157,9 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
     except (PathError, NotAFileError, ForeignFileError):
         raise
     except ValueError as error:
-        raise InputError(f"Frame {frame.number} ({str(path)!r}) was not saved: {error}") from error
+        raise InputError(
+            f"{sentence(str(error).rstrip('.'))} Frame {frame.number} was not saved: {str(path)!r}."
+        ) from error
     except FileExistsError:
         raise FrameExistsError([frame.number], path) from None
     except OSError as error:
@@ -148,7 +169,11 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
 
 
 def _without_workflow(path: Path, reason: str) -> str:
-    return f"The frames are whole, but their workflow could not be written to {str(path)!r}: {reason}."
+    return Message(
+        "The frames are whole, but their workflow could not be written to %path%: %reason%.",
+        path=repr(str(path)),
+        reason=reason,
+    )
 
 
 def _warn_of_nan(counts: Sequence[tuple[int, int]]) -> None:
@@ -164,6 +189,12 @@ def _flattening_warning(saved: Sequence[Saved]) -> str:
     flattened = [item for item in saved if item.flattened_by]
     if not flattened:
         return ""
-    verb = "is" if len(flattened) == 1 else "are"
-    frames = named(item.number for item in flattened)
-    return f"{flattened[0].flattened_by} has no transparency: {frames} {verb} composited on black."
+    return Message(
+        (
+            "%format% has no transparency: frame %frames% is composited on black.",
+            "%format% has no transparency: frames %frames% are composited on black.",
+        ),
+        format=flattened[0].flattened_by,
+        count=len(flattened),
+        frames=ranges(item.number for item in flattened),
+    )

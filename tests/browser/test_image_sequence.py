@@ -395,7 +395,7 @@ class TestFramesOfSeveralRuns:
 class TestTexts:
     @pytest.mark.parametrize("language", ["de", "es", "fr", "ja", "ko", "zh"])
     def test_are_in_the_users_language(self, node, site, language):
-        """Those about problems and states. The server's own messages are English."""
+        """Those about problems and states, and what the nodes say. Errors are English."""
         words = locales.load_words(language)
         site.make("a", [400])
         stage = node(language)
@@ -414,6 +414,35 @@ class TestTexts:
         stage.run("api.tell('image_sequence.progress', { node: 7, sequence: a, text: 'frame 1 of 9' })", live)
         stage.run("api.tell('execution_interrupted', { node_id: 7 })")
         stage.says(words["Stopped: %progress%"].replace("%progress%", "frame 1 of 9"), "message")
+
+    @pytest.mark.parametrize("language", ["de", "es", "fr", "ja", "ko", "zh"])
+    def test_of_nodes_are_in_the_users_language(self, node, site, language):
+        """Line by line, after a run, while one goes on, and when it was stopped."""
+        words = locales.load_words(language)
+        site.make("a", [3])
+        stage = node(language)
+        gone, copied = words["%name% is gone."].replace("%name%", "f_0003.png"), words["Path copied."]
+        said = [["%name% is gone.", {"name": "f_0003.png"}], ["Path copied.", {}], ["Not a text of ours: 100%", {}]]
+        stage.run("node.onExecuted(a)", report(3, message="English", words=said))
+        stage.says(f"{gone}\n{copied}\nNot a text of ours: 100%", "message")
+        live = json.loads(report(3, words=said[1:2])["image_sequence"][0])
+        stage.run("api.tell('image_sequence.progress', { node: 7, sequence: a, text: 'English' })", live)
+        stage.says(copied, "message")
+        stage.run("api.tell('execution_interrupted', { node_id: 7 })")
+        stage.says(words["Stopped: %progress%"].replace("%progress%", copied), "message")
+
+    def test_of_nodes_have_the_singular_and_the_separators_of_the_language(self, node, site):
+        site.make("a", [3])
+        stage = node("de")
+        said = [[["%count% frame", "%count% frames"], {"count": count}] for count in (1, 12000)]
+        stage.run("node.onExecuted(a)", report(3, words=said))
+        stage.says("1 frame\n12.000 frames", "message")
+
+    def test_of_nodes_are_english_in_reports_of_an_older_version(self, node, site):
+        site.make("a", [3])
+        stage = node("fr")
+        stage.run("node.onExecuted(a)", report(3))
+        stage.says("Saved frame 3", "message")
 
 
 class TestCounting:

@@ -337,8 +337,8 @@ class TestABrokenConfig:
         with pytest.raises(ColorConfigError, match=reason) as caught:
             color_space("any")
 
-        assert str(caught.value).startswith(repr(str(file)))
-        assert "must hold one line besides comments: the absolute path" in str(caught.value)
+        assert repr(str(file)) in str(caught.value)
+        assert str(caught.value).startswith("Write one line besides comments into the file: the absolute path")
 
     @pytest.mark.parametrize("content", [None, "", "no: yaml: [", "ocio_profile_version: 99"])
     def test_a_config_that_cannot_be_read_is_named(self, base: Path, name_config, content: str | None) -> None:

@@ -655,7 +655,7 @@ class TestRefusals:
     def test_an_invalid_line_in_the_operator_s_file(self, base: Path, frame: Path) -> None:
         operator(base, "rw relative/folder")
 
-        self.assert_refused(ask(**A_FRAME), 400, "Line 1 of")
+        self.assert_refused(ask(**A_FRAME), 400, "Correct line 1 of")
 
 
 class TestSaveAs:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from io_utils.comfyui.report import progress, ui
+from io_utils.message import Message
 from io_utils.naming.allowed_roots import Root
 from io_utils.naming.file_sequence import FileSequence
 from io_utils.naming.frame_pattern import FramePattern
@@ -67,7 +68,23 @@ def test_the_sequence_is_described_in_one_json_string() -> None:
         "missing": [7],
         "fps": 24.0,
         "message": "Saved frame 5-6,8",
+        "words": [["Saved frame 5-6,8", {}]],
     }
+
+
+def test_a_message_is_in_english_and_in_words_for_the_browser() -> None:
+    frames = FileSequence(Root(Path("/base/output"), "output"), FramePattern(("f_", ".png")))
+    message = Message(("Saved %count% frame: %path%", "Saved %count% frames: %path%"), count=1200, path="caf\udce9")
+
+    report = ui([(frames, 7)], message=Message.lines([message, "Done"]))
+
+    (description,) = described(report)
+    assert description["message"] == "Saved 1,200 frames: caf\ufffd\nDone"
+    assert description["words"] == [
+        [["Saved %count% frame: %path%", "Saved %count% frames: %path%"], {"count": 1200, "path": "caf\ufffd"}],
+        ["Done", {}],
+    ]
+    assert is_plain(report)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +182,9 @@ def test_a_message_without_frames_is_still_reported() -> None:
     report = ui([], fps=25.0, message="Stopped: frame 5 is past the end.")
 
     assert report["images"] == []
-    assert described(report) == [{"fps": 25.0, "message": "Stopped: frame 5 is past the end."}]
+    (description,) = described(report)
+    assert set(description) == {"fps", "message", "words"}
+    assert description["message"] == "Stopped: frame 5 is past the end."
 
 
 def test_nothing_to_report_is_two_empty_lists() -> None:
@@ -234,6 +253,9 @@ class TestProgress:
 
         assert (event["sequence"]["subfolder"], event["sequence"]["last"]) == ("b", 2)
         assert event["text"] == "frame 2 (1-3), 4 of 6"
+        ((template, values),) = event["sequence"]["words"]
+        assert template == "frame %frame% (%first%-%last%), %done% of %total%"
+        assert values == {"frame": "2", "first": "1", "last": "3", "done": 4, "total": 6}
 
     def test_is_plain(self) -> None:
         assert is_plain(progress([(sequence("f_{}.png"), 1)], iter([1, 2])))

@@ -57,7 +57,11 @@ def test_the_files_are_up_to_date(pack: ModuleType, language: str) -> None:
 def test_every_text_is_translated(pack: ModuleType, language: str) -> None:
     words = locales.load_words(language)
 
-    sources = (locales.CATEGORY, *locales.texts(locales.english(pack)), *locales.texts(locales.player()))
+    sources = (
+        locales.CATEGORY,
+        *locales.texts(locales.english(pack)),
+        *locales.texts(locales.player(modules=locales.modules_with_messages())),
+    )
     missing = [text for text in sources if not words.get(text)]
     assert not missing, locales.report({language: missing})
 
@@ -79,7 +83,11 @@ def test_an_english_text_may_stand_for_its_translation(
     tmp_path: Path, pack: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The frontend would read braces as syntax. Without an entry, it shows the node's own text."""
-    english = [locales.CATEGORY, *locales.texts(locales.english(pack)), *locales.texts(locales.player())]
+    english = [
+        locales.CATEGORY,
+        *locales.texts(locales.english(pack)),
+        *locales.texts(locales.player(modules=locales.modules_with_messages())),
+    ]
     (tmp_path / "it.json").write_text(json.dumps({text: text for text in english}), encoding="utf-8")
     monkeypatch.setattr(locales, "WORDS", tmp_path)
 
@@ -113,6 +121,36 @@ def test_texts_are_collected_from_calls_of_t(tmp_path: Path, source: str, texts:
 
 
 @pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ('Message("Saved nothing")', ["Saved nothing"]),
+        ('Message(\n    "Saved %path%, "\n    "whole", path=path)', ["Saved %path%, whole"]),
+        ('Message(("Saved 1", "Saved %count%"), count=2)', ["Saved 1", "Saved %count%"]),
+        ('Message.lines([Message("A"), Message("B")])', ["A", "B"]),
+        ('Other("Saved")', []),
+    ],
+)
+def test_texts_are_collected_from_messages(tmp_path: Path, source: str, texts: list[str]) -> None:
+    (tmp_path / "module.py").write_text(source, encoding="utf-8")
+
+    assert list(locales.player(tmp_path, [tmp_path / "module.py"]).values()) == texts
+
+
+@pytest.mark.parametrize("call", ["Message(text)", 'Message(f"Saved {path}")', 'Message(("Saved 1", many), count=2)'])
+def test_a_message_that_cannot_be_collected_is_refused(tmp_path: Path, call: str) -> None:
+    (tmp_path / "module.py").write_text(f"\n{call}\n", encoding="utf-8")
+
+    with pytest.raises(locales.UncollectableTextError, match=r"module\.py, line 2"):
+        locales.player(tmp_path, [tmp_path / "module.py"])
+
+
+def test_what_nodes_say_is_collected() -> None:
+    collected = locales.player(modules=locales.modules_with_messages()).values()
+
+    assert {"Saved frame %frames%: %path%", "frame %frame% (%first%-%last%), %done% of %total%"} <= set(collected)
+
+
+@pytest.mark.parametrize(
     "call", ["t(text)", "t('Play')", "t(`Play`)", 't(a ? "Play" : "Pause")', 't("Play" + more)', 'translate("Play")']
 )
 def test_a_text_that_cannot_be_collected_is_refused(tmp_path: Path, call: str) -> None:
@@ -137,8 +175,10 @@ def test_the_player_s_placeholders_are_in_every_translation(language: str) -> No
     words = locales.load_words(language)
     placeholders = re.compile(r"%\w+%")
 
-    assert any(placeholders.findall(english) for english in locales.player().values())
-    for english in locales.player().values():
+    assert any(
+        placeholders.findall(english) for english in locales.player(modules=locales.modules_with_messages()).values()
+    )
+    for english in locales.player(modules=locales.modules_with_messages()).values():
         assert sorted(placeholders.findall(words[english])) == sorted(placeholders.findall(english)), english
 
 

@@ -162,12 +162,12 @@ def test_folders_that_the_earlier_packs_wrote_to_are_refused_with_the_line_that_
         comfyui.server.run(prompt)
     details = caught.value.node_errors["save"]["errors"][0]["details"]
     roots = comfyui.server.base / "user/__system/image_sequence_roots.txt"
-    assert details.endswith(f"add this line to {roots} (create the file and its folder if needed):\nrw {tmp_path}/all")
+    assert f"add this line to {roots} (create the file and its folder if needed):\nrw {tmp_path}/all\n" in details
 
     roots.parent.mkdir(exist_ok=True)
-    roots.write_text(details.splitlines()[-1])
+    roots.write_text(details.splitlines()[-2])
     try:
-        with pytest.raises(PromptError, match=r"does not exist.*Mount it.*or create it"):
+        with pytest.raises(PromptError, match=r"Mount the folder.*or create it.*does not exist"):
             comfyui.server.run(prompt)
         assert list(tmp_path.iterdir()) == []
         (tmp_path / "all").mkdir()

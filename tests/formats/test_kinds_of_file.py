@@ -105,7 +105,7 @@ class TestSavedAndLoaded:
         assert list(output.rglob("*.json")) == [file]
         assert json.loads(file.read_bytes()) == WORKFLOW["workflow"]
         message = json.loads(result["ui"]["image_sequence"][0])["message"]
-        assert file.as_posix() in message
+        assert f"Workflow: {file.name}" in message
         assert not [image for image in result["ui"]["images"] if image["filename"].endswith(".json")]
 
     def test_the_workflow_is_embedded_if_the_file_type_says_so(

@@ -45,7 +45,8 @@ class TestSelectAnimation:
     @pytest.mark.parametrize("index", [-1, 3, 99])
     def test_of_an_out_of_range_batch_index_is_an_error(self, output: Path, index: int) -> None:
         with pytest.raises(
-            ValueError, match=rf"batch_index is {index}, .* 3 images per frame\. Set it to a number from 0 to 2"
+            ValueError,
+            match=rf"^Set batch_index to a number from 0 to 2\. .* 3 images per frame, and batch_index is {index}\.",
         ):
             choose_animation(animation(output / "f_0000.png", batches=3), index)
 
@@ -83,11 +84,11 @@ class TestNotAnAnimation:
         ids=repr,
     )
     def test_is_an_error_that_says_what_to_wire(self, output: Path, sequence: Any) -> None:
-        with pytest.raises(ValueError, match=r"not a finished animation sequence.*Save Image Sequence"):
+        with pytest.raises(ValueError, match=r"^Wire .*Save Image Sequence.* not a finished animation sequence"):
             choose_animation(sequence, 0)
 
     def test_with_fewer_images_than_it_claims_is_refused(self, output: Path) -> None:
         sequence = SimpleNamespace(keys_in_order=[0, 1], num_batches=2, frames={0: ["a", "b"], 1: ["a"]})
 
-        with pytest.raises(ValueError, match=r"holds 1 image per frame\. Set it to 0"):
+        with pytest.raises(ValueError, match=r"^Set batch_index to 0\. The sequence holds 1 image per frame"):
             choose_animation(sequence, 1)

@@ -49,7 +49,7 @@ class TestTheSequence:
             locate(text, "output")
 
     def test_refuses_two_numbers(self, base: Path) -> None:
-        with pytest.raises(PatternError, match=r"For example:"):
+        with pytest.raises(PatternError, match=r"Write for example"):
             locate("##/f_####.png", "output")
 
 
@@ -125,7 +125,7 @@ class TestSelect:
     def test_a_pattern_without_a_number_cannot_mean_many_frames(self, output: Path) -> None:
         put(output / "still.png")
 
-        with pytest.raises(PatternError, match=r"no frame number, but there are 16 frames.*still_\{:06d\}\.png"):
+        with pytest.raises(PatternError, match=r"still_\{:06d\}\.png.*no frame number, but there are 16 frames"):
             selected(0, 16, pattern="still.png")
 
     def test_a_pattern_without_a_number_names_its_missing_file(self, output: Path) -> None:
@@ -209,7 +209,7 @@ class TestMissingFrames:
         ):
             selected(0, count, on_missing, pattern="nothing/f_####.png")
         (output / "nothing").mkdir()
-        with pytest.raises(FrameMissingError, match=r"No file there matches .*The folder is empty\. Check"):
+        with pytest.raises(FrameMissingError, match=r"No file there matches .*The folder is empty\.$"):
             selected(0, count, on_missing, pattern="nothing/f_####.png")
 
     @pytest.mark.parametrize(
@@ -429,5 +429,5 @@ def test_a_pipe_named_like_a_frame_is_missing_and_never_opened(output: Path, pat
     with pytest.raises(FrameMissingError, match="Frame 1 is missing"):
         selected(1, 1, pattern=pattern)
     assert "Frame 1 is missing" in request(pattern, 1, 1).fingerprint()
-    with pytest.raises(FileNotFoundError, match="Frame 0 "):
+    with pytest.raises(FileNotFoundError, match="frame 0 "):
         choose_animation(animation(output / "f_0001.png"), 0)

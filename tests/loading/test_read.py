@@ -214,7 +214,7 @@ class TestSizes:
         put(output / "f_0002.png", height=8, width=3)
         on_disk(output, 3)
 
-        with pytest.raises(FrameSizeError, match=r"Frame 0 is 6 x 4, but frame 2 is 3 x 8.*resize to first") as caught:
+        with pytest.raises(FrameSizeError, match=r"resize to first.* Frame 0 is 6 x 4, but frame 2 is 3 x 8") as caught:
             loaded()
 
         assert (caught.value.frames, caught.value.sizes) == ((0, 2), ((6, 4), (3, 8)))
@@ -355,7 +355,9 @@ class TestABrokenFile:
             Image.fromarray(noise(16, 16, seed=number)).save(output / f"f_{number:04d}.png")
         BREAK[how](output / "f_0003.png")
 
-        with pytest.raises(FrameReadError, match=r"Frame 3 .*f_0003\.png.*\. Render or copy it again\.$") as caught:
+        with pytest.raises(
+            FrameReadError, match=r"^Render or copy frame 3 again\. Frame 3 .*f_0003\.png.*\.$"
+        ) as caught:
             loaded()
 
         assert (caught.value.frame, caught.value.path) == (3, output / "f_0003.png")
@@ -400,7 +402,7 @@ class TestABrokenFile:
         with pytest.raises(FrameReadError, match=r"is not supported|does not read") as caught:
             loaded()
 
-        assert re.search(r"; (convert|save) it [^.]*\.?$", str(caught.value))
+        assert re.match(r"(Convert|Save) it [^.]*\. Frame 0 ", str(caught.value))
         assert "again" not in str(caught.value)
         assert "damaged" not in str(caught.value)
 

@@ -162,7 +162,7 @@ class TestNamesAndNumbers:
             pattern.name(10**32)
 
     def test_frames_below_0_are_refused(self) -> None:
-        with pytest.raises(ValueError, match="start at 0, not at -1"):
+        with pytest.raises(ValueError, match="from 0 on: -1 is negative"):
             FramePattern.parse("f_{}.png").name(-1)
 
     @pytest.mark.parametrize(

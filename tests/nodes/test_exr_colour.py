@@ -264,7 +264,9 @@ class TestAPlate:
     ) -> None:
         write_plate(output / "s/s_00000.exr", np.ones((2, 3, 3), np.float32), chromaticities=broken)
 
-        with pytest.raises(ValueError, match=r"Frame 0 .*s_00000\.exr.* make no colour space\. Choose .* as stored\.$"):
+        with pytest.raises(
+            ValueError, match=r"^Set file_color_space .* 'as stored'\. Frame 0 .*s_00000\.exr.* make no colour space\.$"
+        ):
             load(pack, loader)
         assert (load(pack, loader, file_color_space="as stored").images == 1).all()
 
@@ -503,6 +505,6 @@ def test_a_package_that_is_too_old_counts_as_absent(version: str | None) -> None
     done = subprocess.run([sys.executable, "-c", code], cwd=PACK, capture_output=True, text=True, check=False)
 
     assert done.stderr.splitlines()[-1].endswith(
-        "EXR files need the package OpenEXR, version 3.5 or later, which is not installed; install it into ComfyUI's "
-        "Python and restart ComfyUI: python -m pip install OpenEXR --upgrade"
+        "Run `python -m pip install OpenEXR --upgrade` with ComfyUI's Python and restart ComfyUI. EXR files need the "
+        "package OpenEXR, version 3.5 or later, which is not installed."
     )

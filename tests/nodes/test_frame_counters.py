@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -50,7 +51,7 @@ class TestFrameCounter:
         ids=lambda total: f"{total:.0e}"[:6] if total < 10**50 else "huge",
     )
     def test_refuses_a_linked_total_that_the_widget_cannot_have(self, node: Any, total: int) -> None:
-        with pytest.raises(ValueError, match="input 'total_frames' got "):
+        with pytest.raises(ValueError, match=r"Set total_frames to a number.* It got "):
             node.count(frame_index=0, total_frames=total, frames_per_second=25)
 
     def test_has_the_attributes_that_the_dream_pack_needs(self, node: Any) -> None:
@@ -215,7 +216,7 @@ class TestFromDirectory:
             answer = type(node).VALIDATE_INPUTS(directory_path=directory)
 
             assert type(answer) is str
-            assert len(answer.split(". ")) >= 2, "a fact and a remedy"
+            assert len(re.split(r"[.:]\s", answer)) >= 2, "a remedy and a fact"
 
         def test_names_one_input_because_comfyui_blames_all_that_are_named(self, node: Any) -> None:
             assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path"]

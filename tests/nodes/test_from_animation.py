@@ -95,17 +95,17 @@ class TestAFinishedAnimation:
         assert {image["subfolder"] for image in ui["images"]} == {f"shot/batch_{index:04d}"}
 
     @pytest.mark.parametrize(
-        ("index", "reason"), [(3, "batch_index is 3.*0 to 2"), (-1, "-1"), (None, "None"), ("1", "'1'"), (0.5, "0.5")]
+        ("index", "reason"), [(3, "0 to 2.*batch_index is 3"), (-1, "-1"), (None, "None"), ("1", "'1'"), (0.5, "0.5")]
     )
     def test_refuses_an_out_of_range_batch_index(self, node: Any, output: Path, index: Any, reason: str) -> None:
-        with pytest.raises(ValueError, match=rf"batch_index.*{reason}|{reason}"):
+        with pytest.raises(ValueError, match=rf"^Set batch_index to .*{reason}"):
             load(node, animation(output / "shot", 0, 1, variants=3), batch_index=index)
 
     @pytest.mark.parametrize(
         "sequence", [None, [], "shot", SimpleNamespace(), SimpleNamespace(is_defined=True, fps=None)], ids=repr
     )
     def test_refuses_anything_else_and_says_what_to_wire(self, node: Any, output: Path, sequence: Any) -> None:
-        with pytest.raises(ValueError, match=r"not a finished animation sequence.*Save Image Sequence"):
+        with pytest.raises(ValueError, match=r"Save Image Sequence.* not a finished animation sequence"):
             node.load(sequence=sequence)
 
     def test_reads_the_allowed_folders_equally_often_for_any_number_of_frames(
@@ -194,7 +194,7 @@ class TestFilesThatAreNotThere:
         put(output / "shot" / "f_00001.png", width=9)
 
         with pytest.raises(
-            ValueError, match=r"Frame 0 is 6 x 4, but frame 1 is 9 x 4.*same size\. Render the frames of another"
+            ValueError, match=r"^Render the frames of another.* Frame 0 is 6 x 4, but frame 1 is 9 x 4.*same size"
         ):
             load(node, sequence)
 

@@ -531,7 +531,7 @@ class TestRequiredInputs:
 
 def test_a_list_inside_a_list_is_no_frame_number(pack: ModuleType, output: Path) -> None:
     """What applies to one image of a list is one value; only settings for all images may come as a list of equal ones."""
-    with pytest.raises(ValueError, match=r"'current_frame' got a list"):
+    with pytest.raises(ValueError, match=r"Set current_frame to a number.* It got a list"):
         hosted.run(pack, "SaveFrame", images=wire(images()), filename_prefix="s", current_frame=wire([3]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -123,7 +124,7 @@ class TestFrames:
 
         for count in (0, 1):
             assert load(node, "still.png", start=3, count=count).shades == [77]
-        with pytest.raises(ValueError, match=r"16 frames.*still_\{:06d\}"):
+        with pytest.raises(ValueError, match=r"still_\{:06d\}.*16 frames"):
             load(node, "still.png", count=16)
 
     def test_of_mixed_kinds_have_one_mask(self, node: Any, output: Path) -> None:
@@ -176,7 +177,7 @@ class TestMissingFrames:
         put_frames(output, 1, 2, 5)
 
     def test_are_an_error_naming_all(self, node: Any) -> None:
-        with pytest.raises(FileNotFoundError, match=r"0,3-4,6.*f_00\.png.*1-2,5.*ignore_missing_images"):
+        with pytest.raises(FileNotFoundError, match=r"ignore_missing_images.*0,3-4,6.*f_00\.png.*1-2,5"):
             load(node, count=7)
 
     @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ class TestSizes:
         put_frames(output, 0, 1)
         put(output / "f_02.png", width=9, height=5)
 
-        with pytest.raises(ValueError, match=r"Frame 0 is 6 x 4.*frame 2 is 9 x 5.*f_02\.png.*resize to first"):
+        with pytest.raises(ValueError, match=r"resize to first.*Frame 0 is 6 x 4.*frame 2 is 9 x 5.*f_02\.png"):
             load(node)
 
     def test_that_differ_become_that_of_the_first_on_request(self, node: Any, output: Path) -> None:
@@ -390,7 +391,7 @@ class TestValidateInputs:
         answer = type(node).VALIDATE_INPUTS(path_pattern=pattern)
 
         assert type(answer) is str
-        assert len(answer.split(". ")) >= 2, "a fact and a remedy"
+        assert len(re.split(r"[.:]\s", answer)) >= 2, "a remedy and a fact"
 
     def test_names_only_what_it_checks(self, node: Any) -> None:
         assert "path_pattern" in inspect.signature(type(node).VALIDATE_INPUTS).parameters

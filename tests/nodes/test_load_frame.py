@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -119,7 +120,7 @@ class TestTheFrame:
         put(output / "take/batch_0001/f_00007.png", width=9)
 
         with pytest.raises(
-            ValueError, match=r"Frame 7 is 6 x 4, but frame 7 is 9 x 4.*batch_0001.*Render the frame again"
+            ValueError, match=r"^Render the frame again.*Frame 7 is 6 x 4, but frame 7 is 9 x 4.*batch_0001"
         ):
             load(node, "*", 7, "take")
 
@@ -174,7 +175,7 @@ class TestAMissingFrame:
 
     @pytest.mark.parametrize("pattern", ["f_##.png", "f_*.png"])
     def test_is_an_error_with_the_available_frames_and_a_fix(self, node: Any, pattern: str) -> None:
-        with pytest.raises(FileNotFoundError, match=r"Frame 5 is missing: .*f_.*\.png.*2-3,7-8.*on_missing.*default"):
+        with pytest.raises(FileNotFoundError, match=r"on_missing.*default.*Frame 5 is missing: .*f_.*\.png.*2-3,7-8"):
             load(node, pattern, 5)
 
     @pytest.mark.parametrize("pattern", ["f_##.png", "*"])
@@ -198,7 +199,7 @@ class TestAMissingFrame:
         ("policy", "number", "side"), [("hold previous", 1, "before it"), ("hold next", 9, "after it")]
     )
     def test_with_nothing_to_hold_is_an_error(self, node: Any, policy: str, number: int, side: str) -> None:
-        with pytest.raises(FileNotFoundError, match=f"Frame {number} is missing.*there is no frame {side}"):
+        with pytest.raises(FileNotFoundError, match=f"there is no frame {side}.*Frame {number} is missing"):
             load(node, number=number, on_missing=policy)
 
     @pytest.mark.parametrize(("number", "size"), [(5, (1, 4, 6)), (9, (1, 4, 6)), (0, (1, 4, 6)), (12, (1, 10, 20))])
@@ -296,7 +297,7 @@ class TestANameThatIsNotUtf8:
         ui = load(node, "*", 1).ui
 
         assert ui["images"] == []
-        assert [set(json.loads(text)) for text in ui["image_sequence"]] == [{"fps", "message"}]
+        assert [set(json.loads(text)) for text in ui["image_sequence"]] == [{"fps", "message", "words"}]
 
     def test_has_a_key_that_changes_with_the_file(self, node: Any, output: Path) -> None:
         keys = [TestIsChanged.key(node, pattern="*", frame_number=1) for _ in range(2)]
@@ -338,9 +339,9 @@ class TestInputsThatAreNone:
     )
     def test_frame_counter(self, node: Any, output: Path, value: Any) -> None:
         put_frames(output, 0, 3)
-        with pytest.raises(ValueError, match=r"frame_counter.*Wire a frame counter"):
+        with pytest.raises(ValueError, match=r"Wire a frame counter to frame_counter"):
             load(node, frame_counter=value)
-        with pytest.raises(ValueError, match=r"frame_counter.*Wire a frame counter"):
+        with pytest.raises(ValueError, match=r"Wire a frame counter to frame_counter"):
             TestLaziness.asks(node, frame_counter=value, default_image=None)
 
     @pytest.mark.parametrize("value", [None, [], "image", torch.zeros(4, 4), {"samples": 1}], ids=repr)
@@ -528,7 +529,7 @@ class TestValidateInputs:
         answer = type(node).VALIDATE_INPUTS(directory_path=directory)
 
         assert type(answer) is str
-        assert len(answer.split(". ")) >= 2, "a fact and a remedy"
+        assert len(re.split(r"[.:]\s", answer)) >= 2, "a remedy and a fact"
 
     def test_names_one_input_because_comfyui_blames_all_that_are_named(self, node: Any) -> None:
         assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path"]

@@ -79,7 +79,9 @@ class TestNone:
         before = on_disk(output)
         more = {IMAGES[name]: images, POLICY[name]: [WORD[name][policy]]}
 
-        with pytest.raises(ValueError, match=rf"Frame 7: The input '{IMAGES[name]}' got no image \(None\).*[Cc]heck"):
+        with pytest.raises(
+            ValueError, match=rf"^Check .*For frame 7, the input '{IMAGES[name]}' got no image \(None\)"
+        ):
             saver(name).save(**inputs(name, **more))
         assert on_disk(output) == before
 
@@ -95,7 +97,7 @@ class TestNone:
             put(output / FILE[name], 10)
         before = on_disk(output)
 
-        with pytest.raises(ValueError, match=rf"Frame 7: The input '{IMAGES[name]}' got no image \(None\)"):
+        with pytest.raises(ValueError, match=rf"For frame 7, the input '{IMAGES[name]}' got no image \(None\)"):
             saver(name).save(**inputs(name, **more))
         assert on_disk(output) == before
 
@@ -133,7 +135,7 @@ class TestNotAnImage:
     def test_is_refused_with_frame_input_and_remedy(
         self, saver: Any, output: Path, name: str, value: Any, fact: str
     ) -> None:
-        with pytest.raises(ValueError, match=rf"Frame 7: The input '{IMAGES[name]}' got .*{fact}"):
+        with pytest.raises(ValueError, match=rf"For frame 7, the input '{IMAGES[name]}' got .*{fact}"):
             saver(name).save(**inputs(name, **{IMAGES[name]: [value]}))
         assert on_disk(output) == {}
 
@@ -141,7 +143,7 @@ class TestNotAnImage:
     def test_for_its_channels_is_refused_with_frame_and_path(
         self, saver: Any, output: Path, name: str, channels: int
     ) -> None:
-        with pytest.raises(ValueError, match=rf"Frame 7 \('.*{FILE[name]}'\).*channels"):
+        with pytest.raises(ValueError, match=rf"channels.* Frame 7 was not saved: '.*{FILE[name]}'"):
             saver(name).save(**inputs(name, **{IMAGES[name]: [torch.zeros(1, 4, 6, channels)]}))
         assert on_disk(output) == {}
 
@@ -177,10 +179,10 @@ def test_an_empty_list_is_an_error_before_rendering(saver: Any, output: Path, na
 def test_a_value_of_another_type_is_an_error_naming_the_input(
     saver: Any, output: Path, name: str, wire: str, value: Any
 ) -> None:
-    with pytest.raises(ValueError, match=rf"input '{wire}' got "):
+    with pytest.raises(ValueError, match=rf"\b{wire}\b.* It got "):
         saver(name).save(**inputs(name, **{wire: [value]}))
     if name != BATCH:
-        with pytest.raises(ValueError, match=rf"input '{wire}' got "):
+        with pytest.raises(ValueError, match=rf"\b{wire}\b.* It got "):
             saver(name).check_lazy_status(**inputs(name, **{wire: [value], IMAGES[name]: UNRENDERED}))
     assert on_disk(output) == {}
 
@@ -202,13 +204,13 @@ class TestAnInvalidNumber:
         call = node.save if name == BATCH else node.check_lazy_status
         more = {} if name == BATCH else {IMAGES[name]: UNRENDERED}
 
-        with pytest.raises(ValueError, match=rf"input \'{wire}\' got "):
+        with pytest.raises(ValueError, match=rf"Set {wire} to a.* It got "):
             call(**inputs(name, **more, **{wire: [value]}))
         assert on_disk(output) == {}
 
     @every_saver
     def test_is_refused_for_quality_0_too(self, saver: Any, output: Path, name: str) -> None:
-        with pytest.raises(ValueError, match=r"input 'quality' got 0\. Set it to a number from 1 to 100"):
+        with pytest.raises(ValueError, match=r"Set quality to a number from 1 to 100\. It got 0\."):
             saver(name).save(**inputs(name, quality=[0]))
 
     @every_saver
@@ -218,7 +220,7 @@ class TestAnInvalidNumber:
     def test_of_workflow_file_is_refused_unless_it_is_true_or_false(
         self, saver: Any, output: Path, name: str, value: Any
     ) -> None:
-        with pytest.raises(ValueError, match=r"input 'workflow_file' got .*true or false"):
+        with pytest.raises(ValueError, match=r"Set workflow_file to true or false.* It got "):
             saver(name).save(**inputs(name, workflow_file=[value]))
         assert on_disk(output) == {}
 
@@ -234,12 +236,14 @@ class TestAnInvalidNumber:
     def test_several_arrays_for_a_setting_are_refused_with_an_explanation(
         self, saver: Any, output: Path, name: str, values: list[Any]
     ) -> None:
-        with pytest.raises(ValueError, match=r"input 'quality' got a list of 2 different values.* a (Tensor|ndarray)"):
+        with pytest.raises(
+            ValueError, match=r"Set quality to one value.* a list of 2 different values.* a (Tensor|ndarray)"
+        ):
             saver(name).save(**inputs(name, quality=values))
 
 
 def test_an_empty_batch_is_called_that(saver: Any, output: Path) -> None:
-    with pytest.raises(ValueError, match=r"Frame 7: the input 'images' got a batch without any image"):
+    with pytest.raises(ValueError, match=r"For frame 7, the input 'images' got a batch without any image"):
         saver(FRAME).save(**inputs(FRAME, images=[torch.zeros(0, 4, 6, 3)]))
 
 
@@ -310,7 +314,9 @@ class TestThePolicies:
         expected = TABLE[policy][kind]
 
         if expected == "refused":
-            with pytest.raises(FileExistsError, match=rf"[Ff]rame 7 .*{path.name}.*[Mm]ove"):
+            with pytest.raises(
+                FileExistsError, match=rf"(?i)(move .*{path.name}.* frame 7 |move .*frame 7 .*{path.name})"
+            ):
                 saver(name).save(**inputs(name, **{POLICY[name]: [word]}))
         else:
             saver(name).save(**inputs(name, **{POLICY[name]: [word]}))
@@ -337,7 +343,9 @@ class TestThePolicies:
         asks = inputs(name, **{IMAGES[name]: UNRENDERED, POLICY[name]: [policy]})
 
         if TABLE[policy][kind] == "refused":
-            with pytest.raises(FileExistsError, match=rf"[Ff]rame 7 .*{path.name}.*[Mm]ove"):
+            with pytest.raises(
+                FileExistsError, match=rf"(?i)(move .*{path.name}.* frame 7 |move .*frame 7 .*{path.name})"
+            ):
                 saver(name).check_lazy_status(**asks)
         else:
             wanted = TABLE[policy][kind] == "written"

@@ -130,7 +130,7 @@ class TestFiles:
     @pytest.mark.parametrize("images", [shades(1, 2), [shades(1), shades(2)]], ids=["a batch", "a list"])
     @pytest.mark.parametrize("overwrite", ["true", "false", "skip", "error"])
     def test_without_a_number_cannot_be_many(self, node: Any, output: Path, images: Any, overwrite: str) -> None:
-        with pytest.raises(ValueError, match=r"still\.png.*2 frames.*still_\{:06d\}\.png"):
+        with pytest.raises(ValueError, match=r"still_\{:06d\}\.png.*still\.png.*2 frames"):
             save(node, images, "still.png", overwrite=overwrite)
         assert on_disk(output) == {}
 
@@ -340,7 +340,7 @@ class TestValidateInputs:
         for given_pattern in (pattern, [pattern]):
             answer = type(node).VALIDATE_INPUTS(path_pattern=given_pattern)
             assert type(answer) is str
-            assert len(answer.split(". ")) >= 2, "a fact and a remedy"
+            assert len(re.split(r"[.:]\s", answer)) >= 2, "a remedy and a fact"
 
     def test_names_only_what_it_checks(self, node: Any) -> None:
         assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["path_pattern"]
@@ -416,7 +416,7 @@ def test_what_is_saved_is_loaded_as_the_nearest_of_256_levels(
 
 
 def test_several_patterns_for_one_run_are_an_error_and_nothing_is_written(node: Any, output: Path) -> None:
-    with pytest.raises(ValueError, match=r"list of 2 different values .*'a_#.png', 'b_#.png'"):
+    with pytest.raises(ValueError, match=r"list of 2 different values, 'a_#.png', 'b_#.png'"):
         node.save(
             images=[shades(1), shades(2)], path_pattern=["a_#.png", "b_#.png"], start_index=[0], overwrite=["true"]
         )
@@ -466,6 +466,6 @@ class TestTokens:
 
     @pytest.mark.parametrize("notation", ["<frame>", "<f4>", "$FF", "%+05d", "%.4d"])
     def test_an_unsupported_notation_is_refused(self, node: Any, output: Path, notation: str) -> None:
-        with pytest.raises(ValueError, match=r"For example: 's/f\.\{:0.d\}\.png'"):
+        with pytest.raises(ValueError, match=r"Write for example 's/f\.\{:0.d\}\.png'"):
             self.save(node, f"s/f.{notation}.png", shades(10))
         assert on_disk(output) == {}

@@ -115,7 +115,7 @@ class TestAtEnd:
 
     @pytest.mark.parametrize("frame", [5, 9])
     def test_raise_error_names_frame_total_and_policies(self, node: Any, output: Path, frame: int) -> None:
-        with pytest.raises(ValueError, match=rf"Frame {frame} .*5 frames.*'stop output' or 'keep going'"):
+        with pytest.raises(ValueError, match=rf"'stop output' or 'keep going'\. Frame {frame} .*5 frames"):
             save(node, counter(frame), shades(50), "raise error")
         assert on_disk(output) == {}
 
@@ -209,14 +209,14 @@ class TestFiles:
         assert on_disk(output) == {"shot/frame_00003.png": 3, "shot/frame_00004.png": 4}
 
     def test_of_many_images_with_one_counter_are_an_error(self, node: Any, output: Path) -> None:
-        with pytest.raises(ValueError, match=r"frame 3.*came with one frame counter\. Make it a batch\."):
+        with pytest.raises(ValueError, match=r"^Wire a batch in place of the list of images: .*frame 3"):
             save(node, [counter(3)], [shades(10), shades(20)])
         assert on_disk(output) == {}
 
     @pytest.mark.parametrize("frame", [5.5, -1, float("nan"), float("inf")])
     @pytest.mark.parametrize("at_end", ["stop output", "raise error", "keep going"])
     def test_of_an_invalid_frame_number_are_an_error(self, node: Any, output: Path, frame: float, at_end: str) -> None:
-        with pytest.raises(ValueError, match=r"is at (5\.5|-1|nan|inf).*[Oo]ffset"):
+        with pytest.raises(ValueError, match=r"[Oo]ffset.* is at (5\.5|-1|nan|inf)"):
             save(node, counter(frame), shades(50), at_end)
         assert on_disk(output) == {}
 
@@ -225,7 +225,7 @@ class TestFiles:
         [{"directory_path": "../zone"}, {"directory_path": "/etc"}, {"prefix": "../../zone"}, {"prefix": "/z"}],
     )
     def test_elsewhere_are_refused(self, node: Any, output: Path, base: Path, inputs: dict[str, str]) -> None:
-        with pytest.raises(ValueError, match=r"The path .*(Write|operator)"):
+        with pytest.raises(ValueError, match=r"(?s:(Write|operator).*The path)"):
             save(node, counter(3), shades(50), **inputs)  # type: ignore[arg-type]
         assert on_disk(base) == {}
 
@@ -259,7 +259,7 @@ class TestForeignCounters:
 
     def test_between_two_frames_are_an_error_naming_the_offset(self, node: Any, output: Path) -> None:
         """0.1 s at 25 frames per second: the Dream pack wrote frame_005.5.png."""
-        with pytest.raises(ValueError, match=r"5\.5.*1/25"):
+        with pytest.raises(ValueError, match=r"1/25.*5\.5"):
             save(node, DreamFrameCounter(3, 10, 25).incremented(0.1 * 25), shades(50))
 
 
@@ -464,12 +464,12 @@ class TestCheckLazyStatus:
 
     @pytest.mark.parametrize("frame", [2.5, -1])
     def test_refuses_an_invalid_frame_number_before_rendering(self, node: Any, output: Path, frame: float) -> None:
-        with pytest.raises(ValueError, match="counter is at"):
+        with pytest.raises(ValueError, match=r"frame counter.* is at"):
             self.asks(node, frame)
 
     @pytest.mark.parametrize("prefix", ["f_####", "f_%04d", "f.png"])
     def test_refuses_a_frame_number_in_the_prefix_before_rendering(self, node: Any, output: Path, prefix: str) -> None:
-        with pytest.raises(ValueError, match="write 'f'"):
+        with pytest.raises(ValueError, match="Write 'f'"):
             self.asks(node, 0, prefix=prefix)
 
     def test_and_save_agree_over_a_whole_range_queued_again(self, node: Any, output: Path) -> None:
@@ -553,7 +553,7 @@ class TestValidateInputs:
         answer = type(node).VALIDATE_INPUTS(directory_path=[directory])
 
         assert type(answer) is str
-        assert len(answer.split(". ")) >= 2, "a fact and a remedy"
+        assert len(re.split(r"[.:]\s", answer)) >= 2, "a remedy and a fact"
 
     def test_names_one_input_because_comfyui_blames_all_that_are_named(self, node: Any) -> None:
         assert list(inspect.signature(type(node).VALIDATE_INPUTS).parameters) == ["directory_path"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -196,7 +197,7 @@ class TestPixels:
     def test_that_no_file_can_hold_are_an_error_naming_the_frame(
         self, node: Any, output: Path, image: torch.Tensor
     ) -> None:
-        with pytest.raises(ValueError, match="Frame 7"):
+        with pytest.raises(ValueError, match=r"[Ff]rame 7"):
             save(node, image)
         assert on_disk(output) == {}
 
@@ -208,7 +209,7 @@ class TestLists:
         assert on_disk(output) == {"shot/shot_00005.png": 10, "shot/shot_00006.png": 30, "shot/shot_00007.png": 20}
 
     def test_of_images_with_one_number_are_an_error(self, node: Any, output: Path) -> None:
-        with pytest.raises(ValueError, match=r"frame 7.*Save Image Sequence \(Batch\)"):
+        with pytest.raises(ValueError, match=r"Save Image Sequence \(Batch\).*frame 7"):
             save(node, [shades(10), shades(20)], [7], ["shot"])
         assert on_disk(output) == {}
 
@@ -219,7 +220,7 @@ class TestLists:
 
     @pytest.mark.parametrize("count", [2, 5])
     def test_a_batch_is_an_error_naming_the_node_for_batches(self, node: Any, output: Path, count: int) -> None:
-        with pytest.raises(ValueError, match=rf"Frame 7.*{count} images.*Save Image Sequence \(Batch\)"):
+        with pytest.raises(ValueError, match=rf"Save Image Sequence \(Batch\).* frame 7.*{count} images"):
             save(node, shades(*range(count)))
         assert on_disk(output) == {}
 
@@ -379,7 +380,7 @@ class TestValidateInputs:
         for given in (prefix, [prefix]):
             answer = type(node).VALIDATE_INPUTS(filename_prefix=given)
             assert type(answer) is str
-            assert len(answer.split(". ")) >= 2, "a fact and a remedy"
+            assert len(re.split(r"[.:]\s", answer)) >= 2, "a remedy and a fact"
 
     def test_names_only_what_it_checks(self, node: Any) -> None:
         """ComfyUI skips its own checks of every input named here."""

@@ -128,7 +128,7 @@ class TestTheFiles:
         ],
     )
     def test_refuses_a_prefix_with_a_number_or_an_extension(self, output: Path, prefix: str, better: str) -> None:
-        with pytest.raises(PathError, match=f"added automatically: write {better!r}"):
+        with pytest.raises(PathError, match=f"Write {better!r}: .* added automatically"):
             files(prefix=prefix)
         assert list(output.iterdir()) == []
 
@@ -151,7 +151,7 @@ class TestNeedsImage:
     def test_past_the_end_only_under_keep_going(self, output: Path, frame: int, existing: OnExisting) -> None:
         assert not needs_image([counter(frame)], AtEnd.STOP, existing)
         assert needs_image([counter(frame)], AtEnd.KEEP, existing)
-        with pytest.raises(EndOfAnimationError, match=rf"Frame {frame} .*5 frames.*stop output.*keep going"):
+        with pytest.raises(EndOfAnimationError, match=rf"'stop output' or 'keep going'\. Frame {frame} .*5 frames"):
             needs_image([counter(frame)], AtEnd.RAISE, existing)
 
     @pytest.mark.parametrize(("existing", "needed"), [(OVERWRITE, True), (SKIP, False)])
@@ -260,7 +260,7 @@ class TestNeedsImage:
     def test_of_a_frame_is_refused_if_a_folder_has_its_name(self, output: Path, existing: OnExisting) -> None:
         (output / "shot" / "frame_00003.png").mkdir(parents=True)
 
-        with pytest.raises(NotAFileError, match=r"Frame 3 .*a directory.*frame_00003\.png"):
+        with pytest.raises(NotAFileError, match=r"frame_00003\.png.* Frame 3 .*a directory"):
             needs_image([counter(3)], AtEnd.STOP, existing)
 
     def test_of_a_batch_with_a_torn_file_is_needed(self, output: Path) -> None:
@@ -272,7 +272,7 @@ class TestNeedsImage:
 
     @pytest.mark.parametrize("frame", [2.5, float("nan"), float("inf"), -1])
     def test_of_an_invalid_frame_number_is_an_error_before_rendering(self, output: Path, frame: float) -> None:
-        with pytest.raises(ValueError, match="frame counter is at"):
+        with pytest.raises(ValueError, match=r"frame counter.* is at"):
             needs_image([counter(frame)], AtEnd.STOP, OVERWRITE)
 
     def test_of_any_counter_with_the_three_attributes(self, output: Path) -> None:
@@ -352,7 +352,7 @@ class TestFramesOfTwoTakes:
         on_disk(output, "batch_0000/frame_00001.png", "batch_0001/frame_00001.png", "frame_00002.png")
 
         with pytest.raises(
-            OtherTakeError, match=r"frame 2 .*frame_00002\.png, but not in batch_0000, batch_0001.*Move"
+            OtherTakeError, match=r"^Move .*frame 2 .*frame_00002\.png, but not in batch_0000, batch_0001"
         ) as caught:
             needs_image([counter(2)], AtEnd.STOP, SKIP)
 
@@ -429,7 +429,7 @@ class TestOutcome:
         tracemalloc.stop()
 
         assert sequence.keys_in_order == [0, 3, 5_183_999]
-        assert str(log).splitlines()[-1] == "The animation lacks frames 1-2,4-5183998 of 5184000."
+        assert str(log).splitlines()[-1] == "The animation lacks frames 1-2,4-5183998 of 5,184,000."
         assert peak < 5_000_000  # it was 700 MB
 
     @needs_links

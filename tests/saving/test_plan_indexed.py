@@ -84,7 +84,7 @@ class TestIndexedFrame:
 
     @pytest.mark.parametrize("count", [2, 3])
     def test_of_a_batch_is_an_error_naming_the_node_for_batches(self, output: Path, count: int) -> None:
-        with pytest.raises(ValueError, match=rf"7.*{count} images.*Save Image Sequence \(Batch\)"):
+        with pytest.raises(ValueError, match=rf"Save Image Sequence \(Batch\).* 7.*{count} images"):
             indexed("s").frame(shades(*range(count)))
 
 

@@ -20,8 +20,11 @@ from PIL import Image
 from io_utils.errors import FrameWriteError, PathError
 from io_utils.formats.file_type import EncodedFrame, FileType
 from io_utils.formats.registry import decode
+from io_utils.naming.allowed_roots import Root
+from io_utils.naming.file_sequence import FileSequence
+from io_utils.naming.frame_pattern import FramePattern
 from io_utils.policies import OnExisting
-from io_utils.saving.plan import Frame
+from io_utils.saving.plan import Frame, Saved
 from io_utils.saving.write import summary, write_workflow
 
 from ..disk import (
@@ -78,7 +81,7 @@ class TestFrames:
     def test_with_the_same_path_are_refused_before_anything_is_written(self, output: Path) -> None:
         items = [*frames(1, 2), *frames(3, start=1)]
 
-        with pytest.raises(ValueError, match=r"frame 1, '.*f_0001\.png'.*Save Image Sequence \(Batch\)"):
+        with pytest.raises(ValueError, match=r"Save Image Sequence \(Batch\).* frame 1, '.*f_0001\.png'"):
             save(items, FileType.PNG, TEXT, OVERWRITE)
         assert on_disk(output) == {}
 
@@ -92,7 +95,7 @@ class TestFrames:
         ],
     )
     def test_that_are_not_images_are_named(self, output: Path, image: torch.Tensor, fact: str) -> None:
-        with pytest.raises(ValueError, match=r"Frame 7 \('.*f_0007\.png'\) was not saved") as caught:
+        with pytest.raises(ValueError, match=r"Frame 7 was not saved: '.*f_0007\.png'") as caught:
             save([Frame(sequence(), 7, image)], FileType.PNG, TEXT, OVERWRITE)
 
         assert fact in str(caught.value)
@@ -115,7 +118,7 @@ class TestFrames:
         if there:
             put(output / "f_0007.png", 70)
 
-        with pytest.raises(ValueError, match=r"Frame 7 .*f_0007\.png.*no image was rendered"):
+        with pytest.raises(ValueError, match=r"^Queue frame 7 again\. No image was rendered for it, so .*f_0007\.png"):
             save([Frame(sequence(), 7)], FileType.PNG, TEXT, on_existing)
 
     @pytest.mark.parametrize("state", ["missing", "torn"])
@@ -123,7 +126,7 @@ class TestFrames:
         if state == "torn":
             tear(put(output / "f_0007.png"))
 
-        with pytest.raises(FileNotFoundError, match=r"[Ff]rame 7 .*f_0007\.png'.*[Qq]ueue"):
+        with pytest.raises(FileNotFoundError, match=r"^Queue frame 7 again\. .*f_0007\.png'"):
             save([Frame(sequence(), 7)], FileType.PNG, TEXT, SKIP)
 
 
@@ -404,7 +407,18 @@ class TestSummary:
     def test_says_what_was_written_and_where(self, output: Path) -> None:
         saved = save(frames(1, 2, 3, start=5), FileType.PNG, TEXT, OVERWRITE)
 
-        assert summary(saved) == f"Saved frames 5-7: {output.as_posix()}/f_{{:04d}}.png"
+        assert summary(saved) == "Saved frames 5-7: f_####.png"
+
+    def test_names_the_file_of_a_single_frame(self, output: Path) -> None:
+        saved = save(frames(1, start=11), FileType.PNG, TEXT, OVERWRITE)
+
+        assert summary(saved) == "Saved frame 11: f_0011.png"
+
+    def test_gives_the_whole_path_in_a_folder_of_the_operator(self, tmp_path: Path) -> None:
+        renders = FileSequence(Root(tmp_path, ""), FramePattern(("take/f_", ".png"), 4))
+        saved = [Saved(renders, 7, written=True)]
+
+        assert summary(saved) == f"Saved frame 7: {tmp_path.as_posix()}/take/f_0007.png"
 
     def test_says_what_was_kept(self, output: Path) -> None:
         put(output / "f_0001.png")
@@ -630,7 +644,7 @@ class TestAFailureToEncode:
 
         monkeypatch.setattr(FileType, "encode_frame", fail)
 
-        with pytest.raises(caught, match=rf"[Ff]rame 7 .*{raised}|[Ff]rame 7 .*f_0007\.png.*{raised}") as error:
+        with pytest.raises(caught, match=rf"(?i:{raised}\. Frame 7 |Frame 7 .*{raised}.*f_0007\.png)") as error:
             save(frames(1, start=7), FileType.PNG, TEXT, OVERWRITE)
         assert "f_0007.png" in str(error.value)
 

@@ -74,11 +74,23 @@ export function inputTexts(comfyClass) {
  *
  * @type {import("./player/fill.js").Translate}
  */
-export const t = (english, values) => {
+export const t = (english, values) => inUsersLanguage(english, values);
+
+/**
+ * What a node said (io_utils/message.py), in the user's language.
+ *
+ * @param {import("./reports.js").Words} [words]
+ */
+export function said(words = []) {
+  return words.map(([english, values]) => inUsersLanguage(english, values)).join("\n");
+}
+
+/** @type {import("./player/fill.js").Translate} */
+function inUsersLanguage(english, values) {
   const language = drawn || "en";
   const text = pluralForm(english, values, language);
   return fill(texts().imageSequencePlayer?.[key(text)] ?? text, values, language);
-};
+}
 
 /**
  * The key of a text in the locales. Dots are replaced: they would lead into the next level.

@@ -7,7 +7,7 @@
  * @typedef {import("./reports.js").RunReport} RunReport
  */
 
-import { t } from "./locale.js";
+import { said, t } from "./locale.js";
 import { NodeRoom } from "./node_room.js";
 import { SequencePlayer } from "./player/sequence_player.js";
 import { recall, remember, storageKey } from "./remembered.js";
@@ -76,7 +76,7 @@ export class NodePlayer {
     this.#progress = null;
     /** @type {Report[]} */
     const all = described.map((text) => JSON.parse(text));
-    const message = all[0]?.message ?? "";
+    const message = said(all[0]?.words) || all[0]?.message || "";
     const reports = all.filter(({ pattern }) => pattern).map((report) => ({ ...report, run }));
     this.#setReported(JSON.stringify(described));
     if (reports.length) {
@@ -92,8 +92,9 @@ export class NodePlayer {
    * @param {{ sequence: Report, text: string }} progress
    * @param {string} run
    */
-  showProgress({ sequence, text }, run) {
+  showProgress({ sequence, text: english }, run) {
     this.attach();
+    const text = said(sequence.words) || english;
     const report = { ...sequence, run };
     this.#progress = { report, text };
     this.#player.showProgress(sequenceOf(report), sequence.last, text);

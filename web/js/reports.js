@@ -16,7 +16,11 @@
  * @property {boolean} [float] of a loader: whether the files are floating point
  * @property {string} [layer] of a loader: the layer that it loaded; empty for the picture
  * @property {number | null} fps
- * @property {string} [message]
+ * @property {string} [message] in English
+ * @property {Words} [words] the message, to be translated; absent in reports that an older version remembered
+ *
+ * @typedef {[english: import("./player/fill.js").English, values: import("./player/fill.js").Values][]} Words texts, one
+ *   per line
  *
  * @typedef {Report & { run: string }} RunReport a report and the run that it is from
  * @typedef {import("./player/sequence.js").Sequence} Sequence

@@ -137,7 +137,7 @@ def without_openexr(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("without_openexr")
 class TestWithoutThePackage:
     DATA = by_openexr(planes("RGB"))
-    REMEDY = r"EXR files need the package OpenEXR, .* python -m pip install OpenEXR"
+    REMEDY = r"python -m pip install OpenEXR --upgrade` .*EXR files need the package OpenEXR, "
 
     def test_reading_says_how_to_install_it(self) -> None:
         for read in (registry.decode, lambda data: registry.read_header(io.BytesIO(data))):
