@@ -15,8 +15,16 @@ export function build(dialog, t) {
   addStyle();
   dialog.className = "seqpicker";
   dialog.setAttribute("aria-label", t("Choose frames"));
-  dialog.innerHTML = content((english) => escapeHtml(t(english)));
+  dialog.innerHTML = content(escaping(t));
   return findParts(dialog);
+}
+
+/**
+ * @param {import("../player/fill.js").Translate} translate
+ * @returns {(english: string) => string} the translation as HTML
+ */
+function escaping(translate) {
+  return (english) => escapeHtml(translate(english));
 }
 
 /** @param {(english: string) => string} t */
