@@ -299,7 +299,7 @@ class TestThreeHundredFrames:
 
     def test_can_be_cancelled_by_the_button_and_continued(self, loader):
         desk = loader()
-        desk.stage.run("server.gate = new Promise((open) => (window.open_gate = open))")
+        desk.stage.run("{ server.gate = new Promise(() => {}) }")
         desk.drop(*frames(1, 300, "f_{:04d}.png"))
         desk.label("Cancel (0 of 300)")
         desk.stage.run("button.callback()")
@@ -333,7 +333,7 @@ class TestThreeHundredFrames:
 
     def test_stop_when_the_node_is_removed(self, loader):
         desk = loader()
-        desk.stage.run("server.gate = new Promise(() => {})")
+        desk.stage.run("{ server.gate = new Promise(() => {}) }")
         desk.drop(*frames(1, 3))
         desk.label("Cancel (0 of 3)")
         desk.stage.run("node.onRemoved()")
