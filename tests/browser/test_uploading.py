@@ -198,7 +198,7 @@ class TestADrop:
         desk = loader()
         assert desk.drop("ComfyUI_00001_.png") == [True, True]
         desk.toast()
-        assert desk.uploads == [["input", "ComfyUI", "ComfyUI_00001_.png"]]
+        assert desk.uploads == [["input", "ComfyUI_00001", "ComfyUI_00001_.png"]]
 
     def test_of_a_frame_without_a_number_is_filled_in_by_name(self, loader):
         desk = loader()
@@ -250,7 +250,10 @@ class TestNames:
         [
             (["plate.1001.exr", "plate.1002.exr"], "plate"),
             (["fg_1.png", "bg_1.png"], "frames"),
-            (["shot_010_a_1.png", "shot_010_b_1.png"], "shot"),
+            (["shot_010_a_1.png", "shot_010_b_1.png"], "shot_010"),
+            (["shot_010.1001.exr", "shot_010.1002.exr"], "shot_010"),
+            (["shot_010.1001.exr"], "shot_010"),
+            (["ComfyUI_00001_.png", "ComfyUI_00002_.png"], "ComfyUI"),
             (["0001.png"], "frames"),
             (["50%_1.png"], "50_"),
         ],

@@ -95,7 +95,8 @@ function commonName(frames) {
   const [first = "", ...others] = frames.map(({ name }) => name.replace(EXTENSION, ""));
   let length = first.length;
   for (const other of others) while (!other.startsWith(first.slice(0, length))) length--;
-  return first.slice(0, length).replace(/[\d._\s-]+$/, "");
+  // Without the frame number, or the part of it that all have in common, but with numbers before it: shot_010.1001.exr.
+  return first.slice(0, length).replace(/\d+$/, "").replace(/[._\s-]+$/, "");
 }
 
 /** @param {string} name */
