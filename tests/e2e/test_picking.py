@@ -15,6 +15,15 @@ __all__ = ["editor", "server"]  # the fixtures
 
 BATCH, FRAME, RESUME = "ImageSequenceLoadBatch", "ImageSequenceLoadFrame", "ImageSequenceFrameCounterFromDirectory"
 FOLDERS = itertools.count()
+NOTE_TOASTS = """() => {
+    const { toast } = app.extensionManager;
+    const { add } = toast;
+    window.toasts = [];
+    toast.add = (message) => {
+        toasts.push(message);
+        return add(message);
+    };
+}"""
 BUTTON = """([id, name]) => {
     const node = app.canvas.graph.getNodeById(id);
     const widget = node.widgets.find((w) => w.name === name);
@@ -34,6 +43,7 @@ class Desk:
         self.is_vue = self.page.evaluate("Boolean(LiteGraph.vueNodesMode)")
         [self.id] = editor.make([{"type": kind, "values": values, "pos": [300, 120]}], [])
         self.dialog = self.page.locator("dialog.seqpicker[open]")
+        self.page.evaluate(NOTE_TOASTS)
 
     def press_button(self, name: str, label: str) -> None:
         """Press a button of the node with the mouse."""
@@ -84,7 +94,10 @@ class Desk:
         )
 
     def toast(self, text: str) -> None:
-        self.page.locator(".p-toast-message", has_text=text).wait_for()
+        """Wait until there has been a notification with this text. It may be gone again from the screen."""
+        self.page.wait_for_function(
+            "text => toasts.some(({ summary, detail }) => `${summary} ${detail}`.includes(text))", arg=text
+        )
 
     def label(self, text: str) -> None:
         """Wait until the upload button says this."""
