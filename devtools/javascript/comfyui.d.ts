@@ -37,10 +37,21 @@ interface ComfyNode {
   isInputConnected(slot: number): boolean;
   computeSize(): [number, number];
   setSize(size: [number, number]): void;
+  addWidget(
+    type: "button",
+    name: string,
+    value: null,
+    callback: () => void,
+    options: Record<string, unknown>,
+  ): ComfyWidget;
   addDOMWidget(name: string, type: string, element: HTMLElement, options: Record<string, unknown>): ComfyWidget;
   onNodeCreated?(): void;
   onExecuted?(output: ComfyOutput | null): void;
   onRemoved?(): void;
+  /** Whether files can be dropped here. */
+  onDragOver?(event: DragEvent): boolean;
+  /** Whether the node takes the files. */
+  onDragDrop?(event: DragEvent): boolean;
   onDrawBackground?(): void;
 }
 
@@ -60,6 +71,9 @@ interface ComfyGraph {
 
 interface ComfyCanvas {
   graph: ComfyGraph | null;
+  /** What happens between these two is one step for Undo. */
+  emitBeforeChange(): void;
+  emitAfterChange(): void;
   processMouseWheel(event: Event): void;
   processMouseDown(event: Event): void;
   processMouseMove(event: Event): void;
@@ -81,9 +95,17 @@ interface ComfyApp {
   rootGraph?: ComfyGraph;
   graph: ComfyGraph;
   canvas: ComfyCanvas;
-  extensionManager: { setting: { get(name: string): string } };
+  extensionManager: { setting: { get(name: string): string }; toast: { add(message: ComfyToast): void } };
   registerExtension(extension: ComfyExtension): void;
   handleFile(file: File): Promise<void>;
+}
+
+interface ComfyToast {
+  severity: "success" | "info" | "warn" | "error";
+  summary: string;
+  detail?: string;
+  /** In milliseconds; without it, the toast stays until the user closes it. */
+  life?: number;
 }
 
 /** What the server finds wrong with an input of a node. Other extensions may hand on anything in its place. */
@@ -98,7 +120,7 @@ type ComfyNodeErrors = Record<string, { errors?: (ComfyInputError | null)[] } | 
 
 interface ComfyApi {
   apiURL(path: string): string;
-  fetchApi(path: string): Promise<Response>;
+  fetchApi(path: string, options?: RequestInit): Promise<Response>;
   queuePrompt(...given: unknown[]): Promise<any>;
   addEventListener(name: string, listener: (event: CustomEvent<any>) => void): void;
 }

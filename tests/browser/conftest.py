@@ -102,8 +102,17 @@ export const app = {
   hasAdvancedInputs: true,
   rootGraph: new Graph(),
   get graph() { return this.rootGraph; },
-  canvas: { get graph() { return app.rootGraph; } },
-  extensionManager: { setting: { get: () => new URLSearchParams(location.search).get("language") ?? "en" } },
+  canvas: {
+    get graph() { return app.rootGraph; },
+    steps: [], // for Undo
+    emitBeforeChange() { this.steps.push("before"); },
+    emitAfterChange() { this.steps.push("after"); },
+  },
+  toasts: [],
+  extensionManager: {
+    setting: { get: () => new URLSearchParams(location.search).get("language") ?? "en" },
+    toast: { add: (toast) => app.toasts.push(toast) },
+  },
   registerExtension(extension) { extensions.push(extension); },
 
   // Await this first: it initializes the extensions.
@@ -130,6 +139,11 @@ export const app = {
       inputs = ["images", "filename_prefix", ...Object.keys(app.widgets)].map((name) => {
         return { name, localized_name: app.labels[comfyClass]?.inputs[name]?.name ?? name };
       });
+      addWidget(type, name, value, callback, options) {
+        const widget = { type, name, value, callback, options };
+        this.widgets.push(widget);
+        return widget;
+      }
       addDOMWidget(name, type, element, options) {
         const widget = { name, element, options };
         this.widgets.push(widget);
@@ -176,7 +190,7 @@ export const app = {
 API = """
 export const api = Object.assign(new EventTarget(), {
   apiURL: (path) => `/api${path}`,
-  fetchApi: (path) => fetch(`/api${path}`),
+  fetchApi: (path, options) => fetch(`/api${path}`, options),
   answer: () => Promise.resolve({ prompt_id: "1", node_errors: {} }),
   queuePrompt(...given) { return this.answer(...given); },
   tell(name, detail) { this.dispatchEvent(new CustomEvent(name, { detail })); },
