@@ -134,7 +134,7 @@ def resolve_without_size(text: str, now: datetime, nodes: Values | None = None) 
 def _checked_text(text: str) -> str:
     """`text` itself, which contains no known token. Raises TokenError if it contains an unknown one."""
     if match := _LOOKS_LIKE_TOKEN.search(text):
-        fix = f"Only {_NAMES} can be. Write one of them, or remove the percent signs."
+        fix = f"Write one of {_NAMES}, or remove the percent signs."
         raise TokenError(match[0], "cannot be filled in", fix)
     return text
 
