@@ -123,7 +123,7 @@ export const app = {
       place = document.createElement("div");
       widgets = [
         { name: "current_frame", value: 0, options: {} },
-        { name: "control_after_generate", value: "randomize", options: {} },
+        { name: "control_after_generate", value: "randomize", options: { serialize: false } },
         { name: "on_existing", value: "overwrite", options: {} },
         ...Object.entries(app.widgets).map(([name, value]) => ({ name, value, options: {} })),
       ];
@@ -136,6 +136,12 @@ export const app = {
         return widget;
       }
       toggleAdvanced = app.hasAdvancedInputs ? () => {} : undefined;
+      addWidget(type, name, value, callback, options = {}) {
+        const widget = { type, name, value, callback, options };
+        this.widgets.push(widget);
+        return widget;
+      }
+      getInputNode(slot) { return this.sources?.[this.inputs[slot].name] ?? null; }
       isInputConnected(slot) { return slot >= 0 && this.inputs[slot].name === this.linked; }
       computeSize() { return [320, 340]; }
       setSize(size) { this.size = size; }

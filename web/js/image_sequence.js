@@ -12,13 +12,17 @@ import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { locator } from "./graph.js";
 import { loadLocales, noteLanguage } from "./locale.js";
+import { addLook, releaseLook, updateLook, updateLooks, watchFiles } from "./looks.js";
 import { addPlayer, allPlayers, playerAt, playerOf } from "./node_players.js";
-import { watchAnswersToPrompts } from "./refusals.js";
+import { onQueued, watchPrompts } from "./prompts.js";
+import { watchRefusals } from "./refusals.js";
 import { WidgetVisibility } from "./widget_visibility.js";
 
 // Their reports are added to the frames of earlier runs.
 const ONE_FRAME_PER_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
 const MANY_FRAMES_PER_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "ImageSequenceFromAnimation"];
+// Their players show text alone.
+const COUNTERS = ["ImageSequenceFrameCounter", "ImageSequenceFrameCounterFromDirectory"];
 
 /** @type {WeakMap<ComfyNode, WidgetVisibility>} */
 const visibilities = new WeakMap();
@@ -48,7 +52,7 @@ app.registerExtension({
 
   beforeRegisterNodeDef(nodeType, { name }) {
     const addsFrames = ONE_FRAME_PER_RUN.includes(name);
-    if (!addsFrames && !MANY_FRAMES_PER_RUN.includes(name)) return;
+    if (!addsFrames && !MANY_FRAMES_PER_RUN.includes(name) && !COUNTERS.includes(name)) return;
     // The canvas would load every frame and draw them all in a grid (Vue nodes: hideOutputImages).
     nodeType.prototype.onDrawBackground = () => {};
     chain(nodeType.prototype, "onNodeCreated", (node) => {
@@ -56,20 +60,30 @@ app.registerExtension({
       noteLanguage(node);
       addPlayer(node, addsFrames);
       visibilities.set(node, new WidgetVisibility(node, () => Boolean(playerOf(node)?.isFloat)));
+      addLook(node, () => visibilities.get(node)?.update());
     });
-    chain(nodeType.prototype, "onConfigure", (node) => visibilities.get(node)?.restore());
-    chain(nodeType.prototype, "onConnectionsChange", (node) => visibilities.get(node)?.update());
+    chain(nodeType.prototype, "onConfigure", (node) => {
+      visibilities.get(node)?.restore();
+      updateLook(node);
+    });
+    chain(nodeType.prototype, "onConnectionsChange", (node) => {
+      visibilities.get(node)?.update();
+      updateLook(node);
+    });
     chain(nodeType.prototype, "onExecuted", (node, output) => {
       playerOf(node)?.show(output, run);
       visibilities.get(node)?.update();
     });
-    chain(nodeType.prototype, "onRemoved", (node) => playerOf(node)?.release());
+    chain(nodeType.prototype, "onRemoved", (node) => {
+      playerOf(node)?.release();
+      releaseLook(node);
+    });
   },
 
   setup() {
     api.addEventListener("execution_start", ({ detail }) => {
       run = detail.prompt_id;
-      for (const [, player] of allPlayers()) player.begin();
+      for (const [, player] of allPlayers()) player.begin(run);
     });
     api.addEventListener("image_sequence.progress", ({ detail }) => playerAt(detail.node)?.showProgress(detail, run));
     api.addEventListener("execution_error", ({ detail }) => {
@@ -79,7 +93,12 @@ app.registerExtension({
     addEventListener("pagehide", () => {
       for (const [, player] of allPlayers()) player.remember();
     });
-    watchAnswersToPrompts();
+    watchPrompts();
+    watchRefusals();
+    watchFiles();
+    onQueued(({ prompt, answer }) => {
+      for (const [id, { inputs }] of Object.entries(prompt)) playerAt(id)?.values.noteQueued(answer?.prompt_id, inputs);
+    });
   },
 
   afterConfigureGraph() {
@@ -87,6 +106,7 @@ app.registerExtension({
       player.restore();
       visibilities.get(node)?.restore();
     }
+    updateLooks();
     // Vue renders the new nodes after this.
     requestAnimationFrame(() => {
       for (const [, player] of allPlayers()) player.attach();
