@@ -12,6 +12,7 @@ interface ComfyWidget {
   callback?: (...given: unknown[]) => unknown;
   /** Called before and after each prompt is put together. */
   beforeQueued?: (...given: unknown[]) => void;
+  afterQueued?: (...given: unknown[]) => void;
   computeSize?: (width?: number) => [number, number];
   /** Is the value stored in the workflow? `options.serialize`: is it sent in the prompt? */
   serialize?: boolean;

@@ -10,6 +10,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { addQueueRest, refreshQueueRests, releaseQueueRest, updateQueueRest, watchQueue } from "./counters.js";
 import { locator } from "./graph.js";
 import { loadLocales, noteLanguage } from "./locale.js";
 import { addLook, releaseLook, updateLook, updateLooks, watchFiles } from "./looks.js";
@@ -51,16 +52,21 @@ app.registerExtension({
   init: loadLocales,
 
   beforeRegisterNodeDef(nodeType, { name }) {
+    const isCounter = COUNTERS.includes(name);
     const addsFrames = ONE_FRAME_PER_RUN.includes(name);
-    if (!addsFrames && !MANY_FRAMES_PER_RUN.includes(name) && !COUNTERS.includes(name)) return;
+    if (!addsFrames && !MANY_FRAMES_PER_RUN.includes(name) && !isCounter) return;
     // The canvas would load every frame and draw them all in a grid (Vue nodes: hideOutputImages).
     nodeType.prototype.onDrawBackground = () => {};
     chain(nodeType.prototype, "onNodeCreated", (node) => {
       node.hideOutputImages = true;
       noteLanguage(node);
+      if (isCounter) addQueueRest(node);
       addPlayer(node, addsFrames);
       visibilities.set(node, new WidgetVisibility(node, () => Boolean(playerOf(node)?.isFloat)));
-      addLook(node, () => visibilities.get(node)?.update());
+      addLook(node, () => {
+        visibilities.get(node)?.update();
+        updateQueueRest(node);
+      });
     });
     chain(nodeType.prototype, "onConfigure", (node) => {
       visibilities.get(node)?.restore();
@@ -69,6 +75,7 @@ app.registerExtension({
     chain(nodeType.prototype, "onConnectionsChange", (node) => {
       visibilities.get(node)?.update();
       updateLook(node);
+      updateQueueRest(node);
     });
     chain(nodeType.prototype, "onExecuted", (node, output) => {
       playerOf(node)?.show(output, run);
@@ -77,6 +84,7 @@ app.registerExtension({
     chain(nodeType.prototype, "onRemoved", (node) => {
       playerOf(node)?.release();
       releaseLook(node);
+      releaseQueueRest(node);
     });
   },
 
@@ -96,6 +104,7 @@ app.registerExtension({
     watchPrompts();
     watchRefusals();
     watchFiles();
+    watchQueue();
     onQueued(({ prompt, answer }) => {
       for (const [id, { inputs }] of Object.entries(prompt)) playerAt(id)?.values.noteQueued(answer?.prompt_id, inputs);
     });
@@ -107,6 +116,7 @@ app.registerExtension({
       visibilities.get(node)?.restore();
     }
     updateLooks();
+    refreshQueueRests();
     // Vue renders the new nodes after this.
     requestAnimationFrame(() => {
       for (const [, player] of allPlayers()) player.attach();

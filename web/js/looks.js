@@ -52,6 +52,15 @@ export function latestLook(node) {
 }
 
 /**
+ * Have a node look at once.
+ *
+ * @param {ComfyNode} node
+ */
+export async function lookNow(node) {
+  await looks.get(node)?.now();
+}
+
+/**
  * The values or links of a node may have changed.
  *
  * @param {ComfyNode} node

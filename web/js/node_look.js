@@ -67,6 +67,13 @@ export class NodeLook {
     this.#timer ||= setTimeout(() => this.#ask(), TYPING_PAUSE_MS); // runs may end faster than the pause
   }
 
+  /** Without a pause. */
+  async now() {
+    clearTimeout(this.#timer);
+    this.#asked = "";
+    await this.#ask();
+  }
+
   release() {
     clearTimeout(this.#timer);
     this.#timer = 0;

@@ -80,9 +80,9 @@ export class NodePlayer {
     /** @type {Report[]} */
     const all = described.map((text) => JSON.parse(text));
     this.#message = all[0]?.message ?? "";
-    const reports = all.filter(({ pattern }) => pattern).map((report) => ({ ...report, run }));
+    const reports = all.filter(({ pattern }) => pattern);
     this.#setReported(JSON.stringify(described), run);
-    if (reports.length) this.#setReports(reports);
+    if (reports.length) this.#setReports(reports.map((report) => ({ ...report, run })));
     else if (progress) this.#keep(progress.report);
     this.#update();
     this.remember();
@@ -99,11 +99,7 @@ export class NodePlayer {
     this.#player.showProgress(sequenceOf(report), sequence.last, text);
   }
 
-  /**
-   * A look has found something; null if nothing can be known before a run.
-   *
-   * @param {Look | null} look
-   */
+  /** @param {Look | null} look null if nothing can be known before a run */
   showLook(look) {
     this.#look = look;
     this.#update();

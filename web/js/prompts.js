@@ -3,13 +3,16 @@
 /**
  * The prompts that this page queues.
  *
+ * @typedef {Record<string, { class_type: string, inputs: Record<string, unknown> }>} Prompt nodes by execution id
+ *
  * @typedef {object} Queued
- * @property {Record<string, { class_type: string, inputs: Record<string, unknown> }>} prompt nodes by execution id
+ * @property {Prompt} prompt
  * @property {any} answer the server's; null if it was refused, and other extensions may have put anything in its place
  * @property {any} refusal null if the prompt was accepted
  */
 
 import { api } from "../../../scripts/api.js";
+import { nodeAt, rootGraph } from "./graph.js";
 
 /** @type {Set<(queued: Queued) => void>} */
 const listeners = new Set();
@@ -45,4 +48,66 @@ export function onQueued(listener) {
 /** @param {Queued} queued */
 function tell(queued) {
   for (const listener of [...listeners]) listener(queued);
+}
+
+/**
+ * The inputs that a node has in the prompts of the server's queue, running or waiting, by prompt id. Those of other workflows
+ * are left out.
+ *
+ * @param {ComfyNode} node
+ * @returns {Promise<Map<string, Record<string, unknown>>>}
+ */
+export async function pendingInputs(node) {
+  const answer = await api.fetchApi("/queue");
+  if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
+  const { queue_running: running = [], queue_pending: waiting = [] } = await answer.json();
+  const pending = new Map();
+  for (const [, id, prompt, extra] of [...running, ...waiting]) {
+    if (extra?.extra_pnginfo?.workflow?.id !== rootGraph().id) continue;
+    const inputs = inputsOf(node, prompt);
+    if (inputs) pending.set(id, inputs);
+  }
+  return pending;
+}
+
+/**
+ * The inputs of a node in a prompt, or null if it is not part of it.
+ *
+ * @param {ComfyNode} node
+ * @param {Prompt} prompt
+ */
+export function inputsOf(node, prompt) {
+  for (const [id, { class_type: kind, inputs }] of Object.entries(prompt)) {
+    if (kind === node.comfyClass && nodeAt(id) === node) return inputs;
+  }
+  return null;
+}
+
+/**
+ * Whether the server has refused a prompt, or the part of it that depends on this node.
+ *
+ * @param {ComfyNode} node
+ * @param {Queued} queued
+ */
+export function isRefused(node, { prompt, answer, refusal }) {
+  if (refusal || !answer?.prompt_id) return true;
+  /** @type {{ dependent_outputs?: string[] }[]} */
+  const errors = Object.values(answer.node_errors ?? {});
+  return errors.some((error) => error?.dependent_outputs?.some((output) => dependsOn(node, prompt, output)));
+}
+
+/**
+ * @param {ComfyNode} node
+ * @param {Prompt} prompt
+ * @param {string} output id of a node of the prompt
+ */
+function dependsOn(node, prompt, output) {
+  const reached = new Set([output]);
+  for (const id of reached) {
+    if (nodeAt(id) === node) return true;
+    for (const value of Object.values(prompt[id]?.inputs ?? {})) {
+      if (Array.isArray(value) && typeof value[0] === "string") reached.add(value[0]);
+    }
+  }
+  return false;
 }
