@@ -256,8 +256,10 @@ class TestASaver:
             ),
             (
                 {"in_the_way": 2, "policy": "false"},
-                "Next: shots/f_00012.png. 12 frames are there already (0-11), 2 in the way: "
-                "the new frames will be saved beside them.",
+                (
+                    "Next: shots/f_00012.png. 12 frames are there already (0-11), 2 in the way: "
+                    "the new frames will be saved beside them."
+                ),
             ),
             (dict.fromkeys(SAVES) | {"path": "%width%/f.png"}, "Next: %width%/f.png."),
         ],

@@ -154,7 +154,7 @@ class TestTheFrameCounter:
         }""")
         counter.press()
         counter.says("Queued 3 of 88: stop")
-        counter.stage.page.wait_for_function("window.goOn")
+        counter.stage.page.wait_for_function("Boolean(window.goOn)")
         counter.press()
         counter.stage.run("{ goOn() }")
         counter.says("Queue 84 frames")
@@ -186,6 +186,7 @@ class TestTheFrameCounter:
             };
         }""")
         counter.press()
+        counter.stage.page.wait_for_function("posted.length")
         counter.says("Queue 88 frames")
         assert counter.queued == [12]
 

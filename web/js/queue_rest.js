@@ -19,7 +19,6 @@ const FOLDER = ["directory_path", "pattern"];
  * @typedef {import("./prompts.js").Queued} Queued
  *
  * @typedef {object} Turn a prompt that is being queued
- * @property {number | null} number of its frame; null if the run finds it
  * @property {"waiting" | "built" | "over"} state built: the number is in the prompt, and the answer comes next
  * @property {(isAccepted: boolean) => void} end
  */
@@ -34,8 +33,9 @@ export class QueueRest {
   #pending = new Map();
   /** @type {{ done: number, count: number } | null} while it queues */
   #progress = null;
-  /** @type {Set<unknown>} numbers that are not queued again, while it queues */
+  /** @type {Set<unknown>} numbers that are in the server's queue, while it queues */
   #taken = new Set();
+  #next = 0; // number
   #isCancelled = false;
   /** @type {Turn | null} */
   #turn = null;
@@ -125,29 +125,27 @@ export class QueueRest {
     const workflow = rootGraph().id;
     progress.count = count;
     this.#taken = new Set([...this.#pending.values()].map((inputs) => inputs[NUMBER]));
-    let next = first;
+    this.#next = first;
     while (progress.done < progress.count && !this.#isCancelled) {
-      while (this.#taken.has(next)) next++;
       this.#describe();
-      if (!(await this.#queueOne(this.#counts ? next : null))) break;
+      if (!(await this.#queueOne())) break;
       if (!this.#node.graph || rootGraph().id !== workflow) return; // another workflow is open
       progress.done++;
-      next++;
+      this.#next++;
     }
-    if (this.#counts && count) this.#write(progress.done < progress.count ? next : end);
+    if (count) this.#write(progress.done < progress.count ? this.#next : end);
   }
 
   /**
    * Queue one prompt, and wait until the server has answered. While another call is queueing, ComfyUI's own returns at once,
    * and the other call queues this one.
    *
-   * @param {number | null} number
    * @returns {Promise<boolean>} whether it was accepted
    */
-  async #queueOne(number) {
+  async #queueOne() {
     const answered = new Promise((/** @type {(isAccepted: boolean) => void} */ resolve) => {
       /** @type {Turn} */
-      const turn = { number, state: "waiting", end };
+      const turn = { state: "waiting", end };
       function end(/** @type {boolean} */ isAccepted) {
         turn.state = "over";
         resolve(isAccepted);
@@ -166,7 +164,8 @@ export class QueueRest {
   #build() {
     if (this.#turn?.state !== "waiting") return;
     this.#turn.state = "built";
-    if (this.#turn.number !== null) this.#write(this.#turn.number);
+    while (this.#taken.has(this.#next)) this.#next++;
+    this.#write(this.#next);
   }
 
   /**
@@ -189,7 +188,7 @@ export class QueueRest {
     return this.#node.widgets?.find(({ name }) => name === NUMBER);
   }
 
-  /** @param {number} number */
+  /** @param {number} number for the widget, if there is one */
   #write(number) {
     const widget = this.#number;
     if (!widget || widget.value === number) return;
