@@ -261,13 +261,13 @@ class TestASaver:
                     "the new frames will be saved beside them."
                 ),
             ),
-            (dict.fromkeys(SAVES) | {"path": "%width%/f.png"}, "Next: %width%/f.png."),
+            (dict.fromkeys(SAVES) | {"path": "%width%/f.png"}, "Saves to %width%/f.png."),
         ],
     )
     def test_says_where_the_next_frame_goes_and_what_becomes_of_those_there(self, opened, server, facts, text):
         server.finds(SAVER, SAVES | facts)
         stage = opened(SAVER)
-        stage.says("Next", "message")
+        stage.says(text, "message")
         assert stage.page.locator(".seqplayer-message").text_content() == text
 
     def test_says_it_below_what_the_last_run_has_saved(self, opened, server, site):

@@ -43,9 +43,9 @@ function loaderText({ count, ranges, missing, missing_ranges: gaps, width, heigh
  *
  * @param {Facts} facts
  */
-function saverText({ path, existing, existing_ranges: frames, in_the_way: inTheWay, policy }) {
+function saverText({ path, number, existing, existing_ranges: frames, in_the_way: inTheWay, policy }) {
   if (!path) return "";
-  const next = t("Next: %path%.", { path });
+  const next = typeof number === "number" ? t("Next: %path%.", { path }) : t("Saves to %path%.", { path });
   if (!existing) return next;
   const there = [t(["%count% frame is there already (%frames%)", "%count% frames are there already (%frames%)"], {
     count: existing,
