@@ -12,6 +12,7 @@ from .test_player import editor, server
 __all__ = ["editor", "server"]  # the fixtures
 
 FOLDERS = itertools.count()
+LONG = 300_000  # milliseconds for a hundred runs on a busy machine
 COUNTER, RESUME = "ImageSequenceFrameCounter", "ImageSequenceFrameCounterFromDirectory"
 
 BUTTON = "app.graph.getNodeById(id).widgets.find(({ name }) => name === 'queue_rest')"
@@ -67,10 +68,13 @@ def names(count):
 
 def idle(editor):
     """Wait until the server's queue is empty."""
-    editor.page.wait_for_function("""async () => {
+    editor.page.wait_for_function(
+        """async () => {
         const { queue_running, queue_pending } = await (await fetch("/api/queue")).json();
         return !queue_running.length && !queue_pending.length;
-    }""")
+    }""",
+        timeout=LONG,
+    )
 
 
 @pytest.mark.parametrize("kind", [COUNTER, RESUME])
@@ -89,7 +93,7 @@ def test_more_than_a_hundred_frames_are_queued_in_order_and_saved(editor, server
         };
     }""")
     counter.press()
-    editor.page.wait_for_function("queued.length === 104")
+    editor.page.wait_for_function("queued.length === 104", timeout=LONG)
     if kind == COUNTER:
         assert editor.page.evaluate("queued.map(({ frame_index }) => frame_index)") == list(range(104))
     idle(editor)
