@@ -104,7 +104,7 @@ def test_a_saver_says_what_becomes_of_the_frames_that_are_there(editor, tmp_path
 
 @pytest.mark.parametrize("kind", ["ImageSequenceFrameCounter", "ImageSequenceFrameCounterFromDirectory"])
 def test_a_counter_says_which_frame_is_next(editor, tmp_path, kind):
-    values = {"total_frames": 100, "frames_per_second": 24}
+    values: dict[str, object] = {"total_frames": 100, "frames_per_second": 24}
     values |= {"frame_index": 12} if kind == "ImageSequenceFrameCounter" else {"directory_path": "nothing_here"}
     editor.make([{"type": kind, "values": values, "pos": [300, 120]}], [])
     next_frame, left = (12, 88) if "frame_index" in values else (0, 100)

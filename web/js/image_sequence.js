@@ -106,7 +106,8 @@ app.registerExtension({
     watchFiles();
     watchQueue();
     onQueued(({ prompt, answer }) => {
-      for (const [id, { inputs }] of Object.entries(prompt)) playerAt(id)?.values.noteQueued(answer?.prompt_id, inputs);
+      if (!answer?.prompt_id) return;
+      for (const [id, part] of Object.entries(prompt)) playerAt(id)?.values.noteQueued(answer.prompt_id, part?.inputs ?? {});
     });
   },
 

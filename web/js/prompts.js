@@ -77,8 +77,8 @@ export async function pendingInputs(node) {
  * @param {Prompt} prompt
  */
 export function inputsOf(node, prompt) {
-  for (const [id, { class_type: kind, inputs }] of Object.entries(prompt)) {
-    if (kind === node.comfyClass && nodeAt(id) === node) return inputs;
+  for (const [id, part] of Object.entries(prompt)) {
+    if (part?.class_type === node.comfyClass && nodeAt(id) === node) return part.inputs;
   }
   return null;
 }
