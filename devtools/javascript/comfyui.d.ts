@@ -3,12 +3,16 @@
 
 interface ComfyWidget {
   name: string;
+  type?: string;
   /** What it is called instead, by the user or (1.27) by the frontend's translation. */
   label?: string;
   value?: unknown;
   hidden?: boolean;
   advanced?: boolean;
   callback?: (...given: unknown[]) => unknown;
+  /** Called before and after each prompt is put together. */
+  beforeQueued?: (...given: unknown[]) => void;
+  afterQueued?: (...given: unknown[]) => void;
   computeSize?: (width?: number) => [number, number];
   /** Is the value stored in the workflow? `options.serialize`: is it sent in the prompt? */
   serialize?: boolean;
@@ -29,12 +33,15 @@ interface ComfyNode {
   subgraph?: ComfyGraph;
   /** `label` is what the user calls it, `localized_name` the frontend's translation. */
   inputs?: { name: string; label?: string; localized_name?: string }[];
+  type?: string;
   widgets?: ComfyWidget[];
   hideOutputImages?: boolean;
   showAdvanced?: boolean;
   /** Absent in frontends without advanced inputs. */
   toggleAdvanced?(): void;
   isInputConnected(slot: number): boolean;
+  getInputNode(slot: number): ComfyNode | null;
+  addWidget(type: "button", name: string, value: unknown, callback: () => void, options?: ComfyWidget["options"]): ComfyWidget;
   computeSize(): [number, number];
   setSize(size: [number, number]): void;
   addWidget(
@@ -98,6 +105,8 @@ interface ComfyApp {
   extensionManager: { setting: { get(name: string): string }; toast: { add(message: ComfyToast): void } };
   registerExtension(extension: ComfyExtension): void;
   handleFile(file: File): Promise<void>;
+  /** Resolves at once, to false, if another call is still queueing; that one then does it. */
+  queuePrompt(number: number, batchCount: number): Promise<boolean>;
 }
 
 interface ComfyToast {
@@ -113,7 +122,7 @@ interface ComfyInputError {
   type?: string;
   message?: string;
   details?: string;
-  extra_info?: { input_name?: string } | null;
+  extra_info?: { input_name?: string; received_value?: unknown } | null;
 }
 
 type ComfyNodeErrors = Record<string, { errors?: (ComfyInputError | null)[] } | null>;

@@ -85,6 +85,8 @@ DESK = """<!doctype html>
 
 # The part of ComfyUI's frontend that the pack uses: its calls and their order are those of 1.42.
 EDITOR = """
+import { api } from "/scripts/api.js";
+
 const extensions = [];
 const call = (hook, ...given) => extensions.map((extension) => extension[hook]?.(...given));
 
@@ -98,6 +100,7 @@ class Graph {
 export const app = {
   extensions,
   labels: {}, // in the user's language, if the frontend has it
+  classes: {}, // other widgets of new nodes, by class
   widgets: {}, // further widgets of new nodes, with their default values
   hasAdvancedInputs: true,
   rootGraph: new Graph(),
@@ -130,13 +133,13 @@ export const app = {
       comfyClass = comfyClass;
       size = [320, 340];
       place = document.createElement("div");
-      widgets = [
+      widgets = app.classes[comfyClass]?.() ?? [
         { name: "current_frame", value: 0, options: {} },
-        { name: "control_after_generate", value: "randomize", options: {} },
+        { name: "control_after_generate", value: "randomize", options: { serialize: false } },
         { name: "on_existing", value: "overwrite", options: {} },
         ...Object.entries(app.widgets).map(([name, value]) => ({ name, value, options: {} })),
       ];
-      inputs = ["images", "filename_prefix", ...Object.keys(app.widgets)].map((name) => {
+      inputs = ["images", "filename_prefix", ...this.widgets.map(({ name }) => name)].map((name) => {
         return { name, localized_name: app.labels[comfyClass]?.inputs[name]?.name ?? name };
       });
       addWidget(type, name, value, callback, options) {
@@ -150,6 +153,12 @@ export const app = {
         return widget;
       }
       toggleAdvanced = app.hasAdvancedInputs ? () => {} : undefined;
+      addWidget(type, name, value, callback, options = {}) {
+        const widget = { type, name, value, callback, options };
+        this.widgets.push(widget);
+        return widget;
+      }
+      getInputNode(slot) { return this.sources?.[this.inputs[slot].name] ?? null; }
       isInputConnected(slot) { return slot >= 0 && this.inputs[slot].name === this.linked; }
       computeSize() { return [320, 340]; }
       setSize(size) { this.size = size; }
@@ -173,6 +182,34 @@ export const app = {
     node.place.className = "node";
     node.place.replaceChildren(...node.widgets.filter(({ element }) => element).map(({ element }) => element));
     document.body.append(node.place);
+  },
+
+  queueItems: [],
+  isQueueing: false,
+
+  // One call at a time does the work of all.
+  async queuePrompt(number, batchCount = 1) {
+    this.queueItems.push(batchCount);
+    if (this.isQueueing) return false;
+    this.isQueueing = true;
+    const tellWidgets = (moment) => this.graph.nodes.forEach(({ widgets }) => widgets.forEach((it) => it[moment]?.()));
+    while (this.queueItems.length) {
+      for (let left = this.queueItems.pop(); left; left--) {
+        tellWidgets("beforeQueued");
+        const output = Object.fromEntries(this.graph.nodes.map(({ id, comfyClass, widgets }) => {
+          const sent = widgets.filter(({ options }) => options.serialize !== false);
+          return [id, { class_type: comfyClass, inputs: Object.fromEntries(sent.map((it) => [it.name, it.value])) }];
+        }));
+        try {
+          await api.queuePrompt(number, { output, workflow: { id: this.graph.id } });
+        } catch {
+          break;
+        }
+        tellWidgets("afterQueued");
+      }
+    }
+    this.isQueueing = false;
+    return true;
   },
 
   // Open a workflow: `make` adds its nodes to an empty graph.

@@ -148,6 +148,15 @@ class TestWhyAPromptIsRefused:
         text = "No frame there"
         assert self.error_after(node(), refused("filename_prefix", text), refused("current_frame", text)) == text
 
+    def test_a_value_that_a_list_lacks_is_named_with_its_field(self, node):
+        error = {
+            "type": "value_not_in_list",
+            "message": "Value not in list",
+            "details": "filetype: 'x' not in ['png']",
+            "extra_info": {"input_name": "filetype", "received_value": "x"},
+        }
+        assert self.error_after(node(), error) == "Choose another value for filetype: its list has no 'x'."
+
     def test_any_other_reason_is_shown_with_its_details(self, node):
         errors = [
             {"type": "value_not_in_list", "message": "Value not in list", "details": "filetype: 'x' not in ['png']"},

@@ -10,15 +10,20 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
+import { addQueueRest, refreshQueueRests, releaseQueueRest, updateQueueRest, watchQueue } from "./counters.js";
 import { locator } from "./graph.js";
 import { loadLocales, noteLanguage } from "./locale.js";
+import { addLook, releaseLook, updateLook, updateLooks, watchFiles } from "./looks.js";
 import { addPlayer, allPlayers, playerAt, playerOf } from "./node_players.js";
-import { watchAnswersToPrompts } from "./refusals.js";
+import { onQueued, watchPrompts } from "./prompts.js";
+import { watchRefusals } from "./refusals.js";
 import { WidgetVisibility } from "./widget_visibility.js";
 
 // Their reports are added to the frames of earlier runs.
 const ONE_FRAME_PER_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
 const MANY_FRAMES_PER_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "ImageSequenceFromAnimation"];
+// Their players show text alone.
+const COUNTERS = ["ImageSequenceFrameCounter", "ImageSequenceFrameCounterFromDirectory"];
 
 /** @type {WeakMap<ComfyNode, WidgetVisibility>} */
 const visibilities = new WeakMap();
@@ -47,29 +52,46 @@ app.registerExtension({
   init: loadLocales,
 
   beforeRegisterNodeDef(nodeType, { name }) {
+    const isCounter = COUNTERS.includes(name);
     const addsFrames = ONE_FRAME_PER_RUN.includes(name);
-    if (!addsFrames && !MANY_FRAMES_PER_RUN.includes(name)) return;
+    if (!addsFrames && !MANY_FRAMES_PER_RUN.includes(name) && !isCounter) return;
     // The canvas would load every frame and draw them all in a grid (Vue nodes: hideOutputImages).
     nodeType.prototype.onDrawBackground = () => {};
     chain(nodeType.prototype, "onNodeCreated", (node) => {
       node.hideOutputImages = true;
       noteLanguage(node);
+      if (isCounter) addQueueRest(node);
       addPlayer(node, addsFrames);
       visibilities.set(node, new WidgetVisibility(node, () => Boolean(playerOf(node)?.isFloat)));
+      addLook(node, () => {
+        visibilities.get(node)?.update();
+        updateQueueRest(node);
+      });
     });
-    chain(nodeType.prototype, "onConfigure", (node) => visibilities.get(node)?.restore());
-    chain(nodeType.prototype, "onConnectionsChange", (node) => visibilities.get(node)?.update());
+    chain(nodeType.prototype, "onConfigure", (node) => {
+      visibilities.get(node)?.restore();
+      updateLook(node);
+    });
+    chain(nodeType.prototype, "onConnectionsChange", (node) => {
+      visibilities.get(node)?.update();
+      updateLook(node);
+      updateQueueRest(node);
+    });
     chain(nodeType.prototype, "onExecuted", (node, output) => {
       playerOf(node)?.show(output, run);
       visibilities.get(node)?.update();
     });
-    chain(nodeType.prototype, "onRemoved", (node) => playerOf(node)?.release());
+    chain(nodeType.prototype, "onRemoved", (node) => {
+      playerOf(node)?.release();
+      releaseLook(node);
+      releaseQueueRest(node);
+    });
   },
 
   setup() {
     api.addEventListener("execution_start", ({ detail }) => {
       run = detail.prompt_id;
-      for (const [, player] of allPlayers()) player.begin();
+      for (const [, player] of allPlayers()) player.begin(run);
     });
     api.addEventListener("image_sequence.progress", ({ detail }) => playerAt(detail.node)?.showProgress(detail, run));
     api.addEventListener("execution_error", ({ detail }) => {
@@ -79,7 +101,14 @@ app.registerExtension({
     addEventListener("pagehide", () => {
       for (const [, player] of allPlayers()) player.remember();
     });
-    watchAnswersToPrompts();
+    watchPrompts();
+    watchRefusals();
+    watchFiles();
+    watchQueue();
+    onQueued(({ prompt, answer }) => {
+      if (!answer?.prompt_id) return;
+      for (const [id, part] of Object.entries(prompt)) playerAt(id)?.values.noteQueued(answer.prompt_id, part?.inputs ?? {});
+    });
   },
 
   afterConfigureGraph() {
@@ -87,6 +116,8 @@ app.registerExtension({
       player.restore();
       visibilities.get(node)?.restore();
     }
+    updateLooks();
+    refreshQueueRests();
     // Vue renders the new nodes after this.
     requestAnimationFrame(() => {
       for (const [, player] of allPlayers()) player.attach();

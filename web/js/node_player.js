@@ -1,18 +1,24 @@
 // @ts-check
 
 /**
- * The player of one node, and the node's sequences.
+ * The player of one node. It shows what is known about the present values of the node's widgets: the report of their run,
+ * else what a look at the files has found, and above that why the last prompt or run failed.
  *
+ * @typedef {import("./node_look.js").Look} Look
  * @typedef {import("./reports.js").Report} Report
  * @typedef {import("./reports.js").RunReport} RunReport
  */
 
+import { lookText } from "./look_texts.js";
 import { said, t } from "./locale.js";
+import { NodeErrors } from "./node_errors.js";
 import { NodeRoom } from "./node_room.js";
 import { SequencePlayer } from "./player/sequence_player.js";
+import { addPlayerWidget } from "./player_widget.js";
 import { recall, remember, storageKey } from "./remembered.js";
-import { attachTo, forwardToCanvas, setOwner } from "./renderer.js";
+import { attachTo } from "./renderer.js";
 import { sequenceOf, withEarlierFrames } from "./reports.js";
+import { RunValues } from "./run_values.js";
 import { workflowAction } from "./workflow_action.js";
 
 export class NodePlayer {
@@ -22,12 +28,16 @@ export class NodePlayer {
   #room;
   #reported = ""; // the shown output as JSON, to recognise one that is reported again
   /** @type {RunReport[]} */
-  #reports = [];
+  #reports = []; // of the latest run
+  #message = ""; // of the latest run
+  /** @type {number | undefined} */
+  #frame; // that the latest run has added
+    /** @type {Look | null} */
+  #look = null;
+  #shown = ""; // the sequences that the player has, as JSON
   #key = ""; // under which the player's state is remembered
   /** @type {{ report: RunReport, text: string } | null} */
   #progress = null; // while the node runs
-  #refusal = ""; // what the server finds wrong with this node in the last prompt
-  #failure = ""; // why the last run failed in this node
 
   /**
    * @param {ComfyNode} node
@@ -36,30 +46,23 @@ export class NodePlayer {
   constructor(node, addsFrames) {
     this.#node = node;
     this.#addsFrames = addsFrames;
+    this.values = new RunValues(node);
     this.#player = new SequencePlayer({
       actions: [workflowAction()],
       translate: t,
       onLayout: () => this.#room.update(),
     });
-    const { element } = this.#player;
-    const widget = node.addDOMWidget("sequence_player", "sequence_player", element, {
-      serialize: false, // not into the prompt
-      hideOnZoom: false,
-      hideInPanel: true,
-      getMinHeight: () => this.#player.minHeight,
-      getValue: () => "",
-      setValue() {},
-    });
-    widget.serialize = false; // not into the workflow
-    widget.hidden = true;
+    const widget = addPlayerWidget(node, this.#player);
     this.#room = new NodeRoom(node, widget, this.#player);
-    setOwner(element, node);
-    forwardToCanvas(element);
+    this.errors = new NodeErrors(node, (text) => {
+      this.attach();
+      this.#player.showError(text);
+    });
   }
 
   /** Whether the shown files are floating point, as scene-linear ones are. */
   get isFloat() {
-    return this.#reports.some(({ linear, float }) => linear || float);
+    return this.#sequences.some(({ linear, float }) => linear || float);
   }
 
   /**
@@ -76,15 +79,12 @@ export class NodePlayer {
     this.#progress = null;
     /** @type {Report[]} */
     const all = described.map((text) => JSON.parse(text));
-    const message = said(all[0]?.words) || all[0]?.message || "";
-    const reports = all.filter(({ pattern }) => pattern).map((report) => ({ ...report, run }));
-    this.#setReported(JSON.stringify(described));
-    if (reports.length) {
-      this.#showReports(reports, message);
-    } else {
-      if (progress) this.#reports = [progress.report];
-      this.#player.showMessage(message);
-    }
+    this.#message = said(all[0]?.words) || all[0]?.message || "";
+    const reports = all.filter(({ pattern }) => pattern);
+    this.#setReported(JSON.stringify(described), run);
+    if (reports.length) this.#setReports(reports.map((report) => ({ ...report, run })));
+    else if (progress) this.#keep(progress.report);
+    this.#update();
     this.remember();
   }
 
@@ -100,11 +100,17 @@ export class NodePlayer {
     this.#player.showProgress(sequenceOf(report), sequence.last, text);
   }
 
-  /** A run begins: errors of earlier runs are out of date now. */
-  begin() {
+  /** @param {Look | null} look null if nothing can be known before a run */
+  showLook(look) {
+    this.#look = look;
+    this.#update();
+  }
+
+  /** @param {string} run which begins */
+  begin(run) {
+    this.values.begin(run);
     this.#progress = null;
-    this.#failure = "";
-    this.#showErrors();
+    this.errors.begin();
   }
 
   /**
@@ -113,28 +119,13 @@ export class NodePlayer {
    * @param {string} text
    */
   fail(text) {
-    this.#failure = text;
-    this.#showErrors();
-    this.#keepProgress();
-  }
-
-  /**
-   * The server has answered a prompt. The answer and the start of the prompt's valid branches come in either order, so
-   * neither clears the other's message.
-   *
-   * @param {string} text "" if there is nothing wrong with this node
-   */
-  refuse(text) {
-    if (text === this.#refusal) return;
-    this.#refusal = text;
-    this.#failure = "";
-    this.#showErrors();
+    this.errors.fail(text);
+    this.#keepProgress("");
   }
 
   /** The run was interrupted in this node. */
   stop() {
-    if (this.#progress) this.#player.showMessage(t("Stopped: %progress%", { progress: this.#progress.text }));
-    this.#keepProgress();
+    if (this.#progress) this.#keepProgress(t("Stopped: %progress%", { progress: this.#progress.text }));
   }
 
   /** Put the player into its node, if ComfyUI has not. */
@@ -156,8 +147,10 @@ export class NodePlayer {
     if (remembered && (!described || reported === remembered.reported)) {
       if (this.#reported === remembered.reported) return;
       this.#setReported(remembered.reported);
+      this.values.restore(remembered.values);
       this.#reports = remembered.records;
-      this.#player.show(this.#reports.map(sequenceOf), { message: remembered.message });
+      this.#message = remembered.message;
+      this.#update();
       this.#player.restore(remembered.state);
     } else if (described) {
       this.show(output, Date.now().toString(36)); // of an unknown run
@@ -166,8 +159,13 @@ export class NodePlayer {
 
   remember() {
     if (!this.#key) return;
-    const { message, state } = this.#player;
-    remember(this.#key, { reported: this.#reported, records: this.#reports, message, state });
+    remember(this.#key, {
+      reported: this.#reported,
+      records: this.#reports,
+      message: this.#message,
+      values: this.values.ofReport,
+      state: this.#player.state,
+    });
   }
 
   release() {
@@ -175,34 +173,76 @@ export class NodePlayer {
     this.#player.release();
   }
 
-  /**
-   * @param {RunReport[]} reports
-   * @param {string} message
-   */
-  #showReports(reports, message) {
+  /** Of the run, unless a look knows more about the present values. Savers have no look at their frames. */
+  get #sequences() {
+    const isSaver = this.#node.comfyClass?.startsWith("ImageSequenceSave");
+    if (!this.#look || isSaver || this.#isOfPresentValues) return this.#reports;
+    return this.#look.sequences.map((report) => ({ ...report, run: this.values.latest }));
+  }
+
+  get #isOfPresentValues() {
+    return Boolean(this.#reported) && this.values.areThoseOfTheReport;
+  }
+
+  /** Show what is known about the present values. */
+  #update() {
+    if (this.#progress) return;
+    this.attach();
+    const sequences = this.#sequences;
+    const frame = sequences === this.#reports ? this.#frame : this.#look?.facts.frame ?? undefined;
+    const message = this.#text();
+    const shown = JSON.stringify([sequences, frame]);
+    if (shown !== this.#shown) {
+      this.#shown = shown;
+      this.#player.show(sequences.map(sequenceOf), { frame, message });
+    } else if (message !== this.#player.message) {
+      this.#player.showMessage(message);
+    }
+  }
+
+  /** The line below. */
+  #text() {
+    const ofRun = this.#isOfPresentValues || !this.#look ? this.#message : "";
+    const ofLook = this.#look ? lookText(this.#node, this.#look, Boolean(ofRun)) : "";
+    return [ofRun, ofLook].filter(Boolean).join("\n");
+  }
+
+  /** @param {RunReport[]} reports */
+  #setReports(reports) {
     const earlier = this.#reports;
     this.#reports = this.#addsFrames ? reports.map((report) => withEarlierFrames(report, earlier)) : reports;
-    const frame = this.#addsFrames ? reports[0]?.last : undefined;
-    this.#player.show(this.#reports.map(sequenceOf), { frame, message });
+    this.#frame = this.#addsFrames ? reports[0]?.last : undefined;
   }
 
-  #showErrors() {
-    this.attach();
-    this.#player.showError(this.#refusal || this.#failure);
-  }
-
-  /** @param {string} reported */
-  #setReported(reported) {
+  /**
+   * @param {string} reported
+   * @param {string} [run]
+   */
+  #setReported(reported, run) {
     this.#reported = reported;
+    this.values.noteReport(run);
     this.#key = storageKey(this.#node);
   }
 
-  /** The run ended early: what it has made so far is what there is. */
-  #keepProgress() {
+  /**
+   * The run ended early: what it has made so far is what there is.
+   *
+   * @param {string} message
+   */
+  #keepProgress(message) {
     if (!this.#progress) return;
-    this.#reports = [this.#progress.report];
-    this.#setReported(JSON.stringify(this.#reports));
+    const { report } = this.#progress;
     this.#progress = null;
+    this.#message = message;
+    this.#keep(report);
+    this.#setReported(JSON.stringify(this.#reports), report.run);
+    this.#update();
     this.remember();
+  }
+
+  /** @param {RunReport} report of the frames that were made */
+  #keep(report) {
+    this.#reports = [report];
+    this.#frame = report.last;
   }
 }

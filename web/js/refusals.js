@@ -2,25 +2,13 @@
 
 /** Shows the server's errors about a prompt in its nodes: frontend 1.58 hides it behind two clicks. */
 
-import { api } from "../../../scripts/api.js";
 import { labelOf, t } from "./locale.js";
 import { allPlayers, playerAt } from "./node_players.js";
+import { onQueued } from "./prompts.js";
+import { inWordsOfTheNode } from "./wording.js";
 
-/**
- * Call this once. No event reports a refused prompt, and the store that app.lastNodeErrors reads cannot be watched
- * from outside in all of 1.27, 1.42 and 1.58. So this listens to the answer, and the caller gets it unchanged. It may be
- * anything: other extensions wrap the same function.
- */
-export function watchAnswersToPrompts() {
-  const { queuePrompt } = api;
-  api.queuePrompt = function (...given) {
-    const answer = queuePrompt.apply(this, given);
-    Promise.resolve(answer).then(
-      (accepted) => showRefusals(accepted?.node_errors),
-      (refused) => showRefusals(refused?.response?.node_errors),
-    );
-    return answer;
-  };
+export function watchRefusals() {
+  onQueued(({ answer, refusal }) => showRefusals(refusal ? refusal.response?.node_errors : answer?.node_errors));
 }
 
 /** @param {ComfyNodeErrors | null | undefined} nodeErrors */
@@ -29,7 +17,7 @@ function showRefusals(nodeErrors) {
   const refused = new Map(Object.entries(nodeErrors).map(([id, found]) => [playerAt(id), found?.errors]));
   for (const [node, player] of allPlayers()) {
     const errors = refused.get(player);
-    player.refuse(Array.isArray(errors) ? refusalText(node, errors) : "");
+    player.errors.refuse(Array.isArray(errors) ? refusalText(node, errors) : "");
   }
 }
 
@@ -64,7 +52,13 @@ function describeError(node, error) {
   }
   if (type === "custom_validation_failed" && details?.startsWith(`${input} - `)) {
     // The node's own words, after the name of an input that its check takes.
-    return { text: details.slice(input.length + 3), blames: [labelOf(node, input)] };
+    return { text: inWordsOfTheNode(node, details.slice(input.length + 3)), blames: [labelOf(node, input)] };
   }
-  return { text: [message, details].filter(Boolean).join(": "), blames: [] };
+  if (type === "value_not_in_list" && input) {
+    const value = String(extra?.received_value ?? "");
+    const text = t("Choose another value for %input%: its list has no '%value%'.", { input: labelOf(node, input), value });
+    return { text, blames: [] };
+  }
+  if (input && details === input) return { text: message ?? "", blames: [labelOf(node, input)] };
+  return { text: inWordsOfTheNode(node, [message, details].filter(Boolean).join(": ")), blames: [] };
 }

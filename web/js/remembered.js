@@ -8,6 +8,7 @@
  * @property {string} reported the node's output, as JSON
  * @property {import("./reports.js").RunReport[]} records
  * @property {string} message
+ * @property {string} [values] the widget values of that run; absent in what an older version remembered
  * @property {import("./player/sequence_player.js").State} state
  */
 
