@@ -15,6 +15,8 @@ export class NodeRoom {
   #player;
   /** @type {boolean | null} */
   #wantsPicture = null; // whether the node grows by the whole picture once its shape is known; null: undecided
+  /** The height that a text has given the node, and the height before. */
+  #stretched = { to: 0, from: 0 };
 
   /**
    * @param {ComfyNode} node
@@ -27,14 +29,20 @@ export class NodeRoom {
     this.#player = player;
   }
 
-  /** To be called when the layout of the player has changed. A node only ever grows. */
+  /**
+   * To be called when the layout of the player has changed. The node grows, and shrinks again only by what a text has made
+   * it grow, unless somebody else has changed its height since.
+   */
   update() {
     const node = this.#node;
     this.#widget.hidden = this.#player.layout === "empty";
     const [width, height] = node.size;
+    const own = height === this.#stretched.to ? this.#stretched.from : height;
     const needed = node.computeSize()[1];
-    const wanted = needed + this.#extraForPicture(width, height < needed);
-    if (height < wanted) node.setSize([width, wanted]);
+    const extra = this.#extraForPicture(width, own < needed);
+    const wanted = Math.max(own, needed + extra);
+    this.#stretched = { to: wanted, from: extra ? wanted : own };
+    if (wanted !== height) node.setSize([width, wanted]);
     app.graph.setDirtyCanvas(true, true);
   }
 
