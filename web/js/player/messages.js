@@ -18,6 +18,17 @@ const NOTICE_MS = 2500;
 // heights in sequence_player.css. A longer text scrolls.
 const HEIGHT = { unknown: 60, message: 64, error: 200 };
 
+/** @type {WeakSet<EventTarget>} the boxes of all texts */
+const scrolling = new WeakSet();
+
+// Keep the wheel from the page while there is something to scroll: ComfyUI would zoom. Its Vue nodes take the wheel in the
+// capture phase, before any element of ours gets it.
+addEventListener("wheel", (event) => {
+  const { target: box, ctrlKey } = event;
+  const isOurs = box instanceof Element && scrolling.has(box);
+  if (isOurs && !ctrlKey && box.scrollHeight > box.clientHeight) event.stopPropagation();
+}, { capture: true, passive: true });
+
 export class Messages {
   #line;
   #alert;
@@ -39,7 +50,7 @@ export class Messages {
     const sizes = new ResizeObserver(() => onHeight());
     for (const box of [message, error]) {
       sizes.observe(box);
-      scrollInside(box);
+      scrolling.add(box);
       copyFrom(box);
     }
     copyError.addEventListener("click", () => this.#copyError());
@@ -106,17 +117,6 @@ export class Messages {
  */
 function heightOf(box, most) {
   return box.textContent ? Math.min(most, box.scrollHeight || HEIGHT.unknown) : 0;
-}
-
-/**
- * Keep the wheel from the page while there is something to scroll: ComfyUI would zoom.
- *
- * @param {HTMLElement} box
- */
-function scrollInside(box) {
-  box.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && box.scrollHeight > box.clientHeight) event.stopPropagation();
-  }, { passive: true });
 }
 
 /**
