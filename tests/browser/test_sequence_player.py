@@ -244,15 +244,18 @@ class TestPlaying:
         stage.show("a", 1, 4, fps=fps)
         assert stage.page.get_by_label("Frames per second").input_value() == shown
 
-    def test_plays_at_the_users_rate_until_a_sequence_has_another(self, stage):
+    def test_plays_at_the_rate_of_the_newest_run_unless_the_user_has_set_one(self, stage):
         rate = stage.page.get_by_label("Frames per second")
         stage.show("a", 1, 4, fps=10)
+        stage.show("a", 1, 4, fps=12, run="2")
+        assert rate.input_value() == "12"
         rate.fill("5")
         rate.press("Enter")
-        stage.show("a", 1, 4, fps=10, run="2")
+        stage.show("a", 1, 4, fps=30, run="3")
         assert rate.input_value() == "5"
-        stage.show("a", 1, 4, fps=12, run="3")
-        assert rate.input_value() == "12"
+        rate.fill("")
+        rate.press("Enter")
+        assert rate.input_value() == "30"
 
     def test_playback_waits_for_a_late_frame_and_does_not_skip_it(self, stage, site):
         site.make("b", range(40))
@@ -836,6 +839,22 @@ def test_nothing_overflows_at_any_width(stage, site, width, linear):
         width,
     )
     assert overflowing == []
+
+
+def test_with_reduced_motion_nothing_moves_by_itself(stage, site):
+    stage.page.emulate_media(reduced_motion="reduce")
+    site.make("a", [1, 2, 3])
+    stage.show("a", 1, 3)
+    stage.sees(1)
+    moving = """[...player.element.querySelectorAll('*')].filter((e) => ['', '::after'].some((part) => {
+        const style = getComputedStyle(e, part || null);
+        const isAnimated = style.animationName !== 'none' && style.animationIterationCount === 'infinite';
+        return isAnimated || parseFloat(style.transitionDuration) > 0;
+    })).length"""
+    stage.run("player.element.querySelector('.seqplayer-view').setAttribute('aria-busy', 'true')")
+    assert stage.run(moving) == 0
+    stage.page.get_by_role("button", name="Play (space)").click()
+    stage.page.wait_for_function("drawn() > 1")
 
 
 class TestTypedFrame:
