@@ -96,8 +96,7 @@ function* nodesIn(graph) {
 
 /**
  * Call `add`, which adds widgets to a subgraph node, and keep them at its end. 1.27 drops them when it configures the node,
- * 1.42
- * when it lists the promoted ones again; 1.58 keeps them by itself.
+ * 1.42 when it lists the promoted ones again; 1.58 keeps them by itself.
  *
  * @param {ComfyNode} node
  * @param {() => void} add
