@@ -82,8 +82,8 @@ _moments = Moments()
 def encoding(request: type[SaveRequest]) -> dict[str, Any]:
     """The inputs at the end of every saver."""
     return {
-        "quality": widget(request, "quality", QUALITY_TOOLTIP),
-        "workflow_file": widget(request, "workflow_file", WORKFLOW_FILE_TOOLTIP),
+        "quality": widget(request, "quality", QUALITY_TOOLTIP, advanced=True),
+        "workflow_file": widget(request, "workflow_file", WORKFLOW_FILE_TOOLTIP, advanced=True),
         **{name: (kind, {"lazy": True, "tooltip": tooltip}) for name, (kind, tooltip) in _COMPANIONS.items()},
         **_colour.color_spaces(request, IMAGE_SPACE_TOOLTIP, FILE_SPACE_TOOLTIP),
         "exr_compression": widget(request, "exr_compression", COMPRESSION_TOOLTIP, advanced=True),

@@ -72,8 +72,8 @@ class ImageSequenceLoadBatch:
             },
             "optional": {
                 "folder": widget(BatchRequest, "folder", folder),
-                "step": widget(BatchRequest, "step", "Load every step-th frame.", **large),
-                "on_size_mismatch": widget(BatchRequest, "on_size_mismatch", mismatch),
+                "step": widget(BatchRequest, "step", "Load every step-th frame.", advanced=True, **large),
+                "on_size_mismatch": widget(BatchRequest, "on_size_mismatch", mismatch, advanced=True),
                 **_loader.colour_inputs(BatchRequest),
                 "frames": widget(BatchRequest, "frames", frames),
             },

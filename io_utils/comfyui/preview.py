@@ -3,7 +3,7 @@
 GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.png&size=512
 GET /image_sequence/preview?type=&folder=/mnt/renders/a&filename=f_0001.png&size=512&v=18a3c5d2f0b1e2a4-1f40
 GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.exr&size=512&exposure=-1.5
-GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.exr&text=workflow
+GET /image_sequence/preview?type=output&subfolder=shots/a&filename=f_0001.exr&text=workflow&pattern=f_{:04d}.exr
 
 Anyone who can reach ComfyUI can use it, so it does only what a loader may do: read one image by name in an allowed
 folder.
@@ -33,7 +33,10 @@ from ..formats.open_file import open_regular
 from ..formats.pixels import unassociated
 from ..formats.png.encode import encode_png
 from ..host import Answer
+from ..naming.allowed_roots import root_of
 from ..naming.file_names import check_names
+from ..naming.file_sequence import FileSequence
+from ..naming.frame_pattern import FramePattern
 from .display import displayed
 from .refusals import QueryError, folder_of, one_line, refused
 
@@ -46,6 +49,8 @@ AT_ONCE = 2
 # 35 million.
 _MAX_PIXELS = 2**26
 _MAX_FILE_BYTES = 2**30
+# Larger workflow files are not sent. The largest ones hold a few images as text.
+_MAX_WORKFLOW_BYTES = 2**25
 _SIZES = 16, 4096
 _STOPS = 6  # exposure reaches from -6 to 6
 # No sign but "-": in a query, "+" is a space.
@@ -59,7 +64,7 @@ _UNQUOTED = f"{ascii_letters}{digits}-._~"
 
 
 class _NoWorkflowError(Exception):
-    """The file holds no workflow, or none that can be read from it."""
+    """Neither the file nor the workflow file beside it holds a workflow that can be read."""
 
 
 def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
@@ -76,7 +81,8 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     ignore it. A picture in which NaN or infinities are marked (see `display`) is PNG at any size.
 
     `text=workflow` asks for the workflow in the file instead, as JSON, or for its prompt if it has no workflow. This works
-    for formats with `read_text`; in others, ComfyUI's frontend finds the workflow itself.
+    for formats with `read_text`; in others, ComfyUI's frontend finds the workflow itself. A file that holds neither may
+    have a workflow file beside it: `pattern`, the name or '/'-separated path that its sequence has in reports, says which.
 
     The client may keep the picture without asking again only if `v` is the file's current state, as `state` writes it:
     `<mtime in ns>-<size in bytes>`, both in hexadecimal. With any other `v`, or none, the client asks again and gets
@@ -89,7 +95,7 @@ def answer(query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
     name = query.get("filename", "")
     try:
         if "text" in query:
-            return _workflow_of(_file(query), query["text"], known_tags)
+            return _workflow_of(_file(query), query, known_tags)
         wanted = _Wanted(query.get("layer", ""), _longest_side(query), _exposure(query))
         return _picture_of(_file(query), wanted, known_tags, query.get("v"))
     except _NoWorkflowError:
@@ -216,25 +222,52 @@ def _picture_of(path: Path, wanted: _Wanted, known_tags: Collection[str], wanted
     return Answer(200, body, {**headers, "Content-Type": media_type})
 
 
-def _workflow_of(path: Path, wanted: str, known_tags: Collection[str]) -> Answer:
-    """The workflow in the file at `path` as JSON, else its prompt, or status 304 if the client's copy is current.
+def _workflow_of(path: Path, query: Mapping[str, str], known_tags: Collection[str]) -> Answer:
+    """The workflow of the file at `path` as JSON, or status 304 if the client's copy is current.
+
+    It is the one in the file, else the prompt in the file, else the content of the workflow file beside it.
 
     Raises _NoWorkflowError, and what `_picture_of` raises.
     """
+    wanted = query["text"]
     if wanted != "workflow":
         raise QueryError(f"text is {wanted[:20]!r}, but should be workflow.")
     with open_regular(path) as file:
         status, _ = _checked(file)
-        tag = f"{state(status)}-workflow"
-        headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "ETag": f'"{tag}"'}
-        if tag in known_tags:
-            return Answer(304, headers=headers)
         texts = registry.read_text(file)
     # The frontend says "opened" of any JSON, and a graph that is none empties the open tab.
     text = next((texts[name] for name in ("workflow", "prompt") if _is_graph(texts.get(name, ""))), None)
     if text is None:
-        raise _NoWorkflowError
+        status, text = _workflow_beside(path, query.get("pattern", ""))
+    tag = f"{state(status)}-workflow"
+    headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "ETag": f'"{tag}"'}
+    if tag in known_tags:
+        return Answer(304, headers=headers)
     return Answer(200, text.encode(errors="replace"), {**headers, "Content-Type": "application/json"})
+
+
+def _workflow_beside(path: Path, pattern: str) -> tuple[os.stat_result, str]:
+    """The status and the text of the workflow file of the sequence `pattern` that has the frame `path`.
+
+    Raises _NoWorkflowError if there is none, PatternError for an invalid pattern and OutsideError.
+    """
+    names = FramePattern.parse(pattern)
+    depth = str(names).count("/") + 1
+    below = "/".join(path.parts[-depth:])
+    is_frame = names.number(below) is not None or (not names.has_number and names.name(0) == below)
+    if not is_frame or depth >= len(path.parts):
+        raise _NoWorkflowError
+    root, folder = root_of(path.parents[depth - 1].as_posix(), "output", write=False)
+    beside = root.confirm(FileSequence(root, names.within(folder)).workflow_file, write=False)
+    try:
+        with open_regular(beside) as file:
+            status = os.fstat(file.fileno())
+            text = file.read(_MAX_WORKFLOW_BYTES + 1)
+    except FileNotFoundError as error:
+        raise _NoWorkflowError from error
+    if len(text) > _MAX_WORKFLOW_BYTES or not _is_graph(text.decode(errors="replace")):
+        raise _NoWorkflowError
+    return status, text.decode(errors="replace")
 
 
 def _is_graph(text: str) -> bool:

@@ -313,7 +313,7 @@ class TestPictures:
 
 
 class TestTheWorkflowOfAFrame:
-    """The route reads it from EXR files, the frontend from all others."""
+    """The frontend reads it from PNG and WebP. The route reads it from all others, and from the file beside them."""
 
     @pytest.fixture
     def opened(self, node, site):
@@ -331,25 +331,24 @@ class TestTheWorkflowOfAFrame:
 
         return open_frame
 
-    def test_is_read_from_exr_by_the_route(self, opened, site):
-        site.make("a", [3], extension="exr")
-        site.workflows["f_0003.exr"] = '{"nodes": []}'
-        assert opened("exr") == ["f_0003.exr.json", "application/json", '{"nodes": []}']
-        assert site.queries[-1] == "type=output&subfolder=a&filename=f_0003.exr&text=workflow"
+    @pytest.mark.parametrize("extension", ["exr", "jpg", "png", "tif"])
+    def test_is_sent_by_the_route(self, opened, site, extension):
+        site.make("a", [3], extension=extension)
+        site.workflows[f"f_0003.{extension}"] = '{"nodes": []}'
+        assert opened(extension) == [f"f_0003.{extension}.json", "application/json", '{"nodes": []}']
+        where = f"type=output&subfolder=a&filename=f_0003.{extension}"
+        assert site.queries[-1] == f"{where}&text=workflow&pattern=f_%7B%3A04d%7D.{extension}"
 
-    def test_is_missing_from_exr_if_the_route_finds_none(self, opened, site):
-        site.make("a", [3], extension="exr")
-        assert opened("exr") is None
+    @pytest.mark.parametrize("extension", ["exr", "jpg", "png"])
+    def test_is_missing_if_the_route_finds_none(self, opened, site, extension):
+        site.make("a", [3], extension=extension)
+        assert opened(extension) is None
 
-    def test_is_read_from_other_files_by_the_frontend(self, opened, site):
+    def test_is_read_from_png_by_the_frontend(self, opened, site):
         site.make("a", [3], text={"workflow": '{"nodes": []}'})
         name, kind, content = opened("png")
         assert (name, kind) == ("f_0003.png", "image/png")
         assert '{"nodes": []}' in content
-
-    def test_is_missing_from_a_file_without_text(self, opened, site):
-        site.make("a", [3])
-        assert opened("png") is None
 
 
 class TestFramesOfSeveralRuns:

@@ -244,15 +244,18 @@ class TestPlaying:
         stage.show("a", 1, 4, fps=fps)
         assert stage.page.get_by_label("Frames per second").input_value() == shown
 
-    def test_plays_at_the_users_rate_until_a_sequence_has_another(self, stage):
+    def test_plays_at_the_rate_of_the_newest_run_unless_the_user_has_set_one(self, stage):
         rate = stage.page.get_by_label("Frames per second")
         stage.show("a", 1, 4, fps=10)
+        stage.show("a", 1, 4, fps=12, run="2")
+        assert rate.input_value() == "12"
         rate.fill("5")
         rate.press("Enter")
-        stage.show("a", 1, 4, fps=10, run="2")
+        stage.show("a", 1, 4, fps=30, run="3")
         assert rate.input_value() == "5"
-        stage.show("a", 1, 4, fps=12, run="3")
-        assert rate.input_value() == "12"
+        rate.fill("")
+        rate.press("Enter")
+        assert rate.input_value() == "30"
 
     def test_playback_waits_for_a_late_frame_and_does_not_skip_it(self, stage, site):
         site.make("b", range(40))
@@ -836,3 +839,162 @@ def test_nothing_overflows_at_any_width(stage, site, width, linear):
         width,
     )
     assert overflowing == []
+
+
+def test_with_reduced_motion_nothing_moves_by_itself(stage, site):
+    stage.page.emulate_media(reduced_motion="reduce")
+    site.make("a", [1, 2, 3])
+    stage.show("a", 1, 3)
+    stage.sees(1)
+    moving = """[...player.element.querySelectorAll('*')].filter((e) => ['', '::after'].some((part) => {
+        const style = getComputedStyle(e, part || null);
+        const isAnimated = style.animationName !== 'none' && style.animationIterationCount === 'infinite';
+        return isAnimated || parseFloat(style.transitionDuration) > 0;
+    })).length"""
+    stage.run("player.element.querySelector('.seqplayer-view').setAttribute('aria-busy', 'true')")
+    assert stage.run(moving) == 0
+    stage.page.get_by_role("button", name="Play (space)").click()
+    stage.page.wait_for_function("drawn() > 1")
+
+
+class TestTypedFrame:
+    @pytest.fixture(autouse=True)
+    def sequence(self, site, stage):
+        site.make("a", range(1001, 1041))
+        stage.show("a", 1001, 1040)
+        stage.sees(1001)
+        self.field = stage.page.get_by_role("textbox", name="Go to frame")
+
+    def test_enter_goes_there_and_the_arrows_step_on(self, stage):
+        self.field.click()
+        stage.page.keyboard.type("1017")
+        stage.press("Enter")
+        stage.sees(1017)
+        stage.press("ArrowRight")
+        stage.sees(1018)
+
+    def test_leaving_the_field_goes_there_too(self, stage):
+        self.field.fill("1005")
+        stage.press("Tab")
+        stage.sees(1005)
+
+    @pytest.mark.parametrize(("typed", "frame"), [("3", 1001), ("99999", 1040), (" 1007 ", 1007)])
+    def test_a_number_outside_goes_to_the_nearest_frame(self, stage, typed, frame):
+        self.field.fill(typed)
+        stage.press("Enter")
+        stage.sees(frame)
+        assert self.field.input_value() == str(frame)
+
+    @pytest.mark.parametrize("typed", ["", "abc", "-3", "1e3"])
+    def test_what_is_no_number_changes_nothing(self, stage, typed):
+        stage.slider.fill("1010")
+        stage.sees(1010)
+        self.field.fill(typed)
+        stage.press("Enter")
+        stage.sees(1010)
+        assert self.field.input_value() == "1010"
+
+    def test_escape_restores_the_number(self, stage):
+        self.field.fill("1017")
+        stage.press("Escape")
+        stage.press("ArrowRight")
+        stage.sees(1002)
+        assert self.field.input_value() == "1002"
+
+    def test_the_page_gets_none_of_the_keys(self, stage):
+        stage.run("document.addEventListener('keydown', ({ key }) => (window.keys ??= []).push(key))")
+        self.field.focus()
+        stage.press("Delete", "Backspace", " ", "1", "Enter")
+        self.field.focus()
+        stage.press("Escape")
+        assert stage.run("window.keys ?? []") == []
+
+    def test_the_number_typed_is_not_overwritten_by_new_frames(self, stage):
+        self.field.focus()
+        stage.page.keyboard.type("10")
+        stage.run("player.show([sequence(a)], { frame: 1040 })", {"folder": "a", "first": 1001, "last": 1040})
+        stage.sees(1040)
+        assert self.field.input_value() == "10"
+
+
+LONG = "\n".join(f"Line {number} of what to write, which is rather long for a node" for number in range(40))
+
+
+class TestLongTexts:
+    @pytest.fixture(autouse=True)
+    def sequence(self, site, stage):
+        site.make("a", range(1001, 1004))
+        stage.show("a", 1001, 1003)
+        stage.sees(1001)
+
+    def box(self, stage, part):
+        return stage.page.locator(f".seqplayer-{part}")
+
+    @pytest.mark.parametrize(("show", "part"), [("showError", "error"), ("showMessage", "message")])
+    def test_the_wheel_scrolls_it_and_nothing_else(self, stage, show, part):
+        stage.run("player[a](b)", show, LONG)
+        stage.run("document.addEventListener('wheel', () => (window.wheels = (window.wheels ?? 0) + 1))")
+        box = self.box(stage, part)
+        box.hover()
+        stage.page.mouse.wheel(0, 60)
+        stage.page.wait_for_function("part => document.querySelector(`.seqplayer-${part}`).scrollTop > 0", arg=part)
+        stage.page.mouse.wheel(0, 9999)
+        stage.page.mouse.wheel(0, 60)
+        stage.page.wait_for_function(
+            "part => ((e) => e.scrollTop + e.clientHeight >= e.scrollHeight - 1)(document.querySelector(`.seqplayer-${part}`))",
+            arg=part,
+        )
+        assert stage.run("window.wheels ?? 0") == 0
+
+    @pytest.mark.parametrize("show", ["showError", "showMessage"])
+    def test_over_a_short_one_the_wheel_is_the_pages(self, stage, show):
+        stage.run("player[a]('Short')", show)
+        stage.run("document.addEventListener('wheel', () => (window.wheels = (window.wheels ?? 0) + 1))")
+        self.box(stage, show.removeprefix("show").lower()).hover()
+        stage.page.mouse.wheel(0, 60)
+        stage.page.wait_for_function("window.wheels === 1")
+
+    def test_the_player_asks_for_room_for_it_and_gives_the_room_back(self, stage):
+        before = stage.run("player.minHeight")
+        stage.run("player.showError('Short')")
+        stage.page.wait_for_function("before => player.minHeight > before", arg=before)
+        short = stage.run("player.minHeight")
+        stage.run("player.showError(a)", LONG)
+        stage.page.wait_for_function("short => player.minHeight >= short + 150", arg=short)
+        stage.run("player.showError('')")
+        assert stage.run("player.minHeight") == before
+
+    def test_the_lines_of_an_error_are_kept(self, stage):
+        stage.run("player.showError('First\\nSecond')")
+        assert self.box(stage, "error").inner_text() == "First\nSecond"
+
+    def test_a_long_message_wraps(self, stage):
+        stage.run("player.showMessage(a)", "a_long_name_" * 20)
+        box = self.box(stage, "message")
+        assert box.evaluate("e => e.scrollWidth <= e.clientWidth && e.clientHeight > 30")
+
+    @pytest.mark.parametrize("part", ["error", "message"])
+    def test_its_text_can_be_selected_and_copied_and_the_page_copies_nothing_else(self, stage, part):
+        stage.run("player[a](b)", f"show{part.title()}", "What to do")
+        stage.run("document.addEventListener('copy', () => (window.copies = (window.copies ?? 0) + 1))")
+        stage.run("document.addEventListener('copy', () => (window.copied = String(getSelection())), true)")
+        self.box(stage, part).evaluate("e => { e.tabIndex = 0; e.focus() }")
+        stage.press("Control+a", "Control+c")
+        stage.page.wait_for_function("window.copied === 'What to do'")
+        assert stage.run("window.copies ?? 0") == 0
+
+    def test_a_button_copies_the_error(self, stage):
+        stage.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        stage.run("player.showError('First\\nSecond')")
+        stage.page.get_by_role("button", name="Copy this text").click()
+        stage.page.get_by_role("button", name="Copied").wait_for()
+        assert stage.run("navigator.clipboard.readText()") == "First\nSecond"
+        stage.run("player.showError('Another')")
+        stage.page.get_by_role("button", name="Copy this text").wait_for()
+
+    def test_where_the_browser_forbids_copying_the_text_is_selected(self, stage):
+        stage.run("{ navigator.clipboard.writeText = () => Promise.reject(new Error('forbidden')) }")
+        stage.run("player.showError('What to do')")
+        stage.page.get_by_role("button", name="Copy this text").click()
+        stage.page.get_by_role("button", name="Press Ctrl+C").wait_for()
+        assert stage.run("String(getSelection())") == "What to do"

@@ -1,4 +1,4 @@
-"""When the widgets for EXR and colour are shown."""
+"""Which widgets of a node are shown."""
 
 from __future__ import annotations
 
@@ -53,15 +53,38 @@ def ask(desk):
     ids=str,
 )
 def test_exr_is_chosen_by_type_by_extension_or_by_what_was_loaded(ask, chosen, expected):
-    assert ask("usesExr", **chosen) is expected
+    assert ask("filesOf", **chosen)["isLinear"] is expected
 
 
-@pytest.mark.parametrize("is_exr", [False, True])
+@pytest.mark.parametrize(
+    ("chosen", "kind"),
+    [
+        ({"filetype": "jpg"}, "jpg"),
+        ({"filetype": "webp lossy with embedded workflow"}, "webp lossy"),
+        ({"filetype": "webp lossless with embedded workflow"}, "webp"),
+        ({"filetype": "png 16-bit with embedded workflow"}, "png"),
+        ({"filetype": "exr 16-bit"}, "exr"),
+        ({"filetype": "png", "pattern": "f_####.JPG"}, "jpg"),
+        ({"filetype": "png", "pattern": "f_####.jpeg"}, "jpg"),
+        ({"filetype": "webp lossy with embedded workflow", "pattern": "f_####.webp"}, "webp lossy"),
+        ({"filetype": "as the pattern's extension says", "pattern": "f_####.webp"}, "webp"),
+        ({"filetype": "as the pattern's extension says", "pattern": "f_####.jpg"}, "jpg"),
+        ({"filetype": "as the pattern's extension says", "pattern": "f_####"}, "png"),
+        ({"filetype": "as the pattern's extension says", "pattern": "v1.2_####"}, "png"),
+        ({"filetype": "as the pattern's extension says", "pattern": "jpg/f_####.exr"}, "exr"),
+    ],
+    ids=str,
+)
+def test_the_extension_decides_over_the_type(ask, chosen, kind):
+    assert ask("filesOf", **chosen)["kind"] == kind
+
+
+@pytest.mark.parametrize("applies", [False, True])
 @pytest.mark.parametrize("is_default", [False, True])
 @pytest.mark.parametrize("is_linked", [False, True])
-def test_a_widget_is_hidden_only_if_nothing_speaks_for_it(ask, is_exr, is_default, is_linked):
-    hidden = not is_exr and is_default and not is_linked
-    assert ask("isShown", isExr=is_exr, isDefault=is_default, isLinked=is_linked) is not hidden
+def test_a_widget_is_hidden_only_if_nothing_speaks_for_it(ask, applies, is_default, is_linked):
+    hidden = not applies and is_default and not is_linked
+    assert ask("isShown", applies=applies, isDefault=is_default, isLinked=is_linked) is not hidden
 
 
 class TestInANode:
@@ -105,6 +128,30 @@ class TestInANode:
         assert self.shown(stage) == ["layer", "image_color_space"]
         self.choose(stage, "pattern", "*.png")
         assert self.shown(stage) == []
+
+    def test_quality_and_the_workflow_file_appear_with_the_files_that_they_are_for(self, node):
+        stage = node(SAVER, filetype="png", path_pattern="f_####", quality=90, workflow_file=False)
+        assert self.shown(stage) == []
+        self.choose(stage, "filetype", "jpg")
+        assert self.shown(stage) == ["quality", "workflow_file"]
+        self.choose(stage, "filetype", "webp lossy with embedded workflow")
+        assert self.shown(stage) == ["quality"]
+        self.choose(stage, "path_pattern", "f_####.exr")
+        assert self.shown(stage) == ["workflow_file"]
+        self.choose(stage, "workflow_file", True)
+        self.choose(stage, "path_pattern", "f_####.png")
+        assert self.shown(stage) == ["workflow_file"]
+
+    def test_rarely_used_ones_appear_with_a_value_of_the_users(self, node):
+        stage = node(LOADER, step=1, on_size_mismatch="error", first_frame=0)
+        assert self.shown(stage) == []
+        self.choose(stage, "step", 2)
+        assert self.shown(stage) == ["step"]
+
+    def test_a_frontend_without_advanced_inputs_shows_rarely_used_ones(self, node):
+        stage = node(LOADER, advanced=False, step=1, layer="")
+        assert stage.run("node.widgets.find(({ name }) => name === 'step').hidden ?? false") is False
+        assert stage.run("node.widgets.find(({ name }) => name === 'layer').hidden") is True
 
     def test_a_frontend_without_advanced_inputs_hides_them(self, node):
         stage = node(SAVER, advanced=False, **self.WIDGETS)

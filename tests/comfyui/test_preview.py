@@ -21,6 +21,8 @@ from io_utils.comfyui import preview
 from io_utils.errors import BrokenImageError
 from io_utils.formats.png.encode import encode_png
 from io_utils.host import Answer
+from io_utils.naming.file_sequence import FileSequence
+from io_utils.naming.frame_pattern import FramePattern
 
 from ..disk import needs_links, noise, put, tear
 
@@ -460,6 +462,98 @@ class TestWorkflow:
         for name in ("f.exr", "f.png"):
             answered = ask(type="output", filename=name, text="workflow")
             TestRefusals.assert_refused(answered, 404, f"No workflow can be read from {name}.")
+
+    @pytest.mark.parametrize(
+        ("frame", "pattern", "beside"),
+        [
+            ("a/f_0007.jpg", "f_{:04d}.jpg", "a/f_####.jpg.workflow.json"),
+            ("a/f_12345.jpg", "f_{:04d}.jpg", "a/f_####.jpg.workflow.json"),
+            ("f_7.jpg", "f_{}.jpg", "f_#.jpg.workflow.json"),
+            ("a/f.jpg", "f.jpg", "a/f.jpg.workflow.json"),
+        ],
+    )
+    def test_is_found_in_the_file_beside_the_frames(self, output: Path, frame: str, pattern: str, beside: str) -> None:
+        folder, _, name = frame.rpartition("/")
+        self.put_jpeg(output / frame)
+        (output / beside).write_text(json.dumps(self.GRAPH))
+        where = {"type": "output", "subfolder": folder, "filename": name, "text": "workflow", "pattern": pattern}
+
+        answered = ask(**where)
+
+        assert json.loads(bytes(answered.body)) == self.GRAPH
+        tag = answered.headers["ETag"].strip('"')
+        assert ask(tag, **where).status == 304
+        (output / beside).write_text(json.dumps(self.GRAPH | {"version": 1}))
+        assert ask(tag, **where).status == 200
+
+    def test_is_found_beside_frames_that_have_a_folder_each(self, output: Path) -> None:
+        sequence = FileSequence.from_pattern(FramePattern.parse("a/take_####/beauty.jpg"), "output", write=True)
+        self.put_jpeg(sequence.file(3))
+        sequence.workflow_file.write_text(json.dumps(self.GRAPH))
+        pattern = str(sequence.pattern.relative()[1])
+        where = {"type": "output", "subfolder": "a/take_0003", "filename": "beauty.jpg", "text": "workflow"}
+
+        assert json.loads(bytes(ask(**where, pattern=pattern).body)) == self.GRAPH
+
+    def test_in_the_file_is_preferred_to_the_one_beside_it(self, output: Path) -> None:
+        self.write(output, workflow=json.dumps(self.GRAPH))
+        (output / "f.exr.workflow.json").write_text(json.dumps(self.GRAPH | {"title": "another"}))
+
+        answered = ask(type="output", filename="f.exr", text="workflow", pattern="f.exr")
+
+        assert json.loads(bytes(answered.body)) == self.GRAPH
+
+    @pytest.mark.parametrize(
+        "pattern", ["", "g_{:04d}.jpg", "../f_{:04d}.jpg", "a/f_{:04d}.jpg", "/" * 300, "f_{:04d}"]
+    )
+    def test_beside_another_sequence_is_not_read(self, output: Path, pattern: str) -> None:
+        self.put_jpeg(output / "f_0001.jpg")
+        for name in ("f_####.jpg", "g_####.jpg", "f_####", "f_0001.jpg"):
+            (output / f"{name}.workflow.json").write_text(json.dumps(self.GRAPH))
+
+        answered = ask(type="output", filename="f_0001.jpg", text="workflow", pattern=pattern)
+
+        TestRefusals.assert_refused(answered, 404, "No workflow can be read from f_0001.jpg.")
+
+    @pytest.mark.parametrize("content", ["{}", "", "no JSON", "\udce9", None])
+    def test_beside_the_frames_that_is_no_graph_is_not_sent(self, output: Path, content: str | None) -> None:
+        self.put_jpeg(output / "f_0001.jpg")
+        beside = output / "f_####.jpg.workflow.json"
+        if content is None:
+            beside.mkdir()
+        else:
+            beside.write_bytes(content.encode(errors="surrogateescape"))
+
+        answered = ask(type="output", filename="f_0001.jpg", text="workflow", pattern="f_{:04d}.jpg")
+
+        TestRefusals.assert_refused(answered, 404, "No workflow can be read from f_0001.jpg.")
+
+    def test_beside_the_frames_that_is_too_large_is_not_sent(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.put_jpeg(output / "f_0001.jpg")
+        graph = json.dumps(self.GRAPH)
+        (output / "f_####.jpg.workflow.json").write_text(graph)
+        monkeypatch.setattr(preview, "_MAX_WORKFLOW_BYTES", len(graph) - 1)
+
+        answered = ask(type="output", filename="f_0001.jpg", text="workflow", pattern="f_{:04d}.jpg")
+
+        TestRefusals.assert_refused(answered, 404, "No workflow can be read from f_0001.jpg.")
+
+    @needs_links
+    def test_beside_the_frames_is_not_read_through_a_link_out_of_the_folder(self, base: Path, output: Path) -> None:
+        self.put_jpeg(output / "f_0001.jpg")
+        (base / "secret.json").write_text(json.dumps(self.GRAPH))
+        (output / "f_####.jpg.workflow.json").symlink_to(base / "secret.json")
+
+        answered = ask(type="output", filename="f_0001.jpg", text="workflow", pattern="f_{:04d}.jpg")
+
+        TestRefusals.assert_refused(answered, 403, "")
+
+    @staticmethod
+    def put_jpeg(path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
 
     def test_no_other_text_can_be_read(self, output: Path) -> None:
         self.write(output, secret="1")

@@ -292,6 +292,111 @@ def test_it_keeps_working_after_undo(editor):
     assert editor.page.locator(".seqplayer").count() == 1
 
 
+MOVE = """() => {
+    app.canvas.emitBeforeChange();
+    app.graph.nodes[0].pos = [app.graph.nodes[0].pos[0] + 30, 160];
+    app.canvas.emitAfterChange();
+}"""
+DELETE = """() => {
+    app.canvas.emitBeforeChange();
+    app.graph.remove(app.graph.nodes.find(({ type }) => type.startsWith("ImageSequence")));
+    app.canvas.emitAfterChange();
+}"""
+REDO = "() => app.extensionManager.workflow.activeWorkflow.changeTracker.redo()"
+
+
+@pytest.mark.parametrize("has_run", [True, False])
+@pytest.mark.parametrize("steps", [[MOVE, UNDO, REDO], [DELETE, UNDO]], ids=["redo", "undo of a deletion"])
+def test_it_works_after(editor, steps, has_run):
+    render = {"type": "ProbeCostly", "values": {}, "pos": [60, 160]}
+    saver = {"type": "ImageSequenceSaveFrame", "values": {"filename_prefix": f"redo_{next(RUNS)}"}, "pos": [420, 160]}
+    editor.make([render, saver], [(0, 0, 1, "images")])
+    if has_run:
+        editor.run()
+        editor.sees(0)
+    for step in steps:
+        editor.page.evaluate(step)
+    saver_node = "app.graph.nodes.find(({ type }) => type.startsWith('ImageSequence'))"
+    editor.page.wait_for_function(saver_node)
+    editor.page.evaluate(f"() => {{ {saver_node}.widgets[1].value = 7 }}")
+    editor.run()
+    editor.sees(7)
+
+
+# With the line that the operator has to copy.
+LONG_ERROR = "\n".join(
+    ["Add this line to image_sequence_roots.txt:", "    ro /mnt/footage/shots/a", "Then run again. "] * 12
+)
+
+
+def test_a_long_error_can_be_read_scrolled_and_copied(editor):
+    editor.make([{"type": "ImageSequenceSaveFrame", "values": {}, "pos": [420, 160]}], [])
+    editor.page.evaluate(
+        """(exception_message) => app.api.dispatchEvent(new CustomEvent("execution_error", {
+            detail: { node_id: String(app.graph.nodes[0].id), exception_message },
+        }))""",
+        LONG_ERROR,
+    )
+    box = editor.player().get_by_role("alert")
+    editor.page.wait_for_function("document.querySelector('.seqplayer-error').clientHeight >= 190")
+    assert box.inner_text().strip() == LONG_ERROR.strip()
+    scale = editor.page.evaluate("app.canvas.ds.scale")
+    box.hover()
+    editor.page.mouse.wheel(0, 100)
+    editor.page.wait_for_function("document.querySelector('.seqplayer-error').scrollTop > 0")
+    assert editor.page.evaluate("app.canvas.ds.scale") == scale
+    left, top = (box.bounding_box()[side] for side in ("x", "y"))
+    editor.page.mouse.move(left + 20, top + 10)
+    editor.page.mouse.down()
+    editor.page.mouse.move(left + 120, top + 60, steps=5)
+    editor.page.mouse.up()
+    assert len(editor.page.evaluate("String(getSelection())")) > 20
+    editor.page.evaluate("document.addEventListener('copy', () => { window.copied = String(getSelection()) }, true)")
+    editor.page.keyboard.press("Control+c")
+    assert editor.page.evaluate("copied") == editor.page.evaluate("String(getSelection())")
+
+
+def test_a_frame_number_can_be_typed(editor):
+    editor.make(*batch("typed"))
+    editor.run()
+    editor.sees(1001)
+    field = editor.player().get_by_role("textbox", name="Go to frame")
+    field.click()
+    editor.page.keyboard.type("1017")
+    editor.page.keyboard.press("Enter")
+    editor.sees(1017)
+    field.click()
+    for key in ("Delete", "Backspace", "Escape"):
+        editor.page.keyboard.press(key)
+    assert field.input_value() == "1017"
+    assert editor.page.evaluate("app.graph.nodes.length") == 2
+
+
+def test_the_first_picture_has_its_full_height(editor):
+    nodes, links = batch("height", 3)
+    nodes[0]["values"] |= {"width": 320, "height": 180}
+    editor.make(nodes, links)
+    editor.run()
+    editor.sees(1001)
+    # As wide as the node, up to the letterbox of a few pixels that a wrapping message leaves on the canvas.
+    editor.page.wait_for_function("""() => {
+        const stage = [...document.querySelectorAll(".seqplayer-stage")].find((e) => e.checkVisibility());
+        return stage.offsetHeight >= (stage.offsetWidth * 9) / 16 - 12;
+    }""")
+
+
+def test_the_workflow_button_finds_the_file_beside_a_jpg(editor):
+    nodes, links = batch("jpg", 2)
+    nodes[1]["values"] |= {"path_pattern": f"jpg_{next(RUNS)}/f_####.jpg", "filetype": "jpg", "workflow_file": True}
+    editor.make(nodes, links)
+    editor.run()
+    editor.sees(1001)
+    tabs = editor.page.evaluate("app.extensionManager.workflow.openWorkflows.length")
+    editor.player().get_by_role("button", name="Open the workflow").click()
+    editor.page.wait_for_function("tabs => app.extensionManager.workflow.openWorkflows.length > tabs", arg=tabs)
+    editor.page.wait_for_function("app.graph.nodes.length === 2")
+
+
 def test_a_refusal_stays_while_the_rest_of_its_prompt_runs(editor):
     """The server runs the valid branches, and the user still has to correct the other one."""
     nodes, links = batch("valid")
@@ -515,13 +620,26 @@ def test_it_works_in_a_subgraph(editor):
         app.canvas.emitAfterChange();
     }""")
     enter = "() => { const [node] = app.graph.nodes; app.canvas.openSubgraph(node.subgraph, node) }"
+    stored = "() => JSON.stringify(app.graph.serialize().nodes.map((n) => [n.widgets_values?.length, n.properties]))"
+    before = editor.page.evaluate(stored)
     editor.run()
-    assert editor.page.locator(".seqplayer:visible").count() == 0
+    editor.sees(1001)
+    editor.player().get_by_role("slider", name="Frame").fill("1005")
+    editor.sees(1005)
+    assert editor.page.evaluate(stored) == before
+    editor.page.evaluate("""() => {
+        app.canvas.emitBeforeChange();
+        app.graph.nodes[0].pos = [app.graph.nodes[0].pos[0] + 30, 160];
+        app.canvas.emitAfterChange();
+    }""")
+    editor.page.evaluate(UNDO)
+    editor.sees(1005)
     editor.page.evaluate(enter)
     editor.sees(1001)
     editor.player().get_by_role("slider", name="Frame").fill("1007")
     editor.sees(1007)
     editor.page.evaluate("app.canvas.setGraph(app.rootGraph ?? app.graph)")
+    editor.sees(1005)
     editor.page.wait_for_function("""() => {
         app.canvas.emitBeforeChange();
         app.canvas.emitAfterChange();
@@ -529,6 +647,7 @@ def test_it_works_in_a_subgraph(editor):
     }""")  # the editor stores what it will reopen some time after a change
     editor.reload()
     editor.page.wait_for_function("app.graph.nodes.length === 1")
+    editor.sees(1005)
     editor.page.evaluate(enter)
     editor.sees(1007)
 

@@ -20,7 +20,7 @@ import { watchRefusals } from "./refusals.js";
 import { WidgetVisibility } from "./widget_visibility.js";
 
 // Their reports are added to the frames of earlier runs.
-const ONE_FRAME_PER_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
+export const ONE_FRAME_PER_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
 const MANY_FRAMES_PER_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "ImageSequenceFromAnimation"];
 // Their players show text alone.
 const COUNTERS = ["ImageSequenceFrameCounter", "ImageSequenceFrameCounterFromDirectory"];

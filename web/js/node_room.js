@@ -15,6 +15,8 @@ export class NodeRoom {
   #player;
   /** @type {boolean | null} */
   #wantsPicture = null; // whether the node grows by the whole picture once its shape is known; null: undecided
+  /** The height that this has given the node, until somebody else changes it: from its `own`, with `extra` for a picture. */
+  #height = { now: -1, own: 0, extra: 0 };
 
   /**
    * @param {ComfyNode} node
@@ -27,14 +29,20 @@ export class NodeRoom {
     this.#player = player;
   }
 
-  /** To be called when the layout of the player has changed. A node only ever grows. */
+  /**
+   * To be called when the layout of the player has changed. The node grows with it, and shrinks again, but never below the
+   * height that somebody else has given it.
+   */
   update() {
     const node = this.#node;
     this.#widget.hidden = this.#player.layout === "empty";
     const [width, height] = node.size;
+    const { own, extra } = this.#height.now === height ? this.#height : { own: height, extra: 0 };
     const needed = node.computeSize()[1];
-    const wanted = needed + this.#extraForPicture(width, height < needed);
-    if (height < wanted) node.setSize([width, wanted]);
+    const more = extra || this.#extraForPicture(width, own < needed);
+    const now = Math.max(own, needed + more);
+    this.#height = { now, own, extra: more };
+    if (now !== height) node.setSize([width, now]);
     app.graph.setDirtyCanvas(true, true);
   }
 

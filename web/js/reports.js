@@ -51,6 +51,7 @@ export function sequenceOf(report) {
     missing: report.missing,
     fps: report.fps,
     linear: Boolean(report.linear),
+    pattern,
     name,
     path: (frame) => joinPath(folder || joinPath(type, subfolder), name(frame)),
     preview: (frame, size, stops) => previewUrl([...query(frame), ["size", String(size)], ...exposure(stops)], run),
@@ -59,14 +60,16 @@ export function sequenceOf(report) {
 }
 
 /**
- * The URL of the workflow in a frame, as JSON, for files whose text the frontend does not read.
+ * The URL of the workflow of a frame, as JSON: the one in the file, for files whose text the frontend does not read, or the
+ * one in the workflow file beside it.
  *
  * @param {Sequence} sequence
  * @param {number} frame
  */
 export function workflowUrl(sequence, frame) {
   const [url, fragment] = sequence.full(frame).split("#");
-  return `${url}&text=workflow#${fragment}`;
+  const query = new URLSearchParams({ text: "workflow", pattern: sequence.pattern ?? "" });
+  return `${url}&${query}#${fragment}`;
 }
 
 /**

@@ -1,42 +1,73 @@
 // @ts-check
 
 /**
- * Shows the widgets for EXR and colour where they apply. Everywhere else they are advanced inputs, which the frontend hides
- * until the user asks for them. Values, their order and what is saved never change.
+ * Keeps nodes small: widgets that do not apply to the chosen kind of file, and rarely used ones, are advanced inputs, which the
+ * frontend hides until the user asks for them. A value that the user has set is always shown, and so is a link. Values, their
+ * order and what is saved never change.
  */
 
 import { isVue } from "./renderer.js";
 
-const WIDGETS = ["exr_compression", "layer", "image_color_space", "file_color_space"];
+/** @typedef {{ kind: string, isLinear: boolean }} Files what a node writes or reads, see `filesOf` */
+
+/** @type {Record<string, (files: Files) => boolean>} when a widget applies */
+const APPLIES = {
+  exr_compression: ({ isLinear }) => isLinear,
+  layer: ({ isLinear }) => isLinear,
+  image_color_space: ({ isLinear }) => isLinear,
+  file_color_space: ({ isLinear }) => isLinear,
+  quality: ({ kind }) => kind === "jpg" || kind === "webp lossy",
+  workflow_file: ({ kind }) => kind === "jpg" || kind === "exr", // JPG holds no workflow, and nobody drops EXR into ComfyUI
+};
+// They apply, but few need them. A frontend without advanced inputs shows them.
+const RARE = ["step", "on_size_mismatch", "first_frame"];
 // What decides about them.
 const SOURCES = ["filetype", "path_pattern", "pattern"];
 
 const ROW_GAP = 4; // pixels that the canvas adds to the height of every widget
 
 /**
- * Whether a node writes or reads EXR.
+ * What a node writes or reads.
  *
  * @param {object} chosen
  * @param {string} [chosen.filetype] of a saver
  * @param {string} [chosen.pattern] file names of a saver or loader
  * @param {boolean} [chosen.isFloat] whether the last run of a loader loaded floating-point files; this decides if `pattern`
  *   has no extension ("*") or that of TIFF
+ * @returns {Files} `kind` of a saver: "png", "jpg", "webp", "webp lossy" or "exr"; `isLinear`: whether the files are
+ *   scene-linear, as EXR files are
  */
-export function usesExr({ filetype, pattern = "", isFloat = false }) {
+export function filesOf({ filetype, pattern = "", isFloat = false }) {
   const extensions = pattern.split("|").map((name) => /\.([a-z]\w*)\s*$/i.exec(name)?.[1]?.toLowerCase());
-  if (extensions.includes("exr")) return true;
+  if (filetype === undefined) {
+    const isOpen = extensions.every((extension) => !extension || /^tiff?$/.test(extension));
+    return { kind: "", isLinear: extensions.includes("exr") || (isFloat && isOpen) };
+  }
   // In a saver's pattern, the extension decides over the file type.
-  if (filetype !== undefined) return filetype.startsWith("exr") && !extensions.some(Boolean);
-  return isFloat && extensions.every((extension) => !extension || /^tiff?$/.test(extension));
+  const kind = kindOf(filetype, extensions[0]);
+  return { kind, isLinear: kind === "exr" };
+}
+
+/**
+ * The kind of file that a saver writes.
+ *
+ * @param {string} filetype
+ * @param {string} [extension] of the pattern
+ */
+function kindOf(filetype, extension) {
+  const [name = "", variant] = filetype.split(" ");
+  if (extension && extension !== name) return extension === "jpeg" ? "jpg" : extension;
+  if (name === "as") return "png"; // "as the pattern's extension says"
+  return name === "webp" && variant === "lossy" ? "webp lossy" : name;
 }
 
 /**
  * Whether a widget is shown like any other. A value that the user has set, or a link, always is.
  *
- * @param {{ isExr: boolean, isDefault: boolean, isLinked: boolean }} state
+ * @param {{ applies: boolean, isDefault: boolean, isLinked: boolean }} state
  */
-export function isShown({ isExr, isDefault, isLinked }) {
-  return isExr || !isDefault || isLinked;
+export function isShown({ applies, isDefault, isLinked }) {
+  return applies || !isDefault || isLinked;
 }
 
 export class WidgetVisibility {
@@ -59,12 +90,12 @@ export class WidgetVisibility {
     this.#isFloat = isFloat;
     const before = node.computeSize()[1];
     for (const widget of node.widgets ?? []) {
-      const applies = WIDGETS.includes(widget.name);
-      if (applies) {
+      const isOurs = widget.name in APPLIES || (RARE.includes(widget.name) && hasAdvanced(node));
+      if (isOurs) {
         this.#widgets.push({ widget, initial: widget.value });
         leaveNoGap(node, widget);
       }
-      if (applies || SOURCES.includes(widget.name)) this.#watch(widget);
+      if (isOurs || SOURCES.includes(widget.name)) this.#watch(widget);
     }
     if (!this.#widgets.length) return;
     this.#apply();
@@ -109,14 +140,15 @@ export class WidgetVisibility {
 
   #apply() {
     const node = this.#node;
-    const exr = usesExr({
+    const files = filesOf({
       filetype: this.#text("filetype"),
       pattern: this.#text("path_pattern") ?? this.#text("pattern"),
       isFloat: this.#isFloat(),
     });
     for (const { widget, initial } of this.#widgets) {
       const isLinked = node.isInputConnected(node.inputs?.findIndex(({ name }) => name === widget.name) ?? -1);
-      setAdvanced(node, widget, !isShown({ isExr: exr, isDefault: widget.value === initial, isLinked }));
+      const applies = APPLIES[widget.name]?.(files) ?? false;
+      setAdvanced(node, widget, !isShown({ applies, isDefault: widget.value === initial, isLinked }));
     }
     // 1.42 reads the options of Vue nodes again only if the list of widgets changes.
     const last = isVue() && node.widgets?.pop();
@@ -141,6 +173,11 @@ export class WidgetVisibility {
   }
 }
 
+/** @param {ComfyNode} node */
+function hasAdvanced(node) {
+  return Boolean(node.toggleAdvanced);
+}
+
 /**
  * The canvas looks at the widget itself, Vue nodes at its options. Frontends without advanced inputs can only hide it.
  *
@@ -149,7 +186,7 @@ export class WidgetVisibility {
  * @param {boolean} isAdvanced
  */
 function setAdvanced(node, widget, isAdvanced) {
-  if (node.toggleAdvanced) widget.advanced = widget.options.advanced = isAdvanced;
+  if (hasAdvanced(node)) widget.advanced = widget.options.advanced = isAdvanced;
   else widget.hidden = isAdvanced;
 }
 

@@ -2,7 +2,7 @@
 
 /**
  * @param {string} text
- * @returns {Promise<boolean>} was it copied?
+ * @returns {Promise<boolean>} whether it was copied
  */
 export async function copyText(text) {
   if (navigator.clipboard) {

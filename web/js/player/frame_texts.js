@@ -13,7 +13,7 @@
  * @param {number} frame
  */
 export function frameLabel(t, sequence, frame) {
-  return t("Frame %frame%, %name%", { frame, name: sequence.name(frame) });
+  return t("Frame %frame%, %name%", { frame: String(frame), name: sequence.name(frame) });
 }
 
 /**
@@ -21,7 +21,7 @@ export function frameLabel(t, sequence, frame) {
  * @param {number} frame
  */
 export function missingText(t, frame) {
-  return t("Frame %frame% is not on disk.", { frame });
+  return t("Frame %frame% is not on disk.", { frame: String(frame) });
 }
 
 /**
@@ -34,5 +34,5 @@ export function failureText(t, name, { message, status }) {
   if (status === 0) return t("The server does not answer.");
   if (status === 404) return t("%name% is gone.", { name });
   if (status === 415) return t("The browser cannot decode this file.");
-  return t("The server answered %status%.", { status });
+  return t("The server answered %status%.", { status: String(status) });
 }

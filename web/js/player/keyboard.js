@@ -43,7 +43,7 @@ export function listenToKeys(element, commands) {
  */
 function belongsToControl({ target, key }) {
   if (!(target instanceof Element)) return false;
-  if (target.matches("input[type=number], select")) return true;
+  if (target.matches("input:not([type=range]), select")) return true;
   if (target.closest(".seqplayer-exposure")) return /^(Arrow|Page|Home|End)/.test(key);
   return Boolean(target.closest("button, a")) && [" ", "Enter"].includes(key);
 }

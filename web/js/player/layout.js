@@ -6,11 +6,12 @@
  * @typedef {"empty" | "text" | "picture"} LayoutName nothing, a line or two, everything
  */
 
-// Pixels of height below which nothing can be made out. An error comes on top of a picture; its greatest height,
-// 60 pixels and the gap before it, is in sequence_player.css. So does the row for the exposure.
-const MIN_HEIGHT = { empty: 0, text: 60, picture: 150 };
-const ERROR_HEIGHT = 64;
+// Pixels of height below which nothing can be made out. A picture comes with one line of text; an error and further lines
+// come on top of it. So does the row for the exposure.
+const MIN_HEIGHT = { empty: 0, text: 20, picture: 150 };
+const LINE_HEIGHT = 16;
 const EXPOSURE_HEIGHT = 26;
+const GAP = 4;
 
 export class Layout {
   #element;
@@ -40,8 +41,11 @@ export class Layout {
   /** In pixels. */
   get minHeight() {
     const least = MIN_HEIGHT[this.#name];
-    if (this.#name !== "picture") return least;
-    return least + (this.#messages.hasError ? ERROR_HEIGHT : 0) + (this.#hasExposure ? EXPOSURE_HEIGHT : 0);
+    const { message, error } = this.#messages.heights;
+    if (this.#name === "empty") return least;
+    if (this.#name === "text") return Math.max(least, message + error);
+    const texts = Math.max(0, message - LINE_HEIGHT) + (error && error + GAP);
+    return least + texts + (this.#hasExposure ? EXPOSURE_HEIGHT : 0);
   }
 
   /**
@@ -50,15 +54,21 @@ export class Layout {
    */
   update(hasPicture, hasExposure) {
     this.#hasExposure = hasExposure;
-    const before = { name: this.#name, height: this.#toldHeight };
+    const before = this.#name;
     this.#name = hasPicture ? "picture" : this.#messages.hasText ? "text" : "empty";
     this.#element.dataset.layout = this.#name;
-    this.#toldHeight = this.minHeight;
-    if (this.#name !== before.name || this.#toldHeight !== before.height) this.tell();
+    if (this.#name !== before) this.tell();
+    else this.measure();
+  }
+
+  /** The height of a text may have changed. */
+  measure() {
+    if (this.minHeight !== this.#toldHeight) this.tell();
   }
 
   /** Call the listener. Its errors are reported as its own, and the player goes on. */
   tell() {
+    this.#toldHeight = this.minHeight;
     try {
       this.#onChange();
     } catch (error) {

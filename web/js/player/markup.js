@@ -4,14 +4,6 @@
 
 import { escapeHtml, icon } from "./dom.js";
 
-const TEXTS = `
-  <div class="seqplayer-caption">
-    <span class="seqplayer-number"></span><span class="seqplayer-last"></span>
-    <span class="seqplayer-name"></span>
-  </div>
-  <div class="seqplayer-message" role="status"></div>
-  <div class="seqplayer-error" role="alert" tabindex="0"></div>`;
-
 /**
  * Fill the element of a player.
  *
@@ -24,7 +16,7 @@ export function build(element, t) {
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", t("Image sequence"));
   const html = escaping(t);
-  element.innerHTML = stage(html) + transport(html) + exposure(html) + TEXTS;
+  element.innerHTML = stage(html) + transport(html) + exposure(html) + caption(html) + texts(html);
   return findParts(element);
 }
 
@@ -81,6 +73,33 @@ function exposure(t) {
   </div>`;
 }
 
+/**
+ * The field for the frame lies over the number, which gives it its width.
+ *
+ * @param {(english: string) => string} t
+ */
+function caption(t) {
+  return `
+  <div class="seqplayer-caption">
+    <span class="seqplayer-frame" title="${t("Type a frame number to go there")}"
+      ><span class="seqplayer-number" aria-hidden="true"></span
+      ><input type="text" inputmode="numeric" autocomplete="off" aria-label="${t("Go to frame")}"></span
+    ><span class="seqplayer-last"></span>
+    <span class="seqplayer-name"></span>
+  </div>`;
+}
+
+/** @param {(english: string) => string} t */
+function texts(t) {
+  return `
+  <div class="seqplayer-message" role="status"></div>
+  <div class="seqplayer-alert">
+    <div class="seqplayer-error" role="alert" tabindex="0"></div>
+    <button type="button" data-do="copy-error" title="${t("Copy this text")}"
+      aria-label="${t("Copy this text")}">${icon("copy")}</button>
+  </div>`;
+}
+
 /** @param {HTMLElement} element */
 function findParts(element) {
   /**
@@ -107,10 +126,12 @@ function findParts(element) {
     exposure: find(".seqplayer-exposure input", HTMLInputElement),
     stops: find(".seqplayer-stops", HTMLSpanElement),
     number: find(".seqplayer-number", HTMLSpanElement),
+    frame: find(".seqplayer-frame input", HTMLInputElement),
     last: find(".seqplayer-last", HTMLSpanElement),
     name: find(".seqplayer-name", HTMLSpanElement),
     message: find(".seqplayer-message", HTMLDivElement),
     error: find(".seqplayer-error", HTMLDivElement),
+    copyError: find("[data-do=copy-error]", HTMLButtonElement),
     play: find("[data-do=play]", HTMLButtonElement),
     mode: find("[data-do=mode]", HTMLButtonElement),
     zoom: find("[data-do=zoom]", HTMLButtonElement),

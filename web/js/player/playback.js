@@ -82,14 +82,14 @@ export class Playback {
   }
 
   /**
-   * Go on in the sequence of a later run. A pinned user keeps the frame, if it is the same sequence.
+   * Go on in the sequence of a later run, at its rate unless the user has set one. A pinned user keeps the frame, if it is the
+   * same sequence.
    *
    * @param {PlayableSequence} sequence
    * @param {number} [frame] to go to otherwise
    */
   continueIn(sequence, frame = sequence.first) {
     const before = this.#sequence;
-    if (before && before.fps !== sequence.fps) this.#ownRate = null;
     this.#sequence = sequence;
     this.jumpTo(before?.key === sequence.key && this.isPinned ? this.#frame : frame);
     if (frameCount(sequence) === 1) this.pause();

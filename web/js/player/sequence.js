@@ -14,6 +14,7 @@
  * @property {number[]} missing frame numbers known to be absent
  * @property {number | null} fps
  * @property {boolean} [linear] whether the files hold scene-linear light, so that pictures can be exposed
+ * @property {string} [pattern] of the file names, for actions
  * @property {(frame: number) => string} name file name
  * @property {(frame: number) => string} path what "copy path" copies
  * @property {(frame: number, size: number, stops?: number) => string} preview URL of a picture with `size` pixels on its

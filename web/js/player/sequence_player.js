@@ -14,7 +14,7 @@
  * @typedef {import("./fill.js").Translate} Translate
  */
 
-import { updateCaption } from "./caption.js";
+import { listenToFrame, updateCaption } from "./caption.js";
 import { Choice } from "./choice.js";
 import { ExposureControl } from "./exposure.js";
 import { inEnglish } from "./fill.js";
@@ -62,13 +62,16 @@ export class SequencePlayer {
     const parts = build(this.element, translate);
     this.#parts = parts;
     this.#t = translate;
-    this.#messages = new Messages(parts);
+    this.#messages = new Messages(parts, translate, () => this.#layout.measure());
     this.#layout = new Layout(this.element, this.#messages, onLayout);
     this.#view = new PictureView(parts);
     this.#display = new FrameDisplay(this.#view, this.#playback, memory, {
       onChange: () => this.#describe(),
       onMarks: () => this.#drawMarks(),
-      onAspect: () => this.#layout.tell(),
+      onAspect: () => {
+        this.element.style.setProperty("--picture-aspect", String(this.aspect));
+        this.#layout.tell();
+      },
     });
     const viewer = new Viewer(this.#playback, this.#view, this.#display);
     this.#viewer = viewer;
@@ -79,6 +82,7 @@ export class SequencePlayer {
       toggleZoom: () => viewer.toggleZoom(),
       act: (run) => this.#act(run),
     });
+    listenToFrame(parts, (frame) => viewer.seek(frame));
     listenToKeys(this.element, viewer);
     listenToPointer(parts.view, parts.picture, viewer);
   }
