@@ -42,6 +42,7 @@ CORE_NODES = {
     "PreviewAny",
     "PreviewImage",
     "SaveVideo",
+    "StringReplace",
 }
 NOTES = {"MarkdownNote", "Note"}
 
