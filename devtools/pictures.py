@@ -46,7 +46,7 @@ _SETTINGS = {
 }
 _BARE = """body > *:not(#vue-app):not(script), .p-toast, .p-overlaypanel, .actionbar-container, .side-tool-bar-container,
 .comfyui-body-top, .comfyui-body-left, .workflow-tabs-container, .workflow-tabs-container-desktop,
-.selection-toolbox { visibility: hidden !important; }"""
+.comfy-menu-hamburger, .fixed.top-0.right-0.z-9999, .selection-toolbox { visibility: hidden !important; }"""
 
 _READY = "window.app?.graph && app.extensionManager && app.vueAppReady && (app.graph.nodes.length || app.graph._nodes_in_order)"
 
@@ -156,9 +156,19 @@ def _help_pictures() -> Iterator[Picture]:
         nodes = [node(kind, 0, 0, size, **values), *more]
         return Picture(PAGES / f"{kind}.jpg", 800, runs, nodes=nodes, links=list(links), page=(1000, 760))
 
-    plates = {"path_pattern": "plate/plate.####.png", "start_index": _FIRST, "frame_count": 0, "folder": "input"}
+    plates: dict[str, Any] = {
+        "path_pattern": "plate/plate.####.png",
+        "start_index": _FIRST,
+        "frame_count": 0,
+        "folder": "input",
+    }
     plates["ignore_missing_images"] = "true"
-    whole = {"path_pattern": "whole/plate.####.png", "start_index": _FIRST, "frame_count": 0, "folder": "input"}
+    whole: dict[str, Any] = {
+        "path_pattern": "whole/plate.####.png",
+        "start_index": _FIRST,
+        "frame_count": 0,
+        "folder": "input",
+    }
     loaded = node("ImageSequenceLoadBatch", 460, 0, (330, 540), **whole)
     yield page(
         "ImageSequenceLoadBatch",
