@@ -302,7 +302,7 @@ def take(page: Any, picture: Picture) -> None:
     page.evaluate(_FIT, [width, height, 14])
     page.wait_for_function(_DRAWN)
     clip = page.evaluate(_FIT, [width, height, 14])  # a second time: players have their final height now
-    image = Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")
+    image = Image.open(io.BytesIO(page.screenshot(clip=clip)), formats=("PNG",)).convert("RGB")
     image = image.resize((picture.width, round(image.height * picture.width / image.width)), Image.Resampling.LANCZOS)
     for quality in range(_QUALITY, 40, -4):
         buffer = io.BytesIO()
