@@ -88,11 +88,14 @@ _RUN = """async (count) => {
 # Fits the nodes into a rectangle of this size at the top left of the page. Answers with the rectangle that they fill.
 _FIT = """async ([width, height, margin]) => {
     const boxes = app.graph.nodes.map((node) => node.getBounding());
-    const left = Math.min(...boxes.map(([x]) => x)), top = Math.min(...boxes.map(([, y]) => y));
+    const left = Math.min(...boxes.map(([x]) => x));
+    const top = Math.min(...boxes.map(([, y]) => y), ...app.graph.groups.map(({ pos }) => pos[1]));
     const right = Math.max(...boxes.map(([x, , w]) => x + w)), bottom = Math.max(...boxes.map(([, y, , h]) => y + h));
     const scale = Math.min((width - 2 * margin) / (right - left), (height - 2 * margin) / (bottom - top), 1.2);
     const { x, y } = app.canvas.canvas.getBoundingClientRect();
     app.canvas.deselectAll?.();
+    // All runs succeeded. Frontend 1.42 can mark a node for a model that the default workflow lacks at the same id.
+    for (const node of app.graph.nodes) node.has_errors = false;
     app.canvas.ds.scale = scale;
     app.canvas.ds.offset = [margin / scale - left, margin / scale - top];
     app.canvas.setDirty(true, true);
