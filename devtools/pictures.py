@@ -103,10 +103,11 @@ _FIT = """async ([width, height, margin]) => {
     return { x, y, width: (right - left) * scale + 2 * margin, height: (bottom - top) * scale + 2 * margin };
 }"""
 
-# Wait for the pictures of all players.
+# Whether all players and core previews show their pictures.
 _DRAWN = """() => [...document.querySelectorAll(".seqplayer")].every((player) =>
     !player.checkVisibility() || player.dataset.layout !== "picture" ||
-    player.querySelector(".seqplayer-view[aria-busy=false] canvas[style*=aspect]"))"""
+    player.querySelector(".seqplayer-view[aria-busy=false] canvas[style*=aspect]")) &&
+    app.graph.nodes.every((node) => node.type !== "PreviewImage" || node.imgs?.length)"""
 
 
 @dataclass
@@ -172,7 +173,7 @@ def _help_pictures() -> Iterator[Picture]:
         "frame_count": 0,
         "folder": "input",
     }
-    loaded = node("ImageSequenceLoadBatch", 460, 0, (330, 540), **whole)
+    loaded = node("ImageSequenceLoadBatch", -360, 0, (330, 540), **whole)
     yield page(
         "ImageSequenceLoadBatch",
         node("PreviewAny", 460, 180, (300, 140)),
