@@ -14,7 +14,16 @@ class ImageSequenceAddLayer:
         "Adds a named layer, such as depth or normals, which a saver of this pack writes into the EXR file beside the picture. "
         "For several layers, wire several of these nodes in a chain, and the last one to the saver's input layers."
     )
-    SEARCH_ALIASES = ["exr layer", "multilayer exr", "aov", "render pass", "depth to exr", "z pass", "normal pass"]
+    SEARCH_ALIASES = [
+        "exr layer",
+        "multilayer exr",
+        "save exr layers",
+        "aov",
+        "render pass",
+        "depth to exr",
+        "z pass",
+        "normal pass",
+    ]
     FUNCTION = "add"
     RETURN_TYPES = ("IMAGE_LAYERS",)
     RETURN_NAMES = ("layers",)

@@ -50,7 +50,7 @@ class ImageSequenceFrameCounter:
     DESCRIPTION = (
         "Says which frame of an animation this run renders. frame_index counts up by itself: queue total_frames runs."
     )
-    SEARCH_ALIASES = ["frame counter", "frame index", "animation", "image sequence", "current frame"]
+    SEARCH_ALIASES = ["frame counter", "frame index", "frame number", "animation", "image sequence", "current frame"]
     FUNCTION = "count"
     RETURN_TYPES, RETURN_NAMES, OUTPUT_TOOLTIPS = _RETURN_TYPES, _RETURN_NAMES, _OUTPUT_TOOLTIPS
 

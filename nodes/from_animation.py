@@ -18,7 +18,14 @@ class ImageSequenceFromAnimation:
         "Loads the frames of a finished animation as one batch. Until the final frame is saved, what is wired behind "
         "this node does not run, so that the node that makes the video can be there from the first frame on."
     )
-    SEARCH_ALIASES = ["animation to images", "image sequence", "load frames", "sequence to video", "sequence to batch"]
+    SEARCH_ALIASES = [
+        "animation to images",
+        "image sequence",
+        "load frames",
+        "frames to video",
+        "sequence to video",
+        "sequence to batch",
+    ]
     FUNCTION = "load"
     RETURN_TYPES = ("IMAGE", "FLOAT")
     RETURN_NAMES = ("images", "frames_per_second")

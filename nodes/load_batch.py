@@ -24,7 +24,23 @@ class ImageSequenceLoadBatch:
         "Loads numbered image files as one batch, with their alpha as a mask. Every file is looked for before the first "
         "one is read, and a batch that memory cannot hold is refused; files that change on disk are read again."
     )
-    SEARCH_ALIASES = ["load frames", "load frames from folder", "image sequence", "load batch", "import png sequence"]
+    SEARCH_ALIASES = [
+        "load frames",
+        "load images from folder",
+        "load images from directory",
+        "load frames from folder",
+        "image folder",
+        "image sequence",
+        "load batch",
+        "import png sequence",
+        "frames to video",
+        "load exr",
+        "load webp",
+        "load jpg",
+        "load jpeg",
+        "load tiff",
+        "16 bit",
+    ]
     FUNCTION = "load"
     RETURN_TYPES = ("IMAGE", "MASK", "INT", "STRING", "FRAME_METADATA", "STRING")
     RETURN_NAMES = ("images", "mask", "frame_count", "frame_range", "metadata", "path_pattern")

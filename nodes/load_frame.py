@@ -26,7 +26,23 @@ class ImageSequenceLoadFrame:
         "Loads one frame of a numbered sequence per run, by a frame counter or a frame number that counts up: for video to "
         "video frame by frame. A file that changes on disk is read again."
     )
-    SEARCH_ALIASES = ["load frame", "load frames from folder", "image sequence", "video to video", "frame by frame"]
+    SEARCH_ALIASES = [
+        "load frame",
+        "load images from folder",
+        "load images from directory",
+        "load frames from folder",
+        "image folder",
+        "image sequence",
+        "video to video",
+        "frame by frame",
+        "load png sequence",
+        "load exr",
+        "load webp",
+        "load jpg",
+        "load jpeg",
+        "load tiff",
+        "16 bit",
+    ]
     FUNCTION = "load"
     RETURN_TYPES = ("IMAGE", "MASK", "STRING", "FRAME_METADATA")
     RETURN_NAMES = ("image", "mask", "file_name", "metadata")

@@ -17,7 +17,20 @@ class ImageSequenceSaveBatch:
         "Saves every image of a batch as a numbered file: image i goes to path_pattern at start_index + i. A list of "
         "batches is one sequence. PNG, WebP and EXR files can hold the workflow."
     )
-    SEARCH_ALIASES = ["save frames", "export png sequence", "image sequence", "save batch", "save images numbered"]
+    SEARCH_ALIASES = [
+        "save frames",
+        "export frames",
+        "export png sequence",
+        "image sequence",
+        "save batch",
+        "save images numbered",
+        "save images to folder",
+        "save exr",
+        "save webp",
+        "save jpg",
+        "save jpeg",
+        "16 bit png",
+    ]
     FUNCTION = "save"
     OUTPUT_NODE = True
     INPUT_IS_LIST = True

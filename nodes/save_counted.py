@@ -20,11 +20,20 @@ class ImageSequenceSaveCounted:
     )
     SEARCH_ALIASES = [
         "save frames",
+        "export frames",
         "export png sequence",
         "image sequence",
+        "save image sequence",
+        "animation frames",
+        "stop after n frames",
+        "resume",
+        "save exr",
+        "save webp",
+        "save jpg",
+        "save jpeg",
+        "16 bit png",
         "animation saver",
         "stop at end",
-        "resume",
     ]
     FUNCTION = "save"
     OUTPUT_NODE = True

@@ -19,7 +19,19 @@ class ImageSequenceSaveFrame:
         "Saves one image as frame current_frame of a numbered sequence, <output>/<prefix>/<prefix>_<frame>.png, with the "
         "workflow inside. current_frame counts up by itself: queue as many runs as there are frames."
     )
-    SEARCH_ALIASES = ["save frames", "export png sequence", "image sequence", "save image sequence", "write frame"]
+    SEARCH_ALIASES = [
+        "save frames",
+        "export frames",
+        "export png sequence",
+        "image sequence",
+        "save image sequence",
+        "write frame",
+        "save exr",
+        "save webp",
+        "save jpg",
+        "save jpeg",
+        "16 bit png",
+    ]
     FUNCTION = "save"
     OUTPUT_NODE = True
     INPUT_IS_LIST = True

@@ -42,6 +42,7 @@ CORE_NODES = {
     "PreviewAny",
     "PreviewImage",
     "SaveVideo",
+    "StringReplace",
 }
 NOTES = {"MarkdownNote", "Note"}
 
@@ -55,11 +56,26 @@ SAVERS = {"ImageSequenceSaveBatch", "ImageSequenceSaveCounted", "ImageSequenceSa
 LOADERS = {"ImageSequenceLoadBatch", "ImageSequenceLoadFrame"}
 SEARCHES = {
     "save frames": SAVERS,
+    "export frames": SAVERS,
     "export png sequence": SAVERS,
     "image sequence": set(NODE_IDS) - {"ImageSequenceAddLayer"},
+    "load images from folder": LOADERS,
+    "load images from directory": LOADERS,
     "load frames from folder": LOADERS,
+    "image folder": LOADERS,
     "load image sequence": LOADERS,
+    "png sequence": {*SAVERS, *LOADERS},
+    "exr": {*SAVERS, *LOADERS, "ImageSequenceAddLayer"},
+    "save exr": {*SAVERS, "ImageSequenceAddLayer"},
+    "load exr": LOADERS,
+    "webp": {*SAVERS, *LOADERS},
+    "jpg": {*SAVERS, *LOADERS},
+    "jpeg": {*SAVERS, *LOADERS},
+    "tiff": LOADERS,
+    "16 bit": {*SAVERS, *LOADERS},
     "resume": {"ImageSequenceFrameCounterFromDirectory", "ImageSequenceSaveCounted"},
+    "frame number": {"ImageSequenceFrameCounter"},
+    "frames to video": {"ImageSequenceFromAnimation", "ImageSequenceLoadBatch"},
     "sequence to video": {"ImageSequenceFromAnimation"},
     "exr layer": {"ImageSequenceAddLayer"},
     "render pass": {"ImageSequenceAddLayer"},
