@@ -65,7 +65,7 @@ class Folders:
         route.fulfill(content_type="application/json", body=json.dumps(where | listing))
 
 
-WIDGETS = {
+WIDGETS: dict[str, dict[str, Any]] = {
     BATCH: {"path_pattern": "", "start_index": 0, "frame_count": 16, "folder": "input"},
     FRAME: {"directory_path": "", "pattern": "*", "frame_number": 0, "folder": "input"},
     RESUME: {"directory_path": "", "pattern": "*"},

