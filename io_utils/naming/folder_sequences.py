@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +21,11 @@ from .wildcard_frames import is_image, is_negative
 # The last number in a name, and what follows it.
 _NUMBER = re.compile(rf"(.*?)(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([^0-9]*)", re.DOTALL)
 
+_MOST_LINKS = 40  # that Linux follows: https://man7.org/linux/man-pages/man7/path_resolution.7.html
+
+# What could be read as a frame number. To parse all of 10,000 patterns takes 0.2 s.
+_SPECIAL = re.compile(r"[{}%#$@<\[]")
+
 
 @dataclass(frozen=True)
 class FoundSequence:
@@ -30,12 +37,13 @@ class FoundSequence:
     @property
     def is_loadable(self) -> bool:
         """Whether a loader takes the pattern as text, and accepts the file names."""
-        text = str(self.pattern)
+        name = self.pattern.name(1)
         try:
-            check_names(self.pattern.name(1))
-            return is_printable(text) and FramePattern.parse(text) == self.pattern
+            check_names(name)
+            is_plain = not _SPECIAL.search(name) or FramePattern.parse(str(self.pattern)) == self.pattern
         except InputError:
             return False
+        return is_plain and is_printable(name)
 
     def in_folder(self, root: Root, folder: str) -> FileSequence:
         """The sequence in `folder`, a '/'-separated path below `root`."""
@@ -122,18 +130,30 @@ class FolderContents:
         FileNotFoundError, if the folder cannot be listed.
         """
         found: dict[str | None, list[str]] = {"folder": [], "file": [], None: []}
+        may_read = cache(root.may_read)
         with os.scandir(folder) as entries:
             for entry in islice(entries, most):
-                found[_kind(entry, root)].append(entry.name)
+                found[_kind(entry, may_read)].append(entry.name)
             return cls(tuple(found["folder"]), tuple(found["file"]), next(entries, None) is None)
 
 
-def _kind(entry: os.DirEntry[str], root: Root) -> str | None:
+def _kind(entry: os.DirEntry[str], may_read: Callable[[str], bool]) -> str | None:
     """'folder' or 'file'; None if the entry is hidden, something else, or a link that must not be followed."""
     if entry.name.startswith("."):
         return None
     try:
         kind = "folder" if entry.is_dir() else "file" if entry.is_file() else None
-        return kind if kind is None or not entry.is_symlink() or root.may_read(entry.path) else None
+        if kind is None or not entry.is_symlink():
+            return kind
+        return kind if may_read(entry.path if kind == "folder" else os.path.dirname(_target(entry.path))) else None
     except OSError:
         return None
+
+
+def _target(link: str) -> str:
+    """The file to which `link` leads, in a folder that may be a link. Thousands of links mostly lead to one folder."""
+    for _ in range(_MOST_LINKS):
+        if not os.path.islink(link):
+            return link
+        link = os.path.join(os.path.dirname(link), os.readlink(link))
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), link)

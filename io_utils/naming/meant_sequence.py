@@ -162,5 +162,5 @@ def require_readable(pattern: FramePattern, text: str) -> None:
     """Raise ValueError if `text`, parsed as `pattern`, has an unsupported extension."""
     if pattern.extension.lower() not in EXTENSIONS:
         raise InputError(
-            f"The pattern {text!r} does not end in a supported extension. Write one of {', '.join(EXTENSIONS)}."
+            f"End the pattern in one of {', '.join(EXTENSIONS)}: {text!r} does not end in a supported extension."
         )
