@@ -198,10 +198,10 @@ def _translated(definitions: Texts, words: Callable[[str], str | None]) -> Texts
 
 
 def _in_order_of(before: Texts, content: Texts) -> Texts:
-    """`content` in the order of `before`; new texts come last."""
+    """`content` in the order of `before`; new texts come last. Options keep the order of their list."""
     kept = {name: content[name] for name in before if name in content}
     return {
-        name: _in_order_of(before.get(name, {}), value) if isinstance(value, dict) else value
+        name: _in_order_of(before.get(name, {}), value) if isinstance(value, dict) and name != "options" else value
         for name, value in (kept | content).items()
     }
 

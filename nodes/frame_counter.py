@@ -93,8 +93,8 @@ class ImageSequenceFrameCounterFromDirectory:
         how = "numeric: by the number at the end of the file name. alphabetic order: by how many files there are."
         resume_at = "after last: one past the highest frame there is. first gap: the first frame that is not there."
         first = (
-            "The first_frame of the saver: the file with this number is frame 0 of the counter, and files with lower numbers "
-            "do not count. In alphabetic order it has no effect."
+            "Same as the saver's first_frame: the file with this number is frame 0 of the counter, and files with lower numbers "
+            "do not count. It has no effect in alphabetic order."
         )
         return {
             "required": {

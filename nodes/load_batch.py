@@ -50,7 +50,7 @@ class ImageSequenceLoadBatch:
         "How many frames the batch has.",
         "Which frames were read from disk, such as 1001-1006,1008.",
         _loader.METADATA_TOOLTIP,
-        "The pattern that was read, for another loader: below the output folder, or absolute elsewhere.",
+        "The pattern that was read, for another loader: relative to the output folder, or absolute if the frames are elsewhere.",
     )
     # Needed because this is not an output node: ComfyUI sends the frames again after a page reload and on cached runs.
     HAS_INTERMEDIATE_OUTPUT = True
@@ -62,8 +62,8 @@ class ImageSequenceLoadBatch:
             "sequence, wildcards (plate_*.png), or the path of one of its frames."
         )
         start = (
-            "The first frame to load. 0: frame 0 of a pattern; with a folder, wildcards or the path of a frame, the first "
-            "frame that is on disk, if there is no frame 0."
+            "The first frame to load. 0 means frame 0. If there is none, and path_pattern is a folder, wildcards or the path of "
+            "a frame, it means the first frame on disk."
         )
         count = "How many frames, counting missing ones; 0 loads up to the last one on disk."
         missing = (
@@ -74,8 +74,8 @@ class ImageSequenceLoadBatch:
             "When frames differ in size. error: stop, naming both. resize to first: scale to the first frame's size."
         )
         frames = (
-            "The frames to load, in this order, such as 1001-1100x2,1150,1200-1210: instead of start_index, frame_count and "
-            "step. x2 is every second frame; 1100-1001 counts down. Empty: those three decide."
+            "The frames to load, in this order, such as 1001-1100x2,1150,1200-1210: replaces start_index, frame_count and step. "
+            "x2 is every second frame; 1100-1001 counts down. If empty, those three decide."
         )
         large = {"max": LARGEST_FRAME}
         folder = "The ComfyUI folder that path_pattern starts in."

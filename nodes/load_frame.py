@@ -62,7 +62,7 @@ class ImageSequenceLoadFrame:
         pattern = (
             "Which files are the frames. With a frame number, {:04d}, %04d or ####, these exact names: frame_####.png. "
             "Without one, wildcards: frame_*.png, several with | between; indexing then says which file is which frame. The name "
-            "of a frame means its sequence. A folder may stand in front: the path_pattern of a saver."
+            "of one frame stands for its whole sequence. It may begin with a folder, so the path_pattern of a saver works here."
         )
         how = "For wildcards. numeric: by the number at the end of the file name. alphabetic order: by place, from 0."
         counter = "The frame to load. Without it, frame_number decides."

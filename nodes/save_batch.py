@@ -42,7 +42,7 @@ class ImageSequenceSaveBatch:
     def INPUT_TYPES(cls) -> dict[str, Any]:
         pattern = (
             "File names below the output folder, with the frame number as {:06d}, %06d or ######. Folders are made. "
-            "The extension .png, .jpg, .webp or .exr says the kind of file. %year%, %width%, %date:yyyy-MM-dd% and "
+            "The extension .png, .jpg, .webp or .exr decides the kind of file. %year%, %width%, %date:yyyy-MM-dd% and "
             "%KSampler.seed% (a widget of another node) are filled in."
         )
         overwrite = (
@@ -50,8 +50,8 @@ class ImageSequenceSaveBatch:
             "it as <name>-0. skip: keep it and write nothing. error: stop before anything is written."
         )
         filetype = (
-            f"{_saver.FILETYPE_TOOLTIP} as the pattern's extension says: PNG (8-bit), WebP (lossless) or EXR (32-bit), or "
-            f"JPG; without an extension PNG. A type that contradicts the extension is refused before the run."
+            f"{_saver.FILETYPE_TOOLTIP} as the pattern's extension says: 8-bit PNG, JPG, lossless WebP or 32-bit EXR; PNG if "
+            f"the pattern has no extension. A type that contradicts the extension is refused before anything runs."
         )
         return {
             "required": {

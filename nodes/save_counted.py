@@ -58,8 +58,8 @@ class ImageSequenceSaveCounted:
             "raise error: fail with an error, and so do the runs queued behind it. keep going: go on writing."
         )
         first = (
-            "The number of the first file: it is added to the number of the counter, so 1001 writes frame_01001.png first. "
-            "Set the same first_frame in Frame Counter (Resume from Directory)."
+            "The number of the first file: it is added to the counter's frame number, so with 1001 the first file is "
+            "frame_01001.png. Set first_frame of Frame Counter (Resume from Directory) to the same value."
         )
         return {
             "required": {

@@ -292,8 +292,8 @@ class CountedFiles:
         numbers = self.numbers(total)
         return Message(
             (
-                "Stopped: frame %frame% is past the end of %count% frame (%range%); nothing was written.",
-                "Stopped: frame %frame% is past the end of %count% frames (%range%); nothing was written.",
+                "Stopped: frame %frame% is past the end (%count% frame: %range%); nothing was written.",
+                "Stopped: frame %frame% is past the end (%count% frames: %range%); nothing was written.",
             ),
             frame=str(self.number(counter)),
             count=total,
@@ -311,8 +311,8 @@ class CountedFiles:
             if not any(item.written for item in saved):
                 return ""
             return Message(
-                "If the batches of images in %others% are of another take, move them away, or skipping and resuming will stop "
-                "at them: this frame is a single image.",
+                "This frame is a single image, but %others% hold batches. If those are from another take, move them away, or "
+                "skipping and resuming will stop at them.",
                 others=others,
             )
         return Message(
@@ -370,7 +370,10 @@ def _ending(whole: Sequence[int], animation: range) -> str:
     total = animation.stop - animation.start  # not len(), which ends at 2**63 - 1
     if missing := _missing(whole, animation):
         return Message(
-            ("The animation lacks frame %missing% of %total%.", "The animation lacks frames %missing% of %total%."),
+            (
+                "Frame %missing% of the animation is missing (%total% in all).",
+                "Frames %missing% of the animation are missing (%total% in all).",
+            ),
             count=total - len(whole),
             missing=missing,
             total=total,

@@ -170,7 +170,7 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
 
 def _without_workflow(path: Path, reason: str) -> str:
     return Message(
-        "The frames are whole, but their workflow could not be written to %path%: %reason%.",
+        "The frames were saved, but the workflow could not be written to %path%: %reason%.",
         path=repr(str(path)),
         reason=reason,
     )

@@ -155,7 +155,7 @@ class TestWhyAPromptIsRefused:
             "details": "filetype: 'x' not in ['png']",
             "extra_info": {"input_name": "filetype", "received_value": "x"},
         }
-        assert self.error_after(node(), error) == "Choose another value for filetype: its list has no 'x'."
+        assert self.error_after(node(), error) == "Choose another value for filetype: 'x' is not in its list."
 
     def test_any_other_reason_is_shown_with_its_details(self, node):
         errors = [

@@ -248,16 +248,16 @@ class TestASaver:
             ),
             (
                 {"in_the_way": 1, "policy": "skip"},
-                "Next: shots/f_00012.png. 12 frames are there already (0-11), 1 in the way: it will be kept.",
+                "Next: shots/f_00012.png. 12 frames are there already (0-11), 1 of them in the way: it will be kept.",
             ),
             (
                 {"in_the_way": 2, "policy": "error"},
-                "Next: shots/f_00012.png. 12 frames are there already (0-11), 2 in the way: the run will stop.",
+                "Next: shots/f_00012.png. 12 frames are there already (0-11), 2 of them in the way: the run will stop.",
             ),
             (
                 {"in_the_way": 2, "policy": "false"},
                 (
-                    "Next: shots/f_00012.png. 12 frames are there already (0-11), 2 in the way: "
+                    "Next: shots/f_00012.png. 12 frames are there already (0-11), 2 of them in the way: "
                     "the new frames will be saved beside them."
                 ),
             ),
@@ -319,7 +319,7 @@ class TestACounter:
     def test_says_which_frame_is_next_and_how_many_are_left(self, opened, server):
         server.finds(self.COUNTER, {"frame": 12, "total": 100, "left": 88})
         stage = opened(self.COUNTER)
-        stage.says("Frame 12 of 100 is next, 88 left.", "message")
+        stage.says("Next: frame 12 (100 in all), 88 left.", "message")
 
     def test_shows_its_own_errors(self, opened, server):
         server.finds(self.COUNTER, {"frame": 12, "total": 100, "left": 88})

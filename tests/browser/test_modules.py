@@ -14,6 +14,7 @@ def test_importing_the_scripts_only_registers_extensions(desk):
         "ImageSequence.OptionLabels",
         "ImageSequence.Picking",
         "ImageSequence.Player",
+        "ImageSequence.SubgraphPlayers",
     ]
     assert stage.run("document.body.childElementCount") == 0
     assert stage.run("document.querySelectorAll('link[rel=stylesheet]').length") == 0

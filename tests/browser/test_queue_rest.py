@@ -38,14 +38,14 @@ class Button:
 
     @property
     def label(self):
-        return self.stage.run("node.widgets.find(({ type }) => type === 'button').label")
+        return self.stage.run("node.widgets.find(({ name }) => name === 'queue_rest').label")
 
     def press(self):
-        self.stage.run("{ node.widgets.find(({ type }) => type === 'button').callback() }")
+        self.stage.run("{ node.widgets.find(({ name }) => name === 'queue_rest').callback() }")
 
     def says(self, text):
         self.stage.page.wait_for_function(
-            "text => node.widgets.find(({ type }) => type === 'button').label === text", arg=text
+            "text => node.widgets.find(({ name }) => name === 'queue_rest').label === text", arg=text
         )
 
     @property
@@ -153,7 +153,7 @@ class TestTheFrameCounter:
             };
         }""")
         counter.press()
-        counter.says("Queued 3 of 88: stop")
+        counter.says("Stop (queued 3 of 88)")
         counter.stage.page.wait_for_function("Boolean(window.goOn)")
         counter.press()
         counter.stage.run("{ goOn() }")
@@ -222,7 +222,7 @@ class TestTheFrameCounter:
     def test_is_neither_in_the_workflow_nor_in_the_prompt(self, button):
         counter = button()
         assert counter.stage.run("""(() => {
-            const { serialize, options } = node.widgets.find(({ type }) => type === "button");
+            const { serialize, options } = node.widgets.find(({ name }) => name === "queue_rest");
             return [serialize, options.serialize];
         })()""") == [False, False]
         assert counter.stage.run("node.widgets.slice(0, 4).map(({ name }) => name)") == [
@@ -250,4 +250,4 @@ class TestTheResumeCounter:
         assert len(counter.queued) == 86
 
     def test_says_that_all_frames_are_there(self, button):
-        button(RESUME, {"frame": 100, "total": 100, "left": 0}).says("All frames are there")
+        button(RESUME, {"frame": 100, "total": 100, "left": 0}).says("All frames are on disk")

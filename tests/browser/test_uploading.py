@@ -184,7 +184,7 @@ class TestADrop:
         desk.drop_folders(tmp_path / "a", tmp_path / "b")
         toast = desk.toast()
         assert toast["summary"] == "5 frames are in input/a, input/b."
-        assert toast["detail"] == "f_#.png, the longest of 2 sequences, is chosen."
+        assert toast["detail"] == "Chose f_#.png, the longest of 2 sequences."
         assert desk.values["path_pattern"] == "b/f_{:01d}.png"
 
     @pytest.mark.parametrize("name", ["workflow.json", "film.mp4", "notes.txt", "._f_0001.png"])
@@ -349,7 +349,7 @@ class TestAFailedFrame:
         ("status", "reason"),
         [
             (413, "The file is larger than this ComfyUI accepts. Its option --max-upload-size sets the limit."),
-            (400, "The server answers with error 400."),
+            (400, "The server answered 400."),
             (0, "The server does not answer."),
         ],
     )

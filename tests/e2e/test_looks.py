@@ -108,7 +108,7 @@ def test_a_counter_says_which_frame_is_next(editor, tmp_path, kind):
     values |= {"frame_index": 12} if kind == "ImageSequenceFrameCounter" else {"directory_path": "nothing_here"}
     editor.make([{"type": kind, "values": values, "pos": [300, 120]}], [])
     next_frame, left = (12, 88) if "frame_index" in values else (0, 100)
-    says(editor, f"Frame {next_frame} of 100 is next, {left} left.")
+    says(editor, f"Next: frame {next_frame} (100 in all), {left} left.")
     picture(editor, tmp_path, kind)
 
 

@@ -461,7 +461,7 @@ def test_frames_counted_one_per_run(editor):
     folders = {url.partition("subfolder=")[2].partition("&")[0].rpartition("%2F")[2] for url in editor.requests}
     assert {"batch_0000", "batch_0001"} <= folders
     editor.run()
-    saver.locator(".seqplayer-message", has_text="Stopped: frame 3 is past the end of 3 frames").wait_for()
+    saver.locator(".seqplayer-message", has_text="Stopped: frame 3 is past the end").wait_for()
     editor.sees(2)
 
 

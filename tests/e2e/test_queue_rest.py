@@ -98,7 +98,7 @@ def test_more_than_a_hundred_frames_are_queued_in_order_and_saved(editor, server
         assert editor.page.evaluate("queued.map(({ frame_index }) => frame_index)") == list(range(104))
     idle(editor)
     assert counter.saved(server) == names(104)
-    counter.says("Set frame_index to 0 to start again" if kind == COUNTER else "All frames are there")
+    counter.says("Set frame_index to 0 to start again" if kind == COUNTER else "All frames are on disk")
     if kind == COUNTER:
         assert counter.value("frame_index") == 104
         assert counter.value("control_after_generate") == "increment"

@@ -49,7 +49,7 @@ class TestSaving:
 
         files = [[str(output / "shot" / NAME.format(number))] for number in (1001, 1003)]
         assert (list(sequence.frames), list(sequence.frames.values())) == ([1001, 1003], files)
-        assert str(log).endswith("The animation lacks frame 1002 of 3.")
+        assert str(log).endswith("Frame 1002 of the animation is missing (3 in all).")
         assert pattern == "shot/f_{:04d}.png"
 
     def test_the_animation_loads_as_images(self, pack: ModuleType, output: Path) -> None:
@@ -69,7 +69,7 @@ class TestSaving:
     def test_past_the_end_the_log_counts_the_same_way(self, pack: ModuleType, output: Path) -> None:
         _, (log,), _ = save(pack, 3).outputs
 
-        assert str(log) == "Stopped: frame 1004 is past the end of 3 frames (1001-1003); nothing was written."
+        assert str(log) == "Stopped: frame 1004 is past the end (3 frames: 1001-1003); nothing was written."
 
     def test_skip_keeps_the_number_on_disk(self, pack: ModuleType, output: Path) -> None:
         put(output / "shot/f_1002.png", 5)

@@ -313,7 +313,7 @@ class TestTheSequence:
 
         assert outcome.sequence.keys_in_order == [0, 2]
         assert names_of(outcome.sequence, 1) == [f"shot/batch_0001/frame_{n:05d}.png" for n in (0, 2)]
-        assert "frame 1" in str(outcome.log)
+        assert "Frame 1 of" in str(outcome.log)
 
     def test_of_single_images_leaves_out_batch_folders_of_an_older_run(self, node: Any, output: Path) -> None:
         self.run(node, 3, shades(10, 20))
@@ -331,7 +331,7 @@ class TestTheSequence:
         outcome = save(node, counter(1, 2), shades(10, 20))
 
         assert outcome.sequence.keys_in_order == [1]
-        assert "frame 0" in str(outcome.log)
+        assert "Frame 0 of" in str(outcome.log)
 
     def test_is_returned_if_nothing_had_to_be_rendered(self, node: Any, output: Path) -> None:
         self.run(node, 3)

@@ -542,7 +542,7 @@ class TestWorkflow:
 
         assert workflows == []
         (warning,) = warnings
-        assert "The frames are whole" in warning
+        assert "The frames were saved" in warning
         assert str(path) in warning
         assert warning in caplog.text
 

@@ -65,7 +65,7 @@ export async function listFolder({ type, path }, signal) {
   if (response.ok) return response.json();
   const isOurs = response.headers.get("Content-Type")?.startsWith("text/plain");
   const why = isOurs ? (await response.text()).trim() : "";
-  throw new ListingError(why || t("The server answers with error %status%.", { status: String(response.status) }), response.status);
+  throw new ListingError(why || t("The server answered %status%.", { status: String(response.status) }), response.status);
 }
 
 /**

@@ -51,7 +51,7 @@ function saverText({ path, number, existing, existing_ranges: frames, in_the_way
     count: existing,
     frames,
   })];
-  if (inTheWay && inTheWay < existing) there.push(t("%count% in the way", { count: inTheWay }));
+  if (inTheWay && inTheWay < existing) there.push(t("%count% of them in the way", { count: inTheWay }));
   return `${next} ${there.join(", ")}${inTheWay ? `: ${fateText(policy, inTheWay)}` : "."}`;
 }
 
@@ -91,7 +91,7 @@ function counterText({ frame, total, left, existing, existing_ranges: frames }) 
       })
     : "";
   const next = left > 0
-    ? t("Frame %frame% of %total% is next, %left% left.", { frame: String(frame), total, left })
+    ? t("Next: frame %frame% (%total% in all), %left% left.", { frame: String(frame), total, left })
     : t(["The only frame is done.", "All %count% frames are done."], { count: total });
   return [next, there].filter(Boolean).join(" ");
 }

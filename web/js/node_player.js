@@ -32,7 +32,7 @@ export class NodePlayer {
   #message = ""; // of the latest run
   /** @type {number | undefined} */
   #frame; // that the latest run has added
-    /** @type {Look | null} */
+  /** @type {Look | null} */
   #look = null;
   #shown = ""; // the sequences that the player has, as JSON
   #key = ""; // under which the player's state is remembered

@@ -75,7 +75,7 @@ export class NodeUpload {
   /** @param {Given | Promise<Given>} given */
   async #take(given) {
     if (this.#running) {
-      const summary = t("This node is still uploading. Wait, or cancel that first.");
+      const summary = t("This node is still uploading. Wait until it is done, or cancel it first.");
       app.extensionManager.toast.add({ severity: "warn", summary, life: 8000 });
       return;
     }
@@ -185,7 +185,7 @@ export class NodeUpload {
     fillIn(this.#node, longest);
     if (choices.length < 2) return [];
     const name = hashes(longest.sequence.pattern);
-    return [t("%name%, the longest of %number% sequences, is chosen.", { name, number: choices.length })];
+    return [t("Chose %name%, the longest of %number% sequences.", { name, number: choices.length })];
   }
 }
 
@@ -217,8 +217,8 @@ function unnumbered([job]) {
  */
 function notesOn(others, renamed, subfolders) {
   return [
-    others.length && t("Left out, because loaders do not read them: %names%.", { names: someOf(others) }),
+    others.length && t("Left out, because loaders cannot read them: %names%.", { names: someOf(others) }),
     renamed.length && t("Renamed, because not every system allows these names: %names%.", { names: someOf(renamed) }),
-    subfolders.length && t("Left out, because only the folder itself is read: %names%.", { names: someOf(subfolders) }),
+    subfolders.length && t("Subfolders left out: %names%.", { names: someOf(subfolders) }),
   ].filter((note) => note !== 0);
 }

@@ -215,13 +215,13 @@ export class QueueRest {
   }
 
   #label() {
-    if (this.#progress?.count) return t("Queued %done% of %count%: stop", this.#progress);
+    if (this.#progress?.count) return t("Stop (queued %done% of %count%)", this.#progress);
     const linked = [NUMBER, TOTAL].find((name) => isLinked(this.#node, name));
     if (linked) return t("%input% is linked: use Run", { input: labelOf(this.#node, linked) });
     const { count } = this.#left();
     if (count) return t(["Queue %count% frame", "Queue %count% frames"], { count });
     if (this.#pending.size) return t("All frames are queued");
     if (this.#counts) return t("Set %input% to 0 to start again", { input: labelOf(this.#node, NUMBER) });
-    return this.#facts?.left === 0 ? t("All frames are there") : t("Queue the frames that are left");
+    return this.#facts?.left === 0 ? t("All frames are on disk") : t("Queue the remaining frames");
   }
 }

@@ -56,7 +56,7 @@ function describeError(node, error) {
   }
   if (type === "value_not_in_list" && input) {
     const value = String(extra?.received_value ?? "");
-    const text = t("Choose another value for %input%: its list has no '%value%'.", { input: labelOf(node, input), value });
+    const text = t("Choose another value for %input%: '%value%' is not in its list.", { input: labelOf(node, input), value });
     return { text, blames: [] };
   }
   if (input && details === input) return { text: message ?? "", blames: [labelOf(node, input)] };

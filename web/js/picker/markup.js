@@ -30,7 +30,7 @@ function escaping(translate) {
 /** @param {(english: string) => string} t */
 function content(t) {
   return `<div class="seqpicker-content">
-    <div class="seqpicker-roots" role="group" aria-label="${t("Folders to start from")}"></div>
+    <div class="seqpicker-roots" role="group" aria-label="${t("Start folders")}"></div>
     <div class="seqpicker-place">
       <button type="button" data-do="up" title="${t("Up one folder")}" aria-label="${t("Up one folder")}">${UP}</button>
       <span class="seqpicker-path"></span>

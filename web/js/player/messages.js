@@ -106,7 +106,7 @@ export class Messages {
       labelButton(this.#copy, "done", this.#t("Copied"));
     } else {
       selectAll(this.#alert);
-      labelButton(this.#copy, "copy", this.#t("The browser does not allow it. Press Ctrl+C."));
+      labelButton(this.#copy, "copy", this.#t("The browser does not allow copying. Press Ctrl+C."));
     }
   }
 }

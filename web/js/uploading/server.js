@@ -24,9 +24,9 @@ export async function sendFrame({ folder, frame }, signal) {
   body.append("type", "input");
   const response = await post(body, frame.file, signal);
   if (response.status === 413) {
-    throw new Error(t("The file is larger than this ComfyUI accepts. Its option --max-upload-size sets the limit."));
+    throw new Error(t("The file is larger than this ComfyUI accepts. Its start option --max-upload-size sets the limit."));
   }
-  if (!response.ok) throw new Error(t("The server answers with error %status%.", { status: String(response.status) }));
+  if (!response.ok) throw new Error(t("The server answered %status%.", { status: String(response.status) }));
   const { name } = await response.json();
   if (name !== frame.name) {
     throw new Error(t("The server saved it as %name%, because another file has its name.", { name: String(name) }));
