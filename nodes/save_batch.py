@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..io_utils.comfyui.look import Look
+from ..io_utils.message import Message
 from ..io_utils.naming.tokens import Later
 from ..io_utils.saving.plan_batch import BatchSaveRequest
+from ..io_utils.saving.write import scattered
 from . import _saver
 from ._inputs import listed, read_lists, read_typed, verdict, widget
 
@@ -90,4 +92,5 @@ class ImageSequenceSaveBatch:
         hidden, companions = _saver.Hidden.taken_from(inputs), _saver.joined_companions(inputs)
         request = read_lists(self, BatchSaveRequest, inputs, **hidden.end_run()).for_images(listed(images))
         outcome = _saver.save(request.frames(listed(images), companions), request, hidden)
-        return {"ui": outcome.ui(), "result": (outcome.path_pattern,)}
+        message = Message.lines([outcome.message, *scattered(outcome.saved)])
+        return {"ui": outcome.ui(message), "result": (outcome.path_pattern,)}

@@ -71,7 +71,9 @@ class ResumeRequest:
             return {**dict.fromkeys(("frame", "left", "existing", "existing_ranges")), "total": self.total_frames}
         frame, done = self._found()
         existing = {"existing": len(done), "existing_ranges": ranges(number + self._offset for number in done)}
-        return outlook(frame, self.total_frames) | existing
+        found = outlook(frame, self.total_frames)
+        later = sum(frame <= number < self.total_frames for number in done)  # after a gap
+        return found | {"left": found["left"] - later} | existing
 
     def next_frame(self) -> int:
         """The frame number of the counter that `choose` returns. Raises what `choose` raises."""

@@ -16,7 +16,7 @@ from .node_values import NodeValues
 _TOKEN = re.compile(
     r"""%(?: date:(?P<format>[^%]*)
           | (?P<name> year|month|day|hour|minute|second|width|height )
-          | (?! [0-9]*[diu](?![A-Za-z]) ) (?P<node> [^\s%/\\.][^%/\\.]* ) \. (?P<widget> [^\W\d][^%/\\.]* )
+          | (?! [0-9]*[diu](?![A-Za-z]) ) (?P<node> [^\s%/\\.][^%]* ) \. (?P<widget> [^\W\d][^%/\\.]* )
          )%""",
     re.VERBOSE,
 )
@@ -24,14 +24,15 @@ _TOKEN = re.compile(
 _DATE_PART = re.compile(r"yyyy|yy|MM?|dd?|hh?|mm?|ss?")
 # Other programs' date letters, which would otherwise be kept as text: the frontend writes yyyy, dd and hh.
 _OTHER_DATE_PART = re.compile(r"YY+|DD+|HH+|SS+|yyy|y(?!y)")
-# Text that looks like a token of ComfyUI's frontend or of another pack (%seed%): two names joined by a dot, or one word of at least two letters, between percent signs. '100%', '50%done', '%s' and '50% and 60%' remain text,
-# and so does a word before a frame number, as in '50%dry%04d'.
+# Text that looks like a token of ComfyUI's frontend or of another pack (%seed%): a name with a dot behind it, or words of at
+# least two letters, between percent signs. '100%', '50%done', '%s' and '50% and 60%' remain text, and so does a word before a
+# frame number, as in '50%dry%04d'.
 _LOOKS_LIKE_TOKEN = re.compile(
-    r"%(?:[^\W\d][^%/\\.]*\.\w[^%/\\.]*|[A-Za-z][A-Za-z_]*[A-Za-z](?::[^%]*)?)%(?![0-9]*[diu]\b)"
+    r"%(?:[^\W\d][^%/\\]*\.[^%/\\.]*|[A-Za-z][A-Za-z_ ]*[A-Za-z]\ *(?::[^%]*)?)%(?![0-9]*[diu]\b)"
 )
 _NAMES = (
     "%year%, %month%, %day%, %hour%, %minute%, %second%, %width%, %height%, %date:yyyy-MM-dd% and values of other nodes, such "
-    "as %KSampler.seed%,"
+    "as %KSampler.seed%"
 )
 _SIZES = ("width", "height")
 
@@ -112,7 +113,7 @@ def resolve(text: str, now: datetime, width: int, height: int, nodes: Values | N
 
     def value(match: re.Match[str]) -> str:
         if match["node"]:
-            return nodes.fill(match[0], match["node"], match["widget"])
+            return _checked_value(match[0], nodes.fill(match[0], match["node"], match["widget"]))
         return values[match["name"]] if match["name"] else _date(match["format"], match[0], now)
 
     # Filled-in values are not searched for unknown tokens, nor can a token start in one text and end in the next.
@@ -139,9 +140,19 @@ def _checked_text(text: str) -> str:
     return text
 
 
+def _checked_value(token: str, value: str) -> str:
+    """`value` in place of `token`. Raises TokenError if it is empty, or a token itself, which would become part of a name."""
+    if not value.strip(" ."):
+        raise TokenError(token, "is empty in that node", "Fill in the widget, or write the text without the token.")
+    if _TOKEN.search(value) or _LOOKS_LIKE_TOKEN.search(value):
+        fix = "Write the token itself into this text: tokens in the widgets of other nodes are not filled in."
+        raise TokenError(token, f"stands for {value!r}", fix)
+    return value
+
+
 def _date(text: str, token: str, now: datetime) -> str:
     numbers = {"M": now.month, "d": now.day, "h": now.hour, "m": now.minute, "s": now.second}
-    if _OTHER_DATE_PART.search(text.replace("yyyy", "").replace("yy", "")):
+    if not text.strip() or _OTHER_DATE_PART.search(text.replace("yyyy", "").replace("yy", "")):
         fix = "Use yyyy or yy, MM, dd, hh, mm and ss, as in %date:yyyy-MM-dd-hhmmss%."
         raise TokenError(token, "has an unknown date format", fix)
 

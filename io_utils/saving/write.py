@@ -95,6 +95,25 @@ def write_workflow(
     return written, warnings
 
 
+def scattered(saved: Sequence[Saved]) -> list[Message]:
+    """A warning, also logged, if the frames of one batch got different names, because some were on disk already."""
+    first = saved[0].sequence
+    others = [item.number for item in saved if item.sequence != first]
+    if not others:
+        return []
+    warning = Message(
+        (
+            "The output path_pattern leads to %pattern%, without frame %frames%, which has another name.",
+            "The output path_pattern leads to %pattern%, without frames %frames%, which have other names.",
+        ),
+        count=len(others),
+        pattern=first.pattern.relative()[1].hashes,
+        frames=ranges(others),
+    )
+    _log.warning("%s", warning)
+    return [warning]
+
+
 def summary(saved: Sequence[Saved]) -> Message:
     """Tells the user what was written, what was kept, and where: one line per sequence."""
     lines: list[str] = []

@@ -34,17 +34,21 @@ class TestANode:
         "3": node(title="Base", seed=5),
         "8": node("EmptyLatentImage", title="Canvas", width=512, height=768),
         "5:12": node("LoraLoader", title="Style (2)", lora_name="ink.safetensors"),
+        "9": node(title="KSampler v1.5", seed=9),
+        "10": node(title="light/key", seed=10),
     }
 
     @pytest.mark.parametrize(
         ("text", "found"),
         [
             pytest.param("%Base.seed%", "5", id="by its title"),
-            pytest.param("%KSampler.seed%", "5", id="by its class"),
+            pytest.param("%EmptyLatentImage.width%", "512", id="by its class"),
             pytest.param("a/%EmptyLatentImage.width%_b%Canvas.height%", "a/512_b768", id="several"),
             pytest.param("%Style (2).lora_name%", "ink.safetensors", id="in a subgraph"),
-            pytest.param("%KSampler.seed%_%width%_%year%", "5_640_2026", id="beside other tokens"),
-            pytest.param("50%_%KSampler.seed%", "50%_5", id="after a percent sign"),
+            pytest.param("%Base.seed%_%width%_%year%", "5_640_2026", id="beside other tokens"),
+            pytest.param("50%_%Base.seed%", "50%_5", id="after a percent sign"),
+            pytest.param("%KSampler v1.5.seed%", "9", id="by a title with a dot"),
+            pytest.param("a/%light/key.seed%/b", "a/10/b", id="by a title with a slash"),
         ],
     )
     def test_is_found(self, text: str, found: str) -> None:
@@ -120,7 +124,6 @@ class TestAValue:
             (7.5, "7.5"),
             (7.0, "7"),
             (True, "true"),
-            (None, ""),
             ("a b", "a b"),
             ('a/b\\c:d*e?f"g<h>i|j\x00k\x7f', "a_b_c_d_e_f_g_h_i_j_k_"),
             (2**63, "9223372036854775808"),
@@ -129,8 +132,16 @@ class TestAValue:
     def test_is_written_as_the_frontend_writes_it(self, value: Any, text: str) -> None:
         assert filled("%KSampler.seed%", {"1": node(seed=value)}) == text
 
-    def test_is_not_searched_for_tokens(self) -> None:
-        assert filled("%KSampler.seed%", {"1": node(seed="%year%")}) == "%year%"
+    @pytest.mark.parametrize("value", ["%year%", "take %KSampler.cfg%", "%seed%"])
+    def test_that_is_a_token_is_refused(self, value: str) -> None:
+        """It would become a folder of that name."""
+        assert "tokens in the widgets of other nodes are not filled in" in refusal(
+            "%KSampler.seed%", {"1": node(seed=value)}
+        )
+
+    @pytest.mark.parametrize("value", ["", " ", "..", None])
+    def test_that_is_empty_is_refused(self, value: Any) -> None:
+        assert refusal("%KSampler.seed%", {"1": node(seed=value)}).startswith("Fill in the widget")
 
     @pytest.mark.parametrize("value", ["####", "f_%04d", "$F4"])
     def test_with_a_frame_number_is_refused(self, value: str) -> None:
@@ -151,7 +162,7 @@ class TestLater:
         assert later.restored(text) == "2026/%K.seed%_%width%_%K.seed%"
 
 
-@pytest.mark.parametrize("text", ["5%1.5%", "f_%04d.png_50%", "100%", "a%b/c.d%"])
+@pytest.mark.parametrize("text", ["5%1.5%", "f_%04d.png_50%", "100%", "100%/take.50%"])
 def test_other_percent_signs_are_no_tokens(text: str) -> None:
     assert filled(text, {"1": node(seed=1)}) == text
     assert not needs_nodes(text)

@@ -203,6 +203,14 @@ class TestFrameCounters:
             "existing_ranges": "0-2,5",
         }
 
+    def test_from_the_first_gap_only_the_missing_frames_are_left(self, pack: ModuleType, output: Path) -> None:
+        put_frames(output / "shot", 0, 1, 2, 5, 12)
+        inputs = {"directory_path": "shot", "pattern": "*", "indexing": "numeric", "total_frames": 10}
+
+        facts = look(pack, "FrameCounterFromDirectory", **inputs, frames_per_second=24.0, resume_at="first gap")
+
+        assert (facts["frame"], facts["left"]) == (3, 6)
+
 
 class TestLooking:
     def test_creates_nothing(self, pack: ModuleType, output: Path) -> None:

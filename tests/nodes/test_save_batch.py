@@ -208,7 +208,9 @@ class TestOverwrite:
             "f_02-1.png": 31,
         }
         assert [image["filename"] for image in ui["images"]] == ["f_00-0.png", "f_01-1.png", "f_02-1.png"]
-        assert {json.loads(text)["pattern"] for text in ui["image_sequence"]} == {"f_{:02d}-0.png", "f_{:02d}-1.png"}
+        described = [json.loads(text) for text in ui["image_sequence"]]
+        assert {each["pattern"] for each in described} == {"f_{:02d}-0.png", "f_{:02d}-1.png"}
+        assert "leads to f_##-0.png, without frames 1-2, which have other names." in described[0]["message"]
 
     def test_false_writes_beside_without_a_number_too(self, node: Any, output: Path) -> None:
         for shade in (10, 20, 30):
