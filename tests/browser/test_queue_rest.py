@@ -38,14 +38,14 @@ class Button:
 
     @property
     def label(self):
-        return self.stage.run("node.widgets.find(({ type }) => type === 'button').label")
+        return self.stage.run("node.widgets.find(({ name }) => name === 'queue_rest').label")
 
     def press(self):
-        self.stage.run("{ node.widgets.find(({ type }) => type === 'button').callback() }")
+        self.stage.run("{ node.widgets.find(({ name }) => name === 'queue_rest').callback() }")
 
     def says(self, text):
         self.stage.page.wait_for_function(
-            "text => node.widgets.find(({ type }) => type === 'button').label === text", arg=text
+            "text => node.widgets.find(({ name }) => name === 'queue_rest').label === text", arg=text
         )
 
     @property
