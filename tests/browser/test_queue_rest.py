@@ -155,7 +155,7 @@ class TestTheFrameCounter:
     def test_a_prompt_that_was_deleted_from_the_queue_is_left_again(self, button):
         counter = button(pending=[{"frame_index": 12}])
         counter.says("Queue 87 frames")
-        empty = {"queue_running": [], "queue_pending": []}
+        empty: dict[str, list[object]] = {"queue_running": [], "queue_pending": []}
         counter.stage.page.route("**/api/queue", lambda route: route.fulfill(json=empty))
         counter.stage.run("api.tell('status', { exec_info: { queue_remaining: 0 } })")
         counter.says("Queue 88 frames")
