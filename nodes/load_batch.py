@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
 from ..io_utils.comfyui.look import Look
+from ..io_utils.errors import FrameMissingError
 from ..io_utils.loading.choose_batch import BatchRequest, check_pattern
 from ..io_utils.loading.facts import UNKNOWN
 from ..io_utils.loading.read import read_frames
 from ..io_utils.naming.frame_pattern import LARGEST_FRAME
 from ..io_utils.naming.frame_range import ranges
+from ..io_utils.policies import OnMissing
 from . import _loader
 from ._inputs import read, verdict, widget
 
@@ -109,12 +112,21 @@ class ImageSequenceLoadBatch:
         if "path_pattern" not in inputs:
             return Look(facts=UNKNOWN)
         request = read(cls, BatchRequest, _loader.unwired(cls, inputs))
-        selection = request.choose()
+        refused: dict[str, str] = {}
+        try:
+            selection = request.choose()
+        except FrameMissingError as error:
+            # Show the frames that are there, and with them why the run would stop.
+            refused = {"refused": str(error)}
+            try:
+                selection = replace(request, ignore_missing_images=OnMissing.DROP).choose()
+            except FrameMissingError:
+                raise error from None
         numbers = set(selection.numbers)
         shown = report.described_sequences(
             selection.shown, numbers=numbers, step=selection.step, missing=selection.missing
         )
-        return Look(shown, request.facts(selection))
+        return Look(shown, request.facts(selection) | refused)
 
     def load(self, unique_id: Any = None, **inputs: Any) -> dict[str, Any]:
         request = read(self, BatchRequest, inputs)

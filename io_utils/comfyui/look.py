@@ -12,7 +12,8 @@ class Look:
     """What a node would load, or where it would save.
 
     sequences: the frames that a loader would load, described as in `ui.image_sequence` (see report.py).
-    facts: plain values about them; the browser puts them into words, in the user's language.
+    facts: plain values about them; the browser puts them into words, in the user's language. `refused` is why a run would
+    fail although there are frames: some of those it asks for are missing.
     """
 
     sequences: Sequence[Mapping[str, Any]] = ()

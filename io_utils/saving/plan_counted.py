@@ -86,7 +86,11 @@ class CountedRequest(SaveRequest):
         if counter is None:
             return destination(sequence, None, existing, policy, lambda found: True)
         animation = files.numbers(total_frames(counter))
-        return destination(sequence, number, existing, policy, lambda found: found in animation or found == number)
+
+        def is_met(found: int) -> bool:
+            return number is not None and (found == number or (found > number and found in animation))
+
+        return destination(sequence, number, existing, policy, is_met)
 
     def needs_image(self, counters: Sequence[Any], *, has_layers: bool = False) -> bool:
         """Whether any frame must be rendered: one that is not past the end, nor kept under SKIP.

@@ -138,6 +138,28 @@ class TestTheFrameCounter:
         counter.stage.run("api.tell('execution_success', { prompt_id: 'p1' })")
         counter.says("Set frame_index to 0 to start again")
 
+    def test_a_run_that_ends_before_the_answer_to_its_prompt_is_not_pending(self, button):
+        counter = button(total_frames=13)
+        counter.stage.run("""{
+            const { answer } = api;
+            api.answer = (...given) => {
+                const answered = answer(...given);
+                api.tell("execution_success", { prompt_id: "p1" });
+                return answered;
+            };
+        }""")
+        counter.press()
+        counter.says("Set frame_index to 0 to start again")
+        assert counter.queued == [12]
+
+    def test_a_prompt_that_was_deleted_from_the_queue_is_left_again(self, button):
+        counter = button(pending=[{"frame_index": 12}])
+        counter.says("Queue 87 frames")
+        empty: dict[str, list[object]] = {"queue_running": [], "queue_pending": []}
+        counter.stage.page.route("**/api/queue", lambda route: route.fulfill(json=empty))
+        counter.stage.run("api.tell('status', { exec_info: { queue_remaining: 0 } })")
+        counter.says("Queue 88 frames")
+
     def test_says_if_its_number_is_linked(self, button):
         counter = button()
         counter.stage.run("{ node.linked = 'frame_index'; node.onConnectionsChange() }")

@@ -652,6 +652,19 @@ def test_it_works_in_a_subgraph(editor):
     editor.sees(1007)
 
 
+def test_a_refusal_inside_a_subgraph_shows_on_its_node(editor):
+    nodes, links = batch("inside")
+    nodes[1]["values"]["path_pattern"] = "../f_{}.png"
+    editor.make(nodes, links)
+    editor.page.evaluate("""() => {
+        app.canvas.selectItems(app.graph.nodes);
+        app.canvas.graph.convertToSubgraph(app.canvas.selectedItems);
+    }""")
+    editor.page.evaluate("app.queuePrompt(0, 1).catch(() => {})")
+    editor.player().locator(".seqplayer-error", has_text="leaves its folder").wait_for()
+    assert editor.page.evaluate("app.graph.nodes.length") == 1
+
+
 def write_exr(path: Path, pixels: np.ndarray) -> None:
     """Write (height, width, 3) float32."""
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}

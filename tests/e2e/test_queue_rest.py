@@ -36,6 +36,11 @@ class Counter:
     def says(self, text):
         self.page.wait_for_function(f"([id, text]) => {BUTTON}.label === text", arg=[self.id, text])
 
+    def has_queued(self):
+        """Wait until the server has answered every prompt."""
+        script = f"(id) => /^(All frames are|Set )/.test({BUTTON}.label)"
+        self.page.wait_for_function(script, arg=self.id, timeout=LONG)
+
     def press(self):
         if self.page.evaluate("Boolean(LiteGraph.vueNodesMode)"):
             label = self.page.evaluate(f"(id) => {BUTTON}.label", self.id)
@@ -96,6 +101,7 @@ def test_more_than_a_hundred_frames_are_queued_in_order_and_saved(editor, server
     editor.page.wait_for_function("queued.length === 104", timeout=LONG)
     if kind == COUNTER:
         assert editor.page.evaluate("queued.map(({ frame_index }) => frame_index)") == list(range(104))
+    counter.has_queued()
     idle(editor)
     assert counter.saved(server) == names(104)
     counter.says("Set frame_index to 0 to start again" if kind == COUNTER else "All frames are on disk")
@@ -114,7 +120,7 @@ def test_frames_in_the_queue_are_not_queued_again_even_after_a_reload(editor, se
     counter.says("Queue 30 frames")
     workflow = editor.page.evaluate("JSON.stringify(app.graph.serialize())")
     counter.press()
-    editor.page.wait_for_function(f"(id) => /^(All frames are queued|Set )/.test({BUTTON}.label)", arg=counter.id)
+    counter.has_queued()
     editor.reload()
     editor.page.evaluate("(saved) => app.loadGraphData(JSON.parse(saved))", workflow)
     label = re.compile(r"^(All frames are queued|Queue \d+ frames?)$")

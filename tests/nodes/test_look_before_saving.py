@@ -151,6 +151,13 @@ class TestSaveCounted:
         assert (facts["path"], facts["number"], facts["is_there"]) == ("shot/f_0003.png", 3, True)
         assert (facts["existing"], facts["in_the_way"]) == (3, 2)
 
+    def test_frames_before_that_of_the_counter_are_not_in_the_way(self, pack: ModuleType, output: Path) -> None:
+        put_frames(output / "shot", 0, 1, 2, 4, name="f_{:04d}.png")
+
+        facts = counted(pack, frame_counter=COUNTER)
+
+        assert (facts["existing"], facts["in_the_way"]) == (4, 1)
+
     def test_past_the_end_no_frame_comes(self, pack: ModuleType) -> None:
         past = COUNTER | {"current_frame": 5}
 
@@ -166,7 +173,7 @@ class TestSaveCounted:
         facts = counted(pack, frame_counter=COUNTER)
 
         assert facts["path"] == "shot/batch_0000/f_0003.png"
-        assert (facts["is_there"], facts["existing_ranges"], facts["in_the_way"]) == (False, "0-2", 3)
+        assert (facts["is_there"], facts["existing_ranges"], facts["in_the_way"]) == (False, "0-2", 0)
 
     def test_a_size_is_known_only_to_the_run(self, pack: ModuleType) -> None:
         facts = counted(pack, directory_path="a/%height%", frame_counter=COUNTER)

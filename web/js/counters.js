@@ -49,6 +49,12 @@ export function watchQueue() {
       for (const button of allButtons()) button.forget(detail?.prompt_id);
     });
   }
+  // No event says that a waiting prompt was deleted.
+  api.addEventListener("status", ({ detail }) => {
+    const length = detail?.exec_info?.queue_remaining;
+    if (typeof length !== "number") return;
+    for (const button of allButtons()) button.noteQueueLength(length);
+  });
 }
 
 function* allButtons() {

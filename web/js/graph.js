@@ -25,6 +25,19 @@ export function nodeAt(executionId) {
   return node ?? null;
 }
 
+/**
+ * The subgraph nodes that an event's node is in, from the outside in.
+ *
+ * @param {number | string | null | undefined} executionId
+ */
+export function* nodesAround(executionId) {
+  const ids = String(executionId ?? "").split(":");
+  for (let depth = 1; depth < ids.length; depth++) {
+    const node = nodeAt(ids.slice(0, depth).join(":"));
+    if (node) yield node;
+  }
+}
+
 /** All nodes, those in subgraphs too. */
 export function* allNodes() {
   const root = rootGraph();

@@ -16,8 +16,11 @@ import { inWordsOfTheNode } from "./wording.js";
  * @returns {string} "" if there is nothing to say
  */
 export function lookText(node, { refusal, facts }, hasRun) {
-  if (refusal) return inWordsOfTheNode(node, refusal);
   const kind = node.comfyClass ?? "";
+  if (refusal) {
+    const found = kind.startsWith("ImageSequenceLoad") ? loaderText(facts) : "";
+    return [found, inWordsOfTheNode(node, refusal)].filter(Boolean).join("\n");
+  }
   if (kind.startsWith("ImageSequenceLoad")) return hasRun ? "" : loaderText(facts);
   if (kind.startsWith("ImageSequenceSave")) return saverText(facts);
   return counterText(facts);

@@ -9,7 +9,8 @@
  * @property {Record<string, unknown>} values the widget values that it is about
  * @property {import("./reports.js").Report[]} sequences the frames that a loader would load
  * @property {Facts} facts
- * @property {string} refusal why a run would fail; "" if there is nothing wrong
+ * @property {string} refusal why a run would fail; "" if there is nothing wrong. `sequences` and `facts` may still say what is
+ *   there, if only frames are missing.
  */
 
 import { api } from "../../../scripts/api.js";
@@ -130,7 +131,10 @@ export class NodeLook {
     const query = new URLSearchParams({ node: this.#node.comfyClass ?? "", inputs });
     try {
       const answer = await fetch(api.apiURL(`/image_sequence/browse?${query}`), { signal, cache: "no-store" });
-      if (answer.ok) return { refusal: "", ...(await answer.json()) };
+      if (answer.ok) {
+        const found = await answer.json();
+        return { ...found, refusal: found.facts.refused ?? "" };
+      }
       const isOurs = [400, 403, 404].includes(answer.status);
       return isOurs ? { sequences: [], facts: {}, refusal: (await answer.text()).trim() } : null;
     } catch (error) {

@@ -14,6 +14,8 @@ const NUMBER = "frame_index";
 // Which folder that is.
 const FOLDER = ["directory_path", "pattern"];
 
+const ENDED_KEPT = 100;
+
 /**
  * @typedef {import("./node_look.js").Facts} Facts
  * @typedef {import("./prompts.js").Queued} Queued
@@ -31,6 +33,8 @@ export class QueueRest {
   #facts;
   /** @type {Map<string, Record<string, unknown>>} the node's inputs in the server's queue, as far as is known, by prompt */
   #pending = new Map();
+  /** @type {Set<string>} the latest runs that have ended: a short one ends before the answer to its prompt arrives */
+  #ended = new Set();
   /** @type {{ done: number, count: number } | null} while it queues */
   #progress = null;
   /** @type {Set<unknown>} numbers that are in the server's queue, while it queues */
@@ -65,6 +69,7 @@ export class QueueRest {
   async refresh() {
     try {
       this.#pending = await pendingInputs(this.#node);
+      for (const run of this.#ended) this.#pending.delete(run);
     } catch (error) {
       if (!(error instanceof Error)) throw error; // no answer: the button asks again when it is pressed
     }
@@ -85,14 +90,26 @@ export class QueueRest {
       if (isOurs) this.#turn?.end(false);
       return;
     }
-    this.#pending.set(answer.prompt_id, inputs);
+    if (!this.#ended.has(answer.prompt_id)) this.#pending.set(answer.prompt_id, inputs);
     if (!isOurs && this.#progress) this.#skip(inputs[NUMBER]);
     this.#describe();
   }
 
   /** @param {string} run which has ended */
   forget(run) {
+    this.#ended.add(run);
+    const [oldest] = this.#ended;
+    if (oldest && this.#ended.size > ENDED_KEPT) this.#ended.delete(oldest);
     if (this.#pending.delete(run)) this.#describe();
+  }
+
+  /**
+   * Ask again if the server's queue is shorter than this node's part of it.
+   *
+   * @param {number} length of the whole queue
+   */
+  noteQueueLength(length) {
+    if (length < this.#pending.size && !this.#progress) void this.refresh();
   }
 
   /** Queue no more. */

@@ -2,8 +2,9 @@
 
 /** Shows the server's errors about a prompt in its nodes: frontend 1.58 hides it behind two clicks. */
 
+import { nodeAt, nodesAround } from "./graph.js";
 import { labelOf, t } from "./locale.js";
-import { allPlayers, playerAt } from "./node_players.js";
+import { allPlayers, playerOf } from "./node_players.js";
 import { onQueued } from "./prompts.js";
 import { inWordsOfTheNode } from "./wording.js";
 
@@ -14,11 +15,16 @@ export function watchRefusals() {
 /** @param {ComfyNodeErrors | null | undefined} nodeErrors */
 function showRefusals(nodeErrors) {
   if (!nodeErrors) return; // not an answer to a prompt
-  const refused = new Map(Object.entries(nodeErrors).map(([id, found]) => [playerAt(id), found?.errors]));
-  for (const [node, player] of allPlayers()) {
-    const errors = refused.get(player);
-    player.errors.refuse(Array.isArray(errors) ? refusalText(node, errors) : "");
+  /** @type {Map<ComfyNode, Set<string>>} texts by node */
+  const refused = new Map();
+  for (const [id, found] of Object.entries(nodeErrors)) {
+    const node = nodeAt(id);
+    if (!node || !playerOf(node) || !Array.isArray(found?.errors)) continue;
+    const text = refusalText(node, found.errors);
+    // Nobody sees into a closed subgraph: its node says it, too.
+    for (const shown of [node, ...nodesAround(id)]) refused.set(shown, (refused.get(shown) ?? new Set()).add(text));
   }
+  for (const [node, player] of allPlayers()) player.errors.refuse([...(refused.get(node) ?? [])].join("\n"));
 }
 
 /**

@@ -9,7 +9,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { allNodes, locator, nodeAt } from "./graph.js";
+import { allNodes, locator, nodesAround } from "./graph.js";
 import { ONE_FRAME_PER_RUN } from "./image_sequence.js";
 import { addPlayer, playerOf } from "./node_players.js";
 
@@ -56,10 +56,7 @@ app.registerExtension({
  * @param {number | string | null | undefined} executionId "5:12" is node 12 in the subgraph of node 5
  */
 function* playersAround(executionId) {
-  const ids = String(executionId ?? "").split(":");
-  for (let depth = 1; depth < ids.length; depth++) {
-    const node = nodeAt(ids.slice(0, depth).join(":"));
-    if (!node) continue;
+  for (const node of nodesAround(executionId)) {
     addToSubgraphNode(node);
     const player = playerOf(node);
     if (player) yield player;

@@ -12,6 +12,8 @@ const MIN_HEIGHT = { empty: 0, text: 20, picture: 150 };
 const LINE_HEIGHT = 16;
 const EXPOSURE_HEIGHT = 26;
 const GAP = 4;
+// Pixels of a widget's height that ComfyUI's canvas keeps free. The picture can spare them, a text cannot.
+const WIDGET_MARGIN = 8;
 
 export class Layout {
   #element;
@@ -43,7 +45,7 @@ export class Layout {
     const least = MIN_HEIGHT[this.#name];
     const { message, error } = this.#messages.heights;
     if (this.#name === "empty") return least;
-    if (this.#name === "text") return Math.max(least, message + error);
+    if (this.#name === "text") return Math.max(least, message + error + WIDGET_MARGIN);
     const texts = Math.max(0, message - LINE_HEIGHT) + (error && error + GAP);
     return least + texts + (this.#hasExposure ? EXPOSURE_HEIGHT : 0);
   }
