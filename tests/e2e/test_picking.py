@@ -146,7 +146,7 @@ def test_a_sequence_is_chosen_with_the_keyboard(node):
     desk.page.locator(".seqpicker-preview img:not([hidden])").wait_for()
     desk.picture("keyboard")
     desk.press("Enter")
-    desk.has(folder="input", path_pattern=f"{name}/f_{{:04d}}.png", start_index=1001, frame_count=0)
+    desk.has(folder="input", path_pattern=f"{name}/f_####.png", start_index=1001, frame_count=0)
     desk.dialog.wait_for(state="detached")
     desk.picture("chosen")
     desk.page.evaluate("app.extensionManager.command.execute('Comfy.Undo')")
