@@ -148,6 +148,7 @@ def test_a_sequence_is_chosen_with_the_keyboard(node):
     desk.press("Enter")
     desk.has(folder="input", path_pattern=f"{name}/f_####.png", start_index=1001, frame_count=0)
     desk.dialog.wait_for(state="detached")
+    desk.editor.sees(1001)
     desk.picture("chosen")
     desk.page.evaluate("app.extensionManager.command.execute('Comfy.Undo')")
     desk.has(path_pattern="f_####.png", start_index=0, frame_count=16)

@@ -27,6 +27,7 @@ def test_three_frames_that_are_dropped_are_uploaded_and_filled_in(node, tmp_path
         desk.has(folder="input", path_pattern=f"{name}/{name}.####.png", start_index=1001, frame_count=0)
     else:
         desk.has(folder="input", directory_path=name, pattern=f"{name}.####.png", frame_number=1001)
+    desk.editor.sees(1001)
     desk.picture("dropped")
     assert desk.page.evaluate("app.graph.nodes.length") == 1
 
