@@ -194,6 +194,13 @@ class TestADrop:
         assert desk.stage.run("app.toasts") == []
         desk.label("Upload frames...")
 
+    def test_of_other_files_is_opened_by_the_editor_even_if_vue_nodes_keep_it(self, loader):
+        desk = loader()
+        desk.stage.run("LiteGraph.vueNodesMode = true")
+        desk.stage.run("{ app.handleFile = async ({ name }) => { window.opened = name } }")
+        assert desk.drop("workflow.json") == [True, True]
+        assert desk.stage.run("opened") == "workflow.json"
+
     def test_of_one_png_is_a_frame_even_with_a_workflow_in_it(self, loader):
         desk = loader()
         assert desk.drop("ComfyUI_00001_.png") == [True, True]
