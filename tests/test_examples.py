@@ -42,7 +42,6 @@ CORE_NODES = {
     "PreviewAny",
     "PreviewImage",
     "SaveVideo",
-    "StringReplace",
 }
 NOTES = {"MarkdownNote", "Note"}
 

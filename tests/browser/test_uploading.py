@@ -149,7 +149,7 @@ class TestADrop:
             "life": 5000,
         }
         assert desk.uploads == [["input", "plate", name] for name in frames(1001, 1003)]
-        filled = {"folder": "input", "path_pattern": "plate/plate.{:04d}.exr", "start_index": 1001, "frame_count": 0}
+        filled = {"folder": "input", "path_pattern": "plate/plate.####.exr", "start_index": 1001, "frame_count": 0}
         assert desk.values.items() >= filled.items()
         assert desk.stage.run("app.canvas.steps") == ["before", "after"]
         desk.label("Upload frames...")
@@ -173,7 +173,7 @@ class TestADrop:
         assert "Left out, because loaders do not read them: ._f_0001.png, notes.txt." in toast["detail"]
         assert "Left out, because only the folder itself is read: old." in toast["detail"]
         assert desk.uploads == [["input", "plates", name] for name in frames(1, 120, "f_{:04d}.png")]
-        assert desk.values["path_pattern"] == "plates/f_{:04d}.png"
+        assert desk.values["path_pattern"] == "plates/f_####.png"
 
     def test_of_two_folders_fills_in_the_longest_sequence(self, loader, tmp_path):
         for name, count in (("a", 2), ("b", 3)):
@@ -185,7 +185,7 @@ class TestADrop:
         toast = desk.toast()
         assert toast["summary"] == "5 frames are in input/a, input/b."
         assert toast["detail"] == "Chose f_#.png, the longest of 2 sequences."
-        assert desk.values["path_pattern"] == "b/f_{:01d}.png"
+        assert desk.values["path_pattern"] == "b/f_#.png"
 
     @pytest.mark.parametrize("name", ["workflow.json", "film.mp4", "notes.txt", "._f_0001.png"])
     def test_of_anything_else_is_left_to_comfyui(self, loader, name):
@@ -193,6 +193,13 @@ class TestADrop:
         assert desk.drop(name) == [True, False]
         assert desk.stage.run("app.toasts") == []
         desk.label("Upload frames...")
+
+    def test_of_other_files_is_opened_by_the_editor_even_if_vue_nodes_keep_it(self, loader):
+        desk = loader()
+        desk.stage.run("LiteGraph.vueNodesMode = true")
+        desk.stage.run("{ app.handleFile = async ({ name }) => { window.opened = name } }")
+        assert desk.drop("workflow.json") == [True, True]
+        assert desk.stage.run("opened") == "workflow.json"
 
     def test_of_one_png_is_a_frame_even_with_a_workflow_in_it(self, loader):
         desk = loader()
@@ -360,7 +367,7 @@ class TestAFailedFrame:
         desk.page.get_by_role("dialog", name="1 frame was not uploaded.").wait_for()
         assert desk.problems == f"plate.2.exr: {reason}\n\n2 frames are in input/plate."
         assert len(desk.uploads) == 2
-        assert desk.values["path_pattern"] == "plate/plate.{:01d}.exr"
+        assert desk.values["path_pattern"] == "plate/plate.#.exr"
 
     def test_can_be_tried_again(self, loader):
         desk = loader()

@@ -26,7 +26,7 @@ const KINDS = {
     pointsAt: (node) => placeAt(text(node, "folder"), folderOf(text(node, "path_pattern"))),
     values: ({ place, sequence }) => ({
       ...(place.type ? { folder: place.type } : {}),
-      path_pattern: sequence.path_pattern,
+      path_pattern: hashes(sequence.path_pattern),
       start_index: sequence.first,
       frame_count: 0,
       frames: "",

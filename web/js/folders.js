@@ -101,13 +101,13 @@ export function placeOf({ type, subfolder, folder }) {
 }
 
 /**
- * The file names of a sequence with # for each digit, as people write them; with braces if # would be misread.
+ * A pattern with # for each digit of the frame number, as people write them; with braces if # would be misread.
  *
  * @param {string} pattern
  */
 export function hashes(pattern) {
   const field = /\{(?::0?(\d*)d)?\}/.exec(pattern);
-  if (!field || /[#%@$*|]|\{\{|\}\}/.test(pattern)) return pattern;
+  if (!field || /[#%@$*|]|\{\{|\}\}|\[\{[^}]*\}\]/.test(pattern)) return pattern;
   return pattern.replace(field[0], "#".repeat(Number(field[1] || 1)));
 }
 

@@ -14,6 +14,7 @@ import { fillIn } from "./choosing.js";
 import { hashes, listFolder, placeOf } from "./folders.js";
 import { t } from "./locale.js";
 import { addButton, labelButton } from "./node_button.js";
+import { isVue } from "./renderer.js";
 import { readChosen, readDrop } from "./uploading/dropped.js";
 import { folderName, sortFiles } from "./uploading/frame_files.js";
 import { someOf, tell, tellError } from "./uploading/report.js";
@@ -68,8 +69,15 @@ export class NodeUpload {
    */
   #drop(data) {
     const given = readDrop(data);
-    if (given) void this.#take(given);
-    return Boolean(given);
+    if (given) {
+      void this.#take(given);
+      return true;
+    }
+    // Vue nodes of 1.42 do not pass on a drop that the node leaves, such as a workflow file.
+    const [file] = data?.files ?? [];
+    if (!file || !isVue()) return false;
+    void app.handleFile(file);
+    return true;
   }
 
   /** @param {Given | Promise<Given>} given */
