@@ -57,13 +57,17 @@ class FrameRequest(ColourRequest):
     def choose(self) -> ChosenFrame:
         """The frame, or what replaces it.
 
-        Lists folders only for wildcards, or to find a replacement. Raises what `frames` and `colour` raise;
+        Lists folders only for wildcards, or if the frame is missing: to find the sequence of another padding, see
+        `FrameFolder.of_padding`, or a replacement. Raises what `frames` and `colour` raise;
         AmbiguousFrameError; FrameMissingError under ERROR, without a frame to hold, and under BLACK without another frame to
         give the size.
         """
         _ = self.colour  # what it refuses is refused before the caller's image is rendered
         frames, number = self.frames(), self.frame_number
         files = frames.files(number, self.indexing)
+        if not files:
+            frames = frames.of_padding(self.indexing)
+            files = frames.files(number, self.indexing)
         if files:
             return ChosenFrame(frames, number, number, tuple(files))
         if self.has_default:
@@ -83,7 +87,7 @@ class FrameRequest(ColourRequest):
 
     def found(self) -> list[tuple[FileSequence, int]]:
         """The (sequence, frame) of every frame there is, in order. Raises FrameMissingError if there is none."""
-        _, frames = self.colour, self.frames()
+        _, frames = self.colour, self.frames().of_padding(self.indexing)
         found = frames.found(self.indexing)
         if not found:
             raise _missing(frames, self.frame_number, [], self.on_missing)
@@ -100,7 +104,8 @@ class FrameRequest(ColourRequest):
     def facts_of_frame(self) -> dict[str, Any]:
         """{frame, is_there}: the number of the frame, and whether it is on disk. Raises AmbiguousFrameError."""
         number = self.frame_number
-        return {"frame": number, "is_there": bool(self.frames().files(number, self.indexing))}
+        frames = self.frames().of_padding(self.indexing)
+        return {"frame": number, "is_there": bool(frames.files(number, self.indexing))}
 
     def fingerprint(self) -> str:
         """For a cache key: changes only when the files that `choose` returns change on disk. Never raises."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -82,15 +82,27 @@ class SortedNames:
         return [sequence for sequence in self.sequences if sequence.is_loadable]
 
 
-def like(pattern: FramePattern, names: Iterable[str], name: str = "") -> list[FoundSequence]:
+def like(
+    pattern: FramePattern, names: Iterable[str], name: str = "", frames: Sequence[int] = ()
+) -> list[FoundSequence]:
     """The loadable sequences among file `names` that differ from `pattern` only by the padding.
 
-    If one of them has the file `name`, only that one.
+    If one of them has the file `name`, only that one. `frames` are the sorted frames that match `pattern` itself: if there
+    are any, only a sequence that has all their files and more. `f_##.png` matches 1000 of `f_0999.png`, `f_1000.png`, and
+    the sequence with both is meant.
     """
     ends = pattern.literals[0], pattern.literals[-1]
     likely = [each for each in names if each.startswith(ends[0]) and each.endswith(ends[1])]
     found = [each for each in SortedNames.of(likely).loadable if each.pattern.literals == pattern.literals]
+    if frames:
+        first, wanted = pattern.name(frames[0]), set(frames)
+        found = [each for each in found if each.pattern.name(frames[0]) == first and wanted < set(each.frames)]
     return [each for each in found if each.pattern.number(name) in each.frames] or found
+
+
+def may_continue(pattern: FramePattern, first: int) -> bool:
+    """Whether `first`, the first frame of `pattern`, has so many digits that another padding would write the same name."""
+    return len(pattern.literals) == 2 and (pattern.padding < 2 or first >= 10 ** (pattern.padding - 1))
 
 
 def _by_padding(literals: tuple[str, str], digits: list[str]) -> Iterator[FoundSequence]:

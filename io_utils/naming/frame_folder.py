@@ -13,7 +13,7 @@ from ..errors import AmbiguousFrameError, InputError, PatternError
 from ..policies import Indexing
 from .allowed_roots import Root, root_of
 from .file_sequence import FileSequence
-from .folder_sequences import like
+from .folder_sequences import like, may_continue
 from .frame_pattern import LARGEST_FRAME, FramePattern, frame_in
 from .inventory import inventory
 from .regular_files import is_regular, regular_files
@@ -57,6 +57,18 @@ class FrameFolder:
             return self
         parts = frame_in(self.globs[0])
         found = like(FramePattern((parts[0], parts[2])), regular_files(self.folder), self.globs[0]) if parts else []
+        return replace(self, names=found[0].pattern) if len(found) == 1 else self
+
+    def of_padding(self, indexing: Indexing) -> FrameFolder:
+        """The frames of the one sequence in the folder that differs from these only by the padding, see `like`; else these.
+
+        Lists the folder only if the padding may be wrong.
+        """
+        frames = self.numbers(indexing) if self.names.has_number else []
+        if not self.names.has_number or (frames and not may_continue(self.names, frames[0])):
+            return self
+        self.root.confirm_folder(self.folder, write=False, shown=str(self))
+        found = like(self.names, regular_files(self.folder), frames=frames)
         return replace(self, names=found[0].pattern) if len(found) == 1 else self
 
     @property

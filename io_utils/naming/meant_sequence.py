@@ -13,7 +13,7 @@ from ..errors import InputError, PatternError, SequenceChoiceError, SequenceMiss
 from ..formats.registry import EXTENSIONS
 from .allowed_roots import root_of
 from .file_sequence import FileSequence
-from .folder_sequences import FolderContents, FoundSequence, SortedNames, like
+from .folder_sequences import FolderContents, FoundSequence, SortedNames, like, may_continue
 from .frame_pattern import FramePattern, frame_in
 from .inventory import folder_missing, inventory, some_patterns
 from .regular_files import is_regular
@@ -75,8 +75,8 @@ class SequenceText:
     def meant(self, frames: int = 0) -> Meant:
         """The one sequence that is meant. `frames` is how many frames are wanted, 0 for all that there are.
 
-        - A pattern with files on disk means them. Without any, it means the one sequence that differs from it only by the
-          padding of the number.
+        - A pattern with files on disk means them. If they are part of a sequence of another padding, or if there are none, it
+          means the one sequence that differs from it only by the padding of the number.
         - A folder or a wildcard means the one sequence in it, or if it has none, the one image.
         - The path of a frame means its sequence, but that one file if `frames` is 1. A file without a frame number is itself.
 
@@ -104,7 +104,7 @@ class SequenceText:
         frames = self.place.frames()
         folder, names = self.place.pattern.relative()
         is_below = any("/" in literal for literal in names.literals)  # a folder for each frame
-        return (not frames and not is_below and self._like(folder, names)) or Meant(self.place, found=frames)
+        return (not is_below and self._like(folder, names, frames=frames)) or Meant(self.place, found=frames)
 
     def _of_frame(self, path: Path) -> Meant:
         """The sequence of the frame at `path`."""
@@ -118,9 +118,11 @@ class SequenceText:
             return found or Meant(self.place)
         return Meant(FileSequence(self.place.root, names.within(folder)), is_exact=False)
 
-    def _like(self, folder: str, names: FramePattern, name: str = "") -> Meant | None:
+    def _like(self, folder: str, names: FramePattern, name: str = "", frames: Sequence[int] = ()) -> Meant | None:
         """The sequence in `folder` whose names differ from `names` only by the padding, see `like`."""
-        found = like(names, self._files(folder), name)
+        if frames and not may_continue(names, frames[0]):
+            return None
+        found = like(names, self._files(folder), name, frames)
         if len(found) > 1:
             raise self._several(folder, found)
         return Meant(found[0].in_folder(self.place.root, folder), is_exact=False) if found else None

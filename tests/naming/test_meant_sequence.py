@@ -113,14 +113,60 @@ class TestOneSequence:
         assert pattern("way") == "way/plate.{:04d}.png"
 
 
+class TestWrongPaddingInNumbersAsWideAsThePadding:
+    """Some of the files match the pattern, so it must not load only these."""
+
+    @pytest.mark.parametrize("text", ["a_%d.png", "a_{}.png", "a_#.png", "a_##.png", "a_###.png", "a_#####.png"])
+    def test_means_the_whole_sequence(self, output: Path, text: str) -> None:
+        put_frames(output, *range(990, 1011), name="a_{:04d}.png")
+
+        found = meant(text)
+
+        assert (str(found.sequence.pattern), found.is_exact) == ("a_{:04d}.png", False)
+        assert found.frames() == [*range(990, 1011)]
+
+    @pytest.mark.parametrize(("text", "name"), [("n_####.png", "n_{}.png"), ("n_####.png", "n_{:03d}.png")])
+    def test_means_the_whole_sequence_of_a_smaller_padding(self, output: Path, text: str, name: str) -> None:
+        put_frames(output, 9, 999, 1000, 1001, name=name)
+
+        assert pattern(text) == name
+        assert meant(text).frames() == [9, 999, 1000, 1001]
+
+    def test_means_exactly_these_files_if_the_other_sequence_lacks_one(self, output: Path) -> None:
+        put_frames(output, 1, 1000, name="a_{}.png")
+        put_frames(output, 1, 999, name="a_{:04d}.png")
+
+        found = meant("a_#.png")
+
+        assert (str(found.sequence.pattern), found.is_exact) == ("a_{:01d}.png", True)
+        assert found.frames() == [1, 1000]
+
+    @pytest.mark.parametrize("text", ["a_{}.png", "a_####.png"])
+    def test_means_exactly_these_files_if_there_are_no_others(self, output: Path, text: str) -> None:
+        put_frames(output, 1000, 1001, name="a_{:04d}.png")
+
+        assert meant(text).is_exact
+        assert meant(text).frames() == [1000, 1001]
+
+    def test_is_not_looked_for_if_the_first_frame_has_leading_zeros(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put_frames(output, 1, 1000, name="a_{:04d}.png")
+        asked = SequenceText.parse("a_####.png", "output")
+        monkeypatch.setattr(SequenceText, "_files", lambda *_: pytest.fail("the folder was listed again"))
+
+        assert asked.meant().is_exact
+
+
 class TestAnExactPattern:
     def test_with_files_is_never_reinterpreted(self, output: Path) -> None:
+        put_frames(output, 1, 1000, name="f_{:03d}.png")
         put_frames(output, 1, 1000, name="f_{:04d}.png")
 
         found = meant("f_###.png")
 
         assert (str(found.sequence.pattern), found.is_exact) == ("f_{:03d}.png", True)
-        assert found.sequence.frames() == [1000]
+        assert found.frames() == [1, 1000]
 
     @pytest.mark.parametrize("text", ["f_####.png", "g_####.png", "f_####.PNG", "####/f.png", "f_{:02d}_{:02d}.jpg"])
     def test_without_files_and_without_a_like_means_itself(self, output: Path, text: str) -> None:

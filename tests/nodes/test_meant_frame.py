@@ -133,3 +133,29 @@ class TestTheRate:
             current_frame, total_frames = 101, 200
 
         assert loaded(pack, "shots/a/*", frame_counter=wire(Bare())) == [101]
+
+
+class TestWrongPaddingInNumbersAsWideAsThePadding:
+    @pytest.mark.parametrize("pattern", ["a_##.png", "a_%d.png", "a_#.png", "a_###.png", "a_#####.png"])
+    @pytest.mark.parametrize("on_missing", ["error", "hold next"])
+    def test_loads_the_frame_of_the_whole_sequence(
+        self, pack: ModuleType, output: Path, pattern: str, on_missing: str
+    ) -> None:
+        put_frames(output, 95, 99, 100, 101, name="a_{:03d}.png")
+
+        for number in (95, 99, 100):
+            assert loaded(pack, pattern, frame_number=number, on_missing=on_missing) == [number]
+
+    def test_counts_the_whole_sequence_before_a_run(self, pack: ModuleType, output: Path) -> None:
+        put_frames(output, 95, 99, 100, 101, name="a_{:03d}.png")
+
+        facts = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadFrame"].look(pattern="a_##.png", **INPUTS).facts
+
+        assert (facts["count"], facts["ranges"], facts["path_pattern"]) == (4, "95,99-101", "a_{:03d}.png")
+
+    def test_keeps_sequences_side_by_side_apart(self, pack: ModuleType, output: Path) -> None:
+        put_frames(output, 1, name="a_{}.png")
+        put_frames(output, 2, name="a_{:04d}.png")
+
+        with pytest.raises(FileNotFoundError):
+            load(pack, "a_#.png", frame_number=2)
