@@ -15,7 +15,7 @@ from ..errors import FrameMissingError, FrameSizeError, ImageSequenceError, Inpu
 from ..frame_metadata import FrameMetadata
 from ..message import Message
 from ..naming.allowed_roots import require_valid_in_any_folder, root_of
-from ..naming.file_names import printable
+from ..naming.file_names import printable, unquoted
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_folder import FrameFolder, folder_and_names
 from ..naming.frame_pattern import FramePattern
@@ -43,11 +43,14 @@ class FrameRequest(ColourRequest):
     has_default: bool = known(bool)
 
     def frames(self) -> FrameFolder:
-        """The frames that the texts name. Of the path of one frame, those of its sequence; to find it, lists the folder.
+        """The frames that the texts name. A pair of quotes and white space around them do not count. Of the path of one frame, those of its sequence; to find it, lists the folder.
 
         Raises what `FrameFolder.parse` and `folder_and_names` raise, ValueError for an unsupported extension.
         """
-        directory_path, pattern = folder_and_names(self.directory_path, self.pattern)
+        pattern = unquoted(self.pattern)
+        if not pattern:
+            raise InputError("Write * into pattern for all images, or a pattern such as frame_####.png: it is empty.")
+        directory_path, pattern = folder_and_names(unquoted(self.directory_path), pattern, self.folder)
         names = FramePattern.parse(pattern)
         if names.has_number:
             require_readable(names, self.pattern)
@@ -197,7 +200,7 @@ class ChosenFrame:
 
 def check_directory(directory_path: str) -> None:
     """Raise the error of a path that is invalid in all of ComfyUI's folders: before the run, the folder is unknown."""
-    require_valid_in_any_folder(lambda kind: root_of(directory_path, kind, write=False))
+    require_valid_in_any_folder(lambda kind: root_of(unquoted(directory_path), kind, write=False))
 
 
 def _default(number: int, default: Any) -> Loaded:

@@ -16,6 +16,7 @@ from .file_sequence import FileSequence
 from .folder_sequences import like, may_continue
 from .frame_pattern import LARGEST_FRAME, FramePattern, frame_in
 from .inventory import inventory
+from .literal_folder import literal_folder, may_be_number, split_folder
 from .regular_files import is_regular, regular_files
 from .variants import Variants
 from .wildcard_frames import is_image, numbered
@@ -175,15 +176,20 @@ class FrameFolder:
         return re.compile("|".join(translate(glob) for glob in self.globs)).match
 
 
-def folder_and_names(directory_path: str, pattern: str) -> tuple[str, str]:
+def folder_and_names(directory_path: str, pattern: str, kind: str = "output") -> tuple[str, str]:
     """The path of the folder and the pattern of the names, for a `pattern` that may have a folder in front of the names.
 
     The folder is below `directory_path`, or if that is empty, as in the path_pattern of a saver: relative to ComfyUI's folder
-    or absolute. Raises ValueError for a number in the folder, a folder in front of some of several globs, and an absolute
+    or absolute. If the folder in `pattern` is on disk, it is taken literally, whatever is in its name. Raises ValueError for a number in the folder, a folder in front of some of several globs, and an absolute
     folder below another one; PatternError.
     """
     if "/" not in pattern and "\\" not in pattern:
         return directory_path, pattern
+    folder, names = split_folder(pattern)
+    below = "" if directory_path in ("", ".") else f"{directory_path}/"
+    if may_be_number(folder) and (place := literal_folder(below + folder, kind)):
+        root, relative = place
+        return relative if root.kind == kind else (root.path / relative).as_posix(), names or "*"
     first, *others = FramePattern.parse(pattern).literals
     if any("/" in literal or "\\" in literal for literal in others):
         raise InputError(

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from ..errors import InputError, PatternError, SequenceChoiceError, SequenceMissingError
 from ..formats.registry import EXTENSIONS
-from .allowed_roots import root_of
+from .allowed_roots import Root, root_of
+from .file_names import check_names, unquoted
 from .file_sequence import FileSequence
 from .folder_sequences import FolderContents, FoundSequence, SortedNames, like, may_continue
 from .frame_pattern import FramePattern, frame_in
 from .inventory import folder_missing, inventory, some_patterns
+from .literal_folder import literal_folder, may_be_number, split_folder
 from .regular_files import is_regular
 from .wildcard_frames import is_image
 
@@ -50,16 +52,21 @@ class SequenceText:
 
     @classmethod
     def parse(cls, text: str, kind: str) -> SequenceText:
-        """Examines no file and lists no folder.
+        """Lists no folder. A pair of quotes and white space around the text do not count.
 
-        Raises PatternError, also for a frame number together with wildcards; PathError; ValueError for an unsupported
+        A text that names a folder on disk is that folder. If what is before the last slash is a folder on disk, it is taken
+        literally, and only the name of the files can have a frame number: `take #2/f_####.png`. Raises PatternError, also for a frame number together with wildcards; PathError; ValueError for an unsupported
         extension after a frame number.
         """
+        text = unquoted(text)
+        head, name = split_folder(text)
+        if place := literal_folder(text, kind) if may_be_number(text) else None:
+            return cls(text, kind, _sequence(place, FramePattern(("",))))
+        if place := literal_folder(head, kind) if may_be_number(head) else None:
+            return cls._in_folder(text, kind, place, name)
         pattern = FramePattern.parse(text)
         if "*" in text or "?" in text:
-            if pattern.has_number:
-                reason = "has a frame number and wildcards: write only one of them"
-                raise PatternError(text, reason, re.sub(r"[*?]+", "", text))
+            require_no_number(pattern, text)
             path = pattern.literals[0]
             start = max(path.rfind("/"), path.rfind("\\")) + 1
             root, folder = root_of(path[:start], kind, write=False, shown=text)
@@ -71,6 +78,18 @@ class SequenceText:
             return cls(text, kind, FileSequence.from_pattern(pattern, kind, write=False, shown=text))
         root, path = root_of(pattern.literals[0], kind, write=False, shown=text)
         return cls(text, kind, FileSequence(root, FramePattern((path,))))
+
+    @classmethod
+    def _in_folder(cls, text: str, kind: str, place: tuple[Root, str], name: str) -> SequenceText:
+        """The text of `name`, the names of files in the folder `place`. Raises what `parse` raises."""
+        names = FramePattern.parse(name)
+        if "*" in name or "?" in name:
+            require_no_number(names, name)
+            return cls(text, kind, _sequence(place, FramePattern(("",))), tuple(name.split("|")))
+        if names.has_number:
+            require_readable(names, text)
+        check_names(names.name(1), text)
+        return cls(text, kind, _sequence(place, names))
 
     def meant(self, frames: int = 0) -> Meant:
         """The one sequence that is meant. `frames` is how many frames are wanted, 0 for all that there are.
@@ -150,14 +169,24 @@ class SequenceText:
         return ()
 
     def _several(self, folder: str, found: Sequence[FoundSequence]) -> SequenceChoiceError:
-        there = [
-            FoundSequence(
-                FramePattern.parse(each.in_folder(self.place.root, folder).pattern_from(self.kind)), each.frames
-            )
-            for each in found
-        ]
+        def text(each: FoundSequence) -> str:
+            return each.in_folder(self.place.root, folder).pattern_from(self.kind)
+
         where = self.place.root.path / folder
-        return SequenceChoiceError(self.text, str(where), [str(each.pattern) for each in there], some_patterns(there))
+        return SequenceChoiceError(self.text, str(where), list(map(text, found)), some_patterns(found, text))
+
+
+def _sequence(place: tuple[Root, str], names: FramePattern) -> FileSequence:
+    """The sequence of `names` in the folder `place`. Without a name, the folder itself."""
+    root, folder = place
+    return FileSequence(root, names.within(folder) if names.literals != ("",) else FramePattern((folder,)))
+
+
+def require_no_number(pattern: FramePattern, text: str) -> None:
+    """Raise PatternError if `text`, wildcards that were parsed as `pattern`, also has a frame number."""
+    if pattern.has_number:
+        reason = "has a frame number and wildcards: write only one of them"
+        raise PatternError(text, reason, re.sub(r"[*?]+", "", text))
 
 
 def require_readable(pattern: FramePattern, text: str) -> None:

@@ -158,6 +158,43 @@ class TestWrongPaddingInNumbersAsWideAsThePadding:
         assert asked.meant().is_exact
 
 
+class TestAFolderWhoseNameLooksLikeAFrameNumber:
+    @pytest.fixture(params=["take #2", "@@", "$F4", "%d", "{x}", "{{x}}", "{", "f{0}"])
+    def odd(self, request: pytest.FixtureRequest, output: Path) -> str:
+        put_frames(output / "chars" / request.param, 1, 2)
+        return str(request.param)
+
+    def test_is_meant_by_its_path(self, output: Path, odd: str) -> None:
+        for text in (f"chars/{odd}", f"chars/{odd}/", str(output / "chars" / odd), f'"chars/{odd}"'):
+            assert meant(text).sequence.file(2) == output / "chars" / odd / "f_02.png"
+
+    @pytest.mark.parametrize("name", ["f_##.png", "f_{:02d}.png", "f_#####.png", "*.png", "f_01.png"])
+    def test_may_stand_before_a_name(self, output: Path, odd: str, name: str) -> None:
+        found = meant(f"chars/{odd}/{name}")
+
+        assert found.sequence.file(2) == output / "chars" / odd / "f_02.png"
+        assert str(meant(found.sequence.path_pattern).sequence.pattern) == str(found.sequence.pattern)
+
+    def test_is_not_looked_for_outside_the_roots(self, base: Path, output: Path) -> None:
+        put_frames(base / "take #2", 1)
+
+        with pytest.raises(InputError):
+            meant(f"{base}/take #2/f_##.png")
+
+    def test_is_a_folder_for_each_frame_if_it_is_not_on_disk(self, output: Path) -> None:
+        for number in (1, 2):
+            put(output / f"chars/{number:04d}/f.png")
+
+        assert meant("chars/####/f.png").frames() == [1, 2]
+
+
+class TestQuotes:
+    @pytest.mark.parametrize("text", ['"{}"', " {}\n", "'{}'", '"{}"\r\n', "\t{} "])
+    def test_and_white_space_around_a_path_do_not_count(self, plate: Path, text: str) -> None:
+        for path in ("shots", "shots/plate.1001.png", "shots/plate.####.png", f"{plate}/*.png"):
+            assert pattern(text.format(path)) == "shots/plate.{:04d}.png"
+
+
 class TestAnExactPattern:
     def test_with_files_is_never_reinterpreted(self, output: Path) -> None:
         put_frames(output, 1, 1000, name="f_{:03d}.png")

@@ -159,3 +159,22 @@ class TestWrongPaddingInNumbersAsWideAsThePadding:
 
         with pytest.raises(FileNotFoundError):
             load(pack, "a_#.png", frame_number=2)
+
+
+class TestTextsThatPeoplePaste:
+    @pytest.mark.parametrize("odd", ["take #2", "@@", "{x}", "%d"])
+    def test_a_folder_whose_name_looks_like_a_frame_number(self, pack: ModuleType, output: Path, odd: str) -> None:
+        put_frames(output / "a" / odd, 102)
+
+        assert loaded(pack, f"a/{odd}/f_###.png") == [102]
+        assert loaded(pack, f"{odd}/f_###.png", directory_path="a") == [102]
+        assert loaded(pack, f"{output}/a/{odd}/*.png") == [102]
+        assert loaded(pack, "*", directory_path=f"a/{odd}") == [102]
+
+    def test_quotes_and_white_space_do_not_count(self, pack: ModuleType, plate: Path) -> None:
+        assert loaded(pack, ' "shots/a/plate.0101.png"\n') == [102]
+        assert loaded(pack, "'plate.####.png' ", directory_path=f'"{plate}" ') == [102]
+
+    def test_an_empty_pattern_is_refused_with_what_to_write(self, pack: ModuleType, plate: Path) -> None:
+        with pytest.raises(ValueError, match=r"^Write \* into pattern"):
+            load(pack, " ", directory_path="shots/a")
