@@ -23,6 +23,7 @@ from ..naming.inventory import folder_missing
 from ..naming.meant_sequence import require_readable
 from ..policies import Indexing, OnMissingFrame
 from ..request import known, limited
+from .access import naming_the_denied, require_access
 from .choose_batch import FOLDER_WORDS
 from .facts import Missing, facts
 from .frame_colour import ColourRequest, FrameColour
@@ -57,6 +58,7 @@ class FrameRequest(ColourRequest):
         frames = FrameFolder.parse(directory_path, pattern, self.folder)
         return frames.of_frame() if self.indexing is Indexing.NUMERIC else frames
 
+    @naming_the_denied()
     def choose(self) -> ChosenFrame:
         """The frame, or what replaces it.
 
@@ -88,6 +90,7 @@ class FrameRequest(ColourRequest):
         found = tuple(frames.files(sources[0], self.indexing))
         return ChosenFrame(frames, number, sources[0], found, self.on_missing is OnMissingFrame.BLACK)
 
+    @naming_the_denied()
     def found(self) -> list[tuple[FileSequence, int]]:
         """The (sequence, frame) of every frame there is, in order. Raises FrameMissingError if there is none."""
         _, frames = self.colour, self.frames().of_padding(self.indexing)
@@ -105,10 +108,16 @@ class FrameRequest(ColourRequest):
         return facts(there, Missing.between(there), pattern, sequence.file(first), self.colour.layer)
 
     def facts_of_frame(self) -> dict[str, Any]:
-        """{frame, is_there}: the number of the frame, and whether it is on disk. Raises AmbiguousFrameError."""
+        """{frame, is_there}: the number of the frame, and whether it is on disk.
+
+        Raises AmbiguousFrameError, and what `require_access` raises.
+        """
         number = self.frame_number
         frames = self.frames().of_padding(self.indexing)
-        return {"frame": number, "is_there": bool(frames.files(number, self.indexing))}
+        files = frames.files(number, self.indexing)
+        for file in files:
+            require_access({number: file})
+        return {"frame": number, "is_there": bool(files)}
 
     def fingerprint(self) -> str:
         """For a cache key: changes only when the files that `choose` returns change on disk. Never raises."""

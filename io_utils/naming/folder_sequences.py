@@ -156,12 +156,12 @@ def _kind(entry: os.DirEntry[str], may_read: Callable[[str], bool]) -> str | Non
         kind = "folder" if entry.is_dir() else "file" if entry.is_file() else None
         if kind is None or not entry.is_symlink():
             return kind
-        return kind if may_read(entry.path if kind == "folder" else os.path.dirname(_target(entry.path))) else None
+        return kind if may_read(entry.path if kind == "folder" else os.path.dirname(target_of(entry.path))) else None
     except OSError:
         return None
 
 
-def _target(link: str) -> str:
+def target_of(link: str) -> str:
     """The file to which `link` leads, in a folder that may be a link. Thousands of links mostly lead to one folder."""
     for _ in range(_MOST_LINKS):
         if not os.path.islink(link):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from .inventory import inventory
 from .literal_folder import literal_folder, may_be_number, split_folder
 from .regular_files import is_regular, regular_files
 from .variants import Variants
-from .wildcard_frames import is_image, numbered
+from .wildcard_frames import is_image, matching, numbered
 
 
 @dataclass(frozen=True)
@@ -173,7 +172,7 @@ class FrameFolder:
 
     @cached_property
     def _matches(self) -> Callable[[str], object]:
-        return re.compile("|".join(translate(glob) for glob in self.globs)).match
+        return matching(self.globs)
 
 
 def folder_and_names(directory_path: str, pattern: str, kind: str = "output") -> tuple[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,18 +18,20 @@ from .frame_pattern import FramePattern, frame_in
 from .inventory import folder_missing, inventory, some_patterns
 from .literal_folder import literal_folder, may_be_number, split_folder
 from .regular_files import is_regular
-from .wildcard_frames import is_image
+from .wildcard_frames import is_image, matching
 
 
 class Meant(NamedTuple):
     """A sequence, and whether the text names exactly its files, as a pattern or as the path of a single image does.
 
-    found: the frames on disk, sorted, if the folder was listed for them already.
+    found: the frames on disk, sorted, if the folder was listed for them already. number: the frame number in the name, if
+    only this one file of a sequence is meant.
     """
 
     sequence: FileSequence
     is_exact: bool = True
     found: list[int] | None = None
+    number: int | None = None
 
     def frames(self) -> list[int]:
         """The frames on disk, sorted."""
@@ -105,7 +106,7 @@ class SequenceText:
         path = self.place.file(0)
         if self.globs:
             return Meant(
-                self._only(self.place.pattern.literals[0], re.compile("|".join(map(translate, self.globs))).match),
+                self._only(self.place.pattern.literals[0], matching(self.globs)),
                 is_exact=False,
             )
         if self.place.pattern.has_number:
@@ -116,7 +117,10 @@ class SequenceText:
             if path.suffix or path.exists():
                 require_readable(self.place.pattern, self.text)
             raise folder_missing(path)
-        return self._of_frame(path) if frames != 1 else Meant(self.place)
+        if frames == 1:
+            parts = frame_in(path.name)
+            return Meant(self.place, number=int(parts[1]) if parts else None)
+        return self._of_frame(path)
 
     def _by_padding(self) -> Meant:
         """The sequence of a pattern."""

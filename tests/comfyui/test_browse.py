@@ -18,6 +18,7 @@ from io_utils.comfyui.look import Look
 from io_utils.errors import FrameMissingError, OutsideError, PatternError, SequenceChoiceError
 from io_utils.host import Answer
 from io_utils.loading.choose_batch import BatchRequest
+from io_utils.naming.folder_sequences import FolderContents
 from io_utils.policies import OnMissing
 
 from ..disk import needs_links, put, put_frames
@@ -158,6 +159,25 @@ class TestAFolder:
 
         assert found["is_complete"] is False
         assert found["sequences"][0]["count"] == 5
+
+    def test_with_too_many_names_claims_no_gaps(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        put_frames(output, *range(6))
+        monkeypatch.setattr(browse, "MOST_NAMES", 5)
+        monkeypatch.setattr(browse.FolderContents, "of", lambda *_: FolderContents((), ("f_00.png", "f_04.png"), False))
+
+        (found,) = listed(type="output")["sequences"]
+
+        assert (found["count"], found["ranges"], found["missing"]) == (2, "0-4", None)
+
+    def test_shows_few_of_many_ranges(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        names = tuple(f"f_{number:05d}.png" for number in range(1, 20_000, 2))
+        output.mkdir(exist_ok=True)
+        monkeypatch.setattr(browse.FolderContents, "of", lambda *_: FolderContents((), names))
+
+        (found,) = listed(type="output")["sequences"]
+
+        assert found["ranges"] == f"{','.join(map(str, range(1, 40, 2)))},\u2026,19999"
+        assert (found["count"], found["missing"]) == (10_000, 9_999)
 
     @pytest.mark.skipif(os.name == "nt", reason="no such names there")
     def test_shows_no_name_that_a_loader_refuses(self, output: Path) -> None:
