@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import AmbiguousFrameError, InputError, PatternError
 from ..policies import Indexing
 from .allowed_roots import Root, root_of
+from .file_names import normalise
 from .file_sequence import FileSequence
 from .folder_sequences import like, may_continue
 from .frame_pattern import LARGEST_FRAME, FramePattern, frame_in
@@ -202,5 +203,6 @@ def folder_and_names(directory_path: str, pattern: str, kind: str = "output") ->
             raise InputError(
                 f"Leave directory_path empty to load {pattern!r}, or write it relative to {directory_path!r}."
             )
+        normalise(folder, pattern)
         folder = f"{directory_path}/{folder}"
     return folder, re.split(r"[\\/]", pattern)[-1] or "*"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from io_utils.errors import (
     FolderMissingError,
     FrameMissingError,
+    InputError,
     PathError,
     PatternError,
 )
@@ -23,6 +25,7 @@ from io_utils.policies import OnMissing
 
 from ..disk import (
     put,
+    put_frames,
     work_guard,
 )
 from .batches import BLACK, DROP, HOLD_PREVIOUS, animation, locate, on_disk, request, selected
@@ -125,7 +128,9 @@ class TestSelect:
     def test_a_pattern_without_a_number_cannot_mean_many_frames(self, output: Path) -> None:
         put(output / "still.png")
 
-        with pytest.raises(InputError, match=r"^Set frame_count to 1 or 0 to load .*still\.png.*16 frames are asked for"):
+        with pytest.raises(
+            InputError, match=r"^Set frame_count to 1 or 0 to load .*still\.png.*16 frames are asked for"
+        ):
             selected(0, 16, pattern="still.png")
         with pytest.raises(PatternError, match=r"gone_\{:06d\}\.png.*no frame number, but there are 16 frames"):
             selected(0, 16, pattern="gone.png")

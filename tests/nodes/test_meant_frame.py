@@ -178,3 +178,7 @@ class TestTextsThatPeoplePaste:
     def test_an_empty_pattern_is_refused_with_what_to_write(self, pack: ModuleType, plate: Path) -> None:
         with pytest.raises(ValueError, match=r"^Write \* into pattern"):
             load(pack, " ", directory_path="shots/a")
+
+    def test_a_path_that_leaves_its_folder_is_named_as_it_is_written(self, pack: ModuleType, plate: Path) -> None:
+        with pytest.raises(ValueError, match=r"The path '\.\./f_##\.png' leaves its folder"):
+            load(pack, "../f_##.png", directory_path="shots")
