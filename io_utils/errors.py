@@ -17,7 +17,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .naming.frame_range import named, ranges
+from .naming.frame_range import in_short, named
 from .policies import AtEnd, OnSizeMismatch
 
 _LONGEST_SHOWN = 4096  # characters of a path: PATH_MAX on Linux
@@ -426,7 +426,7 @@ class FrameMissingError(ImageSequenceError, FileNotFoundError):
             listed.append(f"all frames from {beyond} on")
         verb = "is" if len(frames) == 1 and beyond is None else "are"
         what = f"{' and '.join(listed).capitalize()} {verb} missing: {path!r}"
-        have = f"On disk are {ranges(available)}." if available else instead
+        have = f"On disk {'is' if len(available) == 1 else 'are'} {in_short(available)}." if available else instead
         facts = f"{what}. {have}".rstrip()
         super().__init__(f"{remedy} {facts} {fix}." if remedy else f"{fix}. {facts}")
 
@@ -443,6 +443,21 @@ class FolderMissingError(ImageSequenceError, FileNotFoundError):
 
 class FrameGoneError(ImageSequenceError, FileNotFoundError):
     """A frame that was on disk before and is not now."""
+
+
+class ReadPermissionError(ImageSequenceError, PermissionError):
+    """A file or folder that the system does not let ComfyUI read. Attributes: `path`, `frame` (None for a folder)."""
+
+    def __init__(self, path: Path, frame: int | None = None, error: OSError | None = None) -> None:
+        """`error` is the system's."""
+        self.path, self.frame = path, frame
+        code = errno.EACCES if error is None else error.errno
+        super().__init__(code, (error and error.strerror) or "Permission denied", str(path))
+
+    def __str__(self) -> str:
+        # OSError's own text begins with "[Errno 13]".
+        what = "the folder" if self.frame is None else f"frame {self.frame}"
+        return f"Let ComfyUI read {str(self.path)!r}: {what} cannot be read ({self.strerror})."
 
 
 class FrameReadError(InputError):

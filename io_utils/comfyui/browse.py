@@ -18,7 +18,7 @@ from ..host import Answer
 from ..naming.allowed_roots import Root, allowed_roots
 from ..naming.file_names import check_names, is_printable, printable
 from ..naming.folder_sequences import FolderContents, FoundSequence, SortedNames
-from ..naming.frame_range import ranges
+from ..naming.frame_range import as_ranges, ranges, shortened
 from ..naming.inventory import folder_missing
 from .look import Look
 from .refusals import QueryError, folder_of, refused
@@ -73,7 +73,7 @@ def look_of(looks: Looks, query: Mapping[str, str]) -> dict[str, Any]:
     try:
         return looks[node](**{name: value for name, value in inputs.items() if value is not None}).as_json()
     except TypeError as error:  # a name that is no input, or a value that no input can have
-        raise QueryError(f"inputs is not what {node} takes: {error}.") from error
+        raise QueryError(f"inputs has a name or a value that {node} does not take.") from error
 
 
 def listing(query: Mapping[str, str]) -> dict[str, Any]:
@@ -83,7 +83,9 @@ def listing(query: Mapping[str, str]) -> dict[str, Any]:
     roots: {type, folder} of every root. folders: names, sorted.
     sequences: {pattern, path_pattern, first, last, count, ranges, missing} of every sequence that a loader takes, in
         alphabetic order. `path_pattern` is what is written into a loader whose folder is `type`.
-    is_complete: False if the folder has more than MOST_NAMES names; the first are reported.
+    is_complete: False if the folder has more than MOST_NAMES names; the first are reported. Then which frames are missing is
+        unknown: `missing` is null, and `ranges` goes from the first reported frame to the last. `ranges` shows at most
+        MOST_RANGES ranges and the last one.
 
     Leaves out hidden files, links that lead out of the roots, and names that a loader refuses. Raises QueryError,
     FolderMissingError, and what `folder_of` raises.
@@ -102,21 +104,23 @@ def listing(query: Mapping[str, str]) -> dict[str, Any]:
         "folder": printable(folder.as_posix()),
         "roots": [{"type": each.kind, "folder": each.path.as_posix()} for each in allowed_roots().values()],
         "folders": sorted(filter(_is_accepted, contents.folders)),
-        "sequences": [_described(sequence, root, relative) for sequence in found],
+        "sequences": [_described(sequence, root, relative, contents.is_complete) for sequence in found],
         "is_complete": contents.is_complete,
     }
 
 
-def _described(sequence: FoundSequence, root: Root, folder: str) -> dict[str, Any]:
+def _described(sequence: FoundSequence, root: Root, folder: str, is_complete: bool) -> dict[str, Any]:
     frames = sequence.frames
+    first, last = frames[0], frames[-1]
+    span = last - first + 1
     return {
         "pattern": str(sequence.pattern),
         "path_pattern": sequence.in_folder(root, folder).pattern_from(root.kind),
-        "first": frames[0],
-        "last": frames[-1],
+        "first": first,
+        "last": last,
         "count": len(frames),
-        "ranges": ranges(frames),
-        "missing": frames[-1] - frames[0] + 1 - len(frames),
+        "ranges": shortened(ranges(frames)) if is_complete else as_ranges([(first, last)]),
+        "missing": span - len(frames) if is_complete else None,
     }
 
 

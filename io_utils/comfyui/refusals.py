@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
-from ..errors import ImageSequenceError, InputError, OutsideError
+from ..errors import ImageSequenceError, InputError, OutsideError, ReadPermissionError
 from ..host import Answer
 from ..naming.allowed_roots import FOLDERS, Root, root_of
-from ..naming.file_names import normalise
+from ..naming.file_names import normalise, printable
 
 
 class QueryError(InputError):
@@ -49,8 +50,12 @@ def one_line(status: int, why: str) -> Answer:
 
 
 def _why(error: ValueError | OSError, name: str) -> str:
+    if isinstance(error, OutsideError) and error.line is not None:
+        return str(error).replace(f"\n{printable(error.line)}\n", f" {printable(error.line)!r}. ")
     if isinstance(error, ImageSequenceError) or not isinstance(error, OSError):
         return str(error)
+    if isinstance(error, PermissionError) and error.filename:
+        return str(ReadPermissionError(Path(error.filename)))
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return f"{name} is no longer on disk."
     if isinstance(error, PermissionError):

@@ -67,7 +67,7 @@ def described_sequences(
         if sequence.is_printable and (numbers is None or frame in numbers):
             found.setdefault(sequence, set()).add(frame)
     lacking = set(missing)
-    return [_describe(sequence, there, step, lacking) | dict(facts or {}) for sequence, there in found.items()]
+    return [_describe(sequence, there, step, lacking, numbers) | dict(facts or {}) for sequence, there in found.items()]
 
 
 def loaded(
@@ -136,13 +136,17 @@ def _image(sequence: FileSequence, frame: int) -> dict[str, str]:
     return {"filename": filename, "subfolder": subfolder, "type": sequence.root.kind}
 
 
-def _describe(sequence: FileSequence, found: set[int], step: int, missing: set[int]) -> dict[str, Any]:
+def _describe(
+    sequence: FileSequence, found: set[int], step: int, missing: set[int], numbers: Container[int] | None = None
+) -> dict[str, Any]:
     """The frames `found` of `sequence` as an entry of `image_sequence` (see `ui`), without fps and message.
 
-    Adds the gaps between them, in steps of `step`, to `missing`.
+    Adds the gaps between them, in steps of `step`, to `missing`, but only those in `numbers`, if that is given.
     """
     first, last = min(found), max(found)
     gaps = set(range(first, last + 1, step)) - found if last - first < _MAX_SPAN * step else set()
+    if numbers is not None:
+        gaps = {number for number in gaps if number in numbers}
     folder, pattern = sequence.pattern.relative()
     image_format = registry.of_extension(pattern.extension)
     return {

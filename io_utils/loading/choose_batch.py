@@ -18,6 +18,7 @@ from ..naming.meant_sequence import Meant, SequenceText
 from ..naming.regular_files import is_regular
 from ..policies import OnMissing, OnSizeMismatch
 from ..request import limited
+from .access import naming_the_denied, require_access
 from .facts import Missing, facts
 from .frame_colour import ColourRequest
 from .selection import Selection, fingerprint
@@ -49,6 +50,7 @@ class BatchRequest(ColourRequest):
         """The text of the pattern, examined without looking at the disk. Raises what `SequenceText.parse` raises."""
         return SequenceText.parse(self.path_pattern, self.folder)
 
+    @naming_the_denied()
     def choose(self) -> Selection:
         """The frames to load. Lists the folder once, and a second time if no file matches the pattern.
 
@@ -61,7 +63,8 @@ class BatchRequest(ColourRequest):
         return _select(meant, self, listed)
 
     def facts(self, selection: Selection) -> dict[str, Any]:
-        """What there is of the chosen frames, see `facts.facts`."""
+        """What there is of the chosen frames, see `facts.facts`. Raises what `require_access` raises."""
+        require_access(selection.files)
         there = [number for number in selection.numbers if number in selection.files]
         sequence, first = selection.shown[0]
         missing = Missing.of(selection.missing)
@@ -111,6 +114,8 @@ def _select(meant: Meant, request: BatchRequest, listed: tuple[int, ...]) -> Sel
 
 def _start(meant: Meant, request: BatchRequest, available: Sequence[int]) -> int:
     """The first frame to load."""
+    if meant.number is not None:
+        return meant.number
     if request.start_index or meant.is_exact or not available or available[0] == 0:
         return request.start_index
     return available[0]
@@ -129,8 +134,22 @@ def _available(meant: Meant, request: BatchRequest, listed: tuple[int, ...]) -> 
     sequence = meant.sequence
     if sequence.pattern.has_number:
         return meant.frames()
+    is_there = is_regular(sequence.file(0))
+    if is_there:
+        _require_one(sequence, request, listed)
     sequence.pattern.require_number(len(listed) or request.frame_count)
-    return [*listed, request.start_index][:1] if is_regular(sequence.file(0)) else []
+    only = request.start_index if meant.number is None else meant.number
+    return [*listed, only][:1] if is_there else []
+
+
+def _require_one(still: FileSequence, request: BatchRequest, listed: tuple[int, ...]) -> None:
+    """Raise ValueError if more than one frame of an image without a frame number is asked for."""
+    count = len(listed) or request.frame_count
+    if count > 1:
+        fix = "Write one number into frames" if listed else "Set frame_count to 1 or 0"
+        raise InputError(
+            f"{fix} to load {str(still.file(0))!r}: it is one image without a frame number, and {count} frames are asked for."
+        )
 
 
 @dataclass(frozen=True)
@@ -182,7 +201,8 @@ def _missing(
     on_missing, folder = request.ignore_missing_images, sequence.folder
     if not available and not folder.is_dir():
         return folder_missing(folder)
-    fix = "Check the folder, the pattern, start_index and frame_count, or render what is missing"
+    numbers = " and frames" if request.frames.strip() else ", start_index and frame_count"
+    fix = f"Check the folder, the pattern{numbers}, or render what is missing"
     if available and on_missing is OnMissing.ERROR:
         fix += ", or set ignore_missing_images to 'true', 'hold previous' or 'black'"
     elif available and on_missing is OnMissing.HOLD_PREVIOUS and frames and frames[0] < available[0]:

@@ -15,7 +15,7 @@ from ..errors import FrameMissingError, FrameSizeError, ImageSequenceError, Inpu
 from ..frame_metadata import FrameMetadata
 from ..message import Message
 from ..naming.allowed_roots import require_valid_in_any_folder, root_of
-from ..naming.file_names import printable
+from ..naming.file_names import printable, unquoted
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_folder import FrameFolder, folder_and_names
 from ..naming.frame_pattern import FramePattern
@@ -23,6 +23,7 @@ from ..naming.inventory import folder_missing
 from ..naming.meant_sequence import require_readable
 from ..policies import Indexing, OnMissingFrame
 from ..request import known, limited
+from .access import naming_the_denied, require_access
 from .choose_batch import FOLDER_WORDS
 from .facts import Missing, facts
 from .frame_colour import ColourRequest, FrameColour
@@ -43,27 +44,35 @@ class FrameRequest(ColourRequest):
     has_default: bool = known(bool)
 
     def frames(self) -> FrameFolder:
-        """The frames that the texts name. Of the path of one frame, those of its sequence; to find it, lists the folder.
+        """The frames that the texts name. A pair of quotes and white space around them do not count. Of the path of one frame, those of its sequence; to find it, lists the folder.
 
         Raises what `FrameFolder.parse` and `folder_and_names` raise, ValueError for an unsupported extension.
         """
-        directory_path, pattern = folder_and_names(self.directory_path, self.pattern)
+        pattern = unquoted(self.pattern)
+        if not pattern:
+            raise InputError("Write * into pattern for all images, or a pattern such as frame_####.png: it is empty.")
+        directory_path, pattern = folder_and_names(unquoted(self.directory_path), pattern, self.folder)
         names = FramePattern.parse(pattern)
         if names.has_number:
             require_readable(names, self.pattern)
         frames = FrameFolder.parse(directory_path, pattern, self.folder)
         return frames.of_frame() if self.indexing is Indexing.NUMERIC else frames
 
+    @naming_the_denied()
     def choose(self) -> ChosenFrame:
         """The frame, or what replaces it.
 
-        Lists folders only for wildcards, or to find a replacement. Raises what `frames` and `colour` raise;
+        Lists folders only for wildcards, or if the frame is missing: to find the sequence of another padding, see
+        `FrameFolder.of_padding`, or a replacement. Raises what `frames` and `colour` raise;
         AmbiguousFrameError; FrameMissingError under ERROR, without a frame to hold, and under BLACK without another frame to
         give the size.
         """
         _ = self.colour  # what it refuses is refused before the caller's image is rendered
         frames, number = self.frames(), self.frame_number
         files = frames.files(number, self.indexing)
+        if not files:
+            frames = frames.of_padding(self.indexing)
+            files = frames.files(number, self.indexing)
         if files:
             return ChosenFrame(frames, number, number, tuple(files))
         if self.has_default:
@@ -81,9 +90,10 @@ class FrameRequest(ColourRequest):
         found = tuple(frames.files(sources[0], self.indexing))
         return ChosenFrame(frames, number, sources[0], found, self.on_missing is OnMissingFrame.BLACK)
 
+    @naming_the_denied()
     def found(self) -> list[tuple[FileSequence, int]]:
         """The (sequence, frame) of every frame there is, in order. Raises FrameMissingError if there is none."""
-        _, frames = self.colour, self.frames()
+        _, frames = self.colour, self.frames().of_padding(self.indexing)
         found = frames.found(self.indexing)
         if not found:
             raise _missing(frames, self.frame_number, [], self.on_missing)
@@ -98,9 +108,16 @@ class FrameRequest(ColourRequest):
         return facts(there, Missing.between(there), pattern, sequence.file(first), self.colour.layer)
 
     def facts_of_frame(self) -> dict[str, Any]:
-        """{frame, is_there}: the number of the frame, and whether it is on disk. Raises AmbiguousFrameError."""
+        """{frame, is_there}: the number of the frame, and whether it is on disk.
+
+        Raises AmbiguousFrameError, and what `require_access` raises.
+        """
         number = self.frame_number
-        return {"frame": number, "is_there": bool(self.frames().files(number, self.indexing))}
+        frames = self.frames().of_padding(self.indexing)
+        files = frames.files(number, self.indexing)
+        for file in files:
+            require_access({number: file})
+        return {"frame": number, "is_there": bool(files)}
 
     def fingerprint(self) -> str:
         """For a cache key: changes only when the files that `choose` returns change on disk. Never raises."""
@@ -192,7 +209,7 @@ class ChosenFrame:
 
 def check_directory(directory_path: str) -> None:
     """Raise the error of a path that is invalid in all of ComfyUI's folders: before the run, the folder is unknown."""
-    require_valid_in_any_folder(lambda kind: root_of(directory_path, kind, write=False))
+    require_valid_in_any_folder(lambda kind: root_of(unquoted(directory_path), kind, write=False))
 
 
 def _default(number: int, default: Any) -> Loaded:

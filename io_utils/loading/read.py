@@ -21,6 +21,7 @@ from ..errors import (
     ChromaticitiesError,
     FrameReadError,
     FrameSizeError,
+    ReadPermissionError,
     UnsupportedFileError,
 )
 from ..formats import registry
@@ -190,6 +191,8 @@ def _named_in_errors(number: int, path: Path) -> Iterator[None]:
         raise FrameReadError(number, path, error.reason, error.remedy) from error
     except (BrokenImageError, IsADirectoryError) as error:
         raise FrameReadError(number, path, str(error)) from error
+    except PermissionError as error:
+        raise ReadPermissionError(path, number, error) from error
     except OSError as error:
         raise OSError(error.errno, f"Frame {number} cannot be read ({error.strerror or error})", str(path)) from error
 

@@ -65,6 +65,14 @@ def check_names(path: str, shown: str | None = None) -> None:
             raise PathError(shown, f"uses {name!r}, which is a device on Windows", f"Write {'_' + name!r} instead.")
 
 
+def unquoted(text: str) -> str:
+    """`text` without white space around it and a pair of quotes, which Windows' "Copy as path" puts around a path."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
+        return text[1:-1].strip()
+    return text
+
+
 def check_length(path: str, shown: str) -> None:
     if len(path) > MAX_LENGTH:
         raise PathError(shown, f"is {len(path)} characters long", f"Shorten the path to {MAX_LENGTH} characters.")

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fnmatch import translate
 from functools import cached_property
 from pathlib import Path
 
 from ..errors import AmbiguousFrameError, InputError, PatternError
 from ..policies import Indexing
 from .allowed_roots import Root, root_of
+from .file_names import normalise
 from .file_sequence import FileSequence
-from .folder_sequences import like
+from .folder_sequences import like, may_continue
 from .frame_pattern import LARGEST_FRAME, FramePattern, frame_in
 from .inventory import inventory
+from .literal_folder import literal_folder, may_be_number, split_folder
 from .regular_files import is_regular, regular_files
 from .variants import Variants
-from .wildcard_frames import is_image, numbered
+from .wildcard_frames import is_image, matching, numbered
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,18 @@ class FrameFolder:
             return self
         parts = frame_in(self.globs[0])
         found = like(FramePattern((parts[0], parts[2])), regular_files(self.folder), self.globs[0]) if parts else []
+        return replace(self, names=found[0].pattern) if len(found) == 1 else self
+
+    def of_padding(self, indexing: Indexing) -> FrameFolder:
+        """The frames of the one sequence in the folder that differs from these only by the padding, see `like`; else these.
+
+        Lists the folder only if the padding may be wrong.
+        """
+        frames = self.numbers(indexing) if self.names.has_number else []
+        if not self.names.has_number or (frames and not may_continue(self.names, frames[0])):
+            return self
+        self.root.confirm_folder(self.folder, write=False, shown=str(self))
+        found = like(self.names, regular_files(self.folder), frames=frames)
         return replace(self, names=found[0].pattern) if len(found) == 1 else self
 
     @property
@@ -160,18 +173,23 @@ class FrameFolder:
 
     @cached_property
     def _matches(self) -> Callable[[str], object]:
-        return re.compile("|".join(translate(glob) for glob in self.globs)).match
+        return matching(self.globs)
 
 
-def folder_and_names(directory_path: str, pattern: str) -> tuple[str, str]:
+def folder_and_names(directory_path: str, pattern: str, kind: str = "output") -> tuple[str, str]:
     """The path of the folder and the pattern of the names, for a `pattern` that may have a folder in front of the names.
 
     The folder is below `directory_path`, or if that is empty, as in the path_pattern of a saver: relative to ComfyUI's folder
-    or absolute. Raises ValueError for a number in the folder, a folder in front of some of several globs, and an absolute
+    or absolute. If the folder in `pattern` is on disk, it is taken literally, whatever is in its name. Raises ValueError for a number in the folder, a folder in front of some of several globs, and an absolute
     folder below another one; PatternError.
     """
     if "/" not in pattern and "\\" not in pattern:
         return directory_path, pattern
+    folder, names = split_folder(pattern)
+    below = "" if directory_path in ("", ".") else f"{directory_path}/"
+    if may_be_number(folder) and (place := literal_folder(below + folder, kind)):
+        root, relative = place
+        return relative if root.kind == kind else (root.path / relative).as_posix(), names or "*"
     first, *others = FramePattern.parse(pattern).literals
     if any("/" in literal or "\\" in literal for literal in others):
         raise InputError(
@@ -185,5 +203,6 @@ def folder_and_names(directory_path: str, pattern: str) -> tuple[str, str]:
             raise InputError(
                 f"Leave directory_path empty to load {pattern!r}, or write it relative to {directory_path!r}."
             )
+        normalise(folder, pattern)
         folder = f"{directory_path}/{folder}"
     return folder, re.split(r"[\\/]", pattern)[-1] or "*"

@@ -5,16 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+# That a message shows. The sparse frames of a large folder are thousands.
+MOST_RANGES = 20
+
 
 def ranges(frames: Iterable[int]) -> str:
     """Frame numbers as ranges: [1001, 1002, 1003, 1008] -> '1001-1003,1008'."""
+    return as_ranges(_runs(frames))
+
+
+def _runs(frames: Iterable[int]) -> list[list[int]]:
     runs: list[list[int]] = []
     for frame in sorted(set(frames)):
         if runs and runs[-1][1] == frame - 1:
             runs[-1][1] = frame
         else:
             runs.append([frame, frame])
-    return as_ranges(runs)
+    return runs
+
+
+def in_short(frames: Iterable[int]) -> str:
+    """Frame numbers for a message: the first MOST_RANGES ranges, and how many more frames there are."""
+    runs = list(_runs(frames))
+    more = sum(last - first + 1 for first, last in runs[MOST_RANGES:])
+    return as_ranges(runs[:MOST_RANGES]) + (f" and {more:,} more" if more else "")
+
+
+def shortened(text: str) -> str:
+    """`text`, as `ranges` writes it, with an ellipsis in place of all but the first MOST_RANGES ranges and the last one."""
+    parts = text.split(",")
+    return ",".join([*parts[:MOST_RANGES], "\u2026", parts[-1]]) if len(parts) > MOST_RANGES + 2 else text
 
 
 def gaps(frames: Iterable[int]) -> list[tuple[int, int]]:
@@ -29,8 +49,8 @@ def as_ranges(runs: Iterable[Sequence[int]]) -> str:
 
 
 def named(frames: Iterable[int]) -> str:
-    """'frame 7' or 'frames 1001-1003,1008'. Use `named(...).capitalize()` to begin a sentence."""
-    return with_noun(ranges(frames))
+    """'frame 7' or 'frames 1001-1003,1008', see `in_short`. Use `named(...).capitalize()` to begin a sentence."""
+    return with_noun(in_short(frames))
 
 
 def with_noun(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..errors import FolderMissingError
@@ -24,8 +24,10 @@ def inventory(folder: Path) -> str:
         return "It has no files, but " + _some(inside, "folder") + "." if inside else "The folder is empty."
     names = SortedNames.of(shown)
     sentences = []
-    if names.sequences:
-        sentences.append(f"The folder contains {some_patterns(names.sequences)}: use one of these patterns.")
+    if names.loadable:
+        sentences.append(f"The folder contains {some_patterns(names.loadable)}: use one of these patterns.")
+    if refused := [each.pattern.name(each.frames[0]) for each in names.sequences if not each.is_loadable]:
+        sentences.append(f"Rename {_some(refused, 'file')}: no pattern can describe {_them(refused)}.")
     for left_out, reason in ((names.negative, "negative"), (names.large, f"above {LARGEST_FRAME}")):
         if left_out:
             sentences.append(_left_out(left_out, reason))
@@ -41,16 +43,23 @@ def folder_missing(folder: Path) -> FolderMissingError:
     return FolderMissingError(folder, next(parent for parent in folder.parents if parent.is_dir()))
 
 
-def some_patterns(sequences: Iterable[FoundSequence]) -> str:
-    """The patterns and frames of the largest three, and how many more there are."""
+def some_patterns(sequences: Iterable[FoundSequence], text: Callable[[FoundSequence], str] | None = None) -> str:
+    """The patterns and frames of the largest three, and how many more there are. `text` writes a pattern."""
     largest = sorted(sequences, key=lambda sequence: -len(sequence.frames))
-    patterns = [f"{str(sequence.pattern)!r} ({named(sequence.frames)})" for sequence in largest[:3]]
+    patterns = [
+        f"{(text(sequence) if text else str(sequence.pattern))!r} ({named(sequence.frames)})"
+        for sequence in largest[:3]
+    ]
     return ", ".join(patterns) + (f" and {len(largest) - 3} more" if len(largest) > 3 else "")
 
 
 def _some(names: Sequence[str], what: str) -> str:
     """'1 file, 'a.gif'', or '3 files such as 'a.gif''."""
     return f"1 {what}, {names[0]!r}" if len(names) == 1 else f"{len(names)} {what}s such as {names[0]!r}"
+
+
+def _them(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "them"
 
 
 def _left_out(names: Sequence[str], reason: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from fnmatch import translate
 
 from ..formats.registry import EXTENSIONS
 from .frame_pattern import LARGEST_FRAME, MAX_PADDING
@@ -15,6 +16,18 @@ _NUMBER = re.compile(rf"(?<![0-9])([0-9]{{1,{MAX_PADDING}}})([\W_]*)\.[^.]+$")
 def is_image(name: str) -> bool:
     """Whether a file of this name is read: it has the extension of a known format and is not hidden."""
     return name.lower().endswith(EXTENSIONS) and not name.startswith(".")
+
+
+def matching(globs: Iterable[str]) -> Callable[[str], object]:
+    """A function that says whether one of `globs` matches a file name. Extensions match in any case: `*.jpg` finds .JPG."""
+    return re.compile("|".join(translate(_with_any_extension(glob)) for glob in globs)).match
+
+
+def _with_any_extension(glob: str) -> str:
+    stem, dot, extension = glob.rpartition(".")
+    if not dot or not extension.isalnum():
+        return glob
+    return stem + dot + "".join(f"[{each.lower()}{each.upper()}]" for each in extension)
 
 
 def numbered(names: Iterable[str]) -> list[tuple[int, str]]:

@@ -64,7 +64,7 @@ class Server:
         self.questions.append([node, inputs])
         answer = self.answers[node]
         status, body = answer(inputs) if callable(answer) else answer
-        route.fulfill(status=status, body=body)
+        route.fulfill(status=status, body=body, headers={"Cache-Control": "no-store"})
 
 
 @pytest.fixture

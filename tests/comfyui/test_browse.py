@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -13,9 +15,10 @@ from hypothesis import strategies as st
 
 from io_utils.comfyui import browse
 from io_utils.comfyui.look import Look
-from io_utils.errors import FrameMissingError, OutsideError, PatternError
+from io_utils.errors import FrameMissingError, OutsideError, PatternError, SequenceChoiceError
 from io_utils.host import Answer
 from io_utils.loading.choose_batch import BatchRequest
+from io_utils.naming.folder_sequences import FolderContents
 from io_utils.policies import OnMissing
 
 from ..disk import needs_links, put, put_frames
@@ -157,6 +160,25 @@ class TestAFolder:
         assert found["is_complete"] is False
         assert found["sequences"][0]["count"] == 5
 
+    def test_with_too_many_names_claims_no_gaps(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        put_frames(output, *range(6))
+        monkeypatch.setattr(browse, "MOST_NAMES", 5)
+        monkeypatch.setattr(browse.FolderContents, "of", lambda *_: FolderContents((), ("f_00.png", "f_04.png"), False))
+
+        (found,) = listed(type="output")["sequences"]
+
+        assert (found["count"], found["ranges"], found["missing"]) == (2, "0-4", None)
+
+    def test_shows_few_of_many_ranges(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        names = tuple(f"f_{number:05d}.png" for number in range(1, 20_000, 2))
+        output.mkdir(exist_ok=True)
+        monkeypatch.setattr(browse.FolderContents, "of", lambda *_: FolderContents((), names))
+
+        (found,) = listed(type="output")["sequences"]
+
+        assert found["ranges"] == f"{','.join(map(str, range(1, 40, 2)))},\u2026,19999"
+        assert (found["count"], found["missing"]) == (10_000, 9_999)
+
     @pytest.mark.skipif(os.name == "nt", reason="no such names there")
     def test_shows_no_name_that_a_loader_refuses(self, output: Path) -> None:
         for name in ("a:b", "con", "dots..dots", " space"):
@@ -168,6 +190,68 @@ class TestAFolder:
 
         assert found["folders"] == []
         assert [each["pattern"] for each in found["sequences"]] == ["con_{:02d}.png"]
+
+
+ODD = st.lists(
+    st.sampled_from(
+        ["a", "#", "##", "@@", "$F4", "%d", "%04d", "{x}", "{}", "{{x}}", "<f>", "..", " ", "'", '"', "\n", "é"]
+    )
+    | st.sampled_from(["_", "-", ".", "[#]", "*", "|", "1", "${F}", "\udcff"]),
+    min_size=1,
+    max_size=4,
+).map("".join)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+class TestWhatIsShown:
+    """A loader accepts it, whatever characters the names have."""
+
+    @given(folder=ODD, names=st.sets(ODD, min_size=1, max_size=3))
+    @example(folder="take #2", names={"f_"})
+    @example(folder="{x}", names={"{x}", "a.."})
+    @example(folder="{{x}}", names={"a#"})
+    @example(folder="%d", names={"$F4"})
+    def test_is_loaded(self, base: Path, folder: str, names: set[str]) -> None:
+        with TemporaryDirectory(dir=base) as below:
+            operator(base, f"ro {below}")
+            place = Path(below, folder.strip("."), "x").parent
+            put_frames(base / "one", 1)
+            place.mkdir(exist_ok=True)
+            for name in names:
+                for number in (3, 4):
+                    shutil.copy(base / "one/f_01.png", place / f"{name}_{number:04d}.png")
+            for each in _sequences(place):
+                request = BatchRequest(path_pattern=each["path_pattern"], start_index=3, frame_count=2)
+
+                assert [file.parent for file in request.choose().files.values()] == [place, place]
+
+    @given(folder=ODD, names=st.sets(ODD, min_size=1, max_size=3))
+    @example(folder="take #2", names={"a", "b"})
+    @example(folder="a", names={"a#", "b"})
+    def test_in_an_error_is_loaded(self, base: Path, folder: str, names: set[str]) -> None:
+        with TemporaryDirectory(dir=base / "output" if (base / "output").is_dir() else base) as below:
+            operator(base, f"ro {below}")
+            place = Path(below, folder.strip("."), "x").parent
+            put_frames(base / "one", 1)
+            place.mkdir(exist_ok=True)
+            for name in names:
+                shutil.copy(base / "one/f_01.png", place / f"{name}_0003.png")
+            suggested: list[str] = []
+            try:
+                BatchRequest(path_pattern=str(place), start_index=3, frame_count=1).choose()
+            except SequenceChoiceError as error:
+                suggested = error.patterns
+            except (ValueError, OSError):
+                pass  # nothing is suggested
+            for pattern in suggested:
+                assert BatchRequest(path_pattern=pattern, start_index=3, frame_count=1).choose().files
+
+
+def _sequences(folder: Path) -> list[dict[str, Any]]:
+    answered = ask(type="", folder=folder)
+    assert answered.status in (200, 400), answered.body
+    assert isinstance(answered.body, bytes)
+    return json.loads(answered.body)["sequences"] if answered.status == 200 else []
 
 
 class TestContainment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from io_utils.errors import (
     FolderMissingError,
     FrameMissingError,
+    InputError,
     PathError,
     PatternError,
 )
@@ -23,6 +25,7 @@ from io_utils.policies import OnMissing
 
 from ..disk import (
     put,
+    put_frames,
     work_guard,
 )
 from .batches import BLACK, DROP, HOLD_PREVIOUS, animation, locate, on_disk, request, selected
@@ -125,8 +128,30 @@ class TestSelect:
     def test_a_pattern_without_a_number_cannot_mean_many_frames(self, output: Path) -> None:
         put(output / "still.png")
 
-        with pytest.raises(PatternError, match=r"still_\{:06d\}\.png.*no frame number, but there are 16 frames"):
+        with pytest.raises(
+            InputError, match=r"^Set frame_count to 1 or 0 to load .*still\.png.*16 frames are asked for"
+        ):
             selected(0, 16, pattern="still.png")
+        with pytest.raises(PatternError, match=r"gone_\{:06d\}\.png.*no frame number, but there are 16 frames"):
+            selected(0, 16, pattern="gone.png")
+
+    def test_one_frame_by_its_path_has_the_number_in_its_name(self, output: Path) -> None:
+        put_frames(output / "a", 5, 6, name="f_{:04d}.png")
+
+        assert list(selected(0, 1, pattern="a/f_0005.png").files) == [5]
+
+    def test_wildcards_find_extensions_in_any_case(self, output: Path) -> None:
+        put_frames(output / "a", 5, name="f_{:04d}.JPG")
+
+        assert list(selected(5, 1, pattern="a/*.jpg").files) == [5]
+
+    def test_an_error_lists_few_of_many_frames(self, output: Path) -> None:
+        for number in range(1, 200, 2):
+            put(output / f"f_{number:04d}.png")
+
+        with pytest.raises(FileNotFoundError, match=r"On disk are 1,3,.*,39 and 80 more\.") as caught:
+            selected(0, 0, pattern="f_####.png")
+        assert re.search(r"Frames 0,2,.*,38 and 80 more are missing", str(caught.value))
 
     def test_a_pattern_without_a_number_names_its_missing_file(self, output: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"still\.png"):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from io_utils.naming.frame_range import named, ranges
+from io_utils.naming.frame_range import in_short, named, ranges
 
 
 class TestRanges:
@@ -36,6 +36,11 @@ class TestRanges:
         expected = ",".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
 
         assert ranges(frames) == expected
+
+
+def test_a_message_names_at_most_twenty_ranges() -> None:
+    assert in_short(range(1, 41, 2)) == ranges(range(1, 41, 2))
+    assert in_short([*range(1, 41, 2), *range(100, 10_080)]) == f"{ranges(range(1, 41, 2))} and 9,980 more"
 
 
 @pytest.mark.parametrize(

@@ -113,14 +113,97 @@ class TestOneSequence:
         assert pattern("way") == "way/plate.{:04d}.png"
 
 
+class TestWrongPaddingInNumbersAsWideAsThePadding:
+    """Some of the files match the pattern, so it must not load only these."""
+
+    @pytest.mark.parametrize("text", ["a_%d.png", "a_{}.png", "a_#.png", "a_##.png", "a_###.png", "a_#####.png"])
+    def test_means_the_whole_sequence(self, output: Path, text: str) -> None:
+        put_frames(output, *range(990, 1011), name="a_{:04d}.png")
+
+        found = meant(text)
+
+        assert (str(found.sequence.pattern), found.is_exact) == ("a_{:04d}.png", False)
+        assert found.frames() == [*range(990, 1011)]
+
+    @pytest.mark.parametrize(("text", "name"), [("n_####.png", "n_{}.png"), ("n_####.png", "n_{:03d}.png")])
+    def test_means_the_whole_sequence_of_a_smaller_padding(self, output: Path, text: str, name: str) -> None:
+        put_frames(output, 9, 999, 1000, 1001, name=name)
+
+        assert pattern(text) == name
+        assert meant(text).frames() == [9, 999, 1000, 1001]
+
+    def test_means_exactly_these_files_if_the_other_sequence_lacks_one(self, output: Path) -> None:
+        put_frames(output, 1, 1000, name="a_{}.png")
+        put_frames(output, 1, 999, name="a_{:04d}.png")
+
+        found = meant("a_#.png")
+
+        assert (str(found.sequence.pattern), found.is_exact) == ("a_{:01d}.png", True)
+        assert found.frames() == [1, 1000]
+
+    @pytest.mark.parametrize("text", ["a_{}.png", "a_####.png"])
+    def test_means_exactly_these_files_if_there_are_no_others(self, output: Path, text: str) -> None:
+        put_frames(output, 1000, 1001, name="a_{:04d}.png")
+
+        assert meant(text).is_exact
+        assert meant(text).frames() == [1000, 1001]
+
+    def test_is_not_looked_for_if_the_first_frame_has_leading_zeros(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put_frames(output, 1, 1000, name="a_{:04d}.png")
+        asked = SequenceText.parse("a_####.png", "output")
+        monkeypatch.setattr(SequenceText, "_files", lambda *_: pytest.fail("the folder was listed again"))
+
+        assert asked.meant().is_exact
+
+
+class TestAFolderWhoseNameLooksLikeAFrameNumber:
+    @pytest.fixture(params=["take #2", "@@", "$F4", "%d", "{x}", "{{x}}", "{", "f{0}"])
+    def odd(self, request: pytest.FixtureRequest, output: Path) -> str:
+        put_frames(output / "chars" / request.param, 1, 2)
+        return str(request.param)
+
+    def test_is_meant_by_its_path(self, output: Path, odd: str) -> None:
+        for text in (f"chars/{odd}", f"chars/{odd}/", str(output / "chars" / odd), f'"chars/{odd}"'):
+            assert meant(text).sequence.file(2) == output / "chars" / odd / "f_02.png"
+
+    @pytest.mark.parametrize("name", ["f_##.png", "f_{:02d}.png", "f_#####.png", "*.png", "f_01.png"])
+    def test_may_stand_before_a_name(self, output: Path, odd: str, name: str) -> None:
+        found = meant(f"chars/{odd}/{name}")
+
+        assert found.sequence.file(2) == output / "chars" / odd / "f_02.png"
+        assert str(meant(found.sequence.path_pattern).sequence.pattern) == str(found.sequence.pattern)
+
+    def test_is_not_looked_for_outside_the_roots(self, base: Path, output: Path) -> None:
+        put_frames(base / "take #2", 1)
+
+        with pytest.raises(InputError):
+            meant(f"{base}/take #2/f_##.png")
+
+    def test_is_a_folder_for_each_frame_if_it_is_not_on_disk(self, output: Path) -> None:
+        for number in (1, 2):
+            put(output / f"chars/{number:04d}/f.png")
+
+        assert meant("chars/####/f.png").frames() == [1, 2]
+
+
+class TestQuotes:
+    @pytest.mark.parametrize("text", ['"{}"', " {}\n", "'{}'", '"{}"\r\n', "\t{} "])
+    def test_and_white_space_around_a_path_do_not_count(self, plate: Path, text: str) -> None:
+        for path in ("shots", "shots/plate.1001.png", "shots/plate.####.png", f"{plate}/*.png"):
+            assert pattern(text.format(path)) == "shots/plate.{:04d}.png"
+
+
 class TestAnExactPattern:
     def test_with_files_is_never_reinterpreted(self, output: Path) -> None:
+        put_frames(output, 1, 1000, name="f_{:03d}.png")
         put_frames(output, 1, 1000, name="f_{:04d}.png")
 
         found = meant("f_###.png")
 
         assert (str(found.sequence.pattern), found.is_exact) == ("f_{:03d}.png", True)
-        assert found.sequence.frames() == [1000]
+        assert found.frames() == [1, 1000]
 
     @pytest.mark.parametrize("text", ["f_####.png", "g_####.png", "f_####.PNG", "####/f.png", "f_{:02d}_{:02d}.jpg"])
     def test_without_files_and_without_a_like_means_itself(self, output: Path, text: str) -> None:

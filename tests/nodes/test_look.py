@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ..disk import put, put_frames
+from ..disk import needs_links, put, put_frames
 
 
 @pytest.fixture
@@ -92,6 +94,14 @@ class TestLoadBatch:
 
         assert found["facts"]["ranges"] == "0-15"
 
+    def test_of_listed_frames_misses_none_that_is_on_disk(self, look: Any, output: Path) -> None:
+        put_frames(output, *range(1, 26))
+
+        _, found = look("LoadBatch", **BATCH | {"frames": "1-20x5,25"})
+
+        assert [each["missing"] for each in found["sequences"]] == [[]]
+        assert (found["facts"]["missing"], found["facts"]["ranges"]) == (0, "1,6,11,16,25")
+
     def test_does_not_know_the_size_of_a_broken_file(self, look: Any, output: Path) -> None:
         (output / "f_00.png").parent.mkdir(exist_ok=True)
         (output / "f_00.png").write_bytes(b"no picture")
@@ -108,17 +118,22 @@ class TestLoadBatch:
             pytest.param({"path_pattern": "/etc/f_##.png"}, 403, "outside the folders", id="outside"),
             pytest.param({"path_pattern": "g_##.png"}, 404, "No file there matches", id="no frames"),
             pytest.param({"path_pattern": "a/g_##.png"}, 404, "there is no folder", id="no folder"),
-            pytest.param({"path_pattern": 5}, 400, "Set path_pattern to text", id="a number as text"),
+            pytest.param({"path_pattern": 5}, 400, "^Set path_pattern to text.*It got 5", id="a number as text"),
             pytest.param({"path_pattern": ["1", 0]}, 400, "path_pattern", id="a list as text"),
-            pytest.param({"start_index": "x"}, 400, "Set start_index to a number", id="text as number"),
+            pytest.param({"start_index": "x"}, 400, "^Set start_index to a number.*It got 'x'", id="text as number"),
             pytest.param({"start_index": -1}, 400, "0 or more", id="a number below the least"),
-            pytest.param({"start_index": float("nan")}, 400, "Set start_index to a number", id="NaN"),
-            pytest.param({"folder": "user"}, 400, "Set folder to one of 'output'", id="an unknown folder"),
-            pytest.param({"ignore_missing_images": {}}, 400, "Set ignore_missing_images to one of", id="an object"),
+            pytest.param({"start_index": float("nan")}, 400, "^Set start_index to a number.*It got nan", id="NaN"),
+            pytest.param({"folder": "user"}, 400, "^Set folder to one of 'output'", id="an unknown folder"),
+            pytest.param({"ignore_missing_images": {}}, 400, "^Set ignore_missing_images to one of", id="an object"),
             pytest.param({"image_color_space": "CMYK"}, 400, "image_color_space", id="an unknown colour space"),
             pytest.param({"path_pattern": "a\0b_##.png"}, 400, "'\\\\x00'", id="a null character"),
             pytest.param({"unknown": 1}, 200, "", id="an input that it does not have"),
-            pytest.param({"cls": 1}, 400, "cls", id="an input that no node can have"),
+            pytest.param(
+                {"cls": 1},
+                400,
+                "^inputs has a name or a value that ImageSequenceLoadBatch does not take\\.$",
+                id="an input that no node can have",
+            ),
         ],
     )
     def test_refuses_what_a_run_refuses(
@@ -130,6 +145,67 @@ class TestLoadBatch:
 
         assert answered == status, found
         assert status == 200 or re.search(reason, found), found
+
+
+class TestAccess:
+    """The look refuses what a run may not read, with the run's own error."""
+
+    @needs_links
+    @pytest.mark.parametrize("node", ["LoadBatch", "LoadFrame"])
+    def test_to_a_link_that_leads_out_is_refused(self, look: Any, base: Path, output: Path, node: str) -> None:
+        put_frames(output, 0, 2)
+        put_frames(base / "elsewhere", 1)
+        (output / "f_01.png").symlink_to(base / "elsewhere/f_01.png")
+
+        status, text = look(node, **BATCH if node == "LoadBatch" else FRAME | {"pattern": "f_##.png"})
+
+        assert (status, "outside the folders" in text) == (403, True), text
+        assert f" 'ro {base / 'elsewhere'}'. " in text
+
+    @needs_links
+    def test_to_a_link_that_stays_inside_is_given(self, look: Any, base: Path, output: Path) -> None:
+        put_frames(output, 0)
+        put_frames(base / "input", 1)
+        (output / "f_01.png").symlink_to(base / "input/f_01.png")
+
+        assert look("LoadBatch", **BATCH)[1]["facts"]["count"] == 2
+
+    def test_that_the_system_denies_is_named(self, look: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        put_frames(output, 0, 1)
+        asked = []
+
+        def access(path: Path, mode: int) -> bool:
+            asked.append((path.name, mode))
+            return path.name != "f_01.png"
+
+        monkeypatch.setattr(os, "access", access)
+
+        status, text = look("LoadBatch", **BATCH)
+
+        assert asked == [("f_00.png", os.R_OK), ("f_01.png", os.R_OK)]
+        assert status == 403
+        assert text == f"Let ComfyUI read {str(output / 'f_01.png')!r}: frame 1 cannot be read (Permission denied)."
+
+    @pytest.mark.parametrize("node", ["LoadBatch", "LoadFrame"])
+    def test_to_a_folder_that_the_system_denies_is_named(
+        self, look: Any, output: Path, monkeypatch: pytest.MonkeyPatch, node: str
+    ) -> None:
+        put_frames(output / "a", 0)
+        fails = []
+
+        def scandir(path: Path) -> None:
+            fails.append(path)
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+        monkeypatch.setattr(os, "scandir", scandir)
+
+        status, text = look(
+            node, **BATCH | {"path_pattern": "a"} if node == "LoadBatch" else FRAME | {"directory_path": "a"}
+        )
+
+        assert fails
+        assert (status, text[:17]) == (403, "Let ComfyUI read ")
+        assert f"{str(output / 'a')!r}: the folder cannot be read" in text
 
 
 FRAME = {"directory_path": "", "pattern": "*", "indexing": "numeric", "frame_number": 1}

@@ -133,3 +133,52 @@ class TestTheRate:
             current_frame, total_frames = 101, 200
 
         assert loaded(pack, "shots/a/*", frame_counter=wire(Bare())) == [101]
+
+
+class TestWrongPaddingInNumbersAsWideAsThePadding:
+    @pytest.mark.parametrize("pattern", ["a_##.png", "a_%d.png", "a_#.png", "a_###.png", "a_#####.png"])
+    @pytest.mark.parametrize("on_missing", ["error", "hold next"])
+    def test_loads_the_frame_of_the_whole_sequence(
+        self, pack: ModuleType, output: Path, pattern: str, on_missing: str
+    ) -> None:
+        put_frames(output, 95, 99, 100, 101, name="a_{:03d}.png")
+
+        for number in (95, 99, 100):
+            assert loaded(pack, pattern, frame_number=number, on_missing=on_missing) == [number]
+
+    def test_counts_the_whole_sequence_before_a_run(self, pack: ModuleType, output: Path) -> None:
+        put_frames(output, 95, 99, 100, 101, name="a_{:03d}.png")
+
+        facts = pack.NODE_CLASS_MAPPINGS["ImageSequenceLoadFrame"].look(pattern="a_##.png", **INPUTS).facts
+
+        assert (facts["count"], facts["ranges"], facts["path_pattern"]) == (4, "95,99-101", "a_{:03d}.png")
+
+    def test_keeps_sequences_side_by_side_apart(self, pack: ModuleType, output: Path) -> None:
+        put_frames(output, 1, name="a_{}.png")
+        put_frames(output, 2, name="a_{:04d}.png")
+
+        with pytest.raises(FileNotFoundError):
+            load(pack, "a_#.png", frame_number=2)
+
+
+class TestTextsThatPeoplePaste:
+    @pytest.mark.parametrize("odd", ["take #2", "@@", "{x}", "%d"])
+    def test_a_folder_whose_name_looks_like_a_frame_number(self, pack: ModuleType, output: Path, odd: str) -> None:
+        put_frames(output / "a" / odd, 102)
+
+        assert loaded(pack, f"a/{odd}/f_###.png") == [102]
+        assert loaded(pack, f"{odd}/f_###.png", directory_path="a") == [102]
+        assert loaded(pack, f"{output}/a/{odd}/*.png") == [102]
+        assert loaded(pack, "*", directory_path=f"a/{odd}") == [102]
+
+    def test_quotes_and_white_space_do_not_count(self, pack: ModuleType, plate: Path) -> None:
+        assert loaded(pack, ' "shots/a/plate.0101.png"\n') == [102]
+        assert loaded(pack, "'plate.####.png' ", directory_path=f'"{plate}" ') == [102]
+
+    def test_an_empty_pattern_is_refused_with_what_to_write(self, pack: ModuleType, plate: Path) -> None:
+        with pytest.raises(ValueError, match=r"^Write \* into pattern"):
+            load(pack, " ", directory_path="shots/a")
+
+    def test_a_path_that_leaves_its_folder_is_named_as_it_is_written(self, pack: ModuleType, plate: Path) -> None:
+        with pytest.raises(ValueError, match=r"The path '\.\./f_##\.png' leaves its folder"):
+            load(pack, "../f_##.png", directory_path="shots")

@@ -14,6 +14,7 @@
  * @property {number} last
  * @property {number} count
  * @property {string} ranges
+ * @property {number | null} [missing] how many between the first and the last; null if the listing is not complete
  *
  * @typedef {object} Answer
  * @property {string} type
@@ -117,14 +118,14 @@ export function hashes(pattern) {
  * @returns {import("./picker/picker.js").Sequence}
  */
 function describe(place, sequence) {
-  const { pattern, first, last, count, ranges } = sequence;
+  const { pattern, first, last, count, ranges, missing } = sequence;
   const where = place.type ? { subfolder: place.path, folder: "" } : { subfolder: "", folder: place.path };
   const shown = sequenceOf({ pattern, first, last, step: 1, missing: [], type: place.type, ...where, fps: null, run: "" });
   return {
     name: hashes(pattern),
     count,
     ranges,
-    missing: last - first + 1 - count,
+    missing: missing ?? 0, // null: unknown, because the listing is not complete
     picture: shown.preview(first, PREVIEW_SIZE),
     value: { place, sequence },
   };

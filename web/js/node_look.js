@@ -135,7 +135,8 @@ export class NodeLook {
         const found = await answer.json();
         return { ...found, refusal: found.facts.refused ?? "" };
       }
-      const isOurs = [400, 403, 404].includes(answer.status);
+      // Not aiohttp's own refusal of a query that is longer than 8190 bytes.
+      const isOurs = [400, 403, 404].includes(answer.status) && answer.headers.get("Cache-Control") === "no-store";
       return isOurs ? { sequences: [], facts: {}, refusal: (await answer.text()).trim() } : null;
     } catch (error) {
       if (error instanceof DOMException || error instanceof TypeError) return null; // aborted, or no network
