@@ -69,16 +69,16 @@ export class Picker {
       onSelect: (entry) => this.#describe(entry),
       onActivate: () => this.activate(),
     });
-    this.#roots = new Roots(parts.roots, (root) => {
-      parts.filter.focus();
-      this.openFolder(root);
-    });
+    this.#roots = new Roots(parts.roots, (root) => this.openFolder(root));
     this.#addActions(options.actions ?? []);
     parts.filter.addEventListener("input", () => this.#showEntries());
     parts.up.addEventListener("click", () => this.goUp());
     parts.choose.addEventListener("click", () => this.activate());
     parts.cancel.addEventListener("click", () => this.close());
-    this.element.addEventListener("click", (event) => event.target === this.element && this.close()); // the backdrop
+    this.element.addEventListener("click", (event) => {
+      if (event.target === this.element) this.close(); // the backdrop
+      else if (this.element.open && !isSelectingText(event)) parts.filter.focus();
+    });
     this.element.addEventListener("close", () => this.#remove());
     listenToKeys(this.element, this, this.#entries);
   }
@@ -235,6 +235,15 @@ export class Picker {
 /** @param {Entry} entry */
 function nameOf({ folder, sequence }) {
   return folder?.name ?? sequence?.name ?? "";
+}
+
+/**
+ * Whether a click ends a selection of text, which the user may want to copy.
+ *
+ * @param {MouseEvent} event
+ */
+function isSelectingText({ target }) {
+  return !(target instanceof Element && target.closest("button")) && getSelection()?.type === "Range";
 }
 
 /** @param {string} path */
