@@ -39,6 +39,7 @@
 
 import { inEnglish } from "../player/fill.js";
 import { EntryList } from "./entry_list.js";
+import { returnFocus } from "./focus.js";
 import { listenToKeys } from "./keyboard.js";
 import { build } from "./markup.js";
 import { Preview } from "./preview.js";
@@ -75,11 +76,9 @@ export class Picker {
     parts.up.addEventListener("click", () => this.goUp());
     parts.choose.addEventListener("click", () => this.activate());
     parts.cancel.addEventListener("click", () => this.close());
-    this.element.addEventListener("click", (event) => {
-      if (event.target === this.element) this.close(); // the backdrop
-      else if (this.element.open && !isSelectingText(event)) parts.filter.focus();
-    });
+    this.element.addEventListener("click", (event) => event.target === this.element && this.close()); // the backdrop
     this.element.addEventListener("close", () => this.#remove());
+    returnFocus(this.element, parts.filter);
     listenToKeys(this.element, this, this.#entries);
   }
 
@@ -235,15 +234,6 @@ export class Picker {
 /** @param {Entry} entry */
 function nameOf({ folder, sequence }) {
   return folder?.name ?? sequence?.name ?? "";
-}
-
-/**
- * Whether a click ends a selection of text, which the user may want to copy.
- *
- * @param {MouseEvent} event
- */
-function isSelectingText({ target }) {
-  return !(target instanceof Element && target.closest("button")) && getSelection()?.type === "Range";
 }
 
 /** @param {string} path */
