@@ -51,7 +51,7 @@ def with_player(node: Any) -> Any:
     desk.page.evaluate(
         "(id) => app.canvas.graph.getNodeById(id).widgets.find((w) => w.name === 'path_pattern').callback()", desk.id
     )
-    desk.editor.player().wait_for()
+    desk.editor.player().locator(".seqplayer-view").wait_for()
     return desk
 
 

@@ -7,6 +7,7 @@
  *
  * @typedef {object} Queued
  * @property {Prompt} prompt
+ * @property {string[] | null} targets execution ids of the outputs that alone are run; null for all of them
  * @property {any} answer the server's; null if it was refused, and other extensions may have put anything in its place
  * @property {any} refusal null if the prompt was accepted
  */
@@ -16,6 +17,9 @@ import { nodeAt, rootGraph } from "./graph.js";
 
 /** @type {Set<(queued: Queued) => void>} */
 const listeners = new Set();
+
+/** @type {Pick<Queued, "prompt" | "targets">} the prompt that was sent last */
+let latest = { prompt: {}, targets: null };
 
 /**
  * Call this once. No event reports a refused prompt, and the store that app.lastNodeErrors reads cannot be watched
@@ -27,10 +31,12 @@ export function watchPrompts() {
   api.queuePrompt = function (...given) {
     const answer = queuePrompt.apply(this, given);
     const data = /** @type {any} */ (given[1]);
-    const prompt = data?.output ?? {};
+    const options = /** @type {any} */ (given[2]);
+    const sent = { prompt: data?.output ?? {}, targets: options?.partialExecutionTargets ?? null };
+    latest = sent;
     Promise.resolve(answer).then(
-      (accepted) => tell({ prompt, answer: accepted, refusal: null }),
-      (refused) => tell({ prompt, answer: null, refusal: refused ?? {} }),
+      (accepted) => tell({ ...sent, answer: accepted, refusal: null }),
+      (refused) => tell({ ...sent, answer: null, refusal: refused ?? {} }),
     );
     return answer;
   };
@@ -62,10 +68,10 @@ export async function pendingInputs(node) {
   if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
   const { queue_running: running = [], queue_pending: waiting = [] } = await answer.json();
   const pending = new Map();
-  for (const [, id, prompt, extra] of [...running, ...waiting]) {
+  for (const [, id, prompt, extra, targets] of [...running, ...waiting]) {
     if (extra?.extra_pnginfo?.workflow?.id !== rootGraph().id) continue;
     const inputs = inputsOf(node, prompt);
-    if (inputs) pending.set(id, inputs);
+    if (inputs && runs(node, { prompt, targets })) pending.set(id, inputs);
   }
   return pending;
 }
@@ -94,6 +100,16 @@ export function isRefused(node, { prompt, answer, refusal }) {
   /** @type {{ dependent_outputs?: string[] }[]} */
   const errors = Object.values(answer.node_errors ?? {});
   return errors.some((error) => error?.dependent_outputs?.some((output) => dependsOn(node, prompt, output)));
+}
+
+/**
+ * Whether a prompt runs this node. It does not if it runs only outputs that do not depend on the node.
+ *
+ * @param {ComfyNode} node
+ * @param {Pick<Queued, "prompt" | "targets">} [queued] by default the prompt that was sent last
+ */
+export function runs(node, { prompt, targets } = latest) {
+  return !targets?.length || targets.some((output) => dependsOn(node, prompt, String(output)));
 }
 
 /**
