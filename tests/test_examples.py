@@ -15,6 +15,7 @@ from PIL import Image
 
 PACK = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
+VIDEO = PACK / "example_workflows" / "Image sequence to video.json"
 PAGES = PACK / "web" / "docs"
 NODE_IDS = [
     "ImageSequenceAddLayer",
@@ -167,6 +168,20 @@ def test_an_example_uses_only_this_pack_and_core_nodes_that_need_no_model(path):
 def test_an_example_says_to_press_run(path):
     notes = [node for node in read(path)["nodes"] if node["type"] in NOTES]
     assert any("**Run**" in note["widgets_values"][0] for note in notes)
+
+
+@every_workflow
+def test_an_example_with_a_counter_says_to_press_its_button(path):
+    """The number beside Run goes no further than 100."""
+    text = "".join(node["widgets_values"][0] for node in read(path)["nodes"] if node["type"] in NOTES)
+    has_counter = any(node["type"].startswith("ImageSequenceFrameCounter") for node in read(path)["nodes"])
+    assert ("**Queue ... frames**" in text) == has_counter
+    assert ("beside **Run**" in text) <= (not has_counter)
+
+
+def test_the_film_of_an_example_has_the_frames_that_are_saved_for_it():
+    nodes = {node["type"]: node["widgets_values"] for node in read(VIDEO)["nodes"]}
+    assert nodes["EmptyImage"][2] == nodes["ImageSequenceLoadBatch"][2]
 
 
 @every_workflow

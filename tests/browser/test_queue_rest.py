@@ -72,6 +72,7 @@ def button(desk):
             for at, inputs in enumerate(pending)
         ]
         # This one runs another output, which does not depend on the counter.
+        # This one runs another output, which does not depend on the counter.
         items += [[0, "partial", *item[2:], ["9"]] for item in items[:1]]
         foreign = [0, "x", items[0][2], {"extra_pnginfo": {"workflow": {"id": "other"}}}] if items else []
         queue = {"queue_running": items[:1], "queue_pending": [*items[1:], *([foreign] if foreign else [])]}

@@ -43,20 +43,17 @@ def test_a_folder_that_is_dropped_is_uploaded_without_its_sub_folders(node, tmp_
     desk.has(path_pattern=f"{name}/f_{{:04d}}.png")
 
 
-def with_player(node: Any) -> Any:
+def with_player(node: Any, server: Any) -> Any:
     """A loader whose player shows a picture."""
     name = fresh()
-    desk = node(folder="input", path_pattern=f"{name}/f_####.png")
-    write_frames(desk.input / name, 1, 2)
-    desk.page.evaluate(
-        "(id) => app.canvas.graph.getNodeById(id).widgets.find((w) => w.name === 'path_pattern').callback()", desk.id
-    )
+    write_frames(server.base / "input" / name, 0, 2)
+    desk = node(folder="input", path_pattern=f"{name}/f_####.png", frame_count=0)
     desk.editor.player().locator(".seqplayer-view").wait_for()
     return desk
 
 
-def test_frames_that_are_dropped_on_the_player_are_uploaded_and_filled_in(node, tmp_path):
-    desk, name = with_player(node), fresh()
+def test_frames_that_are_dropped_on_the_player_are_uploaded_and_filled_in(node, server, tmp_path):
+    desk, name = with_player(node, server), fresh()
     desk.drop(*write_frames(tmp_path / "mine", 1, 3, f"{name}.{{:04d}}.png"), on_player=True)
     desk.toast(f"3 frames are in input/{name}.")
     desk.has(folder="input", path_pattern=f"{name}/{name}.{{:04d}}.png", start_index=1, frame_count=0)
@@ -66,8 +63,8 @@ def test_frames_that_are_dropped_on_the_player_are_uploaded_and_filled_in(node, 
 
 
 @pytest.mark.parametrize("on_player", [False, True])
-def test_a_workflow_that_is_dropped_on_a_loader_opens(node, tmp_path, on_player):
-    desk = with_player(node) if on_player else node()
+def test_a_workflow_that_is_dropped_on_a_loader_opens(node, server, tmp_path, on_player):
+    desk = with_player(node, server) if on_player else node()
     file = tmp_path / "workflow.json"
     graph = desk.page.evaluate("app.graph.serialize()")
     note = {"id": 77, "type": "EmptyImage", "pos": [0, 0], "size": [200, 100], "flags": {}, "order": 0, "mode": 0}
