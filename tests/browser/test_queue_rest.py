@@ -71,9 +71,6 @@ def button(desk):
             [0, str(at), {"7": {"class_type": kind, "inputs": inputs}}, {"extra_pnginfo": {"workflow": {"id": "root"}}}]
             for at, inputs in enumerate(pending)
         ]
-        # This one runs another output, which does not depend on the counter.
-        # This one runs another output, which does not depend on the counter.
-        items += [[0, "partial", *item[2:], ["9"]] for item in items[:1]]
         foreign = [0, "x", items[0][2], {"extra_pnginfo": {"workflow": {"id": "other"}}}] if items else []
         queue = {"queue_running": items[:1], "queue_pending": [*items[1:], *([foreign] if foreign else [])]}
         stage.page.route("**/api/queue", lambda route: route.fulfill(json=queue))

@@ -10,7 +10,7 @@
  */
 
 import { app } from "../../../scripts/app.js";
-import { runs } from "./prompts.js";
+import { isInLatestRun } from "./prompts.js";
 
 app.registerExtension({
   name: "ImageSequence.Counting",
@@ -33,5 +33,5 @@ app.registerExtension({
 function countRunsOf(node, control) {
   const { afterQueued } = control;
   // Without the argument, by which 1.42 knows that only some outputs are run.
-  if (afterQueued) control.afterQueued = () => runs(node) && afterQueued.call(control);
+  if (afterQueued) control.afterQueued = () => isInLatestRun(node) && afterQueued.call(control);
 }

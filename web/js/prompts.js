@@ -7,7 +7,6 @@
  *
  * @typedef {object} Queued
  * @property {Prompt} prompt
- * @property {string[] | null} targets execution ids of the outputs that alone are run; null for all of them
  * @property {any} answer the server's; null if it was refused, and other extensions may have put anything in its place
  * @property {any} refusal null if the prompt was accepted
  */
@@ -18,9 +17,6 @@ import { nodeAt, rootGraph } from "./graph.js";
 /** @type {Set<(queued: Queued) => void>} */
 const listeners = new Set();
 
-/** @type {Pick<Queued, "prompt" | "targets">} the prompt that was sent last */
-let latest = { prompt: {}, targets: null };
-
 /**
  * Call this once. No event reports a refused prompt, and the store that app.lastNodeErrors reads cannot be watched
  * from outside in all of 1.27, 1.42 and 1.58. So this listens to the answer, and the caller gets it unchanged. It may be
@@ -29,14 +25,13 @@ let latest = { prompt: {}, targets: null };
 export function watchPrompts() {
   const { queuePrompt } = api;
   api.queuePrompt = function (...given) {
+    noteSent(given);
     const answer = queuePrompt.apply(this, given);
     const data = /** @type {any} */ (given[1]);
-    const options = /** @type {any} */ (given[2]);
-    const sent = { prompt: data?.output ?? {}, targets: options?.partialExecutionTargets ?? null };
-    latest = sent;
+    const prompt = data?.output ?? {};
     Promise.resolve(answer).then(
-      (accepted) => tell({ ...sent, answer: accepted, refusal: null }),
-      (refused) => tell({ ...sent, answer: null, refusal: refused ?? {} }),
+      (accepted) => tell({ prompt, answer: accepted, refusal: null }),
+      (refused) => tell({ prompt, answer: null, refusal: refused ?? {} }),
     );
     return answer;
   };
@@ -68,10 +63,10 @@ export async function pendingInputs(node) {
   if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
   const { queue_running: running = [], queue_pending: waiting = [] } = await answer.json();
   const pending = new Map();
-  for (const [, id, prompt, extra, targets] of [...running, ...waiting]) {
+  for (const [, id, prompt, extra] of [...running, ...waiting]) {
     if (extra?.extra_pnginfo?.workflow?.id !== rootGraph().id) continue;
     const inputs = inputsOf(node, prompt);
-    if (inputs && runs(node, { prompt, targets })) pending.set(id, inputs);
+    if (inputs) pending.set(id, inputs);
   }
   return pending;
 }
@@ -103,16 +98,6 @@ export function isRefused(node, { prompt, answer, refusal }) {
 }
 
 /**
- * Whether a prompt runs this node. It does not if it runs only outputs that do not depend on the node.
- *
- * @param {ComfyNode} node
- * @param {Pick<Queued, "prompt" | "targets">} [queued] by default the prompt that was sent last
- */
-export function runs(node, { prompt, targets } = latest) {
-  return !targets?.length || targets.some((output) => dependsOn(node, prompt, String(output)));
-}
-
-/**
  * @param {ComfyNode} node
  * @param {Prompt} prompt
  * @param {string} output id of a node of the prompt
@@ -126,4 +111,23 @@ function dependsOn(node, prompt, output) {
     }
   }
   return false;
+}
+
+/** The prompt that was sent last, and the execution ids of its outputs that alone are run; null for all of them. */
+const latest = { prompt: /** @type {Prompt} */ ({}), targets: /** @type {string[] | null} */ (null) };
+
+/** @param {any[]} given what api.queuePrompt() is called with */
+function noteSent([, data, options]) {
+  latest.prompt = data?.output ?? {};
+  latest.targets = options?.partialExecutionTargets ?? null;
+}
+
+/**
+ * Whether the prompt that was sent last runs this node. It does not if it runs only outputs that do not depend on the node.
+ *
+ * @param {ComfyNode} node
+ */
+export function isInLatestRun(node) {
+  const { prompt, targets } = latest;
+  return !targets?.length || targets.some((output) => dependsOn(node, prompt, String(output)));
 }

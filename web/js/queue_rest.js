@@ -6,7 +6,7 @@ import { app } from "../../../scripts/app.js";
 import { rootGraph } from "./graph.js";
 import { labelOf, t } from "./locale.js";
 import { isLinked, valuesOf } from "./node_values.js";
-import { inputsOf, isRefused, pendingInputs, runs } from "./prompts.js";
+import { inputsOf, isRefused, pendingInputs } from "./prompts.js";
 
 const TOTAL = "total_frames";
 // Of the counter that has its number in a widget. The other one finds it in a folder, run by run.
@@ -79,7 +79,7 @@ export class QueueRest {
   note(queued) {
     const { prompt, answer } = queued;
     const inputs = inputsOf(this.#node, prompt);
-    if (!inputs || !runs(this.#node, queued)) return;
+    if (!inputs) return;
     const isOurs = this.#turn?.state === "built";
     if (isRefused(this.#node, queued)) {
       if (isOurs) this.#turn?.end(false);
