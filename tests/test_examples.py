@@ -160,6 +160,13 @@ def test_every_thumbnail_has_an_example():
 
 
 @every_workflow
+def test_the_name_of_an_example_fits_on_its_card(path):
+    """ComfyUI's template browser cuts it to one line, of about 34 letters in 1.58."""
+    assert len(path.stem) <= 34
+    assert "image sequence" in path.stem.lower()
+
+
+@every_workflow
 def test_an_example_uses_only_this_pack_and_core_nodes_that_need_no_model(path):
     assert {node["type"] for node in read(path)["nodes"]} <= {*NODE_IDS, *CORE_NODES, *NOTES}
 
