@@ -50,7 +50,15 @@ class ImageSequenceFrameCounter:
     DESCRIPTION = (
         "Says which frame of an animation this run renders. frame_index counts up by itself: queue total_frames runs."
     )
-    SEARCH_ALIASES = ["frame counter", "frame index", "frame number", "animation", "image sequence", "current frame"]
+    SEARCH_ALIASES = [
+        "frame counter",
+        "frame index",
+        "frame number",
+        "frame range",
+        "animation",
+        "image sequence",
+        "current frame",
+    ]
     FUNCTION = "count"
     RETURN_TYPES, RETURN_NAMES, OUTPUT_TOOLTIPS = _RETURN_TYPES, _RETURN_NAMES, _OUTPUT_TOOLTIPS
 
@@ -80,7 +88,14 @@ class ImageSequenceFrameCounterFromDirectory:
         "Goes on where a folder of frames ends: looks at which frames are there and counts to the next one. Queue the same "
         "graph as often as there are frames; after a crash queue it again."
     )
-    SEARCH_ALIASES = ["resume", "continue render", "frame counter", "image sequence", "next frame"]
+    SEARCH_ALIASES = [
+        "resume",
+        "continue render",
+        "missing frames",
+        "frame counter",
+        "image sequence",
+        "next frame",
+    ]
     FUNCTION = "count"
     RETURN_TYPES, RETURN_NAMES, OUTPUT_TOOLTIPS = _RETURN_TYPES, _RETURN_NAMES, _OUTPUT_TOOLTIPS
 

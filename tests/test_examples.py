@@ -15,6 +15,7 @@ from PIL import Image
 
 PACK = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((PACK / "example_workflows").glob("*.json"))
+VIDEO = PACK / "example_workflows" / "Image sequence to video.json"
 PAGES = PACK / "web" / "docs"
 NODE_IDS = [
     "ImageSequenceAddLayer",
@@ -63,6 +64,13 @@ SEARCHES = {
     "load frames from folder": LOADERS,
     "image folder": LOADERS,
     "load image sequence": LOADERS,
+    "upload": LOADERS,
+    "upload images": LOADERS,
+    "upload frames": LOADERS,
+    "footage": LOADERS,
+    "import footage": LOADERS,
+    "frame range": {"ImageSequenceLoadBatch", "ImageSequenceFrameCounter"},
+    "missing frames": {*LOADERS, "ImageSequenceFrameCounterFromDirectory"},
     "png sequence": {*SAVERS, *LOADERS},
     "exr": {*SAVERS, *LOADERS, "ImageSequenceAddLayer"},
     "save exr": {*SAVERS, "ImageSequenceAddLayer"},
@@ -151,6 +159,13 @@ def test_every_thumbnail_has_an_example():
 
 
 @every_workflow
+def test_the_name_of_an_example_fits_on_its_card(path):
+    """ComfyUI's template browser cuts it to one line, of about 34 letters in 1.58."""
+    assert len(path.stem) <= 34
+    assert "image sequence" in path.stem.lower()
+
+
+@every_workflow
 def test_an_example_uses_only_this_pack_and_core_nodes_that_need_no_model(path):
     assert {node["type"] for node in read(path)["nodes"]} <= {*NODE_IDS, *CORE_NODES, *NOTES}
 
@@ -159,6 +174,20 @@ def test_an_example_uses_only_this_pack_and_core_nodes_that_need_no_model(path):
 def test_an_example_says_to_press_run(path):
     notes = [node for node in read(path)["nodes"] if node["type"] in NOTES]
     assert any("**Run**" in note["widgets_values"][0] for note in notes)
+
+
+@every_workflow
+def test_an_example_with_a_counter_says_to_press_its_button(path):
+    """The number beside Run goes no further than 100."""
+    text = "".join(node["widgets_values"][0] for node in read(path)["nodes"] if node["type"] in NOTES)
+    has_counter = any(node["type"].startswith("ImageSequenceFrameCounter") for node in read(path)["nodes"])
+    assert ("**Queue ... frames**" in text) == has_counter
+    assert ("beside **Run**" in text) <= (not has_counter)
+
+
+def test_the_film_of_an_example_has_the_frames_that_are_saved_for_it():
+    nodes = {node["type"]: node["widgets_values"] for node in read(VIDEO)["nodes"]}
+    assert nodes["EmptyImage"][2] == nodes["ImageSequenceLoadBatch"][2]
 
 
 @every_workflow

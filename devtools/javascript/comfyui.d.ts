@@ -14,6 +14,8 @@ interface ComfyWidget {
   beforeQueued?: (...given: unknown[]) => void;
   afterQueued?: (...given: unknown[]) => void;
   computeSize?: (width?: number) => [number, number];
+  /** Where the canvas has laid it out. */
+  y?: number;
   /** Is the value stored in the workflow? `options.serialize`: is it sent in the prompt? */
   serialize?: boolean;
   options: {
@@ -98,6 +100,8 @@ interface ComfyExtension {
 }
 
 interface ComfyApp {
+  /** Gets the files that are dropped next. */
+  dragOverNode: ComfyNode | null;
   /** Absent in 1.27, which has `graph` alone. */
   rootGraph?: ComfyGraph;
   graph: ComfyGraph;

@@ -188,11 +188,14 @@ export const app = {
   isQueueing: false,
 
   // One call at a time does the work of all.
-  async queuePrompt(number, batchCount = 1) {
+  async queuePrompt(number, batchCount = 1, partialExecutionTargets = undefined) {
     this.queueItems.push(batchCount);
     if (this.isQueueing) return false;
     this.isQueueing = true;
-    const tellWidgets = (moment) => this.graph.nodes.forEach(({ widgets }) => widgets.forEach((it) => it[moment]?.()));
+    const given = { isPartialExecution: Boolean(partialExecutionTargets) };
+    const tellWidgets = (moment) => this.graph.nodes.forEach(({ widgets }) => {
+      widgets.forEach((it) => it[moment]?.(given));
+    });
     while (this.queueItems.length) {
       for (let left = this.queueItems.pop(); left; left--) {
         tellWidgets("beforeQueued");
@@ -201,7 +204,7 @@ export const app = {
           return [id, { class_type: comfyClass, inputs: Object.fromEntries(sent.map((it) => [it.name, it.value])) }];
         }));
         try {
-          await api.queuePrompt(number, { output, workflow: { id: this.graph.id } });
+          await api.queuePrompt(number, { output, workflow: { id: this.graph.id } }, { partialExecutionTargets });
         } catch {
           break;
         }

@@ -105,6 +105,10 @@ class Desk:
     def press(self, *keys: str) -> None:
         self.stage.press(*keys)
 
+    def can_type(self) -> None:
+        """Wait until the filter has the focus."""
+        self.page.locator(".seqpicker-filter:focus").wait_for()
+
     @property
     def selected(self) -> str:
         """The name of the entry that the field points at."""
@@ -186,6 +190,25 @@ class TestTheKeyboard:
         desk.page.get_by_text("Nothing here matches the filter.").wait_for()
         desk.press("Enter")
         assert desk.is_open
+
+    def test_stays_with_the_filter_after_every_click(self, node):
+        desk = node(path_pattern="plates/old/f_####.png")
+        desk.open()
+        desk.at("input/plates/old")
+        up = desk.page.get_by_role("button", name="Up one folder")
+        for place in ("input/plates", "input"):
+            up.click()
+            desk.at(place)
+            desk.can_type()
+        up.click(force=True)  # disabled
+        desk.can_type()
+        for part in (".seqpicker-path", ".seqpicker-list", ".seqpicker-preview"):
+            desk.page.locator(part).click()
+            desk.can_type()
+        desk.page.get_by_role("button", name="Open folder").click()
+        desk.at("input/plates")
+        desk.page.keyboard.type("fg")
+        assert desk.names == ["fg_####.exr"]
 
     def test_closes_with_escape_and_gives_the_focus_back(self, node):
         desk = node()

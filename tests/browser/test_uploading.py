@@ -220,6 +220,43 @@ class TestADrop:
         assert desk.toast()["summary"] == "There are no frames to upload."
 
 
+class TestADropOnThePlayer:
+    DRAG = """(() => {
+        const dataTransfer = new DataTransfer();
+        for (const name of a) dataTransfer.items.add(new File([name], name));
+        const drag = (type) => {
+            const event = new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true });
+            node.place.querySelector(".seqplayer-view").dispatchEvent(event);
+            return [event.defaultPrevented, app.dragOverNode === node];
+        };
+        return b.map(drag);
+    })()"""
+
+    @pytest.fixture
+    def player(self, loader):
+        def open_player(*, is_vue: bool = False) -> Desk:
+            desk = loader()
+            desk.stage.run("{ LiteGraph.vueNodesMode = a; app.dragOverNode = null; app.render(node) }", is_vue)
+            return desk
+
+        return open_player
+
+    def test_is_one_on_the_node(self, player):
+        """The frontend outlines app.dragOverNode, and hands it the drop."""
+        desk = player()
+        assert desk.stage.run(self.DRAG, frames(1, 2), ["dragover", "drop"]) == [[True, True], [False, True]]
+
+    def test_is_over_when_the_files_have_left(self, player):
+        desk = player()
+        assert desk.stage.run(self.DRAG, frames(1, 2), ["dragover", "dragleave"])[1] == [False, False]
+
+    def test_of_something_else_than_files_is_none(self, player):
+        assert player().stage.run(self.DRAG, [], ["dragover"]) == [[False, False]]
+
+    def test_is_left_to_the_element_of_a_vue_node(self, player):
+        assert player(is_vue=True).stage.run(self.DRAG, frames(1, 2), ["dragover"]) == [[False, False]]
+
+
 class TestNames:
     @pytest.mark.parametrize(
         ("given", "there"),

@@ -165,6 +165,20 @@ class TestInANode:
         stage.run("{ node.linked = 'image_color_space'; node.onConnectionsChange?.() }")
         assert self.shown(stage) == ["image_color_space"]
 
+    @pytest.mark.parametrize("advanced", [False, True])
+    def test_a_hidden_widget_is_nowhere_under_the_mouse(self, node, advanced):
+        """The canvas puts its input slot, which has a tooltip, where the widget is."""
+        stage = node(SAVER, advanced=advanced, **self.WIDGETS)
+        places = "(node.widgets.forEach((w) => (w.y = 50)), node.widgets.find((w) => w.name === 'exr_compression').y)"
+        assert stage.run(places) < -100_000
+        self.choose(stage, "filetype", "exr")
+        assert stage.run(places) == 50
+        self.choose(stage, "filetype", "png")
+        assert stage.run(places) < -100_000
+        if advanced:
+            stage.run("node.showAdvanced = true")
+            assert stage.run(places) == 50
+
     def test_values_and_their_order_do_not_change(self, node):
         stage = node(SAVER, **self.WIDGETS)
         values = "node.widgets.filter((w) => w.serialize !== false).map((w) => [w.name, w.value])"

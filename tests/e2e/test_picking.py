@@ -32,6 +32,13 @@ BUTTON = """([id, name]) => {
     return [x + left, y + top];
 }"""
 
+ROWS = """(id) => {
+    const node = app.canvas.graph.getNodeById(id);
+    const [x, y] = app.canvas.ds.convertOffsetToCanvas([node.pos[0] + node.size[0] / 2, node.pos[1] + 30]);
+    const { left, top } = app.canvas.canvas.getBoundingClientRect();
+    return [x + left, y + top];
+}"""
+
 
 class Desk:
     """A node in the editor, and a user with a mouse and a keyboard."""
@@ -69,17 +76,13 @@ class Desk:
         for key in keys:
             self.page.keyboard.press(key)
 
-    def drop(self, *paths: Path) -> None:
-        """Drop files or folders from the desktop on the title of the node."""
-        x, y = self.page.evaluate(
-            """(id) => {
-            const node = app.canvas.graph.getNodeById(id);
-            const [x, y] = app.canvas.ds.convertOffsetToCanvas([node.pos[0] + node.size[0] / 2, node.pos[1] + 30]);
-            const { left, top } = app.canvas.canvas.getBoundingClientRect();
-            return [x + left, y + top];
-        }""",
-            self.id,
-        )
+    def drop(self, *paths: Path, on_player: bool = False) -> None:
+        """Drop files or folders from the desktop on the first rows of the node, or on the picture of its player."""
+        if on_player:
+            box = self.editor.player().locator(".seqplayer-view").bounding_box()
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        else:
+            x, y = self.page.evaluate(ROWS, self.id)
         session = self.page.context.new_cdp_session(self.page)
         data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
         for kind in ("dragEnter", "dragOver", "dragOver", "drop"):

@@ -44,13 +44,33 @@ def test_a_folder_that_is_dropped_is_uploaded_without_its_sub_folders(node, tmp_
     desk.has(path_pattern=f"{name}/f_####.png")
 
 
-def test_a_workflow_that_is_dropped_on_a_loader_opens(node, tmp_path):
-    desk = node()
+def with_player(node: Any, server: Any) -> Any:
+    """A loader whose player shows a picture."""
+    name = fresh()
+    write_frames(server.base / "input" / name, 0, 2)
+    desk = node(folder="input", path_pattern=f"{name}/f_####.png", frame_count=0)
+    desk.editor.player().locator(".seqplayer-view").wait_for()
+    return desk
+
+
+def test_frames_that_are_dropped_on_the_player_are_uploaded_and_filled_in(node, server, tmp_path):
+    desk, name = with_player(node, server), fresh()
+    desk.drop(*write_frames(tmp_path / "mine", 1, 3, f"{name}.{{:04d}}.png"), on_player=True)
+    desk.toast(f"3 frames are in input/{name}.")
+    desk.has(folder="input", start_index=1, frame_count=0)
+    assert names(desk.input / name) == [f"{name}.{number:04d}.png" for number in (1, 2, 3)]
+    assert list(desk.input.glob(f"{name}*.png")) == []
+    assert desk.page.evaluate("app.graph.nodes.length") == 1
+
+
+@pytest.mark.parametrize("on_player", [False, True])
+def test_a_workflow_that_is_dropped_on_a_loader_opens(node, server, tmp_path, on_player):
+    desk = with_player(node, server) if on_player else node()
     file = tmp_path / "workflow.json"
     graph = desk.page.evaluate("app.graph.serialize()")
     note = {"id": 77, "type": "EmptyImage", "pos": [0, 0], "size": [200, 100], "flags": {}, "order": 0, "mode": 0}
     file.write_text(json.dumps({**graph, "id": "00000000-0000-4000-8000-000000000000", "nodes": [note], "links": []}))
-    desk.drop(file)
+    desk.drop(file, on_player=on_player)
     desk.page.wait_for_function("app.graph.nodes.length === 1 && app.graph.nodes[0].type === 'EmptyImage'")
 
 

@@ -147,6 +147,30 @@ def desk(editor, tmp_path):
     return open_node
 
 
+# The names of the inputs that the canvas finds at the left end of each row, from the first widget to the last one.
+UNDER_THE_MOUSE = """(id) => {
+    const node = app.canvas.graph.getNodeById(id);
+    const rows = node.widgets.filter((w) => !w.element && node.isWidgetVisible(w));
+    const found = new Set();
+    for (let y = rows[0].y - 12; y < rows.at(-1).y + 60; y++) {
+        const slot = node.getInputOnPos([node.pos[0] + 12, node.pos[1] + y]);
+        if (slot?.widget) found.add(slot.name); // the sockets above the rows have none
+    }
+    return [[...found], rows.map(({ name }) => name)];
+}"""
+
+
+@pytest.mark.parametrize("kind", ["ImageSequenceLoadBatch", "ImageSequenceSaveCounted"])
+def test_only_widgets_that_are_drawn_are_under_the_mouse(desk, kind):
+    node = desk(kind)
+    if node.is_vue:
+        pytest.skip("Vue nodes have an element for each row")
+    node.heights()
+    found, rows = node.page.evaluate(UNDER_THE_MOUSE, node.id)
+    inputs = [name for name in rows if name not in ("choose_frames", "upload_frames", "control_after_generate")]
+    assert found == inputs
+
+
 @pytest.mark.parametrize("kind", SAVERS)
 def test_a_saver_shows_them_while_exr_is_chosen(desk, kind):
     node = desk(kind, **({"path_pattern": "f_####"} if kind == "ImageSequenceSaveBatch" else {}))

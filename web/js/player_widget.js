@@ -1,6 +1,6 @@
 // @ts-check
 
-import { forwardToCanvas, setOwner } from "./renderer.js";
+import { forwardDrops, forwardToCanvas, setOwner } from "./renderer.js";
 
 /**
  * Put a player into a new node, as a widget that neither workflows nor prompts contain.
@@ -22,5 +22,6 @@ export function addPlayerWidget(node, player) {
   widget.hidden = true;
   setOwner(player.element, node);
   forwardToCanvas(player.element);
+  forwardDrops(player.element, node);
   return widget;
 }

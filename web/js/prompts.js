@@ -25,6 +25,7 @@ const listeners = new Set();
 export function watchPrompts() {
   const { queuePrompt } = api;
   api.queuePrompt = function (...given) {
+    noteSent(given);
     const answer = queuePrompt.apply(this, given);
     const data = /** @type {any} */ (given[1]);
     const prompt = data?.output ?? {};
@@ -110,4 +111,23 @@ function dependsOn(node, prompt, output) {
     }
   }
   return false;
+}
+
+/** The prompt that was sent last, and the execution ids of its outputs that alone are run; null for all of them. */
+const latest = { prompt: /** @type {Prompt} */ ({}), targets: /** @type {string[] | null} */ (null) };
+
+/** @param {any[]} given what api.queuePrompt() is called with */
+function noteSent([, data, options]) {
+  latest.prompt = data?.output ?? {};
+  latest.targets = options?.partialExecutionTargets ?? null;
+}
+
+/**
+ * Whether the prompt that was sent last runs this node. It does not if it runs only outputs that do not depend on the node.
+ *
+ * @param {ComfyNode} node
+ */
+export function isInLatestRun(node) {
+  const { prompt, targets } = latest;
+  return !targets?.length || targets.some((output) => dependsOn(node, prompt, String(output)));
 }

@@ -36,6 +36,28 @@ export function forwardToCanvas(element) {
 }
 
 /**
+ * On the canvas, let files that are dragged over an element of a node be dragged over the node: its onDragOver and onDragDrop
+ * decide, and the frontend outlines it. In Vue nodes the element is a part of the node anyway.
+ *
+ * @param {HTMLElement} element
+ * @param {ComfyNode} node
+ */
+export function forwardDrops(element, node) {
+  /** @param {ComfyNode | null} over */
+  const setOver = (over) => {
+    if (app.dragOverNode === over) return;
+    app.dragOverNode = over; // app's own listener hands it the drop, as it does for drops on the canvas
+    app.graph.setDirtyCanvas(true, true);
+  };
+  element.addEventListener("dragover", (event) => {
+    if (isVue() || !node.onDragOver?.(event)) return;
+    event.preventDefault(); // the browser would open the files
+    setOver(node);
+  });
+  element.addEventListener("dragleave", () => !isVue() && setOver(null));
+}
+
+/**
  * Record whose element this is, so that attachTo() can find it.
  *
  * @param {Element} element

@@ -25,6 +25,7 @@ const RARE = ["step", "on_size_mismatch", "first_frame"];
 const SOURCES = ["filetype", "path_pattern", "pattern"];
 
 const ROW_GAP = 4; // pixels that the canvas adds to the height of every widget
+const OUT_OF_REACH = -1e6; // pixels below the title, where nobody points
 
 /**
  * What a node writes or reads.
@@ -94,6 +95,7 @@ export class WidgetVisibility {
       if (isOurs) {
         this.#widgets.push({ widget, initial: widget.value });
         leaveNoGap(node, widget);
+        putSlotAside(node, widget);
       }
       if (isOurs || SOURCES.includes(widget.name)) this.#watch(widget);
     }
@@ -198,7 +200,32 @@ function setAdvanced(node, widget, isAdvanced) {
  */
 function leaveNoGap(node, widget) {
   widget.computeSize = (width = node.size[0]) => {
-    const isDrawn = !widget.hidden && (!widget.advanced || Boolean(node.showAdvanced));
-    return [width, isDrawn ? LiteGraph.NODE_WIDGET_HEIGHT : -ROW_GAP];
+    return [width, isDrawn(node, widget) ? LiteGraph.NODE_WIDGET_HEIGHT : -ROW_GAP];
   };
+}
+
+/**
+ * The canvas puts the input slots of widgets that it does not draw where the next row is, and shows their tooltips there.
+ *
+ * @param {ComfyNode} node
+ * @param {ComfyWidget} widget
+ */
+function putSlotAside(node, widget) {
+  let { y = 0 } = widget;
+  Object.defineProperty(widget, "y", {
+    get: () => (isDrawn(node, widget) ? y : OUT_OF_REACH),
+    set(/** @type {number} */ now) {
+      y = now;
+    },
+    configurable: true,
+    enumerable: true,
+  });
+}
+
+/**
+ * @param {ComfyNode} node
+ * @param {ComfyWidget} widget
+ */
+function isDrawn(node, widget) {
+  return !widget.hidden && (!widget.advanced || Boolean(node.showAdvanced));
 }

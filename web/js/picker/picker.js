@@ -39,6 +39,7 @@
 
 import { inEnglish } from "../player/fill.js";
 import { EntryList } from "./entry_list.js";
+import { returnFocus } from "./focus.js";
 import { listenToKeys } from "./keyboard.js";
 import { build } from "./markup.js";
 import { Preview } from "./preview.js";
@@ -69,10 +70,7 @@ export class Picker {
       onSelect: (entry) => this.#describe(entry),
       onActivate: () => this.activate(),
     });
-    this.#roots = new Roots(parts.roots, (root) => {
-      parts.filter.focus();
-      this.openFolder(root);
-    });
+    this.#roots = new Roots(parts.roots, (root) => this.openFolder(root));
     this.#addActions(options.actions ?? []);
     parts.filter.addEventListener("input", () => this.#showEntries());
     parts.up.addEventListener("click", () => this.goUp());
@@ -80,6 +78,7 @@ export class Picker {
     parts.cancel.addEventListener("click", () => this.close());
     this.element.addEventListener("click", (event) => event.target === this.element && this.close()); // the backdrop
     this.element.addEventListener("close", () => this.#remove());
+    returnFocus(this.element, parts.filter);
     listenToKeys(this.element, this, this.#entries);
   }
 
