@@ -16,7 +16,7 @@ const NOTICE_MS = 2500;
 
 // Pixels of height of a text that has not been laid out yet, and the most that a text gets; the latter are the greatest
 // heights in sequence_player.css. A longer text scrolls.
-const HEIGHT = { unknown: 60, message: 64, error: 200 };
+const HEIGHT = { unknown: 60, message: 112, error: 200 };
 
 /** @type {WeakSet<EventTarget>} the boxes of all texts */
 const scrolling = new WeakSet();
