@@ -107,6 +107,17 @@ class TestTheAnswerToAPrompt:
             return api.queuePrompt(0, {{}}).then(() => false, (error) => error === reason);
         }})()""")
 
+    def test_does_not_make_comfyui_blame_this_pack_for_a_lost_server(self, node):
+        """Its dialog names the first file of an extension in the stack of the error."""
+        stage = node()
+        name, stack = stage.run("""(async () => {
+            api.answer = () => fetch("http://127.0.0.1:1/");
+            return api.queuePrompt(0, {}).catch((error) => [error.name, error.stack]);
+        })()""")
+        assert name == "TypeError"
+        assert "/scripts/api.js" in stack
+        assert "/extensions/" not in stack
+
     def test_may_be_an_error_that_is_thrown_at_once(self, node):
         stage = node()
         assert stage.run("""(() => {
