@@ -250,10 +250,7 @@ class TestTheFrameCounter:
         assert counter.stage.run("app.toasts.map(({ severity, summary }) => [severity, summary])") == [
             [
                 "warn",
-                (
-                    "Queued 4 of 88 frames: this workflow is no longer open. "
-                    "Open it and press the button again."
-                ),
+                ("Queued 4 of 88 frames: this workflow is no longer open. Open it and press the button again."),
             ]
         ]
         assert counter.queued == [12, 13, 14, 15]
