@@ -70,7 +70,8 @@ class CountedRequest(SaveRequest):
     def destination(self, counter: Any = None) -> dict[str, Any]:
         """Where the frame at `counter` goes, see `destination`; without a counter, where the frames go.
 
-        Lists the folder and its batch folders. Raises what `files` and `check` raise, and EndOfAnimationError where `at_end`
+        The coming runs meet the frames from the counter's present one to the last, and none once the animation is over. Without
+        a counter they may meet any. Lists the folder and its batch folders. Raises what `files` and `check` raise, and EndOfAnimationError where `at_end`
         says so.
         """
         self.check()
@@ -85,12 +86,10 @@ class CountedRequest(SaveRequest):
         sequence, existing = files.on_disk()
         if counter is None:
             return destination(sequence, None, existing, policy, lambda found: True)
-        animation = files.numbers(total_frames(counter))
-
-        def is_met(found: int) -> bool:
-            return number is not None and (found == number or (found > number and found in animation))
-
-        return destination(sequence, number, existing, policy, is_met)
+        if number is None:
+            return destination(sequence, None, existing, policy, lambda found: False)
+        coming = range(number, max(number + 1, files.numbers(total_frames(counter)).stop))
+        return destination(sequence, number, existing, policy, lambda found: found in coming)
 
     def needs_image(self, counters: Sequence[Any], *, has_layers: bool = False) -> bool:
         """Whether any frame must be rendered: one that is not past the end, nor kept under SKIP.

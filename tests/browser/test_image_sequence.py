@@ -107,6 +107,17 @@ class TestTheAnswerToAPrompt:
             return api.queuePrompt(0, {{}}).then(() => false, (error) => error === reason);
         }})()""")
 
+    def test_does_not_make_comfyui_blame_this_pack_for_a_lost_server(self, node):
+        """Its dialog names the first file of an extension in the stack of the error."""
+        stage = node()
+        name, stack = stage.run("""(async () => {
+            api.answer = () => fetch("http://127.0.0.1:1/");
+            return api.queuePrompt(0, {}).catch((error) => [error.name, error.stack]);
+        })()""")
+        assert name == "TypeError"
+        assert "/scripts/api.js" in stack
+        assert "/extensions/" not in stack
+
     def test_may_be_an_error_that_is_thrown_at_once(self, node):
         stage = node()
         assert stage.run("""(() => {
@@ -398,6 +409,45 @@ class TestFramesOfSeveralRuns:
         stage.run("node.onExecuted(a)", report(1))
         stage.run("node.onExecuted(a)", report(2))
         stage.run("node.onExecuted(a)", report(3))
+
+
+class TestAServerThatIsBack:
+    """It may have been started anew: then nobody will ever say that its runs have ended."""
+
+    LIVE = "api.tell('image_sequence.progress', { node: 7, sequence: a, text: 'frame 1 of 9' })"
+
+    def reconnects(self, stage, running):
+        queue = {"queue_running": [[0, prompt, {}, {}] for prompt in running], "queue_pending": []}
+        stage.page.route("**/api/queue", lambda route: route.fulfill(json=queue))
+        stage.run("api.tell('reconnected')")
+
+    def test_has_lost_the_run_that_it_knows_nothing_of(self, node, site):
+        site.make("a", [3])
+        stage = node()
+        stage.run("api.tell('execution_start', { prompt_id: 'p' })")
+        stage.run(self.LIVE, json.loads(report(3)["image_sequence"][0]))
+        self.reconnects(stage, [])
+        stage.says("Stopped: frame 1 of 9", "message")
+
+    def test_goes_on_with_a_run_that_is_in_its_queue(self, node, site):
+        site.make("a", [3])
+        stage = node()
+        stage.run("api.tell('execution_start', { prompt_id: 'p' })")
+        stage.run(self.LIVE, json.loads(report(3)["image_sequence"][0]))
+        with stage.page.expect_response("**/api/queue"):
+            self.reconnects(stage, ["p"])
+        stage.page.wait_for_load_state("networkidle")
+        assert stage.page.locator(".seqplayer-message").text_content() == "frame 1 of 9"
+
+    def test_is_asked_again_for_the_picture_that_it_did_not_give(self, node, site):
+        site.make("a", [3])
+        stage = node()
+        stage.page.route("**/preview?*", lambda route: route.abort())
+        stage.run("node.onExecuted(a)", report(3))
+        stage.says("The server does not answer.")
+        stage.page.unroute("**/preview?*")
+        self.reconnects(stage, [])
+        stage.page.locator(".seqplayer-note").wait_for(state="hidden")
 
 
 class TestTexts:

@@ -132,6 +132,7 @@ class TestALoader:
             "api.tell('execution_error', { prompt_id: '1', node_id: 9 })",
             "api.tell('execution_interrupted', { prompt_id: '1', node_id: 9 })",
             "dispatchEvent(new Event('focus'))",
+            "api.tell('reconnected')",
         ],
     )
     def test_asks_again_when_files_may_have_changed(self, opened, server, occasion):
@@ -157,11 +158,20 @@ class TestALoader:
     def test_says_why_a_run_would_fail_until_that_is_mended(self, opened, server):
         server.refuses(LOADER, "No file matches a/f_####.png.", 404)
         stage = opened(LOADER)
+        pick(stage, "frame_count", 2)
         stage.says("No file matches a/f_####.png.", "message")
         assert stage.page.locator(".seqplayer-error").text_content() == ""
         server.finds(LOADER, FOUND)
         pick(stage, "path_pattern", "a/g_####.png")
         stage.says("3 frames", "message")
+
+    def test_that_is_new_and_finds_nothing_says_what_to_do(self, opened, server):
+        server.refuses(LOADER, "No file matches a/f_####.png.", 404)
+        opened(LOADER).says("Choose or upload frames, or type where they are.", "message")
+
+    def test_that_is_new_shows_any_other_refusal(self, opened, server):
+        server.refuses(LOADER, "The folder is not allowed.", 403)
+        opened(LOADER).says("The folder is not allowed.", "message")
 
     def test_shows_nothing_of_an_answer_that_comes_too_late(self, opened, server):
         server.finds(LOADER, FOUND)
@@ -278,6 +288,47 @@ class TestASaver:
         stage.run("node.onExecuted(a)", report(3))
         stage.says("Saved frame 3", "message")
         assert stage.page.locator(".seqplayer-message").text_content().startswith("Saved frame 3\nNext: ")
+
+    def test_says_nothing_of_the_next_frame_while_frames_are_in_the_queue(self, opened, server, site):
+        site.make("a", [3])
+        server.finds(SAVER, SAVES)
+        stage = opened(SAVER)
+        stage.says("Next", "message")
+        stage.run("app.queuePrompt(0)")
+        stage.page.wait_for_function("!document.querySelector('.seqplayer-message').textContent")
+        stage.run("api.tell('execution_start', { prompt_id: '1' })")
+        stage.run("dispatchEvent(new Event('focus'))")
+        settle(stage)
+        stage.run("node.onExecuted(a)", report(3))
+        stage.says("Saved frame 3", "message")
+        assert stage.page.locator(".seqplayer-message").text_content() == "Saved frame 3"
+        server.finds(SAVER, SAVES | {"path": "shots/f_00013.png"})
+        stage.run("api.tell('execution_success', { prompt_id: '1' })")
+        stage.says("Next: shots/f_00013.png.", "message")
+
+    def test_says_it_again_when_the_queue_is_emptied(self, opened, server):
+        server.finds(SAVER, SAVES)
+        stage = opened(SAVER)
+        stage.says("Next", "message")
+        stage.run("app.queuePrompt(0)")
+        stage.page.wait_for_function("!document.querySelector('.seqplayer-message').textContent")
+        stage.run("api.tell('status', { exec_info: { queue_remaining: 0 } })")
+        stage.says("Next", "message")
+
+    def test_says_that_the_animation_is_over_behind_a_counter_past_the_end(self, opened, server):
+        saver, counter = "ImageSequenceSaveCounted", "ImageSequenceFrameCounter"
+        server.finds(saver, SAVES | {"number": None, "is_there": None, "in_the_way": 0, "existing": 40})
+        server.finds(counter, {"frame": 40, "total": 40, "left": 0})
+        stage = opened(saver)
+        stage.says("Saves to", "message")
+        stage.run(
+            """{
+            node.inputs.push({ name: "frame_counter" });
+            Object.assign(node, { sources: { frame_counter: app.add(a, 9) }, linked: "frame_counter" });
+        }""",
+            counter,
+        )
+        stage.says("The animation is over.", "message")
 
     def test_the_number_that_counts_by_itself_does_not_outdate_the_report(self, opened, server, site):
         site.make("a", [3])

@@ -241,6 +241,90 @@ class TestTheFrameCounter:
         counter.says("All frames are queued")
         assert sorted(counter.queued) == [12, 13, 14, 15]
 
+    def test_has_the_next_number_in_its_widget_while_a_prompt_is_on_its_way(self, button):
+        """ComfyUI stores a workflow as it is when the user leaves it."""
+        counter = button(total_frames=15)
+        counter.stage.run("""{
+            const { answer } = api;
+            window.numbers = [];
+            api.answer = async (...given) => {
+                await new Promise((done) => setTimeout(done));
+                numbers.push(node.widgets[0].value);
+                return answer(...given);
+            };
+        }""")
+        counter.press()
+        counter.says("All frames are queued")
+        assert counter.queued == [12, 13, 14]
+        assert counter.stage.run("numbers") == [13, 14, 15]
+
+    def test_says_that_it_stops_when_another_workflow_is_opened(self, button):
+        counter = button()
+        counter.stage.run("""{
+            const { answer } = api;
+            api.answer = async (...given) => {
+                if (posted.length === 3) app.configure(() => { app.graph.id = "other" });
+                return answer(...given);
+            };
+        }""")
+        counter.press()
+        counter.stage.page.wait_for_function("app.toasts.length")
+        assert counter.stage.run("app.toasts.map(({ severity, summary }) => [severity, summary])") == [
+            [
+                "warn",
+                ("Queued 4 of 88 frames: this workflow is no longer open. Open it and press the button again."),
+            ]
+        ]
+        assert counter.queued == [12, 13, 14, 15]
+        assert counter.number == 16
+
+    def test_says_that_it_stops_when_its_node_is_removed(self, button):
+        counter = button()
+        counter.stage.run("""{
+            const { answer } = api;
+            api.answer = async (...given) => {
+                if (!posted.length) app.configure(() => {});
+                return answer(...given);
+            };
+        }""")
+        counter.press()
+        counter.stage.page.wait_for_function("app.toasts.length")
+        assert counter.stage.run("app.toasts[0].summary").startswith("Queued 1 of 88 frames: the node was removed")
+
+    def test_says_that_the_server_does_not_answer_and_goes_on_from_there(self, button):
+        counter = button(total_frames=16)
+        counter.stage.run("""{
+            const { answer } = api;
+            window.answers = answer;
+            api.answer = (...given) => posted.length === 2 ? fetch("http://127.0.0.1:1/") : answer(...given);
+        }""")
+        counter.press()
+        counter.stage.page.wait_for_function("app.toasts.length")
+        assert counter.stage.run("app.toasts.map(({ summary }) => summary)") == [
+            "Queued 2 of 4 frames: the server does not answer. Press the button again when it is back."
+        ]
+        assert counter.number == 14
+        counter.stage.run("{ api.answer = answers; api.tell('status', { exec_info: { queue_remaining: 0 } }) }")
+        counter.says("Queue 2 frames")
+        counter.stage.run("""{ window.toasts = app.toasts.length }""")
+        counter.press()
+        counter.stage.page.wait_for_function("posted.length === 4")
+        assert counter.queued == [12, 13, 14, 15]
+
+    def test_knows_that_the_user_has_emptied_the_queue(self, button):
+        counter = button(total_frames=13)
+        counter.press()
+        counter.says("All frames are queued")
+        counter.stage.run("api.tell('status', { exec_info: { queue_remaining: 0 } })")
+        counter.says("Set frame_index to 0 to start again")
+
+    def test_asks_a_server_that_is_back_what_is_in_its_queue(self, button):
+        counter = button(total_frames=14)
+        counter.press()
+        counter.says("All frames are queued")
+        counter.stage.run("api.tell('reconnected')")
+        counter.says("Set frame_index to 0 to start again")
+
     def test_is_neither_in_the_workflow_nor_in_the_prompt(self, button):
         counter = button()
         assert counter.stage.run("""(() => {

@@ -728,6 +728,35 @@ class TestExposure:
         assert stage.view.bounding_box()["height"] > 60
 
 
+class TestAnotherSequence:
+    def test_is_not_named_after_the_old_picture(self, stage, site):
+        """The old picture stays until the new one is there; its frame number says nothing about the new sequence."""
+        site.make("a", range(3))
+        site.make("b", range(1001, 1021))
+        stage.show("a", 0, 2)
+        stage.sees(0)
+        stage.run("{ window.captions = [] }")
+        stage.run("""{
+            const name = document.querySelector(".seqplayer-name");
+            new MutationObserver(() => captions.push(name.textContent)).observe(name, { childList: true });
+        }""")
+        site.answers.clear()
+        stage.show("b", 1001, 1020)
+        stage.page.wait_for_function("captions.length")
+        site.answers.set()
+        stage.sees(1001)
+        assert stage.run("captions") == ["f_1001.png"]
+
+    def test_a_frame_that_could_not_be_loaded_is_asked_for_again(self, stage, site):
+        site.make("a", [1, 2])
+        stage.page.route("**/frames/**", lambda route: route.abort())
+        stage.show("a", 1, 2)
+        stage.says("The server does not answer.")
+        stage.page.unroute("**/frames/**")
+        stage.run("player.retry()")
+        stage.sees(1)
+
+
 class TestCompactLayouts:
     def test_one_frame_is_a_picture_without_controls(self, stage, site):
         site.make("a", [7])
@@ -749,6 +778,28 @@ class TestCompactLayouts:
         stage.says("Past the end", "message")
         assert stage.run("player.layout") == "text"
         assert stage.view.is_hidden()
+
+    @pytest.mark.parametrize("lines", [1, 2, 5, 7])
+    def test_a_message_is_whole_in_the_least_height(self, stage, lines):
+        stage.run("player.showMessage(a)", "\n".join(["frame_00000_gjpq"] * lines))
+        stage.run("document.querySelector('#node').style.height = `${player.minHeight}px`")
+        box = stage.run("""(() => {
+            const line = document.querySelector(".seqplayer-message");
+            const bottom = player.element.getBoundingClientRect().bottom;
+            return [line.clientHeight, line.scrollHeight, bottom - line.getBoundingClientRect().bottom];
+        })()""")
+        assert box[:2] == [16 * lines, 16 * lines]
+        assert box[2] >= 0
+
+    def test_a_message_below_a_picture_is_whole_in_the_least_height(self, stage, site):
+        site.make("a", range(3))
+        stage.show("a", 0, 2, options={"message": "\n".join(["frame_00000_gjpq"] * 5)})
+        stage.sees(0)
+        stage.run("document.querySelector('#node').style.height = `${player.minHeight}px`")
+        line = stage.page.locator(".seqplayer-message").bounding_box()
+        assert line["height"] == 80
+        assert line["y"] + line["height"] <= stage.run("player.element.getBoundingClientRect().bottom")
+        assert stage.view.bounding_box()["height"] > 50
 
     def test_an_error_is_an_alert_until_it_is_cleared(self, stage, site):
         site.make("a", range(3))

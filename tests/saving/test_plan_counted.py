@@ -70,6 +70,45 @@ def names_of(sequence: Any, batch: int = 0) -> list[str]:
     return [path.relative_to(Path.cwd() / "output" / "shot").as_posix() for path in paths]
 
 
+class TestWhatTheComingRunsMeet:
+    @pytest.mark.parametrize(
+        ("frame", "in_the_way"),
+        [
+            pytest.param(0, 4, id="all frames of the animation"),
+            pytest.param(2, 2, id="the counter's frame and those after it"),
+            pytest.param(4, 1, id="the last frame"),
+            pytest.param(5, 0, id="nothing once the animation is over"),
+        ],
+    )
+    def test_are_the_frames_from_the_counters_to_the_last(self, output: Path, frame: int, in_the_way: int) -> None:
+        on_disk(output, *whole([0, 1, 2, 4, 7]))
+        facts = CountedRequest(directory_path="shot").destination(counter(frame))
+
+        assert (facts["existing"], facts["in_the_way"]) == (5, in_the_way)
+        assert facts["number"] == (frame if frame < 5 else None)
+
+    def test_are_no_frames_behind_a_resume_counter(self, output: Path) -> None:
+        on_disk(output, *whole(range(12)))
+
+        assert CountedRequest(directory_path="shot").destination(counter(12, 40))["in_the_way"] == 0
+
+    def test_is_one_frame_past_the_end_if_that_is_kept(self, output: Path) -> None:
+        on_disk(output, *whole([4, 6, 7, 8]))
+
+        assert CountedRequest(directory_path="shot", at_end=AtEnd.KEEP).destination(counter(7))["in_the_way"] == 1
+
+    def test_are_counted_by_their_numbers_on_disk(self, output: Path) -> None:
+        on_disk(output, *whole([3, 1001, 1002, 1003, 1006]))
+        facts = CountedRequest(directory_path="shot", first_frame=1001).destination(counter(1))
+
+        assert (facts["number"], facts["in_the_way"]) == (1002, 2)
+
+    def test_may_be_any_frame_without_a_counter(self, output: Path) -> None:
+        on_disk(output, *whole([0, 7]))
+
+        assert CountedRequest(directory_path="shot").destination()["in_the_way"] == 2
+
+
 class TestTheFiles:
     @pytest.mark.parametrize(
         ("directory", "prefix", "digits", "frame_7"),

@@ -15,6 +15,7 @@
 
 import { app } from "../../../scripts/app.js";
 import { hashes } from "./folders.js";
+import { isLinked } from "./node_values.js";
 
 const ANYWHERE = ["output", "input", "temp", ""];
 
@@ -82,16 +83,6 @@ export function fillIn(node, choice) {
     app.canvas.emitAfterChange();
   }
   node.graph?.setDirtyCanvas(true, true);
-}
-
-/**
- * Whether an input gets its value from another node.
- *
- * @param {ComfyNode} node
- * @param {string} name
- */
-export function isLinked(node, name) {
-  return node.isInputConnected(node.inputs?.findIndex((input) => input.name === name) ?? -1);
 }
 
 /**

@@ -2,14 +2,12 @@
 
 /** The buttons of the counters. */
 
-import { api } from "../../../scripts/api.js";
 import { allNodes } from "./graph.js";
 import { latestLook, lookNow } from "./looks.js";
 import { watchValues } from "./node_values.js";
 import { onQueued } from "./prompts.js";
 import { QueueRest } from "./queue_rest.js";
-
-const RUN_ENDS = ["execution_success", "execution_error", "execution_interrupted"];
+import { onQueueChange } from "./server_queue.js";
 
 /** @type {WeakMap<ComfyNode, QueueRest>} */
 const buttons = new WeakMap();
@@ -31,12 +29,7 @@ export function updateQueueRest(node) {
 
 /** @param {ComfyNode} node which has been removed */
 export function releaseQueueRest(node) {
-  buttons.get(node)?.cancel();
-}
-
-/** A workflow was opened: some of its frames may be in the server's queue. */
-export function refreshQueueRests() {
-  for (const button of allButtons()) void button.refresh();
+  buttons.get(node)?.release();
 }
 
 /** Call this once. */
@@ -44,16 +37,8 @@ export function watchQueue() {
   onQueued((queued) => {
     for (const button of allButtons()) button.note(queued);
   });
-  for (const end of RUN_ENDS) {
-    api.addEventListener(end, ({ detail }) => {
-      for (const button of allButtons()) button.forget(detail?.prompt_id);
-    });
-  }
-  // No event says that a waiting prompt was deleted.
-  api.addEventListener("status", ({ detail }) => {
-    const length = detail?.exec_info?.queue_remaining;
-    if (typeof length !== "number") return;
-    for (const button of allButtons()) button.noteQueueLength(length);
+  onQueueChange(() => {
+    for (const button of allButtons()) button.describe();
   });
 }
 

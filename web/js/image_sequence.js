@@ -10,13 +10,14 @@
 
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
-import { addQueueRest, refreshQueueRests, releaseQueueRest, updateQueueRest, watchQueue } from "./counters.js";
+import { addQueueRest, releaseQueueRest, updateQueueRest, watchQueue } from "./counters.js";
 import { locator } from "./graph.js";
 import { loadLocales, noteLanguage } from "./locale.js";
-import { addLook, releaseLook, updateLook, updateLooks, watchFiles } from "./looks.js";
+import { addLook, refreshLooks, releaseLook, updateLook, updateLooks, watchFiles } from "./looks.js";
 import { addPlayer, allPlayers, playerAt, playerOf } from "./node_players.js";
 import { onQueued, watchPrompts } from "./prompts.js";
 import { watchRefusals } from "./refusals.js";
+import { askServerQueue, isQueueEmpty, onQueueChange, watchServerQueue } from "./server_queue.js";
 import { WidgetVisibility } from "./widget_visibility.js";
 
 // Their reports are added to the frames of earlier runs.
@@ -44,6 +45,16 @@ function chain(object, name, after) {
     after(this, ...given);
     return result;
   };
+}
+
+/** The server answers again. If it was started anew, its queue is empty, and the run that a node waits for is lost. */
+async function reconnect() {
+  const queued = await askServerQueue();
+  for (const [, player] of allPlayers()) {
+    if (queued && !queued.includes(run)) player.stop();
+    player.retry();
+  }
+  refreshLooks();
 }
 
 app.registerExtension({
@@ -101,10 +112,16 @@ app.registerExtension({
     addEventListener("pagehide", () => {
       for (const [, player] of allPlayers()) player.remember();
     });
+    api.addEventListener("reconnected", () => void reconnect());
     watchPrompts();
+    watchServerQueue();
     watchRefusals();
     watchFiles();
     watchQueue();
+    onQueueChange(() => {
+      for (const [, player] of allPlayers()) player.update();
+      if (isQueueEmpty()) refreshLooks();
+    });
     onQueued(({ prompt, answer }) => {
       if (!answer?.prompt_id) return;
       for (const [id, part] of Object.entries(prompt)) playerAt(id)?.values.noteQueued(answer.prompt_id, part?.inputs ?? {});
@@ -117,7 +134,7 @@ app.registerExtension({
       visibilities.get(node)?.restore();
     }
     updateLooks();
-    refreshQueueRests();
+    void askServerQueue(); // some of its frames may be there
     // Vue renders the new nodes after this.
     requestAnimationFrame(() => {
       for (const [, player] of allPlayers()) player.attach();

@@ -10,19 +10,37 @@ import { t } from "./locale.js";
 import { inWordsOfTheNode } from "./wording.js";
 
 /**
+ * What a node's player says below the picture.
+ *
+ * @param {ComfyNode} node
+ * @param {import("./node_look.js").Look | null} look
+ * @param {string} ofRun the message of a run with these values, or ""
+ * @returns {string} "" if there is nothing to say
+ */
+export function textBelow(node, look, ofRun) {
+  return [ofRun, look ? lookText(node, look, Boolean(ofRun)) : ""].filter(Boolean).join("\n");
+}
+
+/**
  * @param {ComfyNode} node
  * @param {import("./node_look.js").Look} look
  * @param {boolean} hasRun whether the report of a run with these values is shown. A loader's says what a look would.
  * @returns {string} "" if there is nothing to say
  */
-export function lookText(node, { refusal, facts }, hasRun) {
+function lookText(node, { values, refusal, isUntouched, facts }, hasRun) {
   const kind = node.comfyClass ?? "";
+  if (isUntouched && kind.startsWith("ImageSequenceLoad")) return t("Choose or upload frames, or type where they are.");
   if (refusal) {
     const found = kind.startsWith("ImageSequenceLoad") ? loaderText(facts) : "";
     return [found, inWordsOfTheNode(node, refusal)].filter(Boolean).join("\n");
   }
   if (kind.startsWith("ImageSequenceLoad")) return hasRun ? "" : loaderText(facts);
-  if (kind.startsWith("ImageSequenceSave")) return saverText(facts);
+  if (kind.startsWith("ImageSequenceSave")) {
+    // Behind a counter that is past the end, no frame comes.
+    const isOver = "frame_counter" in values && facts.number === null && facts.in_the_way === 0;
+    if (isOver) return hasRun ? "" : t("The animation is over.");
+    return saverText(facts);
+  }
   return counterText(facts);
 }
 

@@ -73,6 +73,11 @@ export function updateLooks() {
   for (const [node] of allPlayers()) updateLook(node);
 }
 
+/** The files may have changed. */
+export function refreshLooks() {
+  for (const [node] of allPlayers()) looks.get(node)?.refresh();
+}
+
 /** @param {ComfyNode} node which has been removed */
 export function releaseLook(node) {
   looks.get(node)?.release();
@@ -80,11 +85,8 @@ export function releaseLook(node) {
 
 /** Call this once: other programs, and runs, change files. */
 export function watchFiles() {
-  const refresh = () => {
-    for (const [node] of allPlayers()) looks.get(node)?.refresh();
-  };
-  for (const end of RUN_ENDS) api.addEventListener(end, refresh);
-  addEventListener("focus", refresh);
+  for (const end of RUN_ENDS) api.addEventListener(end, refreshLooks);
+  addEventListener("focus", refreshLooks);
   api.addEventListener("graphChanged", updateLooks);
 }
 

@@ -11,6 +11,7 @@
  * @property {Facts} facts
  * @property {string} refusal why a run would fail; "" if there is nothing wrong. `sequences` and `facts` may still say what is
  *   there, if only frames are missing.
+ * @property {boolean} isUntouched whether a new node finds nothing, with the values that it comes with
  */
 
 import { api } from "../../../scripts/api.js";
@@ -33,6 +34,7 @@ export class NodeLook {
   #node;
   #onLook;
   #lookOf;
+  #initial;
   #timer = 0;
   #asked = ""; // the question whose answer is shown or on its way, as JSON
   /** @type {AbortController | null} */
@@ -41,7 +43,7 @@ export class NodeLook {
   #latest = null;
 
   /**
-   * @param {ComfyNode} node
+   * @param {ComfyNode} node new
    * @param {(look: Look | null) => void} onLook called with each new look; null if there is nothing to ask
    * @param {(node: ComfyNode) => Look | null | undefined} lookOf the latest look of another node
    */
@@ -49,6 +51,7 @@ export class NodeLook {
     this.#node = node;
     this.#onLook = onLook;
     this.#lookOf = lookOf;
+    this.#initial = valuesOf(node);
   }
 
   /** The newest answer. */
@@ -97,7 +100,7 @@ export class NodeLook {
     this.#request = request;
     const look = await this.#answer(question, request.signal);
     if (this.#request !== request || request.signal.aborted) return;
-    if (look) this.#tell({ values: inputs, ...look });
+    if (look) this.#tell({ values: inputs, ...look, isUntouched: look.isMissing && this.#isInitial(inputs) });
     else this.#asked = ""; // the server did not answer: the next occasion asks again
   }
 
@@ -125,7 +128,7 @@ export class NodeLook {
   /**
    * @param {string} inputs as JSON
    * @param {AbortSignal} signal
-   * @returns {Promise<Omit<Look, "values"> | null>} null without an answer
+   * @returns {Promise<Omit<Look, "values" | "isUntouched"> & { isMissing: boolean } | null>} null without an answer
    */
   async #answer(inputs, signal) {
     const query = new URLSearchParams({ node: this.#node.comfyClass ?? "", inputs });
@@ -133,15 +136,21 @@ export class NodeLook {
       const answer = await fetch(api.apiURL(`/image_sequence/browse?${query}`), { signal, cache: "no-store" });
       if (answer.ok) {
         const found = await answer.json();
-        return { ...found, refusal: found.facts.refused ?? "" };
+        return { ...found, refusal: found.facts.refused ?? "", isMissing: false };
       }
       // Not aiohttp's own refusal of a query that is longer than 8190 bytes.
       const isOurs = [400, 403, 404].includes(answer.status) && answer.headers.get("Cache-Control") === "no-store";
-      return isOurs ? { sequences: [], facts: {}, refusal: (await answer.text()).trim() } : null;
+      const refusal = isOurs ? (await answer.text()).trim() : "";
+      return isOurs ? { sequences: [], facts: {}, refusal, isMissing: answer.status === 404 } : null;
     } catch (error) {
       if (error instanceof DOMException || error instanceof TypeError) return null; // aborted, or no network
       throw error;
     }
+  }
+
+  /** @param {Record<string, unknown>} values */
+  #isInitial(values) {
+    return Object.entries(values).every(([name, value]) => value === this.#initial[name]);
   }
 
   /** @param {Look | null} look */

@@ -9,7 +9,7 @@
  * @typedef {import("./reports.js").RunReport} RunReport
  */
 
-import { lookText } from "./look_texts.js";
+import { textBelow } from "./look_texts.js";
 import { said, t } from "./locale.js";
 import { NodeErrors } from "./node_errors.js";
 import { NodeRoom } from "./node_room.js";
@@ -19,11 +19,13 @@ import { recall, remember, storageKey } from "./remembered.js";
 import { attachTo } from "./renderer.js";
 import { sequenceOf, withEarlierFrames } from "./reports.js";
 import { RunValues } from "./run_values.js";
+import { isPending } from "./server_queue.js";
 import { workflowAction } from "./workflow_action.js";
 
 export class NodePlayer {
   #node;
   #addsFrames;
+  #isSaver;
   #player;
   #room;
   #reported = ""; // the shown output as JSON, to recognise one that is reported again
@@ -46,6 +48,7 @@ export class NodePlayer {
   constructor(node, addsFrames) {
     this.#node = node;
     this.#addsFrames = addsFrames;
+    this.#isSaver = Boolean(node.comfyClass?.startsWith("ImageSequenceSave"));
     this.values = new RunValues(node);
     this.#player = new SequencePlayer({
       actions: [workflowAction()],
@@ -84,7 +87,7 @@ export class NodePlayer {
     this.#setReported(JSON.stringify(described), run);
     if (reports.length) this.#setReports(reports.map((report) => ({ ...report, run })));
     else if (progress) this.#keep(progress.report);
-    this.#update();
+    this.update();
     this.remember();
   }
 
@@ -103,7 +106,30 @@ export class NodePlayer {
   /** @param {Look | null} look null if nothing can be known before a run */
   showLook(look) {
     this.#look = look;
-    this.#update();
+    this.update();
+  }
+
+  /** Show what is known about the present values. */
+  update() {
+    if (this.#progress) return;
+    // Another look comes after the frames in the queue.
+    if (this.#isSaver && isPending(this.#node)) this.#look = null;
+    this.attach();
+    const sequences = this.#sequences;
+    const frame = sequences === this.#reports ? this.#frame : this.#look?.facts.frame ?? undefined;
+    const message = textBelow(this.#node, this.#look, this.#isOfPresentValues || !this.#look ? this.#message : "");
+    const shown = JSON.stringify([sequences, frame]);
+    if (shown !== this.#shown) {
+      this.#shown = shown;
+      this.#player.show(sequences.map(sequenceOf), { frame, message });
+    } else if (message !== this.#player.message) {
+      this.#player.showMessage(message);
+    }
+  }
+
+  /** Ask again for a picture that the server did not give. */
+  retry() {
+    this.#player.retry();
   }
 
   /** @param {string} run which begins */
@@ -123,7 +149,7 @@ export class NodePlayer {
     this.#keepProgress("");
   }
 
-  /** The run was interrupted in this node. */
+  /** The run was interrupted in this node, or is lost. */
   stop() {
     if (this.#progress) this.#keepProgress(t("Stopped: %progress%", { progress: this.#progress.text }));
   }
@@ -150,7 +176,7 @@ export class NodePlayer {
       this.values.restore(remembered.values);
       this.#reports = remembered.records;
       this.#message = remembered.message;
-      this.#update();
+      this.update();
       this.#player.restore(remembered.state);
     } else if (described) {
       this.show(output, Date.now().toString(36)); // of an unknown run
@@ -175,36 +201,12 @@ export class NodePlayer {
 
   /** Of the run, unless a look knows more about the present values. Savers have no look at their frames. */
   get #sequences() {
-    const isSaver = this.#node.comfyClass?.startsWith("ImageSequenceSave");
-    if (!this.#look || isSaver || this.#isOfPresentValues) return this.#reports;
+    if (!this.#look || this.#isSaver || this.#isOfPresentValues) return this.#reports;
     return this.#look.sequences.map((report) => ({ ...report, run: this.values.latest }));
   }
 
   get #isOfPresentValues() {
     return Boolean(this.#reported) && this.values.areThoseOfTheReport;
-  }
-
-  /** Show what is known about the present values. */
-  #update() {
-    if (this.#progress) return;
-    this.attach();
-    const sequences = this.#sequences;
-    const frame = sequences === this.#reports ? this.#frame : this.#look?.facts.frame ?? undefined;
-    const message = this.#text();
-    const shown = JSON.stringify([sequences, frame]);
-    if (shown !== this.#shown) {
-      this.#shown = shown;
-      this.#player.show(sequences.map(sequenceOf), { frame, message });
-    } else if (message !== this.#player.message) {
-      this.#player.showMessage(message);
-    }
-  }
-
-  /** The line below. */
-  #text() {
-    const ofRun = this.#isOfPresentValues || !this.#look ? this.#message : "";
-    const ofLook = this.#look ? lookText(this.#node, this.#look, Boolean(ofRun)) : "";
-    return [ofRun, ofLook].filter(Boolean).join("\n");
   }
 
   /** @param {RunReport[]} reports */
@@ -236,7 +238,7 @@ export class NodePlayer {
     this.#message = message;
     this.#keep(report);
     this.#setReported(JSON.stringify(this.#reports), report.run);
-    this.#update();
+    this.update();
     this.remember();
   }
 

@@ -6,11 +6,12 @@
  */
 
 import { app } from "../../../scripts/app.js";
-import { fillIn, isLinked, kindOf } from "./choosing.js";
+import { fillIn, kindOf } from "./choosing.js";
 import { listFolder, listingOf } from "./folders.js";
 import { labelOf, loadLocales, noteLanguage, t } from "./locale.js";
 import { addButton } from "./node_button.js";
 import { NodeUpload } from "./node_upload.js";
+import { isLinked } from "./node_values.js";
 import { Picker } from "./picker/picker.js";
 
 // The resume counter reads what savers have written, and nothing that is uploaded.

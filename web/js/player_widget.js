@@ -2,6 +2,9 @@
 
 import { forwardDrops, forwardToCanvas, setOwner } from "./renderer.js";
 
+// Pixels above and below a widget's element that the canvas takes from its height.
+const MARGIN = 10;
+
 /**
  * Put a player into a new node, as a widget that neither workflows nor prompts contain.
  *
@@ -14,7 +17,8 @@ export function addPlayerWidget(node, player) {
     serialize: false, // not into the prompt
     hideOnZoom: false,
     hideInPanel: true,
-    getMinHeight: () => player.minHeight,
+    margin: MARGIN,
+    getMinHeight: () => player.minHeight && player.minHeight + 2 * MARGIN,
     getValue: () => "",
     setValue() {},
   });

@@ -7,15 +7,20 @@
  *
  * @typedef {object} Queued
  * @property {Prompt} prompt
+ * @property {string} [workflow] its id
  * @property {any} answer the server's; null if it was refused, and other extensions may have put anything in its place
  * @property {any} refusal null if the prompt was accepted
  */
 
 import { api } from "../../../scripts/api.js";
-import { nodeAt, rootGraph } from "./graph.js";
+import { nodeAt } from "./graph.js";
 
 /** @type {Set<(queued: Queued) => void>} */
-const listeners = new Set();
+const answerListeners = new Set();
+/** @type {Set<(prompt: Prompt) => void>} */
+const sendListeners = new Set();
+
+const PACK_URL = new URL(".", import.meta.url).href;
 
 /**
  * Call this once. No event reports a refused prompt, and the store that app.lastNodeErrors reads cannot be watched
@@ -29,12 +34,30 @@ export function watchPrompts() {
     const answer = queuePrompt.apply(this, given);
     const data = /** @type {any} */ (given[1]);
     const prompt = data?.output ?? {};
+    const workflow = data?.workflow?.id;
+    void Promise.resolve().then(() => {
+      for (const listener of [...sendListeners]) listener(prompt);
+    });
     Promise.resolve(answer).then(
-      (accepted) => tell({ prompt, answer: accepted, refusal: null }),
-      (refused) => tell({ prompt, answer: null, refusal: refused ?? {} }),
+      (accepted) => tell({ prompt, workflow, answer: accepted, refusal: null }),
+      (refused) => {
+        hidePack(refused);
+        tell({ prompt, workflow, answer: null, refusal: refused ?? {} });
+      },
     );
     return answer;
   };
+}
+
+/**
+ * ComfyUI's dialog blames the extension whose file is the first in an error's stack. That was this one, which is on the way to
+ * the server and has no part in the error.
+ *
+ * @param {unknown} error
+ */
+function hidePack(error) {
+  if (!(error instanceof Error) || !error.stack?.includes(PACK_URL)) return;
+  error.stack = error.stack.split("\n").filter((line) => !line.includes(PACK_URL)).join("\n");
 }
 
 /**
@@ -42,52 +65,37 @@ export function watchPrompts() {
  * @returns {() => void} ends it
  */
 export function onQueued(listener) {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
+  answerListeners.add(listener);
+  return () => answerListeners.delete(listener);
+}
+
+/**
+ * @param {(prompt: Prompt) => void} listener called with each prompt that is on its way to the server
+ * @returns {() => void} ends it
+ */
+export function onSent(listener) {
+  sendListeners.add(listener);
+  return () => sendListeners.delete(listener);
 }
 
 /** @param {Queued} queued */
 function tell(queued) {
-  for (const listener of [...listeners]) listener(queued);
+  for (const listener of [...answerListeners]) listener(queued);
 }
 
 /**
- * The inputs that a node has in the prompts of the server's queue, running or waiting, by prompt id. Those of other workflows
- * are left out.
+ * Whether the server did not answer.
  *
- * @param {ComfyNode} node
- * @returns {Promise<Map<string, Record<string, unknown>>>}
+ * @param {Queued} queued
  */
-export async function pendingInputs(node) {
-  const answer = await api.fetchApi("/queue");
-  if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
-  const { queue_running: running = [], queue_pending: waiting = [] } = await answer.json();
-  const pending = new Map();
-  for (const [, id, prompt, extra] of [...running, ...waiting]) {
-    if (extra?.extra_pnginfo?.workflow?.id !== rootGraph().id) continue;
-    const inputs = inputsOf(node, prompt);
-    if (inputs) pending.set(id, inputs);
-  }
-  return pending;
-}
-
-/**
- * The inputs of a node in a prompt, or null if it is not part of it.
- *
- * @param {ComfyNode} node
- * @param {Prompt} prompt
- */
-export function inputsOf(node, prompt) {
-  for (const [id, part] of Object.entries(prompt)) {
-    if (part?.class_type === node.comfyClass && nodeAt(id) === node) return part.inputs;
-  }
-  return null;
+export function isLost({ refusal }) {
+  return refusal instanceof TypeError; // from fetch()
 }
 
 /**
  * Whether the server has refused a prompt, or the part of it that depends on this node.
  *
- * @param {ComfyNode} node
+ * @param {ComfyNode | null} node
  * @param {Queued} queued
  */
 export function isRefused(node, { prompt, answer, refusal }) {
@@ -98,7 +106,7 @@ export function isRefused(node, { prompt, answer, refusal }) {
 }
 
 /**
- * @param {ComfyNode} node
+ * @param {ComfyNode | null} node
  * @param {Prompt} prompt
  * @param {string} output id of a node of the prompt
  */

@@ -5,8 +5,11 @@
 import { app } from "../../../scripts/app.js";
 import { rootGraph } from "./graph.js";
 import { labelOf, t } from "./locale.js";
+import { addButton, labelButton } from "./node_button.js";
 import { isLinked, valuesOf } from "./node_values.js";
-import { inputsOf, isRefused, pendingInputs } from "./prompts.js";
+import { isRefused } from "./prompts.js";
+import { QueueTurn } from "./queue_turn.js";
+import { askServerQueue, inputsOf, pendingInputs } from "./server_queue.js";
 
 const TOTAL = "total_frames";
 // Of the counter that has its number in a widget. The other one finds it in a folder, run by run.
@@ -14,15 +17,12 @@ const NUMBER = "frame_index";
 // Which folder that is.
 const FOLDER = ["directory_path", "pattern"];
 
-const ENDED_KEPT = 100;
+const TOAST_MS = 60_000; // the user may be in another workflow, or away
 
 /**
  * @typedef {import("./node_look.js").Facts} Facts
  * @typedef {import("./prompts.js").Queued} Queued
- *
- * @typedef {object} Turn a prompt that is being queued
- * @property {"waiting" | "built" | "over"} state built: the number is in the prompt, and the answer comes next
- * @property {(isAccepted: boolean) => void} end
+ * @typedef {import("./queue_turn.js").Outcome} Outcome
  */
 
 export class QueueRest {
@@ -31,17 +31,14 @@ export class QueueRest {
   #look;
   /** @type {Facts | undefined} */
   #facts;
-  /** @type {Map<string, Record<string, unknown>>} the node's inputs in the server's queue, as far as is known, by prompt */
-  #pending = new Map();
-  /** @type {Set<string>} the latest runs that have ended: a short one ends before the answer to its prompt arrives */
-  #ended = new Set();
   /** @type {{ done: number, count: number } | null} while it queues */
   #progress = null;
   /** @type {Set<unknown>} numbers that are in the server's queue, while it queues */
   #taken = new Set();
   #next = 0; // number
   #isCancelled = false;
-  /** @type {Turn | null} */
+  #isRemoved = false;
+  /** @type {QueueTurn | null} */
   #turn = null;
 
   /**
@@ -51,29 +48,21 @@ export class QueueRest {
   constructor(node, look) {
     this.#node = node;
     this.#look = look;
-    this.#button = node.addWidget("button", "queue_rest", null, () => void this.#press(), { serialize: false });
-    this.#button.serialize = false;
+    this.#button = addButton(node, "queue_rest", this.#label(), () => void this.#press());
     // These come after those of "control after generate", which acts before or after each prompt.
     this.#button.beforeQueued = () => this.#build();
-    this.#button.afterQueued = () => this.#turn?.state === "built" && this.#turn.end(true);
-    this.#describe();
+    this.#button.afterQueued = () => this.#progress && this.#write(this.#next);
   }
 
   /** @param {Facts | undefined} facts of the node's newest look */
   update(facts) {
     this.#facts = facts;
-    this.#describe();
+    this.describe();
   }
 
-  /** Ask the server which frames are in its queue. */
-  async refresh() {
-    try {
-      this.#pending = await pendingInputs(this.#node);
-      for (const run of this.#ended) this.#pending.delete(run);
-    } catch (error) {
-      if (!(error instanceof Error)) throw error; // no answer: the button asks again when it is pressed
-    }
-    this.#describe();
+  /** What is left, or in the server's queue, may have changed. */
+  describe() {
+    labelButton(this.#node, this.#button, this.#label());
   }
 
   /**
@@ -82,96 +71,76 @@ export class QueueRest {
    * @param {Queued} queued
    */
   note(queued) {
-    const { prompt, answer } = queued;
-    const inputs = inputsOf(this.#node, prompt);
-    if (!inputs) return;
-    const isOurs = this.#turn?.state === "built";
-    if (isRefused(this.#node, queued)) {
-      if (isOurs) this.#turn?.end(false);
-      return;
-    }
-    if (!this.#ended.has(answer.prompt_id)) this.#pending.set(answer.prompt_id, inputs);
-    if (!isOurs && this.#progress) this.#skip(inputs[NUMBER]);
-    this.#describe();
+    const inputs = inputsOf(this.#node, queued.prompt);
+    if (!inputs || !this.#progress || isRefused(this.#node, queued)) return;
+    if (!this.#turn?.isOf(queued.prompt)) this.#skip(inputs[NUMBER]);
   }
 
-  /** @param {string} run which has ended */
-  forget(run) {
-    this.#ended.add(run);
-    const [oldest] = this.#ended;
-    if (oldest && this.#ended.size > ENDED_KEPT) this.#ended.delete(oldest);
-    if (this.#pending.delete(run)) this.#describe();
-  }
-
-  /**
-   * Ask again if the server's queue is shorter than this node's part of it.
-   *
-   * @param {number} length of the whole queue
-   */
-  noteQueueLength(length) {
-    if (length < this.#pending.size && !this.#progress) void this.refresh();
+  /** The node has been removed: by the user, by Undo, or because another workflow is opened. */
+  release() {
+    this.#isRemoved = true;
+    this.#cancel();
   }
 
   /** Queue no more. */
-  cancel() {
+  #cancel() {
     this.#isCancelled = true;
-    if (this.#turn?.state === "waiting") this.#turn.end(false);
+    this.#turn?.cancel();
   }
 
   async #press() {
     if (this.#progress) {
-      this.cancel();
+      this.#cancel();
       return;
     }
     this.#isCancelled = false;
     this.#progress = { done: 0, count: 0 };
+    const workflow = rootGraph().id;
     try {
       // A frame that is finished in between counts twice, and is not queued; the other way round it would be queued again.
-      await this.refresh();
+      await askServerQueue();
       await this.#look();
-      await this.#queueAll(this.#progress);
+      const outcome = await this.#queueAll(this.#progress);
+      this.#tellWhyItStopped(outcome, this.#progress, workflow);
     } finally {
       this.#progress = null;
-      this.#describe();
+      this.describe();
     }
-  }
-
-  /** @param {{ done: number, count: number }} progress */
-  async #queueAll(progress) {
-    const { first, end, count } = this.#left();
-    const workflow = rootGraph().id;
-    progress.count = count;
-    this.#taken = new Set([...this.#pending.values()].map((inputs) => inputs[NUMBER]));
-    this.#next = first;
-    while (progress.done < progress.count && !this.#isCancelled) {
-      this.#describe();
-      if (!(await this.#queueOne())) break;
-      if (!this.#node.graph || rootGraph().id !== workflow) return; // another workflow is open
-      progress.done++;
-      this.#next++;
-    }
-    if (count) this.#write(progress.done < progress.count ? this.#next : end);
   }
 
   /**
-   * Queue one prompt, and wait until the server has answered. While another call is queueing, ComfyUI's own returns at once,
-   * and the other call queues this one.
-   *
-   * @returns {Promise<boolean>} whether it was accepted
+   * @param {{ done: number, count: number }} progress
+   * @returns {Promise<Outcome>} of the last prompt
    */
+  async #queueAll(progress) {
+    const { first, end, count } = this.#left();
+    progress.count = count;
+    this.#taken = new Set(pendingInputs(this.#node).map((inputs) => inputs[NUMBER]));
+    this.#next = first;
+    /** @type {Outcome} */
+    let outcome = "accepted";
+    while (outcome === "accepted" && progress.done < progress.count && !this.#isCancelled) {
+      this.describe();
+      outcome = await this.#queueOne();
+      if (outcome === "accepted") progress.done++;
+    }
+    if (count) this.#write(progress.done < progress.count ? this.#next : end);
+    return outcome;
+  }
+
+  /** @returns {Promise<Outcome>} */
   async #queueOne() {
-    const answered = new Promise((/** @type {(isAccepted: boolean) => void} */ resolve) => {
-      /** @type {Turn} */
-      const turn = { state: "waiting", end };
-      function end(/** @type {boolean} */ isAccepted) {
-        turn.state = "over";
-        resolve(isAccepted);
-      }
-      this.#turn = turn;
+    let number = this.#next;
+    // From here on the widget has the next number: if the user opens another workflow now, this one is stored as it is.
+    this.#turn = new QueueTurn(this.#node, () => {
+      number = this.#next++;
+      this.#skipTaken();
+      this.#write(this.#next);
     });
     try {
-      await app.queuePrompt(0, 1);
-      return await answered;
+      const outcome = await this.#turn.run();
+      if (outcome !== "accepted") this.#write((this.#next = number));
+      return outcome;
     } finally {
       this.#turn = null;
     }
@@ -179,9 +148,8 @@ export class QueueRest {
 
   /** ComfyUI is about to put a prompt together. */
   #build() {
-    if (this.#turn?.state !== "waiting") return;
-    this.#turn.state = "built";
-    while (this.#taken.has(this.#next)) this.#next++;
+    if (!this.#turn?.build()) return;
+    this.#skipTaken();
     this.#write(this.#next);
   }
 
@@ -194,6 +162,32 @@ export class QueueRest {
     if (!this.#progress || (this.#counts && this.#taken.has(number))) return;
     this.#taken.add(number);
     this.#progress.count--;
+    this.#skipTaken();
+  }
+
+  #skipTaken() {
+    while (this.#counts && this.#taken.has(this.#next)) this.#next++;
+  }
+
+  /**
+   * Nodes say why a prompt was refused, and a user who has pressed the button knows why it stopped.
+   *
+   * @param {Outcome} outcome
+   * @param {{ done: number, count: number }} progress
+   * @param {string} workflow in which the button was pressed
+   */
+  #tellWhyItStopped(outcome, { done, count }, workflow) {
+    if (done >= count) return;
+    const values = { done, count };
+    let summary = "";
+    if (outcome === "lost") {
+      summary = t("Queued %done% of %count% frames: the server does not answer. Press the button again when it is back.", values);
+    } else if (rootGraph().id !== workflow) {
+      summary = t("Queued %done% of %count% frames: this workflow is no longer open. Open it and press the button again.", values);
+    } else if (this.#isRemoved) {
+      summary = t("Queued %done% of %count% frames: the node was removed or loaded again. Press its button again.", values);
+    }
+    if (summary) app.extensionManager.toast.add({ severity: "warn", summary, life: TOAST_MS });
   }
 
   /** Whether the number of the next frame is in a widget. */
@@ -216,7 +210,7 @@ export class QueueRest {
   /** What is left, without the frames that are in the server's queue. */
   #left() {
     const { [NUMBER]: first, [TOTAL]: end, ...folder } = valuesOf(this.#node);
-    const pending = [...this.#pending.values()];
+    const pending = pendingInputs(this.#node);
     if (typeof first === "number" && typeof end === "number") {
       const numbers = new Set(pending.map((inputs) => Number(inputs[NUMBER])));
       const isLeft = (/** @type {number} */ number) => number >= first && number < end;
@@ -226,18 +220,13 @@ export class QueueRest {
     return { first: 0, end: 0, count: Math.max(0, Number(this.#facts?.left ?? 0) - same.length) };
   }
 
-  #describe() {
-    this.#button.label = this.#label();
-    this.#node.graph?.setDirtyCanvas(true, true);
-  }
-
   #label() {
     if (this.#progress?.count) return t("Stop (queued %done% of %count%)", this.#progress);
     const linked = [NUMBER, TOTAL].find((name) => isLinked(this.#node, name));
     if (linked) return t("%input% is linked: use Run", { input: labelOf(this.#node, linked) });
     const { count } = this.#left();
     if (count) return t(["Queue %count% frame", "Queue %count% frames"], { count });
-    if (this.#pending.size) return t("All frames are queued");
+    if (pendingInputs(this.#node).length) return t("All frames are queued");
     if (this.#counts) return t("Set %input% to 0 to start again", { input: labelOf(this.#node, NUMBER) });
     return this.#facts?.left === 0 ? t("All frames are on disk") : t("Queue the remaining frames");
   }

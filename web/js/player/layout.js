@@ -8,7 +8,7 @@
 
 // Pixels of height below which nothing can be made out. A picture comes with one line of text; an error and further lines
 // come on top of it. So does the row for the exposure.
-const MIN_HEIGHT = { empty: 0, text: 20, picture: 150 };
+const MIN_HEIGHT = { empty: 0, text: 16, picture: 130 };
 const LINE_HEIGHT = 16;
 const EXPOSURE_HEIGHT = 26;
 const GAP = 4;

@@ -23,8 +23,8 @@ export class PictureView {
 
   #canvas;
   #note;
-  /** @type {{ frame: number | null, url: string, isFullSize: boolean }} */
-  #shown = { frame: null, url: "", isFullSize: false };
+  /** @type {{ key: string, frame: number | null, url: string, isFullSize: boolean }} */
+  #shown = { key: "", frame: null, url: "", isFullSize: false };
   #isZoomed = false;
   /** @type {Point} */
   #center = { x: 0, y: 0 }; // in the middle of the view at 100 %
@@ -37,9 +37,14 @@ export class PictureView {
     this.#note = note;
   }
 
-  /** The frame on the canvas, or null before there is one. */
-  get shownFrame() {
-    return this.#shown.frame;
+  /**
+   * The frame on the canvas, or null if there is none of this sequence: the picture of another stays until the first one comes.
+   *
+   * @param {Sequence} sequence
+   */
+  shownFrame({ key, first, last }) {
+    const { frame } = this.#shown;
+    return this.#shown.key === key && frame !== null && frame >= first && frame <= last ? frame : null;
   }
 
   /** Width / height of the picture, or null before there is one. */
@@ -90,11 +95,11 @@ export class PictureView {
    * @param {Picture} picture
    * @param {ImageBitmap} bitmap
    */
-  draw({ frame, url, isFullSize }, bitmap) {
+  draw({ sequence, frame, url, isFullSize }, bitmap) {
     this.#canvas.width = bitmap.width;
     this.#canvas.height = bitmap.height;
     this.#canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
-    this.#shown = { frame, url, isFullSize };
+    this.#shown = { key: sequence.key, frame, url, isFullSize };
     this.#place();
   }
 

@@ -180,6 +180,11 @@ export class SequencePlayer {
     this.#viewer.settle();
   }
 
+  /** Ask again for a picture that could not be loaded. */
+  retry() {
+    this.#viewer.retry();
+  }
+
   /** Stop, abort all requests and free memory until the player is visible again. */
   release() {
     this.#messages.showNotice("");
@@ -198,7 +203,7 @@ export class SequencePlayer {
     const { sequence } = wanted;
     const problem = this.#problemText(wanted);
     // The caption describes the picture on the canvas: the wanted one may still be loading.
-    const frame = problem ? wanted.frame : this.#view.shownFrame ?? wanted.frame;
+    const frame = problem ? wanted.frame : this.#view.shownFrame(sequence) ?? wanted.frame;
     this.#choice.update(sequence);
     this.#transport.update(sequence, this.#playback, frameLabel(this.#t, sequence, wanted.frame));
     this.#exposure.update(sequence, this.#view.exposure);

@@ -165,6 +165,12 @@ export class Viewer {
     this.#display.measure();
   }
 
+  /** Ask again for the wanted frame, if loading it has failed. */
+  retry() {
+    this.#display.retry();
+    this.#display.update();
+  }
+
   /** Show the current state. */
   update() {
     this.#display.update();
