@@ -12,8 +12,6 @@ const MIN_HEIGHT = { empty: 0, text: 16, picture: 130 };
 const LINE_HEIGHT = 16;
 const EXPOSURE_HEIGHT = 26;
 const GAP = 4;
-// Pixels of a widget's height that ComfyUI's canvas keeps free. The picture can spare them, a text cannot.
-const WIDGET_MARGIN = 8;
 
 export class Layout {
   #element;
@@ -45,7 +43,7 @@ export class Layout {
     const least = MIN_HEIGHT[this.#name];
     const { message, error } = this.#messages.heights;
     if (this.#name === "empty") return least;
-    if (this.#name === "text") return Math.max(least, message + error + WIDGET_MARGIN);
+    if (this.#name === "text") return Math.max(least, message + error);
     const texts = Math.max(0, message - LINE_HEIGHT) + (error && error + GAP);
     return least + texts + (this.#hasExposure ? EXPOSURE_HEIGHT : 0);
   }
