@@ -78,6 +78,15 @@ class TestSaving:
         assert save(pack, 2, on_existing="skip").asked_for == {"image"}
         assert on_disk(output) == {"shot/f_1002.png": 5, "shot/f_1003.png": 70}
 
+    def test_skip_at_the_last_frame_makes_the_animation_again(self, pack: ModuleType, output: Path) -> None:
+        for frame in range(3):
+            save(pack, frame)
+
+        again = save(pack, 2, on_existing="skip")
+
+        (sequence,), *_ = again.outputs
+        assert (list(sequence.frames), again.asked_for) == ([1001, 1002, 1003], frozenset())
+
     def test_batch_folders_with_lower_numbers_only_are_of_another_animation(
         self, pack: ModuleType, output: Path
     ) -> None:
