@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -416,6 +417,28 @@ class TestABrokenFile:
 
         with pytest.raises(FileNotFoundError, match=r"Frame 1 cannot be read \(not a regular file\).*f_0001\.png"):
             load(selection, OnSizeMismatch.ERROR)
+
+    def test_that_the_system_denies_is_named_after_what_to_do(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        on_disk(output, 0, 1)
+        selection = selected(0, 2)
+        real, denied = os.open, []
+
+        def deny(path: Any, *given: Any, **more: Any) -> int:
+            if str(path).endswith("f_0001.png"):
+                denied.append(path)
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real(path, *given, **more)
+
+        monkeypatch.setattr(os, "open", deny)
+
+        with pytest.raises(
+            PermissionError, match=r"^Let ComfyUI read .*f_0001\.png.*: frame 1 cannot be read"
+        ) as caught:
+            load(selection, OnSizeMismatch.ERROR)
+        assert denied
+        assert caught.value.errno == errno.EACCES
 
     def test_that_vanished_since_it_was_chosen_is_named(self, output: Path) -> None:
         on_disk(output, 0, 1)

@@ -540,7 +540,7 @@ class TestValidateInputs:
     ) -> None:
         given = {"directory_path": "a", "pattern": pattern, "indexing": "numeric", "frame_number": 0}
         for ask in (node.load, lambda **inputs: node.check_lazy_status(**inputs, default_image=None)):
-            with pytest.raises(ValueError, match=r"[Ww]rite|For example"):
+            with pytest.raises(ValueError, match=r"[Ww]rite|^End the pattern in"):
                 ask(**given)
 
     def test_lists_no_folder(self, node: Any, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:

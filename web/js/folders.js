@@ -125,7 +125,7 @@ function describe(place, sequence) {
     name: hashes(pattern),
     count,
     ranges,
-    missing: missing ?? 0, // null: unknown, because the listing is not complete
+    missing: missing === null ? 0 : last - first + 1 - count, // null: unknown, because the listing is not complete
     picture: shown.preview(first, PREVIEW_SIZE),
     value: { place, sequence },
   };
