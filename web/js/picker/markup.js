@@ -1,6 +1,6 @@
 // @ts-check
 
-import { escapeHtml, svg } from "../player/dom.js";
+import { escapeHtml, finder, svg } from "../player/dom.js";
 import { addStyle } from "./style.js";
 
 const UP = svg('<path d="M8 13.5v-10M3.5 8 8 3.5l4.5 4.5"/>');
@@ -54,16 +54,7 @@ function content(t) {
 
 /** @param {HTMLElement} element */
 function findParts(element) {
-  /**
-   * @template {Element} T
-   * @param {string} selector
-   * @param {new () => T} kind
-   */
-  const find = (selector, kind) => {
-    const found = element.querySelector(selector);
-    if (found instanceof kind) return found;
-    throw new TypeError(`${selector} is not a ${kind.name} in the markup above`);
-  };
+  const find = finder(element);
   return {
     roots: find(".seqpicker-roots", HTMLDivElement),
     up: find("[data-do=up]", HTMLButtonElement),

@@ -55,3 +55,21 @@ export function labelButton(button, name, label) {
 export function escapeHtml(text) {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
+
+/**
+ * A function that finds the parts of an element by selector and class. It throws a TypeError for a part that the markup lacks.
+ *
+ * @param {HTMLElement} element
+ */
+export function finder(element) {
+  /**
+   * @template {Element} T
+   * @param {string} selector
+   * @param {{ new (): T }} kind
+   */
+  return (selector, kind) => {
+    const found = element.querySelector(selector);
+    if (found instanceof kind) return found;
+    throw new TypeError(`${selector} is not a ${kind.name} in the markup`);
+  };
+}

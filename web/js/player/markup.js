@@ -2,7 +2,7 @@
 
 /** @typedef {ReturnType<typeof build>} Parts the elements of a player that change */
 
-import { escapeHtml, icon } from "./dom.js";
+import { escapeHtml, finder, icon } from "./dom.js";
 
 /**
  * Fill the element of a player.
@@ -102,16 +102,7 @@ function texts(t) {
 
 /** @param {HTMLElement} element */
 function findParts(element) {
-  /**
-   * @template {Element} T
-   * @param {string} selector
-   * @param {{ new (): T }} kind
-   */
-  const find = (selector, kind) => {
-    const found = element.querySelector(selector);
-    if (found instanceof kind) return found;
-    throw new TypeError(`${selector} is not a ${kind.name} in the markup above`);
-  };
+  const find = finder(element);
   return {
     view: find(".seqplayer-view", HTMLDivElement),
     picture: find(".seqplayer-view canvas", HTMLCanvasElement),
