@@ -142,7 +142,7 @@ def _checked_text(text: str) -> str:
 
 def _checked_value(token: str, value: str) -> str:
     """`value` in place of `token`. Raises TokenError if it is empty, or a token itself, which would become part of a name."""
-    if not value.strip(" ."):
+    if not value.strip():
         raise TokenError(token, "is empty in that node", "Fill in the widget, or write the text without the token.")
     if _TOKEN.search(value) or _LOOKS_LIKE_TOKEN.search(value):
         fix = "Write the token itself into this text: tokens in the widgets of other nodes are not filled in."

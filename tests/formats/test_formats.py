@@ -498,7 +498,7 @@ class TestAddedFormat:
     @pytest.fixture
     def saved(self, pack_with_pnm: ModuleType, output: Path) -> ModuleType:
         images = torch.from_numpy(np.stack([picture(frame, 3) for frame in range(3)])).float()
-        hosted.run(pack_with_pnm, "SaveBatch", images=wire(images), overwrite="skip", filetype="png", **self.SETTINGS)
+        hosted.run(pack_with_pnm, "SaveBatch", images=wire(images), overwrite="skip", filetype="pnm", **self.SETTINGS)
         return pack_with_pnm
 
     def test_is_written_by_the_savers(self, saved: ModuleType, output: Path) -> None:
