@@ -170,8 +170,8 @@ class TestADrop:
         desk.drop_folders(folder)
         toast = desk.toast()
         assert toast["summary"] == "120 frames are in input/plates."
-        assert "Left out, because loaders do not read them: ._f_0001.png, notes.txt." in toast["detail"]
-        assert "Left out, because only the folder itself is read: old." in toast["detail"]
+        assert "Left out, because loaders cannot read them: ._f_0001.png, notes.txt." in toast["detail"]
+        assert "Subfolders left out: old." in toast["detail"]
         assert desk.uploads == [["input", "plates", name] for name in frames(1, 120, "f_{:04d}.png")]
         assert desk.values["path_pattern"] == "plates/f_####.png"
 
@@ -373,7 +373,7 @@ class TestThreeHundredFrames:
         desk.drop(*frames(1, 3))
         desk.label("Cancel (0 of 3)")
         desk.drop("other_1.png")
-        assert desk.toast()["summary"] == "This node is still uploading. Wait, or cancel that first."
+        assert desk.toast()["summary"] == "This node is still uploading. Wait until it is done, or cancel it first."
         desk.stage.run("openGate()")
         assert desk.toast(2)["summary"] == "3 frames are in input/plate."
         assert len(desk.uploads) == 3
@@ -392,7 +392,7 @@ class TestAFailedFrame:
     @pytest.mark.parametrize(
         ("status", "reason"),
         [
-            (413, "The file is larger than this ComfyUI accepts. Its option --max-upload-size sets the limit."),
+            (413, "The file is larger than this ComfyUI accepts. Its start option --max-upload-size sets the limit."),
             (400, "The server answered 400."),
             (0, "The server does not answer."),
         ],
@@ -457,4 +457,4 @@ class TestTheButtons:
         chooser.value.set_files(tmp_path / "plates")
         toast = desk.toast()
         assert toast["summary"] == "2 frames are in input/plates."
-        assert toast["detail"] == "Left out, because only the folder itself is read: old."
+        assert toast["detail"] == "Subfolders left out: old."

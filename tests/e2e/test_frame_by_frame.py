@@ -116,7 +116,7 @@ def test_a_prompt_of_the_dream_pack_runs_if_only_class_type_is_changed(comfyui):
     fallback = run(5, default_image=["default", 0])["show"]["images"][0]
     with Image.open(comfyui.server.base / "temp" / fallback["filename"]) as image:
         assert image.size == (5, 4)
-    with pytest.raises(PromptFailed, match=r"Frame 5 is missing.*On disk are 4"):
+    with pytest.raises(PromptFailed, match=r"Frame 5 is missing.*On disk is 4"):
         run(5)
 
 
