@@ -39,7 +39,7 @@ def test_a_folder_that_is_dropped_is_uploaded_without_its_sub_folders(node, tmp_
     (tmp_path / name / "notes.txt").write_text("no frame")
     desk.drop(tmp_path / name)
     desk.toast(f"3 frames are in input/{name}.")
-    desk.toast("only the folder itself is read: old")
+    desk.toast("Subfolders left out: old")
     assert names(desk.input / name) == ["f_0001.png", "f_0002.png", "f_0003.png"]
     desk.has(path_pattern=f"{name}/f_####.png")
 
