@@ -29,6 +29,8 @@ TEMPLATES = PACK / "example_workflows"
 FRAMES = 24
 _FIRST = 1001
 _GAP = {1010, 1011}  # frames that are missing in input/plate
+_WIDTH, _HEIGHT = 640, 360  # of a frame
+_HILLS = 4
 _DENSITY = 2  # pixels of the screen per pixel of the page, so that small text stays sharp
 _QUALITY = 88
 _LIMITS = {PAGES: 60_000, TEMPLATES: 120_000}  # bytes, as tests/test_examples.py has them
@@ -85,11 +87,18 @@ _RUN = """async (count) => {
     }
 }"""
 
-# Fits the nodes into a rectangle of this size at the top left of the page. Answers with the rectangle that they fill.
+# Has every node look at the files again: a run ends before the nodes have looked. Savers need the looks of the counters.
+_LOOK = """async () => {
+    const scripts = await (await app.api.fetchApi("/extensions")).json();
+    const { lookNow } = await import(app.api.fileURL(scripts.find((path) => path.endsWith("/looks.js"))));
+    for (let round = 0; round < 2; round++) for (const node of app.graph.nodes) await lookNow(node);
+}"""
+
+# Fits the nodes and groups into a rectangle of this size at the top left of the page. Returns the rectangle that they fill.
 _FIT = """async ([width, height, margin]) => {
-    const boxes = app.graph.nodes.map((node) => node.getBounding());
-    const left = Math.min(...boxes.map(([x]) => x));
-    const top = Math.min(...boxes.map(([, y]) => y), ...app.graph.groups.map(({ pos }) => pos[1]));
+    const groups = app.graph.groups.map(({ pos, size }) => [...pos, ...size]);
+    const boxes = [...app.graph.nodes.map((node) => node.getBounding()), ...groups];
+    const left = Math.min(...boxes.map(([x]) => x)), top = Math.min(...boxes.map(([, y]) => y));
     const right = Math.max(...boxes.map(([x, , w]) => x + w)), bottom = Math.max(...boxes.map(([, y, , h]) => y + h));
     const scale = Math.min((width - 2 * margin) / (right - left), (height - 2 * margin) / (bottom - top), 1.2);
     const { x, y } = app.canvas.canvas.getBoundingClientRect();
@@ -107,7 +116,7 @@ _FIT = """async ([width, height, margin]) => {
 _DRAWN = """() => [...document.querySelectorAll(".seqplayer")].every((player) =>
     !player.checkVisibility() || player.dataset.layout !== "picture" ||
     player.querySelector(".seqplayer-view[aria-busy=false] canvas[style*=aspect]")) &&
-    app.graph.nodes.every((node) => node.type !== "PreviewImage" || node.imgs?.length)"""
+    app.graph.nodes.every((node) => !["PreviewImage", "LoadImage"].includes(node.type) || node.imgs?.length)"""
 
 
 @dataclass
@@ -120,7 +129,6 @@ class Picture:
     template: str = ""
     nodes: list[dict[str, Any]] = field(default_factory=list)
     links: list[tuple[int, str, int, str]] = field(default_factory=list)
-    frame: int | None = None  # what the players show; their last frame without it
     page: tuple[int, int] = (1600, 1000)  # the nodes are fitted into it
 
 
@@ -138,12 +146,12 @@ def pictures() -> Iterator[Picture]:
         count = next((number for words, number in runs.items() if words in path.stem), 1)
         yield Picture(path.with_suffix(".jpg"), 1200, count, template=path.stem)
     yield from _help_pictures()
-    load = node("ImageSequenceLoadBatch", 0, 0, (390, 640), path_pattern="plate/plate.####.png", start_index=_FIRST)
+    load = node("ImageSequenceLoadBatch", 0, 0, (415, 640), path_pattern="plate/plate.####.png", start_index=_FIRST)
     load["values"] |= {"frame_count": 0, "ignore_missing_images": "true", "folder": "input"}
     save = node(
-        "ImageSequenceSaveBatch", 780, 0, (450, 640), path_pattern="shots/plate/v002_####.png", start_index=_FIRST
+        "ImageSequenceSaveBatch", 775, 0, (500, 640), path_pattern="shots/plate/v002_####.png", start_index=_FIRST
     )
-    blur = node("ImageBlur", 440, 0, (290, 82), blur_radius=2, sigma=1.0)
+    blur = node("ImageBlur", 460, 0, (270, 82), blur_radius=2, sigma=1.0)
     yield Picture(
         PAGES / "player.jpg",
         1400,
@@ -184,7 +192,7 @@ def _help_pictures() -> Iterator[Picture]:
         "ImageSequenceLoadFrame",
         node("PreviewAny", 460, 180, (300, 140)),
         links=[(0, "file_name", 1, "source")],
-        runs=FRAMES,
+        runs=FRAMES - 1,
         directory_path="whole",
         pattern="plate.####.png",
         folder="input",
@@ -194,14 +202,15 @@ def _help_pictures() -> Iterator[Picture]:
         "ImageSequenceSaveBatch",
         loaded,
         links=[(1, "images", 0, "images")],
+        size=(460, 540),
         path_pattern="shots/v002_####.png",
         start_index=_FIRST,
     )
-    single = node("EmptyImage", 460, 0, (270, 130), width=640, height=360, color=3881579)
+    single = node("EmptyImage", -310, 0, (270, 130), width=640, height=360, color=3881579)
     yield page(
         "ImageSequenceSaveFrame", single, links=[(1, "IMAGE", 0, "images")], runs=12, filename_prefix="shots/take1"
     )
-    counter = node("ImageSequenceFrameCounter", 460, 190, (270, 210), total_frames=12, frames_per_second=24)
+    counter = node("ImageSequenceFrameCounter", -310, 190, (270, 210), total_frames=12, frames_per_second=24)
     yield page(
         "ImageSequenceSaveCounted",
         single,
@@ -223,21 +232,21 @@ def _help_pictures() -> Iterator[Picture]:
         "ImageSequenceFrameCounterFromDirectory",
         shown,
         links=[(0, "frame_index", 1, "source")],
-        size=(400, 300),
+        size=(430, 300),
         directory_path="counted",
         pattern="frame_#####.png",
         total_frames=24,
         indexing="numeric",
     )
-    render = node("ImageSequenceSaveCounted", 430, 0, (360, 330), directory_path="shots/final")
-    few = node("ImageSequenceFrameCounter", 430, 530, (270, 210), total_frames=8)
-    picture = node("EmptyImage", 740, 530, (270, 130), width=640, height=360, color=7354186)
+    render = node("ImageSequenceSaveCounted", -390, 0, (360, 560), directory_path="shots/final")
+    few = node("ImageSequenceFrameCounter", -690, 190, (270, 210), total_frames=8)
+    picture = node("EmptyImage", -690, 0, (270, 130), width=640, height=360, color=7354186)
     yield page(
         "ImageSequenceFromAnimation",
         render,
         few,
         picture,
-        node("PreviewImage", 0, 600, (380, 140)),
+        node("PreviewImage", 0, 390, (330, 170)),
         links=[
             (1, "sequence", 0, "sequence"),
             (2, "frame_counter", 1, "frame_counter"),
@@ -245,24 +254,27 @@ def _help_pictures() -> Iterator[Picture]:
             (0, "images", 4, "images"),
         ],
         runs=8,
-        size=(380, 520),
+        size=(330, 330),
     )
-    saver = node(
-        "ImageSequenceSaveBatch", 420, 0, (400, 560), path_pattern="shots/layers_####.exr", filetype="exr 16-bit"
-    )
-    depth = node("ImageSequenceLoadBatch", 0, 230, (370, 330), **whole)
+    beauty = node("LoadImage", -320, 350, (280, 290), image="beauty.png")
+    depth = node("LoadImage", -320, 0, (280, 290), image="depth.png")
+    saver = node("ImageSequenceSaveBatch", 340, 0, (400, 640), path_pattern="shots/layers_####.exr", start_index=_FIRST)
     yield page(
         "ImageSequenceAddLayer",
         saver,
+        beauty,
         depth,
-        links=[(2, "images", 0, "image"), (2, "images", 1, "images"), (0, "layers", 1, "layers")],
-        size=(370, 150),
+        links=[(2, "IMAGE", 1, "images"), (3, "IMAGE", 0, "image"), (0, "layers", 1, "layers")],
+        size=(300, 150),
         name="depth",
     )
 
 
 def write_frames(base: Path) -> None:
-    """Write the frames that the pictures show: `plate` with a gap and `whole` in the input folder, `counted` in output."""
+    """Write the frames that the pictures show: `plate` with a gap and `whole` in the input folder, `counted` in output.
+
+    One picture and its depth are in the input folder itself: `beauty.png` and `depth.png`.
+    """
     for name, pattern, first, folder in (
         ("plate", "plate.{:04d}.png", _FIRST, base / "input"),
         ("whole", "plate.{:04d}.png", _FIRST, base / "input"),
@@ -273,24 +285,42 @@ def write_frames(base: Path) -> None:
             if name == "plate" and first + index in _GAP:
                 continue
             landscape(index / (FRAMES - 1), first + index).save(folder / name / pattern.format(first + index))
+    landscape(0.3, _FIRST).save(base / "input" / "beauty.png")
+    landscape_depth().save(base / "input" / "depth.png")
 
 
 def landscape(progress: float, number: int) -> Image.Image:
     """Hills under a sun that rises, with the frame number in a corner. `progress` is 0..1."""
-    width, height = 640, 360
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / (height, width)[0]
+    y, x = _grid()
     sky = np.stack([0.16 + 0.5 * y, 0.34 + 0.26 * y, 0.66 - 0.1 * y], -1)
     sun_x, sun_y = 0.2 + 1.3 * progress, 0.35 - 0.25 * np.sin(np.pi * progress)
     glow = np.exp(-np.hypot(x - sun_x, y - sun_y) * 9)[..., None] + (np.hypot(x - sun_x, y - sun_y) < 0.045)[..., None]
     picture = sky + glow * np.array([0.95, 0.85, 0.55])
-    for depth in range(4):
-        ridge = 0.42 + 0.13 * depth + 0.04 * np.sin(x * (5 + 2 * depth) + 1.7 * depth) + 0.012 * np.sin(x * 31 + depth)
+    for depth, hill in enumerate(_hills(x, y)):
         colour = np.array([0.32, 0.42, 0.42]) * (1 - 0.27 * depth) + np.array([0.14, 0.02, 0.12]) * (1 - depth / 3)
-        picture = np.where((y > ridge)[..., None], colour, picture)
+        picture = np.where(hill[..., None], colour, picture)
     noise = np.random.default_rng(number).normal(0, 0.012, picture.shape)
     image = Image.fromarray((np.clip(picture + noise, 0, 1) * 255).astype(np.uint8))
-    ImageDraw.Draw(image).text((width - 62, height - 30), f"{number:04d}", fill=(235, 235, 230), font_size=20)
+    ImageDraw.Draw(image).text((_WIDTH - 62, _HEIGHT - 30), f"{number:04d}", fill=(235, 235, 230), font_size=20)
     return image
+
+
+def landscape_depth() -> Image.Image:
+    """The depth of the hills, in grey: the nearest are white, the sky is black."""
+    y, x = _grid()
+    return Image.fromarray((sum(_hills(x, y)) * (255 / _HILLS)).astype(np.uint8))
+
+
+def _grid() -> Any:
+    """The y and x of each pixel, in heights of the picture."""
+    return np.mgrid[0:_HEIGHT, 0:_WIDTH].astype(np.float32) / _HEIGHT
+
+
+def _hills(x: Any, y: Any) -> Iterator[Any]:
+    """The pixels of each ridge and of all that are nearer, from the farthest ridge to the nearest."""
+    for depth in range(_HILLS):
+        ridge = 0.42 + 0.13 * depth + 0.04 * np.sin(x * (5 + 2 * depth) + 1.7 * depth) + 0.012 * np.sin(x * 31 + depth)
+        yield y > ridge
 
 
 def take(page: Any, picture: Picture) -> None:
@@ -300,6 +330,7 @@ def take(page: Any, picture: Picture) -> None:
     else:
         page.evaluate(_MAKE, {"nodes": picture.nodes, "links": picture.links})
     page.evaluate(_RUN, picture.runs)
+    page.evaluate(_LOOK)
     width, height = picture.page
     page.set_viewport_size({"width": width, "height": height})
     page.wait_for_function(_DRAWN)
