@@ -175,6 +175,8 @@ def test_only_widgets_that_are_drawn_are_under_the_mouse(desk, kind):
 def test_a_saver_shows_them_while_exr_is_chosen(desk, kind):
     node = desk(kind, **({"path_pattern": "f_####"} if kind == "ImageSequenceSaveBatch" else {}))
     node.none()
+    # The line about where the next frame goes makes the node taller.
+    node.page.locator(".seqplayer-message:not(:empty)").first.wait_for()
     fresh, before = node.heights(), node.values()
     node.picture("png")
     node.choose("filetype", "exr 16-bit")
