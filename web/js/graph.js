@@ -9,6 +9,15 @@ export function rootGraph() {
 }
 
 /**
+ * Whether this is one of the pack's frame counters.
+ *
+ * @param {string} [comfyClass]
+ */
+export function isCounter(comfyClass) {
+  return Boolean(comfyClass?.startsWith("ImageSequenceFrameCounter"));
+}
+
+/**
  * The node that an event is about: "5:12" is node 12 in the subgraph that node 5 stands for.
  *
  * @param {number | string} executionId

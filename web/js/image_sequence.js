@@ -11,7 +11,7 @@
 import { app } from "../../../scripts/app.js";
 import { api } from "../../../scripts/api.js";
 import { addQueueRest, releaseQueueRest, updateQueueRest, watchQueue } from "./counters.js";
-import { locator } from "./graph.js";
+import { isCounter, locator } from "./graph.js";
 import { loadLocales, noteLanguage } from "./locale.js";
 import { addLook, refreshLooks, releaseLook, updateLook, updateLooks, watchFiles } from "./looks.js";
 import { addPlayer, allPlayers, playerAt, playerOf } from "./node_players.js";
@@ -23,8 +23,6 @@ import { WidgetVisibility } from "./widget_visibility.js";
 // Their reports are added to the frames of earlier runs.
 export const ONE_FRAME_PER_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
 const MANY_FRAMES_PER_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "ImageSequenceFromAnimation"];
-// Their players show text alone.
-const COUNTERS = ["ImageSequenceFrameCounter", "ImageSequenceFrameCounterFromDirectory"];
 
 /** @type {WeakMap<ComfyNode, WidgetVisibility>} */
 const visibilities = new WeakMap();
@@ -63,15 +61,14 @@ app.registerExtension({
   init: loadLocales,
 
   beforeRegisterNodeDef(nodeType, { name }) {
-    const isCounter = COUNTERS.includes(name);
     const addsFrames = ONE_FRAME_PER_RUN.includes(name);
-    if (!addsFrames && !MANY_FRAMES_PER_RUN.includes(name) && !isCounter) return;
+    if (!addsFrames && !MANY_FRAMES_PER_RUN.includes(name) && !isCounter(name)) return;
     // The canvas would load every frame and draw them all in a grid (Vue nodes: hideOutputImages).
     nodeType.prototype.onDrawBackground = () => {};
     chain(nodeType.prototype, "onNodeCreated", (node) => {
       node.hideOutputImages = true;
       noteLanguage(node);
-      if (isCounter) addQueueRest(node);
+      if (isCounter(name)) addQueueRest(node);
       addPlayer(node, addsFrames);
       visibilities.set(node, new WidgetVisibility(node, () => Boolean(playerOf(node)?.isFloat)));
       addLook(node, () => {

@@ -3,9 +3,11 @@
 /** When the nodes look at what their widgets lead to. */
 
 import { api } from "../../../scripts/api.js";
+import { isCounter } from "./graph.js";
 import { NodeLook } from "./node_look.js";
 import { allPlayers, playerOf } from "./node_players.js";
 import { watchValues } from "./node_values.js";
+import { RUN_ENDS } from "./prompts.js";
 
 const LOOKING = [
   "ImageSequenceLoadBatch",
@@ -16,8 +18,6 @@ const LOOKING = [
   "ImageSequenceFrameCounter",
   "ImageSequenceFrameCounterFromDirectory",
 ];
-
-const RUN_ENDS = ["execution_success", "execution_error", "execution_interrupted"];
 
 /** @type {WeakMap<ComfyNode, NodeLook>} */
 const looks = new WeakMap();
@@ -32,7 +32,7 @@ export function addLook(node, onLook) {
     playerOf(node)?.showLook(latest);
     onLook();
     // A saver's look depends on what the counter in front of it says.
-    if (isCounter(node)) updateLooks();
+    if (isCounter(node.comfyClass)) updateLooks();
   }, latestLook);
   looks.set(node, look);
   watchValues(node, () => {
@@ -88,9 +88,4 @@ export function watchFiles() {
   for (const end of RUN_ENDS) api.addEventListener(end, refreshLooks);
   addEventListener("focus", refreshLooks);
   api.addEventListener("graphChanged", updateLooks);
-}
-
-/** @param {ComfyNode} node */
-export function isCounter(node) {
-  return Boolean(node.comfyClass?.startsWith("ImageSequenceFrameCounter"));
 }

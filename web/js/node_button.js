@@ -2,7 +2,7 @@
 
 /** Buttons in nodes, drawn by ComfyUI. */
 
-import { isVue } from "./renderer.js";
+import { redrawWidgets } from "./renderer.js";
 
 /**
  * Add a button below the widgets. It is in neither the workflow nor the prompt.
@@ -27,8 +27,5 @@ export function addButton(node, name, label, press) {
 export function labelButton(node, button, label) {
   if (button.label === label) return;
   button.label = label;
-  // 1.42 reads the labels of Vue nodes again only if the list of widgets changes.
-  const last = isVue() && node.widgets?.pop();
-  if (last) node.widgets?.push(last);
-  node.graph?.setDirtyCanvas(true, true);
+  redrawWidgets(node);
 }

@@ -15,6 +15,7 @@
  */
 
 import { api } from "../../../scripts/api.js";
+import { isCounter } from "./graph.js";
 import { isLinked, sourceOf, valuesOf } from "./node_values.js";
 
 const TYPING_PAUSE_MS = 250;
@@ -26,9 +27,6 @@ const NEEDED = {
 };
 
 const SAVER_WITH_COUNTER = "ImageSequenceSaveCounted";
-
-/** The counters, and what each says of itself, for the saver behind it. */
-const COUNTERS = ["ImageSequenceFrameCounter", "ImageSequenceFrameCounterFromDirectory"];
 
 export class NodeLook {
   #node;
@@ -118,7 +116,7 @@ export class NodeLook {
   /** Where the counter stands that is wired to this saver, if it is one of ours and has been asked. */
   #counterInFront() {
     const counter = sourceOf(this.#node, "frame_counter");
-    if (!counter || !COUNTERS.includes(counter.comfyClass ?? "")) return null;
+    if (!counter || !isCounter(counter.comfyClass)) return null;
     const { frame, total } = this.#lookOf(counter)?.facts ?? {};
     if (typeof frame !== "number" || typeof total !== "number") return null;
     const { frames_per_second: rate = 25 } = valuesOf(counter);

@@ -87,16 +87,24 @@ export class NodeUpload {
       app.extensionManager.toast.add({ severity: "warn", summary, life: 8000 });
       return;
     }
-    this.#running = new AbortController();
-    const { signal } = this.#running;
-    try {
+    await this.#run(async (signal) => {
       const { jobs, present, notes } = await this.#prepare(await given, signal);
       if (jobs.length + present.length) await this.#send(jobs, present, notes, signal);
       else tellError(notes.join(" "), t("There are no frames to upload."));
+    });
+  }
+
+  /** @param {(signal: AbortSignal) => Promise<void>} upload which the button cancels */
+  async #run(upload) {
+    this.#running = new AbortController();
+    const { signal } = this.#running;
+    try {
+      await upload(signal);
     } catch (error) {
       if (!signal.aborted) tellError(error);
     } finally {
-      this.#end();
+      this.#running = null;
+      labelButton(this.#node, this.#button, t("Upload frames..."));
     }
   }
 
@@ -151,27 +159,9 @@ export class NodeUpload {
       count: there.length,
       folder: names || "input",
     });
-    tell({ summary, notes: [...filledIn, ...notes], failures }, () => void this.#retry(failures.map(({ job }) => job), there));
-  }
-
-  /**
-   * @param {Job[]} jobs
-   * @param {Job[]} present
-   */
-  async #retry(jobs, present) {
-    this.#running = new AbortController();
-    try {
-      await this.#send(jobs, present, [], this.#running.signal);
-    } catch (error) {
-      if (!this.#running?.signal.aborted) tellError(error);
-    } finally {
-      this.#end();
-    }
-  }
-
-  #end() {
-    this.#running = null;
-    labelButton(this.#node, this.#button, t("Upload frames..."));
+    const failed = failures.map(({ job }) => job);
+    const retry = () => void this.#run((ended) => this.#send(failed, there, [], ended));
+    tell({ summary, notes: [...filledIn, ...notes], failures }, retry);
   }
 
   /**

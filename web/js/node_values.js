@@ -44,14 +44,22 @@ export function chosenValues(node, values = valuesOf(node)) {
  * @param {() => void} listener
  */
 export function watchValues(node, listener) {
-  for (const widget of inputWidgets(node)) {
-    const { callback } = widget;
-    widget.callback = (...given) => {
-      const result = callback?.apply(widget, given);
-      listener();
-      return result;
-    };
-  }
+  for (const widget of inputWidgets(node)) watchWidget(widget, listener);
+}
+
+/**
+ * Call `listener` each time the value of a widget has changed.
+ *
+ * @param {ComfyWidget} widget
+ * @param {() => void} listener
+ */
+export function watchWidget(widget, listener) {
+  const { callback } = widget;
+  widget.callback = (...given) => {
+    const result = callback?.apply(widget, given);
+    listener();
+    return result;
+  };
 }
 
 /**

@@ -15,6 +15,9 @@
 import { api } from "../../../scripts/api.js";
 import { nodeAt } from "./graph.js";
 
+/** The events of which each run ends with one. */
+export const RUN_ENDS = ["execution_success", "execution_error", "execution_interrupted"];
+
 /** @type {Set<(queued: Queued) => void>} */
 const answerListeners = new Set();
 /** @type {Set<(prompt: Prompt) => void>} */

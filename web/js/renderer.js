@@ -13,6 +13,18 @@ export function isVue() {
 }
 
 /**
+ * Have the widgets of a node drawn as they are now.
+ *
+ * @param {ComfyNode} node
+ */
+export function redrawWidgets(node) {
+  // 1.42 reads the labels and options of Vue nodes again only if the list of widgets changes.
+  const last = isVue() && node.widgets?.pop();
+  if (last) node.widgets?.push(last);
+  node.graph?.setDirtyCanvas(true, true);
+}
+
+/**
  * On the canvas, let the wheel and the middle and right buttons do over the element what they do everywhere else. In
  * Vue nodes they already do.
  *

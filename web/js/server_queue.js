@@ -10,11 +10,9 @@
 
 import { api } from "../../../scripts/api.js";
 import { nodeAt, rootGraph } from "./graph.js";
-import { isRefused, onQueued } from "./prompts.js";
+import { RUN_ENDS, isRefused, onQueued } from "./prompts.js";
 
 const RECHECK_MS = 1000; // the status of a moment ago does not count the prompts that have been queued since
-
-const RUN_ENDS = ["execution_success", "execution_error", "execution_interrupted"];
 
 /** @type {Map<string, { workflow?: string, nodes: Prompt }>} the prompts that are running or waiting, by their ids */
 const pending = new Map();

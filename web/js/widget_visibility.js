@@ -6,7 +6,8 @@
  * order and what is saved never change.
  */
 
-import { isVue } from "./renderer.js";
+import { isLinked as hasLink, watchWidget } from "./node_values.js";
+import { isVue, redrawWidgets } from "./renderer.js";
 
 /** @typedef {{ kind: string, isLinear: boolean }} Files what a node writes or reads, see `filesOf` */
 
@@ -97,7 +98,7 @@ export class WidgetVisibility {
         leaveNoGap(node, widget);
         putSlotAside(node, widget);
       }
-      if (isOurs || SOURCES.includes(widget.name)) this.#watch(widget);
+      if (isOurs || SOURCES.includes(widget.name)) watchWidget(widget, () => this.update());
     }
     if (!this.#widgets.length) return;
     this.#apply();
@@ -148,30 +149,17 @@ export class WidgetVisibility {
       isFloat: this.#isFloat(),
     });
     for (const { widget, initial } of this.#widgets) {
-      const isLinked = node.isInputConnected(node.inputs?.findIndex(({ name }) => name === widget.name) ?? -1);
       const applies = APPLIES[widget.name]?.(files) ?? false;
-      setAdvanced(node, widget, !isShown({ applies, isDefault: widget.value === initial, isLinked }));
+      const isDefault = widget.value === initial;
+      setAdvanced(node, widget, !isShown({ applies, isDefault, isLinked: hasLink(node, widget.name) }));
     }
-    // 1.42 reads the options of Vue nodes again only if the list of widgets changes.
-    const last = isVue() && node.widgets?.pop();
-    if (last) node.widgets?.push(last);
-    node.graph?.setDirtyCanvas(true, true);
+    redrawWidgets(node);
   }
 
   /** @param {string} name */
   #text(name) {
     const widget = this.#node.widgets?.find((candidate) => candidate.name === name);
     return widget && String(widget.value ?? "");
-  }
-
-  /** @param {ComfyWidget} widget */
-  #watch(widget) {
-    const { callback } = widget;
-    widget.callback = (...given) => {
-      const result = callback?.apply(widget, given);
-      this.update();
-      return result;
-    };
   }
 }
 
