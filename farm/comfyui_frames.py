@@ -352,6 +352,9 @@ _RESUME_COUNTERS = ("ImageSequenceFrameCounterFromDirectory", "Frame Counter (Di
 _ANIMATION = "ImageSequenceFromAnimation"
 
 
+_LOADERS = (_ANIMATION, *_FOLLOWING, "ImageSequenceLoadBatch")
+
+
 @dataclass(frozen=True)
 class Job:
     """A prompt, and how it is set to a frame.
@@ -384,6 +387,10 @@ class Job:
                     f"{frames[0] - first}. --frames takes the numbers in the names of the files; this prompt saves frame "
                     f"{first} when {node}.{name} is 0."
                 )
+
+    def is_of_sequence(self, node: str) -> bool:
+        """Whether the files that a node reports are frames of the sequence, saved or loaded."""
+        return node in self.savers or self.prompt.get(node, {}).get("class_type") in _LOADERS
 
     def class_of(self, node: str) -> str:
         """The class of a node."""
@@ -620,7 +627,7 @@ class Server:
         return content
 
     def pause(self, seconds: float) -> None:
-        """Sleep, unless the render is cancelled meanwhile."""
+        """Sleep. Raises Cancelled as soon as the render is cancelled."""
         if self.stop.wait(seconds):
             raise Cancelled(signal.SIGINT)
 
@@ -641,7 +648,7 @@ class Server:
         if error.code != 400 or not isinstance(answer, dict):
             return f"Check --server: {self.url}{path} answers with HTTP {error.code}, which ComfyUI does not."
         reasons = _reasons(answer)
-        return f"Mend the prompt, or install what it needs: {self.url} refuses it. {reasons}"
+        return f"Fix the prompt, or install what it needs: {self.url} refuses it. {reasons}"
 
 
 class _Patience:
@@ -773,6 +780,7 @@ class Renderer:
             self._forget_all()
 
     def _begin(self, frame: int, targets: list[str] | None) -> None:
+        self._server.pause(0)
         body = {
             "prompt": self._job.at(frame, self._changes),
             "prompt_id": str(uuid.uuid4()),  # our own: an answer that got lost can be looked up
@@ -799,7 +807,7 @@ class Renderer:
                 continue
             if answer.get("node_errors"):
                 # ComfyUI runs the outputs that have no errors. Ours may be among the others.
-                raise RefusedError(f"Mend the prompt, or install what it needs: {_reasons(answer)}")
+                raise RefusedError(f"Fix the prompt, or install what it needs: {_reasons(answer)}")
             return
 
     def _wait_for(self, run: _Run) -> dict[str, Any]:
@@ -894,7 +902,8 @@ class Renderer:
         if status.get("status_str") != "success":
             return Result(run.frame, "failed", [], seconds, _fault(messages))
         if "partial_execution_targets" not in run.body:
-            files = [file for node in outputs if node not in self._job.savers for file in _files(outputs[node])]
+            made = (node for node in outputs if not self._job.is_of_sequence(node))
+            files = [file for node in made for file in _files(outputs[node])]
             return Result(run.frame, "finished", files, seconds)
         states, files = set(), []
         for saver in self._job.savers:
@@ -987,11 +996,11 @@ def run(arguments: Sequence[str], tell: Tell | None = None, stop: threading.Even
     tell: gets every event as a dict, as --json writes them, instead of standard output
     stop: cancels the render when it is set; the exit code is then 130
     """
-    tally = Tally()
-    tell = tell or _Lines()
+    tally, given = Tally(), tell
+    tell = given or (_JsonLines() if "--json" in arguments else _Lines())
     try:
         options = _parser().parse_args(arguments)
-        tell = options.teller() if isinstance(tell, _Lines) else tell
+        tell = given or options.teller()
         command: Command = options.function
         code, text = command(options, tell, tally, threading.Event() if stop is None else stop)
     except RefusedError as error:
@@ -1161,13 +1170,17 @@ def _line(event: Event) -> str:
         return f"frame {event['frame']}: failed: {_where(event)}{' '.join(event['error'].split())}"
     if kind == "frame" and event["state"] == "past the end":
         return f"frame {event['frame']}: past the end, nothing was written"
-    files = " ".join(event.get("files", ()))
+    files = _few(event.get("files", ()))
     seconds = f"({event.get('seconds', 0):.1f} s)"
     if kind == "frame":
         return " ".join(filter(None, (f"frame {event['frame']}: {event['state']}", files, seconds)))
     if kind == "finish":
         return " ".join(filter(None, ("finish: failed" if "error" in event else "finish: done", files, seconds)))
     return str(event["text"])
+
+
+def _few(files: Sequence[str]) -> str:
+    return " ".join(files) if len(files) < 4 else f"{files[0]} ... {files[-1]} ({len(files)} files)"
 
 
 class _Lines:
