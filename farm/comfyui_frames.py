@@ -55,6 +55,7 @@ DONE, FAILED, REFUSED, NO_SERVER = 0, 1, 2, 75  # 75 is EX_TEMPFAIL of sysexits.
 
 _DEFAULT_SERVER = "http://127.0.0.1:8188"
 _MOST_FRAMES = 1_000_000
+_LARGEST_FRAME = 10**18  # len() of a range ends at 2^63
 _MOST_TEXT = 256 << 20  # bytes of text in an image file. Real workflows have less than 1 MB.
 _MOST_REPOSTS = 2  # a frame that kills the server three times would kill every server of a farm
 
@@ -92,8 +93,8 @@ class _UnreachableError(OSError):
 # ---------------------------------------------------------------------------------------------------------- frames
 
 # The grammar of Open Job Description, 2023-09, <IntRangeExpr>, with x as another way to write the step: 1-10x2.
-_SPACE = "[ \t]*"
-_NUMBER = f"-?{_SPACE}[0-9]+"
+_SPACE = r"\s*"
+_NUMBER = f"(?:-{_SPACE})?[0-9]+"  # two runs of spaces side by side would make the matching quadratic
 _RANGE = re.compile(
     f"{_SPACE}(?P<first>{_NUMBER})"
     f"({_SPACE}-{_SPACE}(?P<last>{_NUMBER})({_SPACE}[:x]{_SPACE}(?P<step>{_NUMBER}))?)?{_SPACE}"
@@ -119,20 +120,23 @@ def _parse_range(part: str, text: str) -> range:
             "is neither."
         )
     first, last, step = (_integer(match[name]) for name in ("first", "last", "step"))
+    if abs(first) >= _LARGEST_FRAME or abs(last or 0) >= _LARGEST_FRAME:
+        raise RefusedError(f"Write smaller frame numbers: {part.strip()} in --frames has more than 18 digits.")
     if last is None:
         return range(first, first + 1)
     step = 1 if step is None else step
     if step == 0 or (last - first) * step < 0:
         remedy = f"{last}-{first}" if step == 1 else f"{first}-{last}:{-step or 1}"
         raise RefusedError(f"Write {remedy} in --frames: {part.strip()} has no frames.")
-    frames = range(first, last + (1 if step > 0 else -1), step)
-    if not -(10**18) < first < 10**18 or not -(10**18) < last < 10**18:
-        raise RefusedError(f"Write smaller frame numbers: {part.strip()} in --frames has more than 18 digits.")
-    return frames
+    return range(first, last + (1 if step > 0 else -1), step)
 
 
 def _integer(text: str | None) -> Any:
-    return None if text is None else int(text.replace(" ", "").replace("\t", "")[:40])
+    """The number that a text stands for; of a long number only the first 40 digits, which are more than anybody needs."""
+    if text is None:
+        return None
+    digits = int(text.lstrip("-").strip().lstrip("0")[:40] or "0")
+    return -digits if text.startswith("-") else digits
 
 
 def frame_ranges(frames: Iterable[int]) -> str:
