@@ -21,7 +21,7 @@ from .scripted_comfyui import ScriptedComfyUI
 @pytest.fixture
 def comfyui(pack: ModuleType) -> Iterator[ScriptedComfyUI]:
     """A running server. In the end, every fault that a test ordered must have happened."""
-    with ScriptedComfyUI(pack.NODE_CLASS_MAPPINGS) as server:
+    with ScriptedComfyUI(pack) as server:
         yield server
     server.check_faults()
 

@@ -1,13 +1,14 @@
 """A server on 127.0.0.1 that behaves like ComfyUI 0.19.3 towards the farm's client, and fails as a test tells it to.
 
 It queues prompts first in, first out and runs one at a time. Nothing is rendered: a saver notes the name of its file in `disk`.
-What the savers report comes from the pack itself (report.ui, write.summary), and what nodes offer from their INPUT_TYPES.
+What the savers report comes from the pack itself, and so does what nodes offer (INPUT_TYPES).
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import importlib
 import json
 import os
 import socketserver
@@ -17,11 +18,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from devtools.core_nodes import CORE_NODES
 from io_utils.animation import FrameCounter
-from io_utils.comfyui import report
 from io_utils.comfyui.replaced_nodes import REPLACEMENTS, rewrite
 from io_utils.naming.allowed_roots import Root
 from io_utils.naming.file_sequence import FileSequence
@@ -41,6 +42,17 @@ _FRAMES_PER_SECOND = 24
 
 class ScriptedFilm:
     """An output node that is no sequence saver: what makes the film, behind Animation Sequence to Images."""
+
+    OUTPUT_NODE = True
+    RETURN_TYPES = ()
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"images": ("IMAGE",)}}
+
+
+class PreviewImage:
+    """ComfyUI's output node that saves nothing for good."""
 
     OUTPUT_NODE = True
     RETURN_TYPES = ()
@@ -141,10 +153,10 @@ class Died(Exception):  # noqa: N818
 class ScriptedComfyUI:
     """See the module. A `with` block starts it on a free port and closes it."""
 
-    def __init__(self, classes: Mapping[str, Any]) -> None:
-        self.classes: dict[str, Any] = {
-            **classes, **CORE_NODES, "ScriptedFilm": ScriptedFilm, "PrimitiveInt": PrimitiveInt
-        }
+    def __init__(self, pack: ModuleType) -> None:
+        others = {node.__name__: node for node in (PreviewImage, PrimitiveInt, ScriptedFilm)}
+        self.classes: dict[str, Any] = {**pack.NODE_CLASS_MAPPINGS, **CORE_NODES, **others}
+        self._outcome_of = importlib.import_module(f"{pack.__name__}.nodes._saver").Outcome
         self.extra_policies: tuple[str, ...] = ()
         self.changed = threading.Condition()
         self.requests: list[Request] = []
@@ -251,7 +263,11 @@ class ScriptedComfyUI:
             self.pending.clear()
 
     def dies(self, item: Item) -> None:
-        """For `in_frame`: the process is killed and started again, with an empty queue and an empty history."""
+        """For `in_frame`: the process is killed and started again, with an empty queue and an empty history.
+
+        The next request meets a closed connection, whatever it is.
+        """
+        self.answer("", DROPPED)
         self.restart()
         raise Died
 
@@ -477,7 +493,7 @@ class ScriptedComfyUI:
 
     def _saved(self, plan: _Plan) -> dict[str, Any]:
         if plan.past_the_end is not None:
-            return report.ui([], message=plan.past_the_end, fps=_FRAMES_PER_SECOND)
+            return self._ui([], plan.past_the_end)
         saved = []
         for frame in plan.frames:
             name = plan.sequence.pattern.name(frame)
@@ -486,7 +502,11 @@ class ScriptedComfyUI:
                 self.disk[name] += 1
                 self.written.append(name)
             saved.append(Saved(plan.sequence, frame, written=not is_kept))
-        return report.ui([(item.sequence, item.number) for item in saved], message=summary(saved))
+        return self._ui(saved, summary(saved))
+
+    def _ui(self, saved: list[Saved], message: str) -> dict[str, Any]:
+        ui: dict[str, Any] = self._outcome_of(saved, message).ui(fps=float(_FRAMES_PER_SECOND))
+        return ui
 
     @staticmethod
     def _saver(node: Mapping[str, Any]) -> Callable[[dict[str, Any], str], _Plan] | None:

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from farm.comfyui_frames import Refused, frame_ranges, parse_frames
+from farm.comfyui_frames import RefusedError, frame_ranges, parse_frames
 
 model = pytest.importorskip("openjd.model", reason="needs openjd-model: see tests/requirements.txt")
 
 LARGEST = 1_000_000
+LARGEST_FRAME = 10**18  # the client ends before Python's len() of a range does
 
 blanks = st.text(" \t", max_size=2)
 numbers = st.one_of(
@@ -42,7 +43,7 @@ def openjd(text: str) -> list[int] | None:
     """The frames of an expression according to openjd-model. None: it refuses it, or there are too many to list."""
     try:
         expression = model.IntRangeExpr.from_str(text)
-        return list(expression) if len(expression) <= LARGEST else None
+        return sorted(expression) if len(expression) <= LARGEST else None
     except (ValueError, OverflowError):
         return None
 
@@ -50,7 +51,7 @@ def openjd(text: str) -> list[int] | None:
 def ours(text: str) -> list[int] | None:
     try:
         return parse_frames(text)
-    except Refused:
+    except RefusedError:
         return None
 
 
@@ -84,7 +85,7 @@ class TestLikeOpenJobDescription:
     @example("1\n")
     def test_what_it_accepts_gives_the_same_frames(self, text: str) -> None:
         theirs = openjd(text)
-        if theirs is not None:
+        if theirs is not None and max(map(abs, theirs)) < LARGEST_FRAME:
             assert ours(text) == theirs
 
     @given(expressions | near_misses)
@@ -129,9 +130,6 @@ class TestLimits:
     def test_a_million_frames_are_accepted(self) -> None:
         assert len(parse_frames(f"1-{LARGEST}")) == LARGEST
 
-    def test_a_million_different_frames_are_accepted_however_often_they_are_named(self) -> None:
-        assert len(parse_frames(f"1-{LARGEST},1-10")) == LARGEST
-
     @pytest.mark.parametrize(
         "text",
         [
@@ -142,13 +140,20 @@ class TestLimits:
         ],
     )
     def test_more_are_refused_before_they_are_counted_out(self, text: str) -> None:
-        with pytest.raises(Refused, match=r"(?i)fewer|1,000,000|smaller"):
+        with pytest.raises(RefusedError, match=r"(?i)fewer|1,000,000|smaller"):
             parse_frames(text)
 
-    def test_a_number_too_long_for_python_is_refused_as_a_frame(self) -> None:
-        """int() of a text of more than 4300 digits raises ValueError."""
-        with pytest.raises(Refused):
-            parse_frames("9" * 5000)
+    @pytest.mark.parametrize(
+        "text", ["9" * 19, f"-{'9' * 19}", "9" * 5000, f"1-{'9' * 5000}:{'9' * 5000}", "9" * 42 + "-" + "9" * 42]
+    )
+    def test_a_number_of_more_than_18_digits_is_refused_and_never_cut(self, text: str) -> None:
+        """Of a text of more than 4300 digits, int() makes a ValueError."""
+        with pytest.raises(RefusedError, match="smaller"):
+            parse_frames(text)
+
+    def test_zeros_in_front_do_not_count_as_digits(self) -> None:
+        zeros = "0" * 5000
+        assert parse_frames(f"{zeros}7-{zeros}9:{zeros}2") == [7, 9]
 
     @pytest.mark.parametrize("step", ["9" * 41, "1" + "0" * 45])
     def test_a_huge_step_takes_the_first_frame_only(self, step: str) -> None:
@@ -159,7 +164,7 @@ class TestLimits:
         blanks = " " * 100_000
         assert parse_frames(f"1{blanks}-{blanks}3{blanks}") == [1, 2, 3]
         for broken in (f"1{blanks}-{blanks}3{blanks}!", f"1{blanks}!", f"-{blanks}!", "1-" * 50_000):
-            with pytest.raises(Refused):
+            with pytest.raises(RefusedError):
                 parse_frames(broken)
 
 
@@ -176,17 +181,11 @@ class TestRefusals:
         ],
     )
     def test_say_what_to_write_instead(self, text: str, remedy: str) -> None:
-        with pytest.raises(Refused) as refusal:
+        with pytest.raises(RefusedError) as refusal:
             parse_frames(text)
 
         assert remedy in str(refusal.value)
         assert text in str(refusal.value)
-
-    def test_of_a_long_text_are_short(self) -> None:
-        with pytest.raises(Refused) as refusal:
-            parse_frames("a" * 100_000)
-
-        assert len(str(refusal.value)) < 1000
 
 
 class TestRangesForMessages:
