@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import re
 import shlex
@@ -56,7 +57,8 @@ DONE, FAILED, REFUSED, NO_SERVER = 0, 1, 2, 75  # 75 is EX_TEMPFAIL of sysexits.
 _DEFAULT_SERVER = "http://127.0.0.1:8188"
 _MOST_FRAMES = 1_000_000
 _LARGEST_FRAME = 10**18  # len() of a range ends at 2^63
-_MOST_TEXT = 256 << 20  # bytes of text in an image file. Real workflows have less than 1 MB.
+_MOST_TEXT = 64 << 20  # bytes of a text in an image file. Real workflows have less than 1 MB.
+_TEXTS = ("prompt", "workflow")
 _MOST_REPOSTS = 2  # a frame that kills the server three times would kill every server of a farm
 
 _CHECK_QUEUE_EVERY = 5.0  # seconds: a prompt that somebody removed from the queue never appears in the history
@@ -195,6 +197,8 @@ def _png_texts(file: BinaryIO) -> Iterator[tuple[str, str]]:
             continue
         keyword, _, text = file.read(length).partition(b"\0")
         file.seek(4, os.SEEK_CUR)
+        if keyword.decode("latin-1") not in _TEXTS:  # a few MB of others can become many GB
+            continue
         encoding = "latin-1"
         if kind == b"zTXt":
             text = _inflated(text[1:])
@@ -482,7 +486,8 @@ def _inputs(prompt: Prompt, nodes: Iterable[str], names: Mapping[str, str]) -> d
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether it is one that can count. Python's json reads NaN and Infinity."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _named_input(prompt: Prompt, text: str) -> tuple[Input, float]:
@@ -545,7 +550,12 @@ def _first_frames(prompt: Prompt, savers: Sequence[str], counter: str) -> set[in
         inputs = prompt[saver]["inputs"]
         if _link(prompt, inputs.get("frame_counter")) == counter:
             first = inputs.get("first_frame", 0)
-            added.add(int(first) if _is_number(first) else 0)
+            if not _is_number(first):
+                raise RefusedError(
+                    f"Type first_frame of node {saver} ({prompt[saver]['class_type']}) as a number: it decides which frame "
+                    "--frames means, and here it comes from elsewhere."
+                )
+            added.add(int(first))
     return added
 
 
