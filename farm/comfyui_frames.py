@@ -616,7 +616,10 @@ class Server:
 
     def request(self, path: str, body: Any = None, seconds: float | None = None) -> bytes:
         """The answer to a GET, or to a POST if there is a body. Raises _UnreachableError and RefusedError."""
-        data = None if body is None else json.dumps(body).encode()
+        try:
+            data = None if body is None else json.dumps(body).encode()
+        except RecursionError as error:  # just below the depth that json.loads refuses
+            raise RefusedError("Simplify the prompt: its values are nested too deeply to be posted.") from error
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
         timeout = min(_REQUEST_SECONDS, max(1.0, self.wait)) if seconds is None else seconds
         try:
