@@ -90,6 +90,5 @@ def client() -> Iterator[Callable[..., Client]]:
 
     yield start
     for one in started:
-        if one.process.poll() is None:
-            one.process.kill()
-            one.process.communicate()
+        with one.process as process:  # which closes its pipes
+            process.kill()

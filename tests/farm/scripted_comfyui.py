@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 from devtools.core_nodes import CORE_NODES
 from io_utils.animation import FrameCounter
@@ -150,6 +150,7 @@ class Died(Exception):  # noqa: N818
     """The server has lost its queue while it ran the prompt."""
 
 
+@final
 class ScriptedComfyUI:
     """See the module. A `with` block starts it on a free port and closes it."""
 
@@ -169,7 +170,7 @@ class ScriptedComfyUI:
         self.most_queued = 0
         self.faults: list[Fault] = []
         self.is_held = False
-        self.starts = 0
+        self.clears_after_every_post = False
         self._answers: list[tuple[Fault, str, Answer, bool]] = []
         self._runs: list[tuple[Fault, int | None, Callable[[Item], None]]] = []
         self._closing = False
@@ -216,10 +217,10 @@ class ScriptedComfyUI:
 
     def refuse_connections(self) -> None:
         """Close the port, as a server that is not running."""
-        if self._http is not None:
-            self._http.shutdown()
-            self._http.server_close()
-            self._http = None
+        http, self._http = self._http, None
+        if http is not None:
+            http.shutdown()
+            http.server_close()
 
     def wait_until(self, condition: Callable[[ScriptedComfyUI], Any]) -> None:
         """Wait until something that the server sees has happened."""
@@ -258,9 +259,11 @@ class ScriptedComfyUI:
         raise Interrupted
 
     def is_cleared(self, item: Item) -> None:
-        """For `in_frame`: somebody clears the queue; the running prompt goes on."""
+        """For `in_frame`: somebody clears the queue as soon as a prompt waits in it; the running one goes on."""
+        self.wait_until(lambda server: server.pending)
         with self.changed:
             self.pending.clear()
+            self.changed.notify_all()
 
     def dies(self, item: Item) -> None:
         """For `in_frame`: the process is killed and started again, with an empty queue and an empty history.
@@ -270,6 +273,11 @@ class ScriptedComfyUI:
         self.answer("", DROPPED)
         self.restart()
         raise Died
+
+    def dies_after_saving(self, item: Item) -> None:
+        """For `in_frame`: as `dies`, at the moment when the file is on disk and nobody knows it."""
+        self._run_outputs(item)
+        self.dies(item)
 
     def dies_for_good(self, item: Item) -> None:
         """For `in_frame`: the process is killed."""
@@ -335,38 +343,39 @@ class ScriptedComfyUI:
 
     def _route(self, method: str, path: str, body: Any) -> Answer:
         head, _, rest = path.lstrip("/").partition("/")
-        match method, head, rest:
-            case "GET", "object_info", class_type if class_type:
-                return Answer.of(200, self._object_info(class_type))
-            case "GET", "history", prompt_id if prompt_id:
-                entry = self.history.get(prompt_id)
-                return Answer.of(200, {} if entry is None else {prompt_id: entry})
-            case "GET", "queue", "":
-                running = [] if self.running is None else [self.running.as_json()]
-                return Answer.of(
-                    200, {"queue_running": running, "queue_pending": [item.as_json() for item in self.pending]}
-                )
-            case "GET", "system_stats", "":
-                return Answer.of(200, {"system": {"comfyui_version": "0.19.3"}})
-            case "POST", "prompt", "":
-                return self._post_prompt(body)
-            case "POST", "queue", "":
-                gone = set(body.get("delete", ()))
-                self.pending = [item for item in self.pending if not (body.get("clear") or item.prompt_id in gone)]
-                self.changed.notify_all()
-                return Answer(200, b"")
-            case "POST", "interrupt", "":
-                named = (body or {}).get("prompt_id")
-                if self.running is not None and named in (None, self.running.prompt_id):
-                    self.running.interrupted = True
-                self.changed.notify_all()
-                return Answer(200, b"")
-            case "POST", "history", "":
-                for prompt_id in body.get("delete", ()):
-                    self.history.pop(prompt_id, None)
-                self.changed.notify_all()
-                return Answer(200, b"")
-        return Answer(404, b"404: Not Found")
+        route: Callable[[str, Any], Answer] | None = getattr(self, f"_{method.lower()}_{head}", None)
+        return Answer(404, b"404: Not Found") if route is None else route(rest, body)
+
+    def _get_object_info(self, class_type: str, _: Any) -> Answer:
+        return Answer.of(200, self._object_info(class_type))
+
+    def _get_history(self, prompt_id: str, _: Any) -> Answer:
+        entry = self.history.get(prompt_id)
+        return Answer.of(200, {} if entry is None else {prompt_id: entry})
+
+    def _get_queue(self, _: str, __: Any) -> Answer:
+        running = [] if self.running is None else [self.running.as_json()]
+        return Answer.of(200, {"queue_running": running, "queue_pending": [item.as_json() for item in self.pending]})
+
+    def _post_queue(self, _: str, body: Any) -> Answer:
+        gone = set(body.get("delete", ()))
+        self.pending = [item for item in self.pending if not (body.get("clear") or item.prompt_id in gone)]
+        return self._done()
+
+    def _post_interrupt(self, _: str, body: Any) -> Answer:
+        named = (body or {}).get("prompt_id")
+        if self.running is not None and named in (None, self.running.prompt_id):
+            self.running.interrupted = True
+        return self._done()
+
+    def _post_history(self, _: str, body: Any) -> Answer:
+        for prompt_id in body.get("delete", ()):
+            self.history.pop(prompt_id, None)
+        return self._done()
+
+    def _done(self) -> Answer:
+        self.changed.notify_all()
+        return Answer(200, b"")
 
     def _object_info(self, class_type: str) -> dict[str, Any]:
         node_class = self.classes.get(class_type)
@@ -388,10 +397,12 @@ class ScriptedComfyUI:
             }
         }
 
-    def _post_prompt(self, body: Any) -> Answer:
+    def _post_prompt(self, _: str, body: Any) -> Answer:
         self.posts.append(body)
         self.changed.notify_all()
-        replaced = {old: new for old, new in _REPLACED.items() if old not in self.classes and new.new_id in self.classes}
+        replaced = {
+            old: new for old, new in _REPLACED.items() if old not in self.classes and new.new_id in self.classes
+        }
         prompt = rewrite(body["prompt"], replaced)
         targets = body.get("partial_execution_targets")
         for node_id, node in prompt.items():
@@ -417,7 +428,8 @@ class ScriptedComfyUI:
 
     def _put(self, item: Item) -> None:
         with self.changed:
-            self.pending.append(item)
+            if not self.clears_after_every_post:
+                self.pending.append(item)
             self.most_queued = max(self.most_queued, len(self.pending) + (self.running is not None))
             self.changed.notify_all()
 
@@ -431,7 +443,6 @@ class ScriptedComfyUI:
                     return
                 item = self.running = self.pending.pop(0)
                 life = self._life
-                self.starts += 1
                 self.changed.notify_all()
             # A killed process leaves nothing behind.
             with contextlib.suppress(Died):
@@ -470,13 +481,15 @@ class ScriptedComfyUI:
             if item.frames and (frame is None or frame in item.frames) and fault.is_due():
                 happens(item)
         with self.changed:
-            self.changed.wait_for(
-                lambda: not self.is_held or item.interrupted or self._closing or life != self._life
-            )
+            self.changed.wait_for(lambda: not self.is_held or item.interrupted or self._closing or life != self._life)
             if self._closing or life != self._life:
                 raise Died
             if item.interrupted:
                 raise Interrupted
+        outputs.update(self._run_outputs(item))
+
+    def _run_outputs(self, item: Item) -> dict[str, Any]:
+        outputs: dict[str, Any] = {}
         for node_id in item.outputs:
             saver = self._saver(item.prompt[node_id])
             if saver is not None:
@@ -484,6 +497,7 @@ class ScriptedComfyUI:
             elif self._may_run(item.prompt, node_id):
                 self.written.append(item.prompt[node_id]["class_type"])
                 outputs[node_id] = {"images": [{"filename": "other.png", "subfolder": "", "type": "temp"}]}
+        return outputs
 
     def _may_run(self, prompt: dict[str, Any], node_id: str) -> bool:
         """False for what hangs behind an animation that is not at its final frame."""
@@ -535,7 +549,9 @@ def _single(prompt: dict[str, Any], node_id: str) -> _Plan:
     name = prefix.rsplit("/", 1)[-1]
     pattern = FramePattern.around(f"{prefix}/{name}_", ".png", inputs.get("digits", 5))
     return _Plan(
-        FileSequence(_OUTPUT, pattern), [_value(prompt, inputs["current_frame"])], inputs.get("on_existing", "overwrite")
+        FileSequence(_OUTPUT, pattern),
+        [_value(prompt, inputs["current_frame"])],
+        inputs.get("on_existing", "overwrite"),
     )
 
 

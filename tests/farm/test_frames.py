@@ -119,7 +119,9 @@ class TestBeyondIt:
             pytest.param("1-3,2-4", [1, 2, 3, 4], id="ranges that overlap: each frame once"),
             pytest.param("1-10:2,2-10:2", list(range(1, 11)), id="ranges that interleave"),
             pytest.param("5,5,5", [5], id="the same frame three times"),
-            pytest.param("20-25,9,10", [9, 10, 20, 21, 22, 23, 24, 25], id="ascending, in whatever order they are given"),
+            pytest.param(
+                "20-25,9,10", [9, 10, 20, 21, 22, 23, 24, 25], id="ascending, in whatever order they are given"
+            ),
         ],
     )
     def test_frames_are_ascending_and_each_comes_once(self, text: str, frames: list[int]) -> None:

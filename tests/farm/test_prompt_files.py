@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
@@ -46,7 +47,9 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 def png(*chunks: bytes) -> bytes:
     """A PNG of one pixel with further chunks."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
+    )
 
 
 def refused(path: Path, match: str) -> str:
@@ -304,11 +307,9 @@ class TestDamagedFrames:
 
     @staticmethod
     def check(folder: Path, data: bytes) -> None:
-        try:
+        with contextlib.suppress(RefusedError):
             prompt, _ = read_prompt(file(folder, "frame.dat", data))
             make_job(prompt, {}, [])
-        except RefusedError as refusal:
-            assert str(refusal)
 
     @pytest.mark.parametrize(
         "texts",
@@ -460,7 +461,11 @@ class TestFrameInputs:
         assert self.job(prompt).inputs == {("3", "frame_index"): 0}
 
     def test_a_loader_that_no_saver_needs_stays(self) -> None:
-        prompt = {**single(), "8": _loader(frame_number=1001), "9": {"class_type": "PreviewImage", "inputs": {"images": ["8", 0]}}}
+        prompt = {
+            **single(),
+            "8": _loader(frame_number=1001),
+            "9": {"class_type": "PreviewImage", "inputs": {"images": ["8", 0]}},
+        }
 
         assert self.job(prompt).inputs == {("2", "current_frame"): 0}
 
@@ -639,7 +644,10 @@ class TestSavers:
         assert "same frame" in str(refusal.value)
 
     def test_a_resume_counter_elsewhere_is_none_of_its_business(self) -> None:
-        prompt = {**single(), "9": {"class_type": "ImageSequenceFrameCounterFromDirectory", "inputs": {"total_frames": 24}}}
+        prompt = {
+            **single(),
+            "9": {"class_type": "ImageSequenceFrameCounterFromDirectory", "inputs": {"total_frames": 24}},
+        }
 
         assert make_job(prompt, {}, []).savers == ("2",)
 
