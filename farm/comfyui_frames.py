@@ -1377,7 +1377,7 @@ def _stop(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threading
     number = os.environ.get("COMFYUI_PID", "")
     if not number:
         return DONE, "No ComfyUI was stopped: COMFYUI_PID is not set, so none was started."
-    if not number.isdigit() or int(number) < 2:
+    if not number.isascii() or not number.isdigit() or int(number) < 2:
         raise RefusedError(f"Set COMFYUI_PID to what start printed: {number!r} is not the number of a process.")
     return DONE, f"Process {number} has ended." if _end(int(number)) else f"Process {number} had ended already."
 
