@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from farm import comfyui_frames
+import comfyui_frames
 
 from .running import Client, Event, Outcome, Render
 from .scripted_comfyui import ScriptedComfyUI

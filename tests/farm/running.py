@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from farm import comfyui_frames
+import comfyui_frames
 
 from .scripted_comfyui import PATIENCE
 

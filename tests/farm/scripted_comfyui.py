@@ -88,6 +88,7 @@ DROPPED = Answer(0, b"dropped")
 HANGING = Answer(0, b"hanging")
 
 ERROR_500 = Answer(500, b"500 Internal Server Error\n\nServer got itself in trouble")
+CUT = Answer(200, b'{"half": ')
 NOT_JSON = Answer(200, b"<html><title>Sign in to the proxy</title></html>")
 
 
@@ -624,7 +625,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Content-Length", str(len(answer.body) + (answer is CUT)))
         self.end_headers()
         self.wfile.write(answer.body)
 

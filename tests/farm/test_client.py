@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import contextlib
 import json
 import shutil
 import subprocess
@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from farm import comfyui_frames
+import comfyui_frames
 
 from .prompts import counted, single
 from .running import CLIENT, Client, Event, Outcome, Render
-from .scripted_comfyui import DROPPED, ERROR_500, HANGING, NOT_JSON, PATIENCE, Answer, ScriptedComfyUI
+from .scripted_comfyui import CUT, DROPPED, ERROR_500, HANGING, NOT_JSON, PATIENCE, Answer, ScriptedComfyUI
 
 WriteFile = Callable[[Any], Path]
 StartClient = Callable[..., Client]
@@ -72,7 +72,7 @@ class TestARender:
 
     def test_takes_the_workflow_along(self, comfyui: ScriptedComfyUI, render: Render) -> None:
         """So that the farm's frames can be opened in ComfyUI, and rendered further."""
-        workflow = {"nodes": [], "links": []}
+        workflow: dict[str, Any] = {"nodes": [], "links": []}
 
         render({"prompt": single(), "extra_data": {"extra_pnginfo": {"workflow": workflow}}}, "0")
 
@@ -231,6 +231,29 @@ class TestFinish:
         assert outcome.frames == {0: "kept", 1: "saved", 2: "saved", 3: "kept"}
         assert comfyui.written.count("ScriptedFilm") == 1
         assert set(comfyui.disk.values()) == {1}
+
+    def test_stands_at_the_final_frame_even_if_the_frames_run_past_it(
+        self, comfyui: ScriptedComfyUI, render: Render
+    ) -> None:
+        outcome = render(counted(total_frames=3, first_frame=1001), "1001-1010", "--finish")
+
+        assert outcome.code == 0
+        assert comfyui.posts[-1]["prompt"]["3"]["inputs"]["frame_index"] == 2
+        assert comfyui.written.count("ScriptedFilm") == 1
+
+    def test_says_so_if_the_frames_end_before_the_final_one(self, comfyui: ScriptedComfyUI, render: Render) -> None:
+        outcome = render(counted(total_frames=5), "0-2", "--finish")
+
+        assert outcome.code == 0
+        assert any("frame 4" in event["text"] for event in outcome.events if event["event"] == "note")
+        assert "ScriptedFilm" not in comfyui.written
+
+    def test_without_a_counter_stands_at_the_last_frame(self, comfyui: ScriptedComfyUI, render: Render) -> None:
+        prompt = {**single(), "9": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}}
+
+        assert render(prompt, "3,5", "--finish").code == 0
+        assert frames_of(comfyui) == [3, 5, 5]
+        assert comfyui.written.count("PreviewImage") == 1
 
     def test_makes_no_film_if_a_frame_failed(self, comfyui: ScriptedComfyUI, render: Render) -> None:
         comfyui.in_frame(1, comfyui.raises)
@@ -481,7 +504,7 @@ class TestAServerWithAnAccident:
         assert frames_of(comfyui) == [0, 1, 2, 3]
 
     @pytest.mark.parametrize("request_line", ["GET /history", "GET /object_info", "POST /prompt"])
-    @pytest.mark.parametrize("answer", [DROPPED, ERROR_500, NOT_JSON], ids=["dropped", "500", "not JSON"])
+    @pytest.mark.parametrize("answer", [DROPPED, ERROR_500, NOT_JSON, CUT], ids=["dropped", "500", "not JSON", "cut"])
     def test_that_answers_nonsense_once(
         self, comfyui: ScriptedComfyUI, render: Render, request_line: str, answer: Answer
     ) -> None:
@@ -818,6 +841,19 @@ class TestAsAProcess:
         assert process.end()[0] == expected
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+    @pytest.mark.parametrize(("number", "expected"), [(SIGINT, 130), (SIGTERM, 143)])
+    def test_cancelled_while_it_waits_for_a_server(
+        self, client: StartClient, file_of: WriteFile, nobody: str, number: int, expected: int
+    ) -> None:
+        process = client("render", file_of(single()), "--frames", "0-9", "--server", nobody, "--wait", "1000")
+        assert process.process.stdout is not None
+        assert process.process.stdout.readline().startswith("Rendering 10 frames")
+
+        process.send(number)
+
+        assert process.end()[0] == expected
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
     def test_cancelled_while_it_posts_withdraws_what_was_accepted(
         self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile
     ) -> None:
@@ -947,6 +983,49 @@ class TestJsonLines:
         assert "frame 0: saved" in out
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+class TestOnATerminal:
+    def test_a_bar_with_the_time_left_stands_below_the_lines(
+        self, comfyui: ScriptedComfyUI, file_of: WriteFile, tmp_path: Path
+    ) -> None:
+        import pty
+
+        line = [
+            sys.executable,
+            str(CLIENT),
+            "render",
+            str(file_of(single())),
+            "--frames",
+            "0-3",
+            "--server",
+            comfyui.url,
+        ]
+        ours, theirs = pty.openpty()
+        with open(ours, "rb", buffering=0) as terminal:
+            with open(theirs, "wb", buffering=0) as out:
+                process = subprocess.Popen(line, stdout=out, stderr=subprocess.PIPE)
+            shown = b""
+            # Linux ends the reading with EIO when the last writer has closed the terminal.
+            with contextlib.suppress(OSError):
+                while part := terminal.read(65536):
+                    shown += part
+            errors = process.communicate()[1]
+
+        text = shown.decode()
+        assert (process.returncode, errors) == (0, b"")
+        assert "] 3/4, " in text
+        assert text.count(" left") == 3
+        assert "\x1b" not in text, "no escape sequence that a log would keep"
+        lines = text.replace("\r\n", "\n").split("\n")
+        assert any(one.rpartition("\r")[2].startswith("frame 3: saved") for one in lines)
+
+    def test_there_is_no_bar_in_a_pipe(self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile) -> None:
+        _, out, _ = client("render", file_of(single()), "--frames", "0-3", "--server", comfyui.url).end()
+
+        assert "\r" not in out
+        assert "] 3/4" not in out
+
+
 class TestOpenJobDescriptionLines:
     def test_tell_progress_and_status_after_every_frame(
         self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile
@@ -979,21 +1058,6 @@ class TestOpenJobDescriptionLines:
 
 class TestTheFile:
     """It is copied to workers on its own."""
-
-    SOURCE = CLIENT.read_text(encoding="utf-8")
-
-    def test_has_the_grammar_of_python_3_9(self) -> None:
-        ast.parse(self.SOURCE, feature_version=(3, 9))
-
-    def test_imports_the_standard_library_only(self) -> None:
-        imported = set()
-        for node in ast.walk(ast.parse(self.SOURCE)):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0
-                imported.add(str(node.module).split(".")[0])
-        assert imported <= set(sys.stdlib_module_names)
 
     @pytest.mark.parametrize("version", ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"])
     def test_runs_with_python(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from farm.comfyui_frames import RefusedError, frame_ranges, parse_frames
+from comfyui_frames import RefusedError, frame_ranges, parse_frames
 
 model = pytest.importorskip("openjd.model", reason="needs openjd-model: see tests/requirements.txt")
 

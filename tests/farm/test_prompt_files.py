@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from farm.comfyui_frames import RefusedError, make_job, read_prompt
+from comfyui_frames import RefusedError, make_job, read_prompt
 from io_utils.comfyui.metadata import text_entries
 from io_utils.formats.file_type import FileType
 
