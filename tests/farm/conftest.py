@@ -54,8 +54,9 @@ def file_of(tmp_path: Path) -> Callable[[Any], Path]:
 
 
 @pytest.fixture
-def render(comfyui: ScriptedComfyUI, file_of: Callable[[Any], Path]) -> Render:
+def render(comfyui: ScriptedComfyUI, file_of: Callable[[Any], Path], monkeypatch: pytest.MonkeyPatch) -> Render:
     """Runs `render` in this process: render(prompt or path, frames, further arguments)."""
+    monkeypatch.setattr(comfyui_frames, "_RETRY_EVERY", 0.01)  # in place of half a second
 
     def run(
         prompt: Any,

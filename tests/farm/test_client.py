@@ -623,7 +623,7 @@ class TestAServerThatIsGone:
         """/queue and all others work, as in a server that has lost its model folder."""
         comfyui.answer(request_line, answer, None)
 
-        outcome = render(single(), "0-3", "--wait", "0.6")
+        outcome = render(single(), "0-3", "--wait", "0.1")
 
         assert outcome.code == 75
         assert "--server" in outcome.text or "ComfyUI" in outcome.text
@@ -659,7 +659,7 @@ class TestAServerThatIsGone:
     def test_it_dies_in_the_middle(self, comfyui: ScriptedComfyUI, render: Render) -> None:
         comfyui.in_frame(2, comfyui.dies_for_good)
 
-        outcome = render(single(), "0-3", "--wait", "0.6", "--lookahead", "1")
+        outcome = render(single(), "0-3", "--wait", "0.1", "--lookahead", "1")
 
         assert outcome.code == 75
         assert outcome.frames == {0: "saved", 1: "saved"}
