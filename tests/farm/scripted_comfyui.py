@@ -482,7 +482,10 @@ class ScriptedComfyUI:
             if item.frames and (frame is None or frame in item.frames) and fault.is_due():
                 happens(item)
         with self.changed:
-            self.changed.wait_for(lambda: not self.is_held or item.interrupted or self._closing or life != self._life)
+            if not self.changed.wait_for(
+                lambda: not self.is_held or item.interrupted or self._closing or life != self._life, PATIENCE
+            ):
+                raise NodeFailed(next(iter(item.prompt)), "the test never let go of the server")
             if self._closing or life != self._life:
                 raise Died
             if item.interrupted:
