@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, final
+from urllib.parse import unquote
 
 from devtools.core_nodes import CORE_NODES
 from io_utils.animation import FrameCounter
@@ -49,6 +50,17 @@ class ScriptedFilm:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         return {"required": {"images": ("IMAGE",)}}
+
+
+class SaveImageSequenceMtb:
+    """The saver of an earlier pack, where that is installed: it knows no policy and reports nothing."""
+
+    OUTPUT_NODE = True
+    RETURN_TYPES = ()
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"images": ("IMAGE",), "filename_prefix": ("STRING",), "current_frame": ("INT",)}}
 
 
 class PreviewImage:
@@ -172,6 +184,7 @@ class ScriptedComfyUI:
         self.faults: list[Fault] = []
         self.is_held = False
         self.clears_after_every_post = False
+        self.counts_frames = True
         self._answers: list[tuple[Fault, str, Answer, bool]] = []
         self._runs: list[tuple[Fault, int | None, Callable[[Item], None]]] = []
         self._closing = False
@@ -497,7 +510,9 @@ class ScriptedComfyUI:
         for node_id in item.outputs:
             saver = self._saver(item.prompt[node_id])
             if saver is not None:
-                outputs[node_id] = self._saved(saver(item.prompt, node_id))
+                ui = self._saved(saver(item.prompt, node_id))
+                if item.prompt[node_id]["class_type"].startswith("ImageSequence"):
+                    outputs[node_id] = ui
             elif self._may_run(item.prompt, node_id):
                 self.written.append(item.prompt[node_id]["class_type"])
                 outputs[node_id] = {"images": [{"filename": "other.png", "subfolder": "", "type": "temp"}]}
@@ -524,6 +539,12 @@ class ScriptedComfyUI:
 
     def _ui(self, saved: list[Saved], message: str) -> dict[str, Any]:
         ui: dict[str, Any] = self._outcome_of(saved, message).ui(fps=float(_FRAMES_PER_SECOND))
+        if not self.counts_frames:
+            reports = [json.loads(text) for text in ui["image_sequence"]]
+            ui["image_sequence"] = [
+                json.dumps({key: value for key, value in one.items() if key not in ("saved", "kept")})
+                for one in reports
+            ]
         return ui
 
     @staticmethod
@@ -623,7 +644,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(json.loads(data) if data else None)
 
     def _answer(self, body: Any) -> None:
-        answer = self.comfyui.handle(self.command, self.path, body)
+        answer = self.comfyui.handle(self.command, unquote(self.path), body)
         if answer.status == 0:
             return
         self.send_response(answer.status)

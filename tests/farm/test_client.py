@@ -20,7 +20,17 @@ import comfyui_frames
 
 from .prompts import counted, single
 from .running import CLIENT, Client, Event, Outcome, Render
-from .scripted_comfyui import CUT, DROPPED, ERROR_500, HANGING, NOT_JSON, PATIENCE, Answer, ScriptedComfyUI
+from .scripted_comfyui import (
+    CUT,
+    DROPPED,
+    ERROR_500,
+    HANGING,
+    NOT_JSON,
+    PATIENCE,
+    Answer,
+    SaveImageSequenceMtb,
+    ScriptedComfyUI,
+)
 
 WriteFile = Callable[[Any], Path]
 StartClient = Callable[..., Client]
@@ -213,6 +223,27 @@ class TestFramesOnDisk:
 
         assert render(prompt, "0-1").frames == {0: "saved", 1: "saved"}
         assert render(prompt, "0-1").frames == {0: "kept", 1: "kept"}
+
+    def test_of_an_earlier_pack_that_is_installed_are_rendered_again_and_a_note_says_so(
+        self, comfyui: ScriptedComfyUI, render: Render
+    ) -> None:
+        comfyui.classes["Save Image Sequence (mtb)"] = SaveImageSequenceMtb
+        prompt = single()
+        prompt["2"]["class_type"] = "Save Image Sequence (mtb)"
+
+        outcome = render(prompt, "0-1")
+
+        assert outcome.code == 0
+        assert outcome.frames == {0: "saved", 1: "saved"}
+        (note,) = (event["text"] for event in outcome.events if event["event"] == "note")
+        assert "cannot keep frames" in note
+        assert "on_existing" not in comfyui.posts[0]["prompt"]["2"]["inputs"]
+
+    def test_of_version_0_1_of_the_pack_count_as_saved(self, comfyui: ScriptedComfyUI, render: Render) -> None:
+        """It does not say whether it kept them."""
+        comfyui.counts_frames = False
+
+        assert render(counted(total_frames=2), "0-2").frames == {0: "saved", 1: "saved", 2: "past the end"}
 
 
 class TestFinish:
@@ -885,6 +916,7 @@ class TestAsAProcess:
         assert [frame for frame, state in outcome.frames.items() if state == "kept"] == [0, 1]
         assert set(comfyui.disk.values()) == {1}
 
+    @pytest.mark.xfail(reason="ends with a traceback and 1, as if a frame had failed", strict=True)
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGPIPE")
     def test_whose_reader_has_gone_withdraws_its_prompts(
         self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile
@@ -899,8 +931,8 @@ class TestAsAProcess:
         comfyui.release()
         process.process.wait(PATIENCE)
 
-        assert process.process.returncode != 0
         comfyui.wait_until(lambda server: server.running is None and not server.pending)
+        assert process.process.returncode not in (0, 1), "neither are all frames done, nor did one fail"
 
 
 def events_of(out: str) -> list[Event]:
