@@ -103,6 +103,13 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.level, f"{module}.{alias.name}".lstrip(".")) for alias in node.names)
 
 
+def is_in_the_archive(path: Path) -> bool:
+    """Whether the registry's archive holds a file of the checkout: .comfyignore names the folders that it lacks."""
+    ignored = [line.strip("/") for line in (PACK / ".comfyignore").read_text(encoding="utf-8").splitlines()]
+    top = path.relative_to(PACK).parts[0]
+    return top not in ignored and not top.startswith(".")
+
+
 CORE = sorted(path for path in PACK.glob("io_utils/**/*.py") if path.name != "__init__.py")
 
 
@@ -247,16 +254,38 @@ class TestPublishedCode:
         assert all(handler.type is not None for handler in handlers)
 
     def test_is_all_the_python_that_comfyignore_leaves_in(self) -> None:
-        ignored = [line.strip("/") for line in (PACK / ".comfyignore").read_text().splitlines() if line.strip()]
-        others = [
-            path
-            for path in PACK.rglob("*.py")
-            if path not in PUBLISHED
-            and path.relative_to(PACK).parts[0] not in ignored
-            and not path.relative_to(PACK).parts[0].startswith(".")
-        ]
+        others = [path for path in PACK.rglob("*.py") if path not in PUBLISHED and is_in_the_archive(path)]
 
         assert others == []
+
+
+class TestFarm:
+    """The programs in farm/ use the network and start processes, so they stand apart from the pack."""
+
+    CLIENT = PACK / "farm" / "comfyui_frames.py"
+
+    def test_the_archive_holds_nothing_of_it(self) -> None:
+        assert self.CLIENT.is_file()
+        assert [path for path in (PACK / "farm").rglob("*") if is_in_the_archive(path)] == []
+
+    def test_the_client_imports_the_standard_library_only(self) -> None:
+        """It is copied to machines alone, attached to jobs, and run there by any Python."""
+        others = {
+            "." * dots + name
+            for dots, name in imports(self.CLIENT)
+            if dots or name.split(".")[0] not in sys.stdlib_module_names
+        }
+
+        assert others == set(), "Farm machines run comfyui_frames.py alone: it may import the standard library only."
+
+    def test_the_client_is_written_in_the_grammar_of_python_3_9(self) -> None:
+        ast.parse(self.CLIENT.read_text(encoding="utf-8"), feature_version=(3, 9))
+
+    @pytest.mark.parametrize("file", sorted((PACK / "farm").glob("*.py")), ids=label)
+    def test_no_program_imports_the_pack(self, file: Path) -> None:
+        own = {path.stem if path.is_file() else path.name for path in PACK.iterdir()} - {"farm"}
+
+        assert [name for dots, name in imports(file) if dots or name.split(".")[0] in own] == []
 
 
 class TestInit:
