@@ -146,7 +146,6 @@ class TestTheSubmitter:
         }
         assert flows == {
             "Prompt": ("FILE", "IN"),
-            "ComfyUI": ("DIRECTORY", "NONE"),
             "OutputDir": ("DIRECTORY", "OUT"),
             "Client": ("FILE", "IN"),
         }
@@ -258,19 +257,25 @@ class TestCommandLines:
         ]
         assert {call[1] for call in rendered} == {str(tmp_path / f"{name}.json")}
 
-    def test_paths_of_another_machine_are_mapped(self, commands, tmp_path):
+    def test_paths_of_the_submitting_machine_are_mapped_and_those_of_the_workers_are_not(self, commands, tmp_path):
         rule = {"source_path_format": "POSIX", "source_path": "/show", "destination_path": str(tmp_path / "mnt")}
         rules = json.dumps({"version": "pathmapping-1.0", "path_mapping_rules": [rule]})
         start, *rendered, _ = commands(
             *("--path-mapping-rules", rules),
             Prompt="/show/shot.json",
-            ComfyUI="/show/ComfyUI",
             OutputDir="/show/out",
+            ComfyUI="/show/ComfyUI",
+            ComfyUIPython="/show/python",
             ComfyUIArguments="--base-directory /show/base",
         )
-        assert f"--comfyui={tmp_path / 'mnt' / 'ComfyUI'}" in start
-        assert f"--output={tmp_path / 'mnt' / 'out'}" in start
-        assert "--arguments=--base-directory /show/base" in start
+        assert start == [
+            "start",
+            "--comfyui=/show/ComfyUI",
+            "--server=",
+            f"--output={tmp_path / 'mnt' / 'out'}",
+            "--python=/show/python",
+            "--arguments=--base-directory /show/base",
+        ]
         assert {call[1] for call in rendered} == {str(tmp_path / "mnt" / "shot.json")}
 
     def test_a_failed_chunk_ends_the_session_and_comfyui_is_stopped(self, commands):
