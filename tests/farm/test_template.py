@@ -20,6 +20,8 @@ from openjd.model import (
 )
 from openjd.model.v2023_09 import Job, JobTemplate
 
+from farm import comfyui_frames
+
 from .job_template import FARM, TEMPLATE, openjd
 
 TEXT = TEMPLATE.read_text(encoding="utf-8")
@@ -98,6 +100,10 @@ class TestTheTemplate:
         with pytest.raises(ValueError, match=name):
             job(**{name: ""})
 
+    def test_every_parameter_is_used(self):
+        used = set(re.findall(r"{{Param\.(\w+)}}", TEXT))
+        assert used == {parameter.name for parameter in decoded().parameterDefinitions or ()}
+
     def test_no_action_needs_a_shell(self):
         assert {str(action.command) for action in actions()} == {"{{Param.Python}}"}
         assert {str(action.args[0]) for action in actions()} == {"{{Param.Client}}"}
@@ -132,7 +138,7 @@ class TestTheSubmitter:
             if parameter.userInterface.control.value != "HIDDEN":
                 groups.setdefault(parameter.userInterface.groupLabel, []).append(parameter.userInterface.label)
         assert groups == {
-            "Sequence": ["Prompt", "Frames", "Frames per chunk"],
+            "Sequence": ["Prompt", "Frames", "Frames per chunk", "More frame inputs"],
             "ComfyUI that runs on each worker": ["Address"],
             COMFYUI: ["ComfyUI folder", "Output folder", "ComfyUI's Python", "Arguments"],
             "Workers": ["Python"],
@@ -196,7 +202,10 @@ def commands(tmp_path) -> Callable[..., list[list[str]]]:
         servers = [server for _, server, _ in calls]
         assert servers == [None] + ["http://127.0.0.1:4321"] * (len(servers) - 1)
         assert {encoding for *_, encoding in calls} == {"utf-8"}
-        return [arguments for arguments, *_ in calls]
+        lines = [arguments for arguments, *_ in calls]
+        for line in lines:
+            comfyui_frames._parser().parse_args(line)  # raises an error for an option that the client does not have
+        return lines
 
     return run
 
@@ -210,9 +219,9 @@ class TestCommandLines:
         prompt = str(tmp_path / "shot.json")
         assert commands(Frames="1-4", ChunkSize=2) == [
             ["start", "--comfyui=", "--server=", "--output=", "--python=", "--arguments="],
-            ["render", prompt, "--frames=1,2", "--openjd"],
-            ["render", prompt, "--frames=3,4", "--openjd"],
-            ["render", prompt, "--frames=1-4", "--finish", "--openjd"],
+            ["render", prompt, "--frames=1,2", "--frame-input=", "--openjd"],
+            ["render", prompt, "--frames=3,4", "--frame-input=", "--openjd"],
+            ["render", prompt, "--frames=1-4", "--frame-input=", "--finish", "--openjd"],
             ["stop"],
         ]
 
@@ -277,6 +286,29 @@ class TestCommandLines:
             "--arguments=--base-directory /show/base",
         ]
         assert {call[1] for call in rendered} == {str(tmp_path / "mnt" / "shot.json")}
+
+    def test_the_client_reads_the_values_back(self, commands, tmp_path):
+        lines = commands(
+            Frames="-3--1,5",
+            FrameInputs="3.seed, 12.start",
+            Server="http://127.0.0.1:8189",
+            ComfyUI="/opt/Comfy UI",
+            OutputDir="out",
+            ComfyUIPython="/opt/python",
+            ComfyUIArguments="--cpu --base-directory '/a b'",
+        )
+        start, render, finish, _ = map(comfyui_frames._parser().parse_args, lines)
+        assert start.comfyui == "/opt/Comfy UI"
+        assert start.server == "http://127.0.0.1:8189"
+        assert start.output == str(tmp_path / "out")
+        assert start.python == "/opt/python"
+        assert start.arguments == "--cpu --base-directory '/a b'"
+        for line in (render, finish):
+            assert line.prompt == str(tmp_path / "shot.json")
+            assert comfyui_frames.parse_frames(line.frames) == [-3, -2, -1, 5]
+            assert line.frame_input == ["3.seed, 12.start"]
+            assert line.teller is comfyui_frames._OpenJD
+        assert [render.finish, finish.finish] == [False, True]
 
     def test_a_failed_chunk_ends_the_session_and_comfyui_is_stopped(self, commands):
         calls = commands(Frames="1-6", ChunkSize=2, code=1, fail_at="--frames=3,4")
