@@ -25,7 +25,7 @@ from farm import comfyui_frames
 from .job_template import FARM, TEMPLATE, openjd
 
 TEXT = TEMPLATE.read_text(encoding="utf-8")
-COMFYUI = "ComfyUI that the job starts"
+STARTED = "If the job starts ComfyUI"
 
 
 def decoded(text: str = TEXT) -> JobTemplate:
@@ -139,8 +139,8 @@ class TestTheSubmitter:
                 groups.setdefault(parameter.userInterface.groupLabel, []).append(parameter.userInterface.label)
         assert groups == {
             "Sequence": ["Prompt", "Frames", "Frames per chunk", "More frame inputs"],
-            "ComfyUI that runs on each worker": ["Address"],
-            COMFYUI: ["ComfyUI folder", "Output folder", "ComfyUI's Python", "Arguments"],
+            "If ComfyUI runs on the workers already": ["Address"],
+            STARTED: ["ComfyUI folder", "Output folder", "ComfyUI's Python", "Arguments"],
             "Workers": ["Python"],
         }
 
@@ -157,7 +157,7 @@ class TestTheSubmitter:
         }
 
     def test_no_comfyui_is_started_unless_a_folder_is_named(self):
-        started = [p for p in self.PARAMETERS.values() if p.userInterface.groupLabel == COMFYUI]
+        started = [p for p in self.PARAMETERS.values() if p.userInterface.groupLabel == STARTED]
         assert {parameter.default for parameter in started} == {""}
 
     def test_the_client_travels_with_the_template(self):
@@ -218,7 +218,7 @@ class TestCommandLines:
     def test_a_session_starts_renders_finishes_and_stops(self, commands, tmp_path):
         prompt = str(tmp_path / "shot.json")
         assert commands(Frames="1-4", ChunkSize=2) == [
-            ["start", "--comfyui=", "--server=", "--output=", "--python=", "--arguments="],
+            ["start", "--comfyui=", "--server=", "--output=", "--python=", "--arguments=", "--wait=900"],
             ["render", prompt, "--frames=1,2", "--frame-input=", "--openjd"],
             ["render", prompt, "--frames=3,4", "--frame-input=", "--openjd"],
             ["render", prompt, "--frames=1-4", "--frame-input=", "--finish", "--openjd"],
@@ -263,6 +263,7 @@ class TestCommandLines:
             f"--output={tmp_path / name / 'out'}",
             f"--python={name}",
             f"--arguments={name}",
+            "--wait=900",
         ]
         assert {call[1] for call in rendered} == {str(tmp_path / f"{name}.json")}
 
@@ -284,6 +285,7 @@ class TestCommandLines:
             f"--output={tmp_path / 'mnt' / 'out'}",
             "--python=/show/python",
             "--arguments=--base-directory /show/base",
+            "--wait=900",
         ]
         assert {call[1] for call in rendered} == {str(tmp_path / "mnt" / "shot.json")}
 
