@@ -42,6 +42,15 @@ Path(__file__).with_name(f"{port}.json").write_text(json.dumps(sys.argv[1:]))
 server.serve_forever()
 """
 
+# A ComfyUI that never answers: it tells the test which process started it, and lives until it is ended.
+SILENT_MAIN = """
+import os, socket
+
+with socket.create_connection(("127.0.0.1", int(os.environ["REPORT_TO"]))) as test:
+    test.sendall(str(os.getppid()).encode())
+    test.recv(1)
+"""
+
 
 @pytest.fixture
 def run(
@@ -151,3 +160,32 @@ class TestTheComfyUIOfASession:
         assert done.returncode == 1
         assert f"{tmp_path} has no main.py" in done.stdout
         assert comfyui.posts == []
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals for one process")
+    @pytest.mark.parametrize(
+        "is_killed", [pytest.param(False, id="cancelled"), pytest.param(True, id="start is killed")]
+    )
+    def test_it_is_stopped_even_though_it_has_not_answered_yet(self, is_killed, folder, file_of, tmp_path):
+        """Start prints the process id before it waits, so the session can stop what a killed start left behind."""
+        (folder / "main.py").write_text(SILENT_MAIN, encoding="utf-8")
+        started = {"ComfyUI": folder, "ComfyUIPython": sys.executable, "Python": sys.executable}
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(PATIENCE)
+            run = subprocess.Popen(
+                command("run", **started, Prompt=file_of(prompts.counted()), Frames="0-3"),
+                cwd=tmp_path,
+                env=environment(tmp_path, PYTHONUNBUFFERED="1", REPORT_TO=str(listener.getsockname()[1])),
+                stdout=subprocess.PIPE,
+                encoding="utf-8",
+            )
+            assert run.stdout is not None
+            assert any("openjd_env: COMFYUI_PID=" in line for line in run.stdout)
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(PATIENCE)
+                start = int(connection.recv(100))
+                os.kill(start if is_killed else run.pid, signal.SIGKILL if is_killed else signal.SIGINT)
+                printed, _ = run.communicate(timeout=PATIENCE)
+                assert connection.recv(1) == b"", "ComfyUI has ended"
+        assert run.returncode == 1
+        assert "Running step" not in printed

@@ -18,9 +18,8 @@ from openjd.model import (
     document_string_to_object,
     preprocess_job_parameters,
 )
-from openjd.model.v2023_09 import Job, JobTemplate
 
-from farm import comfyui_frames
+import comfyui_frames
 
 from .job_template import FARM, TEMPLATE, openjd
 
@@ -28,12 +27,12 @@ TEXT = TEMPLATE.read_text(encoding="utf-8")
 STARTED = "If the job starts ComfyUI"
 
 
-def decoded(text: str = TEXT) -> JobTemplate:
+def decoded(text: str = TEXT) -> Any:
     document = document_string_to_object(document=text, document_type=DocumentType.YAML)
     return decode_job_template(template=document, supported_extensions=["TASK_CHUNKING"])
 
 
-def job(**parameters: Any) -> Job:
+def job(**parameters: Any) -> Any:
     """The job that `openjd` and farms make of the template and these parameters."""
     given = {"Prompt": "shot.json", "Frames": "1-10", **parameters}
     template = decoded()
@@ -49,7 +48,6 @@ def job(**parameters: Any) -> Job:
 def actions() -> list[Any]:
     """All actions of the template."""
     template = decoded()
-    assert template.jobEnvironments is not None
     scripts = [environment.script.actions for environment in template.jobEnvironments]
     return [
         *(action for script in scripts for action in (script.onEnter, script.onExit)),
