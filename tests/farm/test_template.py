@@ -228,8 +228,6 @@ class TestCommandLines:
         [
             ("1-10,20-40:5", 4, ["1-4", "5-8", "9,10,20,25", "30-40:5"]),
             pytest.param("-5--2,1,2", 3, ["-5--3", "-2,1,2"], id="negative frames"),
-            pytest.param("10-1:-1", 150, ["1-10"], id="backwards"),
-            pytest.param("1000000-1000001", 1, ["1000000", "1000001"], id="one by one"),
         ],
     )
     def test_chunks(self, commands, frames, size, chunks):
@@ -240,10 +238,8 @@ class TestCommandLines:
     @pytest.mark.parametrize(
         "name",
         [
-            pytest.param('it\'s "a b"', id="spaces and quotes"),
-            pytest.param("$HOME `id` * & %PATH% \\", id="what shells expand"),
-            pytest.param("{{Param.Frames}}", id="what openjd expands"),
-            pytest.param("-Größe 日本", id="a minus and other scripts"),
+            pytest.param('it\'s "a b" $HOME `id` * & %PATH% \\', id="what shells read"),
+            pytest.param("-Größe 日本 {{Param.Frames}}", id="what openjd and consoles read"),
         ],
     )
     def test_values_arrive_as_they_are(self, name, commands, tmp_path):
