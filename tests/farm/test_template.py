@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -261,6 +262,7 @@ class TestCommandLines:
         ]
         assert {call[1] for call in rendered} == {str(tmp_path / f"{name}.json")}
 
+    @pytest.mark.skipif(os.name == "nt", reason="/show is no absolute path on Windows")
     def test_paths_of_the_submitting_machine_are_mapped_and_those_of_the_workers_are_not(self, commands, tmp_path):
         rule = {"source_path_format": "POSIX", "source_path": "/show", "destination_path": str(tmp_path / "mnt")}
         rules = json.dumps({"version": "pathmapping-1.0", "path_mapping_rules": [rule]})
