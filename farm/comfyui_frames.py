@@ -1087,7 +1087,7 @@ def _render(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadi
     frames = parse_frames(options.frames)
     url = server_url(options.server or os.environ.get("COMFYUI_SERVER") or _DEFAULT_SERVER)
     prompt, extra_pnginfo = read_prompt(Path(options.prompt))
-    job = make_job(prompt, extra_pnginfo, options.frame_input)
+    job = make_job(prompt, extra_pnginfo, list(filter(None, re.split(r"\s*,\s*", ",".join(options.frame_input)))))
     job.check(frames)
     tally.begin(frames)
     first = job.at(frames[0], {})
@@ -1295,7 +1295,7 @@ def _start(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadin
         *(options.python or _python_of(folder), "main.py", "--listen", "127.0.0.1"),
         *("--port", str(urllib.parse.urlsplit(url).port), "--disable-auto-launch"),
         *(("--output-directory", str(Path(options.output).absolute())) if options.output else ()),
-        *shlex.split(options.arguments, posix=os.name != "nt"),
+        *shlex.split(options.arguments.replace("\\", "\\\\") if os.name == "nt" else options.arguments),
     ]
     try:
         with log:
@@ -1306,13 +1306,14 @@ def _start(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadin
         raise RefusedError(
             f"Name ComfyUI's own Python with --python: {command[0]} cannot be started ({error})."
         ) from error
+    # Now, because a session that kills this before the server answers runs stop all the same.
+    print(f"openjd_env: COMFYUI_PID={process.pid}", flush=True)
     try:
         _wait_until_it_answers(Server(url, options.wait, stop), process, log.name)
     except BaseException:
         _end(process.pid)
         raise
     print(f"openjd_env: COMFYUI_SERVER={url}")
-    print(f"openjd_env: COMFYUI_PID={process.pid}")
     return DONE, f"ComfyUI runs at {url}, process {process.pid}. Its log is {log.name}."
 
 
@@ -1487,7 +1488,7 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="another input that moves with the frame, e.g. 3.seed",
+        help="another input that moves with the frame, e.g. 3.seed; also several, with commas",
     )
     parser.add_argument("--overwrite", action="store_true", help="also render frames that are on disk")
     parser.add_argument(
