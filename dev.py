@@ -158,6 +158,7 @@ def javascript_checks() -> list[list[str]]:
             str(JAVASCRIPT / "eslint.config.js"),
             "--max-warnings=0",
             "web/js",
+            "farm",
         ],
     ]
 
