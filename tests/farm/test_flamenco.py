@@ -131,7 +131,7 @@ class TestTasks:
             for line in tasks(frames=frames, chunk_size=size, finish=False).values()
         ]
 
-        assert sum(chunks, []) == comfyui_frames.parse_frames(frames.replace("..", "-"))
+        assert [frame for chunk in chunks for frame in chunk] == comfyui_frames.parse_frames(frames.replace("..", "-"))
         assert {len(chunk) for chunk in chunks[:-1]} <= {size}
 
     def test_further_arguments_are_split_as_a_shell_splits_them(self) -> None:
