@@ -177,8 +177,11 @@ class Outcome:
         return self.saved[0].sequence.path_pattern
 
     def ui(self, message: str | None = None, fps: float | None = None) -> dict[str, list[Any]]:
+        """For ComfyUI's `ui`. Its descriptions also have `saved` and `kept`, the numbers of frames of this run."""
         shown = [(item.sequence, item.number) for item in self.saved]
-        return report.ui(shown, fps=fps, message=self.message if message is None else message)
+        saved = sum(item.written for item in self.saved)
+        counts = {"saved": saved, "kept": len(self.saved) - saved}
+        return report.ui(shown, fps=fps, message=self.message if message is None else message, more=counts)
 
 
 def save(frames: list[Frame], request: SaveRequest, hidden_inputs: Hidden) -> Outcome:

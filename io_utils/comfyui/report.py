@@ -45,8 +45,8 @@ def ui(
     anything else stops ComfyUI's message loop. `more` is added to each description.
     """
     frames = [(sequence, frame) for sequence, frame in frames if sequence.is_printable]
-    facts = {"fps": fps, **_said(message)}
-    described = described_sequences(frames, numbers=numbers, step=step, missing=missing, facts=facts | dict(more or {}))
+    facts = {"fps": fps, **_said(message), **(more or {})}
+    described = described_sequences(frames, numbers=numbers, step=step, missing=missing, facts=facts)
     if not described and message:
         described = [facts]
     images = [_image(sequence, frame) for sequence, frame in frames if sequence.root.kind]
