@@ -47,16 +47,18 @@ class PromptFailed(RuntimeError):  # noqa: N818 - it is the prompt that failed, 
 class ComfyUIServer:
     """A ComfyUI process on this machine, on a free port and without GPU, that runs within a `with` block.
 
-    `directory` is a ComfyUI checkout, `python` an interpreter with its requirements. `base` becomes its --base-directory
-    (custom_nodes with the pack, input, output, temp, user); the log is `base/comfyui.log`. Raises FileNotFoundError if
-    `directory` has no main.py.
+    `directory` is a ComfyUI checkout, or None for devtools.embedded_server; `python` is an interpreter with its requirements.
+    `base` becomes its --base-directory (custom_nodes with the pack, input, output, temp, user); the log is
+    `base/comfyui.log`. Raises FileNotFoundError if `directory` has no main.py.
     """
 
-    def __init__(self, directory: Path, python: Path, base: Path, pack: Path, extra_args: Sequence[str] = ()) -> None:
-        if not (directory / "main.py").is_file():
+    def __init__(
+        self, directory: Path | None, python: Path, base: Path, pack: Path, extra_args: Sequence[str] = ()
+    ) -> None:
+        if directory is not None and not (directory / "main.py").is_file():
             msg = f"{directory} is not a ComfyUI folder: it has no main.py"
             raise FileNotFoundError(msg)
-        self.directory = directory.absolute()
+        self.directory = None if directory is None else directory.absolute()
         self.python = python
         self.base = base.absolute()
         self.pack = pack
@@ -72,7 +74,8 @@ class ComfyUIServer:
         """Start the server and wait until it answers. Raises ServerError if it does not."""
         with self._cleanup:
             self.base.mkdir(parents=True, exist_ok=True)
-            self._cleanup.callback(uninstall_pack, install_pack(self.pack, self.base / "custom_nodes"))
+            if self.directory is not None:  # the stand-in installs the pack itself
+                self._cleanup.callback(uninstall_pack, install_pack(self.pack, self.base / "custom_nodes"))
             log = self._cleanup.enter_context(self.log.open("wb"))
             self._process = self._start(log)
             self._cleanup.callback(self._stop)
@@ -108,7 +111,8 @@ class ComfyUIServer:
         try:
             answer = json.loads(self._request("/prompt", body))
         except urllib.error.HTTPError as error:
-            text = error.read().decode("utf-8", "replace")
+            with error:
+                text = error.read().decode("utf-8", "replace")
             if error.code != 400:
                 msg = f"ComfyUI answered /prompt with {error.code}: {text}\n{self._tail()}"
                 raise ServerError(msg) from error
@@ -149,14 +153,18 @@ class ComfyUIServer:
     def _start(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
-        listen = ["--listen", "127.0.0.1", "--port", str(port), "--disable-auto-launch"]
-        command = [str(self.python), "main.py", "--cpu", "--base-directory", str(self.base), *listen, *self.extra_args]
+        if self.directory is None:
+            program = ["-m", "devtools.embedded_server"]
+        else:
+            program = ["main.py", "--cpu", "--listen", "127.0.0.1", "--disable-auto-launch"]
+        options = ["--base-directory", str(self.base), "--port", str(port), *self.extra_args]
+        command = [str(self.python), *program, *options]
         # UTF-8 for every console: a log line that it cannot encode must not end the server.
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
         try:
             return subprocess.Popen(
                 command,
-                cwd=self.directory,
+                cwd=self.directory or self.pack,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -4,7 +4,7 @@ It follows ComfyUI 0.19.3 in everything that a node can observe: how the pack is
 inputs, lists, hidden inputs, blockers, and the content of the history.
 
 It does not model caching and IS_CHANGED (every run executes every node that is needed), V3 nodes, node expansion, async
-nodes, or the web server.
+nodes. devtools.embedded_server is its web server.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, final
@@ -35,8 +35,8 @@ __all__ = ["EmbeddedHost", "ExecutionBlocker", "InterruptProcessingException", "
 class EmbeddedHost:
     """ComfyUI with the pack in its custom_nodes, in this process. A new instance stands for a restarted ComfyUI.
 
-    `base` holds custom_nodes, output, input, temp and user, like ComfyUI's --base-directory. Close it, or use it in a
-    `with` block, to remove the pack from `base` again.
+    `base` holds custom_nodes, output, input, temp and user, like ComfyUI's --base-directory. Packs that are already in its
+    custom_nodes are loaded too. Close it, or use it in a `with` block, to remove the pack from `base` again.
     """
 
     def __init__(
@@ -52,36 +52,61 @@ class EmbeddedHost:
         for folder in (self.comfyui.output, self.comfyui.input, self.comfyui.temp, self.comfyui.user):
             folder.mkdir(parents=True, exist_ok=True)
         self.node_errors: NodeErrors = {}
+        self.ui: dict[str, dict[str, Any]] = {}
         self.block_messages: list[tuple[str, str]] = []
         self._objects: dict[tuple[str, str], Any] = {}
         self._folder = install_pack(pack, base / "custom_nodes")
         try:
             with self.comfyui.installed():
                 self.pack = load_pack(self._folder)
+                self.packs = [self.pack, *map(load_pack, _other_packs(self._folder))]
         except BaseException:
             self.close()
             raise
         # Core nodes win: ComfyUI silently skips a pack's class with the id of a core node.
-        self.node_classes: dict[str, NodeClass] = {**self.pack.NODE_CLASS_MAPPINGS, **CORE_NODES}
+        self.node_classes: dict[str, NodeClass] = {
+            name: node for pack in self.packs for name, node in pack.NODE_CLASS_MAPPINGS.items()
+        } | CORE_NODES
 
-    def run(self, prompt: Mapping[str, Any], extra_pnginfo: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
+    def run(
+        self,
+        prompt: Mapping[str, Any],
+        extra_pnginfo: dict[str, Any] | None = None,
+        targets: Collection[str] | None = None,
+    ) -> dict[str, dict[str, Any]]:
         """Run a prompt and return the `ui` of its nodes by node id, as in ComfyUI's history: {"9": {"images": [...]}}.
 
-        Raises PromptError if the prompt is refused. If only some output nodes fail the checks, the others run, and
-        `node_errors` holds the errors, as in ComfyUI. An exception in a node is raised with a note that names the node and
-        with the attributes `node_id` and `class_type`. Raises InterruptProcessingException if cancelled.
+        `targets` are the output nodes to run, as in ComfyUI's partial_execution_targets; by default all of them. Raises
+        PromptError if the prompt is refused. If only some output nodes fail the checks, the others run, and `node_errors`
+        holds the errors, as in ComfyUI. An exception in a node is raised with a note that names the node and with the
+        attributes `node_id` and `class_type`. Raises InterruptProcessingException if cancelled.
         """
+        checked, outputs, self.node_errors = self.check(prompt, targets)
+        return self.execute(checked, outputs, extra_pnginfo)
+
+    def check(
+        self, prompt: Mapping[str, Any], targets: Collection[str] | None = None
+    ) -> tuple[Prompt, list[str], NodeErrors]:
+        """(the prompt to execute, the output nodes to run, the errors of the others). Raises PromptError if refused."""
         checked: Prompt = json.loads(json.dumps(prompt))  # a server only ever gets JSON
-        pnginfo = json.loads(json.dumps(extra_pnginfo))
         with self.comfyui.installed():
-            outputs, self.node_errors = check_prompt(checked, self.node_classes)
-            wanted = {(node_id, node["class_type"]) for node_id, node in checked.items()}
-            self._objects = {key: node for key, node in self._objects.items() if key in wanted}
-            self.comfyui.interrupted.clear()
-            run = _Run(self, checked, pnginfo)
-            with torch.inference_mode():
-                for node_id in outputs:
-                    run.finish(node_id)
+            return checked, *check_prompt(checked, self.node_classes, targets)
+
+    def execute(
+        self, checked: Prompt, outputs: Collection[str], extra_pnginfo: dict[str, Any] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Run the output nodes of a prompt that was checked, and return `ui`. Raises what a node raises, as run() does.
+
+        `ui` holds what nodes have shown before an exception, too.
+        """
+        wanted = {(node_id, node["class_type"]) for node_id, node in checked.items()}
+        self._objects = {key: node for key, node in self._objects.items() if key in wanted}
+        self.comfyui.interrupted.clear()
+        run = _Run(self, checked, json.loads(json.dumps(extra_pnginfo)))
+        self.ui = run.ui
+        with self.comfyui.installed(), torch.inference_mode():
+            for node_id in outputs:
+                run.finish(node_id)
         return run.ui
 
     def interrupt(self) -> None:
@@ -90,9 +115,9 @@ class EmbeddedHost:
 
     def close(self) -> None:
         """Remove the pack from `base` and from the loaded modules. Keeps the files that it wrote."""
-        name = _module_name(self._folder)
-        for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
-            del sys.modules[loaded]
+        for name in map(_module_name, (self._folder, *_other_packs(self._folder))):
+            for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
+                del sys.modules[loaded]
         uninstall_pack(self._folder)
 
     def __enter__(self) -> EmbeddedHost:
@@ -264,6 +289,10 @@ def load_pack(folder: Path) -> ModuleType:
         msg = f"{folder} has no NODE_CLASS_MAPPINGS: ComfyUI would skip it"
         raise ImportError(msg)
     return module
+
+
+def _other_packs(folder: Path) -> list[Path]:
+    return sorted(entry.parent for entry in folder.parent.glob("*/__init__.py") if entry.parent != folder)
 
 
 def _module_name(folder: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from devtools.node_calls import Inputs, NodeClass, call_over_lists, input_info
@@ -18,17 +18,20 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {"INT": int, "FLOAT": float, "ST
 _MAX_LISTED_CHOICES = 20  # ComfyUI does not list more choices in an error
 
 
-def check_prompt(prompt: Prompt, classes: Mapping[str, NodeClass]) -> tuple[list[str], NodeErrors]:
+def check_prompt(
+    prompt: Prompt, classes: Mapping[str, NodeClass], targets: Collection[str] | None = None
+) -> tuple[list[str], NodeErrors]:
     """(ids of the output nodes that can run, errors of the other nodes). Converts constants in place.
 
-    Raises PromptError if a node's class is unknown, if there is no output node, or if no output node can run.
+    `targets` leaves out the output nodes that it does not name. Raises PromptError if a node's class is unknown, if there
+    is no output node, or if no output node can run.
     """
     outputs = []
     for node_id, node in prompt.items():
         node_class = classes.get(node.get("class_type", ""))
         if node_class is None:
             raise _missing_node(node_id, node)
-        if getattr(node_class, "OUTPUT_NODE", False) is True:
+        if getattr(node_class, "OUTPUT_NODE", False) is True and (targets is None or node_id in targets):
             outputs.append(node_id)
     if not outputs:
         raise PromptError(_reason("prompt_no_outputs", "Prompt has no outputs", ""))

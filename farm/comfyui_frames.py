@@ -42,6 +42,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+if sys.version_info < (3, 9):  # noqa: UP036 - farm machines have what they have
+    print(f"Run this with Python 3.9 or later: {sys.executable} is Python {sys.version.split()[0]}.", file=sys.stderr)
+    sys.exit(2)
+
 Prompt = dict[str, Any]
 Event = dict[str, Any]
 Tell = Callable[[Event], None]
@@ -303,8 +307,8 @@ def _nodes(path: Path, content: Any) -> Prompt:
             f"Export the prompt with Workflow > Export (API) in ComfyUI and pass that file: {path} is not a prompt in "
             "ComfyUI's API format."
         )
-    prompt: Prompt = content
-    return prompt
+    # A note that ComfyUI wrote into the prompt that a frame holds. Posted, it would freeze the cache of the node.
+    return {node_id: {key: node[key] for key in node if key != "is_changed"} for node_id, node in content.items()}
 
 
 def _json(text: Any, path: Path) -> Any:

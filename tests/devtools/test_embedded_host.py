@@ -267,6 +267,15 @@ class TestLoading:
     def test_a_pack_cannot_shadow_a_core_node(self, host):
         assert host.node_classes["SolidMask"].RETURN_TYPES == ("MASK",)
 
+    def test_packs_that_are_in_custom_nodes_are_loaded_too(self, tmp_path, write_pack):
+        other = tmp_path / "base" / "custom_nodes" / "other"
+        other.mkdir(parents=True)
+        (other / "__init__.py").write_text(NODES)
+        with EmbeddedHost(tmp_path / "base", write_pack(__init__="NODE_CLASS_MAPPINGS = {}")) as host:
+            assert host.run({"1": node("Show", text="x")}) == {"1": {"text": ["x"]}}
+        assert not [name for name in sys.modules if str(other) in name]
+        assert other.is_dir()
+
     def test_comfyuis_modules_exist_only_during_a_run(self, host):
         stand_ins = {"folder_paths", "comfy", "comfy.utils", "comfy.model_management", "comfy_execution"}
         host.run({"1": node("Comfy", cancel=False)})
@@ -291,6 +300,24 @@ class TestRunning:
         )
         assert outputs == {"3": {"text": ["needed"]}, "4": {"text": ["needed!"]}}
         assert host.pack.CALLS == ["needed"]
+
+    def test_targets_are_the_only_outputs_that_run_and_that_are_checked(self, host):
+        prompt = {
+            "1": node("Text", text="needed"),
+            "2": node("Show", text=["1", 0]),
+            "3": node("Limits", number=99, choice="red", flag=True),
+            "4": node("Show", text="another output"),
+        }
+        assert host.run(prompt, targets=["2"]) == {"2": {"text": ["needed"]}}
+        assert host.node_errors == {}
+        with pytest.raises(PromptError) as caught:
+            host.run(prompt, targets=["1"])
+        assert caught.value.error["type"] == "prompt_no_outputs"
+
+    def test_what_nodes_showed_before_an_exception_is_kept(self, host):
+        with pytest.raises(ValueError, match="frame 7 is missing"):
+            host.run({"1": node("Show", text="before"), "2": node("Odd", how="fails")})
+        assert host.ui == {"1": {"text": ["before"]}}
 
     def test_every_run_runs_all_nodes_again(self, host):
         prompt = {"1": node("Text", text="x"), "2": node("Show", text=["1", 0])}
