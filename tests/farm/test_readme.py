@@ -13,8 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import comfyui_frames
 import pytest
+
+import comfyui_frames
 
 FARM = Path(__file__).resolve().parents[2] / "farm"
 README = (FARM / "README.md").read_text(encoding="utf-8")
@@ -213,7 +214,9 @@ class TestPage:
         }
         links = re.findall(r"\]\(([^)]+)\)", README)
         assert links
-        assert [link for link in links if link.removeprefix("#") not in headings and not link.startswith("https://")] == []
+        assert [
+            link for link in links if link.removeprefix("#") not in headings and not link.startswith("https://")
+        ] == []
 
     def test_every_engine_has_a_recipe_and_a_row_that_says_how_it_is_known(self) -> None:
         _, _, table = README.partition("\n## What was run and what was only read\n")
