@@ -8,8 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import comfyui_frames
 import pytest
+
+import comfyui_frames
 
 SCRIPT = Path(__file__).resolve().parents[2] / "farm" / "comfyui_sequence.js"
 NODE = shutil.which("node")
