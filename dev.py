@@ -102,7 +102,7 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
     if options.command == "locales":
         return [[*module, "devtools.locales"]]
     if options.command == "release":
-        return [[*module, "devtools.release", options.tag]]
+        return [[*module, "devtools.release", options.tag, *_paths(options)]]
     return _tests(options, rest, module) if options.command == "test" else _linters(module)
 
 
@@ -158,6 +158,7 @@ def javascript_checks() -> list[list[str]]:
             str(JAVASCRIPT / "eslint.config.js"),
             "--max-warnings=0",
             "web/js",
+            "farm",
         ],
     ]
 
@@ -321,6 +322,7 @@ def _parser() -> argparse.ArgumentParser:
     names.add_parser("locales", help="write locales/ and list the texts without a translation", allow_abbrev=False)
     release = names.add_parser("release", help="check that a tag is ready to be published", allow_abbrev=False)
     release.add_argument("tag", metavar="TAG", help="v and the version, e.g. v1.2.3")
+    release.add_argument("--output", metavar="DIR", help="if it is ready, also put image-sequence-farm.zip there")
     return parser
 
 

@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from devtools.release import FARM
+
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*_*.yml"))
@@ -97,7 +99,10 @@ class TestWorkflows:
     @pytest.mark.parametrize("path", WORKFLOWS, ids=label)
     def test_it_has_permission_to_read_the_repository_only(self, path: Path) -> None:
         assert re.findall(r"^permissions:\n((?:  .*\n)+)", text(path), re.MULTILINE) == ["  contents: read\n"]
-        assert text(path).count("permissions:") == 1  # no job has other permissions
+        others = re.findall(r"^  (\w+):\n(?:   .*\n|\n)*?    permissions:\n((?:      .*\n)+)", text(path), re.MULTILINE)
+        expected = [("farm", "      contents: write # to create the release\n")] if path.name == "publish.yml" else []
+        assert others == expected
+        assert text(path).count("permissions:") == 1 + len(expected)
         checkouts = re.findall(r"uses: actions/checkout@.*\n((?:        .*\n)*)", text(path))
         assert all("persist-credentials: false" in settings for settings in checkouts)
 
@@ -127,6 +132,12 @@ class TestWorkflows:
         publish = text(ROOT / ".github" / "workflows" / "publish.yml")
         assert "needs: [ready, lint, tests]" in publish
         assert 'run: python dev.py release "$GITHUB_REF_NAME"' in publish
+
+    def test_the_release_on_github_gets_the_farm_folder_after_the_version_is_published(self) -> None:
+        job = text(ROOT / ".github" / "workflows" / "publish.yml").partition("\n  farm:\n")[2]
+        assert "needs: publish\n" in job
+        assert 'python dev.py release "$GITHUB_REF_NAME" --output dist\n' in job
+        assert f'gh release upload "$GITHUB_REF_NAME" dist/{FARM}.zip --clobber\n' in job
 
 
 class TestVersions:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -337,6 +338,54 @@ class TestRelease:
     def test_the_fields_are_found_in_the_real_file(self):
         project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         assert release._field(project, "version") is not None
+
+    def test_the_output_folder_is_relative_to_the_users_folder(self, dev, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        options, rest = dev.parse(["release", "v1.2.3", "--output", "dist"])
+        (line,) = dev.commands(options, rest, Path("python"))
+        assert line[1:] == ["-m", "devtools.release", "v1.2.3", "--output", str(tmp_path / "dist")]
+
+    def test_nothing_is_zipped_for_a_tag_that_is_not_ready(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(sys, "argv", ["release", "v0.0.0", "--output", str(tmp_path / "dist")])
+        assert release.main() == 1
+        assert not (tmp_path / "dist").exists()
+        assert "holds farm/" not in capsys.readouterr().out
+
+
+class TestFarmArchive:
+    @staticmethod
+    def tracked() -> dict[str, bytes]:
+        listed = subprocess.run(["git", "ls-files", "-z", "farm"], cwd=ROOT, capture_output=True, text=True, check=True)
+        return {name.removeprefix("farm/"): (ROOT / name).read_bytes() for name in listed.stdout.split("\0") if name}
+
+    def test_it_is_the_folder_as_git_knows_it_with_the_licence(self, tmp_path):
+        with zipfile.ZipFile(release.zip_farm(tmp_path)) as archive:
+            held = {name: archive.read(name) for name in archive.namelist()}
+        expected = {**self.tracked(), "LICENSE": (ROOT / "LICENSE").read_bytes()}
+        assert "comfyui_frames.py" in expected
+        assert held == {f"image-sequence-farm/{name}": content for name, content in expected.items()}
+
+    def test_its_bytes_do_not_depend_on_the_day_or_the_machine(self, tmp_path):
+        with zipfile.ZipFile(release.zip_farm(tmp_path)) as archive:
+            entries = archive.infolist()
+        assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+        facts = {(entry.date_time, entry.create_system, entry.external_attr, entry.compress_type) for entry in entries}
+        assert facts == {((1980, 1, 1, 0, 0, 0), 3, 0o100644 << 16, zipfile.ZIP_STORED)}
+
+    def test_its_client_runs_where_it_was_unzipped_without_the_pack(self, tmp_path):
+        with zipfile.ZipFile(release.zip_farm(tmp_path)) as archive:
+            archive.extractall(tmp_path)
+        # -I: without the packages of the user, and without the folder that this test runs in.
+        command = [sys.executable, "-I", str(tmp_path / "image-sequence-farm" / "comfyui_frames.py"), "--help"]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "render | start | stop" in ended.stdout
+
+    def test_unzip_finds_no_fault_in_it(self, tmp_path):
+        unzip = shutil.which("unzip")
+        if unzip is None:
+            pytest.skip("needs unzip")
+        subprocess.run([unzip, "-tqq", str(release.zip_farm(tmp_path))], check=True)
 
 
 class TestPrompts:

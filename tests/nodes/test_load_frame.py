@@ -297,7 +297,9 @@ class TestANameThatIsNotUtf8:
         ui = load(node, "*", 1).ui
 
         assert ui["images"] == []
-        assert [set(json.loads(text)) for text in ui["image_sequence"]] == [{"fps", "message", "words", "layer", "float"}]
+        assert [set(json.loads(text)) for text in ui["image_sequence"]] == [
+            {"fps", "message", "words", "layer", "float"}
+        ]
 
     def test_has_a_key_that_changes_with_the_file(self, node: Any, output: Path) -> None:
         keys = [TestIsChanged.key(node, pattern="*", frame_number=1) for _ in range(2)]
