@@ -17,7 +17,7 @@ NODE = shutil.which("node")
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node.js")
 
-# What Flamenco's manager provides, after internal/manager/job_compilers of Flamenco 3.8: author.go, js_globals.go and
+# What Flamenco's manager provides, after internal/manager/job_compilers of Flamenco (after 3.8.5): author.go, js_globals.go and
 # scripts.go. Like them it runs the file in strict mode, takes 1..10 for 1-10, sorts frames, writes two neighbours as 1,2,
 # and refuses steps, negative frames, and tasks without a name or a type.
 MANAGER = r"""
