@@ -604,7 +604,7 @@ class Server:
         self.wait = wait
         self.stop = stop
         # Directly, even if the environment names a proxy: the server is on this machine.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
 
     def get(self, path: str, seconds: float | None = None) -> dict[str, Any]:
         """The JSON object at a path. Raises _UnreachableError and RefusedError."""
@@ -670,6 +670,13 @@ class Server:
             return f"Check --server: {self.url}{path} answers with HTTP {error.code}, which ComfyUI does not."
         reasons = _reasons(answer)
         return f"Fix the prompt, or install what it needs: {self.url} refuses it. {reasons}"
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Answers of ComfyUI lead nowhere else, and prompts are not for other machines."""
+
+    def redirect_request(self, *arguments: Any) -> None:
+        """Leave the answer as it is."""
 
 
 class _Patience:
