@@ -804,6 +804,16 @@ class TestAsAProcess:
         assert "frame 0: kept shot/shot_00000.png" in out
         assert "frame 1: past the end, nothing was written" in out
 
+    def test_asks_no_proxy_that_the_environment_names(
+        self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile, nobody: str
+    ) -> None:
+        """The server is on this machine, and a proxy would not find it."""
+        line = ("render", file_of(single()), "--frames", "0", "--server", comfyui.url, "--wait", "0")
+
+        code, _, err = client(*line, http_proxy=nobody, HTTP_PROXY=nobody, no_proxy="").end()
+
+        assert (code, err) == (0, "")
+
     def test_ends_with_1_when_a_frame_failed(
         self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile
     ) -> None:
