@@ -241,6 +241,18 @@ class ScriptedComfyUI:
         with self.changed:
             assert self.changed.wait_for(lambda: condition(self), PATIENCE), "this never happened at the server"
 
+    def when(self, condition: Callable[[ScriptedComfyUI], Any], *actions: Callable[[], Any]) -> None:
+        """Do something as soon as something has happened, while the test goes on."""
+
+        def act() -> None:
+            self.wait_until(condition)
+            for action in actions:
+                action()
+
+        thread = threading.Thread(target=act, name="scripted-comfyui-when")
+        thread.start()
+        self._threads.append(thread)
+
     def hold(self) -> None:
         """Let the running prompt, or the next one, wait for `release`."""
         with self.changed:
@@ -498,6 +510,7 @@ class ScriptedComfyUI:
             if not self.changed.wait_for(
                 lambda: not self.is_held or item.interrupted or self._closing or life != self._life, PATIENCE
             ):
+                self.is_held = False
                 raise NodeFailed(next(iter(item.prompt)), "the test never let go of the server")
             if self._closing or life != self._life:
                 raise Died

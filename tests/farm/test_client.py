@@ -93,14 +93,10 @@ class TestARender:
         self, comfyui: ScriptedComfyUI, render: Render, lookahead: int
     ) -> None:
         comfyui.hold()
-        release = threading.Thread(
-            target=lambda: (comfyui.wait_until(lambda server: len(server.posts) == lookahead), comfyui.release())
-        )
-        release.start()
+        comfyui.when(lambda server: len(server.posts) == lookahead, comfyui.release)
 
         outcome = render(single(), "0-9", "--lookahead", str(lookahead))
 
-        release.join()
         assert outcome.code == 0
         assert comfyui.most_queued == lookahead
 
@@ -514,15 +510,9 @@ class TestAServerWithAnAccident:
         """The prompt is in the queue. It must not be there twice."""
         comfyui.hold()
         comfyui.answer("POST /prompt", DROPPED, after=True)
-        release = threading.Thread(
-            target=lambda: (comfyui.wait_until(lambda server: len(server.posts) == 2), comfyui.release())
-        )
-        release.start()
+        comfyui.when(lambda server: len(server.posts) == 2, comfyui.release)
 
-        outcome = render(single(), "0-3")
-
-        release.join()
-        self.check(comfyui, outcome)
+        self.check(comfyui, render(single(), "0-3"))
         assert frames_of(comfyui) == [0, 1, 2, 3]
 
     def test_that_loses_its_answer_and_has_finished_the_frame_meanwhile(
@@ -597,19 +587,23 @@ class TestAServerWithAnAccident:
         assert len(set(ids(comfyui))) == 4
         assert set(comfyui.disk) == {f"plate/plate_0000{frame}.png" for frame in range(4)}
 
-    def test_that_comes_up_only_after_the_client(self, comfyui: ScriptedComfyUI, render: Render) -> None:
-        """The port is closed until the client has begun."""
+    def test_that_comes_up_only_after_a_connection_was_refused(self, comfyui: ScriptedComfyUI, render: Render) -> None:
+        class Starting(threading.Event):
+            """The client waits for it between two attempts, so its first wait follows the first refused connection."""
+
+            waits = 0
+
+            def wait(self, timeout: float | None = None) -> bool:
+                self.waits += 1
+                if self.waits == 1:
+                    assert comfyui.requests == []
+                    comfyui.listen()
+                return super().wait(timeout)
+
         comfyui.refuse_connections()
 
-        def start_it(event: Event) -> None:
-            if event["event"] == "start":
-                listening.start()
-
-        listening = threading.Thread(target=comfyui.listen)
-        outcome = render(single(), "0-3", tell=start_it)
-
-        listening.join()
-        self.check(comfyui, outcome)
+        self.check(comfyui, render(single(), "0-3", stop=(starting := Starting())))
+        assert starting.waits
 
     def test_whose_queue_somebody_clears(self, comfyui: ScriptedComfyUI, render: Render, often: None) -> None:
         comfyui.in_frame(0, comfyui.is_cleared)
@@ -717,18 +711,14 @@ class TestStopping:
     ) -> None:
         comfyui.hold()
         stop = threading.Event()
-        stopping = threading.Thread(
-            target=lambda: (
-                comfyui.wait_until(lambda server: server.running is not None and len(server.pending) == 1),
-                comfyui.put_foreign("theirs"),
-                stop.set(),
-            )
+        comfyui.when(
+            lambda server: server.running is not None and len(server.pending) == 1,
+            lambda: comfyui.put_foreign("theirs"),
+            stop.set,
         )
-        stopping.start()
 
         outcome = render(single(), "0-9", stop=stop)
 
-        stopping.join()
         assert outcome.code == 130
         assert outcome.end["left"] == "0-9"
         self.check_ours_are_gone(comfyui)
@@ -813,6 +803,16 @@ class TestAsAProcess:
         assert code == 0
         assert "frame 0: kept shot/shot_00000.png" in out
         assert "frame 1: past the end, nothing was written" in out
+
+    def test_asks_no_proxy_that_the_environment_names(
+        self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile, nobody: str
+    ) -> None:
+        """The server is on this machine, and a proxy would not find it."""
+        line = ("render", file_of(single()), "--frames", "0", "--server", comfyui.url, "--wait", "0")
+
+        code, _, err = client(*line, http_proxy=nobody, HTTP_PROXY=nobody, no_proxy="").end()
+
+        assert (code, err) == (0, "")
 
     def test_ends_with_1_when_a_frame_failed(
         self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile
