@@ -281,6 +281,16 @@ class TestLoading:
         host.run({"1": node("Comfy", cancel=False)})
         assert not stand_ins & sys.modules.keys()
 
+    def test_comfyuis_modules_stay_until_the_last_of_several_threads_is_done_with_them(self, host):
+        """The web server checks a prompt while another one runs."""
+        first, second = host.comfyui.installed(), host.comfyui.installed()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert sys.modules["folder_paths"].get_output_directory() == str(host.comfyui.output)
+        second.__exit__(None, None, None)
+        assert "folder_paths" not in sys.modules
+
     def test_modules_of_the_same_name_are_restored_after_a_run(self, host, monkeypatch):
         mine = type(sys)("folder_paths")
         monkeypatch.setitem(sys.modules, "folder_paths", mine)
