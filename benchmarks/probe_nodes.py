@@ -50,6 +50,16 @@ class Pick(Probe):
         return (images[index : index + 1],)
 
 
+class Wait(Probe):
+    """A frame that takes `milliseconds` to render, most of which it sleeps, as a process does that waits for its GPU."""
+
+    INPUTS: ClassVar = {"frame": COUNT, "milliseconds": COUNT}
+
+    def run(self, frame: int, milliseconds: int) -> tuple[torch.Tensor]:
+        time.sleep(milliseconds / 1000)
+        return (torch.full((1, 64, 64, 3), frame % 256 / 255),)
+
+
 class Sink(Output):
     INPUTS: ClassVar = {"images": IMAGE}
 
@@ -104,7 +114,7 @@ class PillowLoad(Probe):
 
 
 NODE_CLASS_MAPPINGS = {
-    f"Bench{node.__name__}": node for node in (Source, Pick, Sink, Check, Gate, PillowSave, PillowLoad)
+    f"Bench{node.__name__}": node for node in (Source, Pick, Wait, Sink, Check, Gate, PillowSave, PillowLoad)
 }
 
 
