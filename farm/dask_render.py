@@ -324,7 +324,7 @@ def connected(options: argparse.Namespace) -> Iterator[distributed.Client]:
     """A client of the scheduler, or of a cluster on this machine. Raises NoServerError."""
     if options.scheduler:
         try:
-            client = distributed.Client(options.scheduler, timeout=_PROBE_SECONDS)
+            client = distributed.Client(options.scheduler, timeout=max(1.0, min(options.wait, _PROBE_SECONDS)))
         except (OSError, ValueError) as error:
             raise NoServerError(f"Check --scheduler: no Dask scheduler answers at {options.scheduler}.") from error
         with client:
@@ -406,8 +406,9 @@ def main() -> int:
     handled = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
     for number in handled:
         signal.signal(number, cancel)
-    logging.getLogger("distributed").setLevel(logging.ERROR)
-    logging.getLogger("distributed.client").setLevel(logging.ERROR)
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("distributed.scheduler").setLevel(logging.CRITICAL)  # its errors come as exceptions
     account = Account(comfyui_frames.JsonLines() if options.json else comfyui_frames.Lines())
     try:
         code, text = render(options, account, signals)
