@@ -306,13 +306,14 @@ class CountedFiles:
     def _other_takes(self, saved: Sequence[Saved]) -> str:
         """A line about batch folders of another take, which make all frames of this one incomplete; "" if none."""
         ours = {item.sequence for item in saved}
+        is_single = self.single in ours
+        if is_single and not any(item.written for item in saved):
+            return ""
         places = self.variants(strict=False).places
         others = ", ".join(_folder(sequence) for sequence in places.values() if sequence not in ours)
         if not others:
             return ""
-        if self.single in ours:
-            if not any(item.written for item in saved):
-                return ""
+        if is_single:
             return Message(
                 "This frame is a single image, but %others% hold batches. If those are from another take, move them away, or "
                 "skipping and resuming will stop at them.",
