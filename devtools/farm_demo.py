@@ -59,8 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     contact_sheet(
         [("48 frames, rendered by two servers of which one was killed", files)], base / "farm-contact-sheet.png"
     )
-    print(f"\nAll {len(files)} frames:         {files[0]} .. {files[-1].name}")
-    print(f"The film:              {film}")
+    print(f"\nAll {len(files)} frames: {files[0]} .. {files[-1].name}")
+    print(f"The film: {film}")
     print(f"All frames on one image: {base / 'farm-contact-sheet.png'}")
     return 0
 
@@ -119,7 +119,6 @@ def _render(servers: Sequence[ComfyUIServer], base: Path) -> None:
                 print(f"--- kill -9: the server {killed} dies now ---", flush=True)
                 os.kill(urls[killed].process_id, getattr(signal, "SIGKILL", signal.SIGTERM))
     _expect(process.returncode == 0, f"dask_render.py ended with exit code {process.returncode}")
-    _expect(rendered.total() == FRAMES, f"{rendered.total()} frames were rendered instead of {FRAMES}")
     _expect(len(rendered) == 2, "only one server has rendered frames")
 
 

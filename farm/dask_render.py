@@ -37,16 +37,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import comfyui_frames
-from comfyui_frames import Cancelled, Event, NoServerError, RefusedError, frame_ranges
+if TYPE_CHECKING:
+    from farm import comfyui_frames
+else:
+    import comfyui_frames  # beside this file
 
 try:
     import distributed
 except ImportError:
     print(f"Install Dask: {sys.executable} -m pip install distributed", file=sys.stderr)
     sys.exit(comfyui_frames.REFUSED)
+
+Event = dict[str, Any]
 
 _RESOURCE = "comfyui"  # a worker has 1 of it while its server answers
 # A chunk stays with a server that went silent for so many seconds: it may load a model or restart. Then others take it.
@@ -84,7 +88,8 @@ class Machine(distributed.WorkerPlugin):
         self.client = sys.modules[self.topic] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.client)
         self.server = self.client.server_url(os.environ.get("COMFYUI_SERVER") or self.client.DEFAULT_SERVER)
-        self.place = {"worker": str(worker.name), "server": self.server}
+        self.place = {"worker": str(worker.name), "server": self.server, "address": worker.address}
+        self.notes: set[str] = set()
 
     async def teardown(self, worker: distributed.Worker) -> None:
         """Cancel what is being rendered, and leave the worker to the next job."""
@@ -104,16 +109,23 @@ class Machine(distributed.WorkerPlugin):
             def tell(event: Event) -> None:
                 if event["event"] == "end":
                     last.update(event)
-                elif event["event"] != "start":
-                    self._tell({**event, **self.place})
+                elif (
+                    event["event"] != "start" and event.get("text") not in self.notes
+                ):  # which every chunk would repeat
+                    self.notes |= {event["text"]} if event["event"] == "note" else set()
+                    self._tell(event)
 
             prompt = str(Path(self.folder.name, "prompt.json"))
             command = ["render", prompt, f"--frames={frames}", f"--server={self.server}", *self.arguments, *arguments]
             last["died"] = self.client.run(command, tell, self.stop) == self.client.NO_SERVER
-        if last["exit_code"] == self.client.NO_SERVER:
-            # A worker that fails at once would be the first to be free, and get all the chunks.
-            distributed.utils.sync(self.worker.loop, self._step_aside)
         return last
+
+    async def step_aside(self) -> None:
+        """Get no chunks until the server answers: a worker that fails at once is always the first to be free."""
+        if self.watch is None:
+            await self.worker.set_resources(**{_RESOURCE: 0})
+            self._note("does not answer. It gets no frames until it does.")
+            self.watch = asyncio.ensure_future(self._come_back())
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError, ValueError):
@@ -121,19 +133,19 @@ class Machine(distributed.WorkerPlugin):
             return True
         return False
 
-    async def _step_aside(self) -> None:
-        await self.worker.set_resources(**{_RESOURCE: 0})
-        self.watch = asyncio.ensure_future(self._come_back())
-
     async def _come_back(self) -> None:
         while not await asyncio.to_thread(self._answers):  # noqa: ASYNC110 - nothing tells when a server starts
             await asyncio.sleep(_PROBE_EVERY)
         await self.worker.set_resources(**{_RESOURCE: 1})
         self.watch = None
-        self._tell({"event": "note", "text": f"{self.server} answers again.", **self.place})
+        self._note("answers again.")
+
+    def _note(self, text: str) -> None:
+        worker = "" if self.place["worker"] == self.server else f" of {self.place['worker']}"
+        self._tell({"event": "note", "text": f"{self.server}{worker} {text}"})
 
     def _tell(self, event: Event) -> None:
-        self.worker.log_event(self.topic, [event])  # in a list, because Dask adds a key to a dict
+        self.worker.log_event(self.topic, [{**event, **self.place}])  # in a list, because Dask adds a key to a dict
 
 
 def _render(topic: str, frames: str, arguments: Sequence[str]) -> Event:
@@ -141,6 +153,11 @@ def _render(topic: str, frames: str, arguments: Sequence[str]) -> Event:
     machine: Any = distributed.get_worker().plugins[topic]
     result: Event = machine.render(frames, arguments)
     return result
+
+
+async def _step_aside(topic: str, dask_worker: distributed.Worker) -> None:
+    machine: Any = dask_worker.plugins[topic]
+    await machine.step_aside()
 
 
 class Account:
@@ -174,11 +191,11 @@ class Account:
         by_worker: dict[str, list[int]] = {}
         for frame in self.of("saved"):
             by_worker.setdefault(self._frames[frame]["worker"], []).append(frame)
-        rendered = {worker: frame_ranges(frames) for worker, frames in sorted(by_worker.items())}
+        rendered = {worker: comfyui_frames.frame_ranges(frames) for worker, frames in sorted(by_worker.items())}
         for worker, frames in rendered.items():
             shown = frames if len(frames) < 60 else f"{frames[:60].rpartition(',')[0]},..."
             self.note(f"{worker} rendered {len(by_worker[worker])} frames: {shown}")
-        left = frame_ranges(frame for frame in self.wanted if frame not in self._frames)
+        left = comfyui_frames.frame_ranges(frame for frame in self.wanted if frame not in self._frames)
         counts = {state: len(self.of(state)) for state in ("saved", "kept", "past the end")}
         seconds = round(time.monotonic() - self._started, 3)
         if not text:
@@ -223,7 +240,7 @@ class Farm:
         self._waiting.extend(chunks)
         while self._waiting or self._running:
             if self._signals:
-                raise Cancelled(self._signals[0])
+                raise comfyui_frames.Cancelled(self._signals[0])
             if time.monotonic() >= self._next_look:
                 self._look_at_workers()
             while self._waiting and len(self._running) < len(self._free):
@@ -240,7 +257,7 @@ class Farm:
             distributed.wait(running, _WITHDRAW_SECONDS)
 
     def _submit(self, chunk: Chunk) -> None:
-        frames = frame_ranges(chunk.frames)
+        frames = comfyui_frames.frame_ranges(chunk.frames)
         key = f"frames {frames[:40]} {uuid.uuid4().hex}"  # what the dashboard shows
         task = (_render, self._topic, frames, chunk.arguments)
         future = self._client.submit(*task, key=key, resources={_RESOURCE: 1}, pure=False)
@@ -249,23 +266,30 @@ class Farm:
 
     def _look_at_workers(self) -> None:
         if self._client.status != "running":
-            raise NoServerError("Start the scheduler and run the command again, which keeps what is done: it is gone.")
-        workers = self._client.scheduler_info()["workers"]
+            raise comfyui_frames.NoServerError(
+                "Start the scheduler and run the command again, which keeps what is done: it is gone."
+            )
+        workers = {
+            address: facts
+            for address, facts in self._client.scheduler_info()["workers"].items()
+            if _RESOURCE in facts["resources"]
+        }
         for address in self._workers.keys() - workers.keys():
             self._account.note(f"The worker {self._workers[address]} is gone. Its frames go to the others.")
         self._workers = {address: str(facts["name"]) for address, facts in workers.items()}
-        self._free = {address for address, facts in workers.items() if facts["resources"].get(_RESOURCE)}
-        tasks = self._client.processing().items()
-        stuck = {key for address, keys in tasks if address not in self._free for key in keys}
-        for future in [future for future in self._running if not self._free or future.key in stuck]:
-            self._waiting.appendleft(self._running.pop(future))
-            future.cancel()
+        self._free = {address for address, facts in workers.items() if facts["resources"][_RESOURCE]}
+        placed = {key: address for address, keys in self._client.processing().items() for key in keys}
+        for future in list(self._running):
+            address = placed.get(future.key)
+            if address in workers.keys() - self._free or (address is None and not self._free and not future.done()):
+                self._waiting.appendleft(self._running.pop(future))  # it would wait for a server
+                future.cancel()
         now = time.monotonic()
         self._next_look = now + _LOOK_EVERY
         if self._free:
             self._alive = now
         elif now - self._alive >= self._wait:
-            raise NoServerError(
+            raise comfyui_frames.NoServerError(
                 f"Start ComfyUI: {', '.join(self._workers.values())} found none for {self._wait:g} s."
                 if self._workers
                 else f"Start workers: none has joined for {self._wait:g} s. Type dask worker "
@@ -281,7 +305,7 @@ class Farm:
             return  # it was given to somebody else
         self._next_look = 0.0
         if item.status == "finished":
-            self._end(chunk, item.result())
+            self._end(chunk, item.result(_PROBE_SECONDS))
             return
         error = item.exception() if item.status == "error" else None
         if isinstance(error, distributed.KilledWorker):
@@ -294,12 +318,15 @@ class Farm:
     def _end(self, chunk: Chunk, result: Event) -> None:
         code = result["exit_code"]
         if code == comfyui_frames.REFUSED:
-            raise RefusedError(f"{result['text']} The worker is {result['worker']}.")
+            text = result["text"].removesuffix(f" Not rendered: frames {result['left']}.")
+            worker = "" if result["worker"] == result["server"] else f" It is the server of {result['worker']}."
+            raise comfyui_frames.RefusedError(text + worker)
         if code in (comfyui_frames.DONE, comfyui_frames.FAILED):
             self.fault = result["text"] if code else self.fault
             return
         if code == comfyui_frames.NO_SERVER:
-            self._account.note(f"{result['server']} does not answer. {result['worker']} takes no frames until it does.")
+            with contextlib.suppress(OSError, KeyError):  # the worker is gone as well
+                self._client.run(_step_aside, self._topic, workers=[result["address"]])
         if result["died"]:
             self._alive -= min(self._wait, _PATIENCE)  # the client has waited
             chunk.deaths += 1
@@ -311,7 +338,7 @@ class Farm:
     def _blame(self, chunk: Chunk, why: str) -> None:
         """Render the frames of a chunk that kills its workers or servers one by one, and count the one that does it."""
         if "--finish" in chunk.arguments:
-            raise NoServerError(f"The frames are done, but what comes after them is not: {why}.")
+            raise comfyui_frames.NoServerError(f"The frames are done, but what comes after them is not: {why}.")
         if len(chunk.frames) > 1:
             self._waiting.extend(Chunk([frame], chunk.arguments) for frame in chunk.frames)
             return
@@ -326,7 +353,9 @@ def connected(options: argparse.Namespace) -> Iterator[distributed.Client]:
         try:
             client = distributed.Client(options.scheduler, timeout=max(1.0, min(options.wait, _PROBE_SECONDS)))
         except (OSError, ValueError) as error:
-            raise NoServerError(f"Check --scheduler: no Dask scheduler answers at {options.scheduler}.") from error
+            raise comfyui_frames.NoServerError(
+                f"Check --scheduler: no Dask scheduler answers at {options.scheduler}."
+            ) from error
         with client:
             yield client
         return
@@ -370,10 +399,11 @@ def render(options: argparse.Namespace, account: Account, signals: list[int]) ->
             if options.finish and not farm.fault:
                 farm.render([Chunk(frames, ["--finish"])])
         finally:
-            client.unregister_worker_plugin(topic)  # which cancels the clients that still run
-            farm.wait_for_clients()
+            with contextlib.suppress(OSError):  # a worker or the scheduler that dies meanwhile
+                client.unregister_worker_plugin(topic)  # which cancels the clients that still run
+                farm.wait_for_clients()
     if failed := account.of("failed"):
-        text = f"Run the command again to render only the frames that failed: {frame_ranges(failed)}."
+        text = f"Run the command again to render only the frames that failed: {comfyui_frames.frame_ranges(failed)}."
         return comfyui_frames.FAILED, text
     return (comfyui_frames.FAILED, farm.fault) if farm.fault else (comfyui_frames.DONE, "")
 
@@ -395,6 +425,8 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for every event")
     options = parser.parse_args()
+    if options.chunk < 1:
+        parser.error("--chunk takes 1 or more")
 
     signals: list[int] = []
 
@@ -403,20 +435,20 @@ def main() -> int:
         for other in handled:
             signal.signal(other, signal.SIG_DFL)  # a second one ends the program at once
 
-    handled = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # nohup
     for number in handled:
         signal.signal(number, cancel)
-    for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger("distributed.scheduler").setLevel(logging.CRITICAL)  # its errors come as exceptions
+    for name, level in (("", "ERROR"), (".client", "CRITICAL"), (".scheduler", "CRITICAL")):
+        logging.getLogger(f"distributed{name}").setLevel(level)  # what these two call errors is told here
     account = Account(comfyui_frames.JsonLines() if options.json else comfyui_frames.Lines())
     try:
         code, text = render(options, account, signals)
-    except RefusedError as error:
+    except comfyui_frames.RefusedError as error:
         code, text = comfyui_frames.REFUSED, str(error)
-    except NoServerError as error:
+    except comfyui_frames.NoServerError as error:
         code, text = comfyui_frames.NO_SERVER, str(error)
-    except Cancelled as error:
+    except comfyui_frames.Cancelled as error:
         code, text = 128 + error.signal, "Cancelled."
     account.end(code, text)
     return code

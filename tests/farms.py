@@ -309,7 +309,7 @@ class DaskOnTwoServers(OnServers):
         assert Counter(rack.rendered("one") + rack.rendered("two")) == Counter(range(FRAMES))
         assert sequence.numbers() == sequence.numbers("film") == [*range(FRAMES)]
         assert 10 not in rack.rendered(victim)
-        assert len([note for note in render.notes() if "takes no frames until it does" in note]) == 1
+        assert len([note for note in render.notes() if "gets no frames until it does" in note]) == 1
 
     def test_a_worker_that_is_killed_leaves_its_frames_to_the_other(self, rack, sequence, dask, servers):
         sequence.hold(1, 4)

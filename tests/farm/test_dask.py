@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,8 @@ class TestFaults(OnServers):
             end = dask("--servers", rack.server("one").url, lacking.url).end()
         assert end["exit_code"] == 2
         assert f"{lacking.url} refuses it. Node 'FarmProbe' not found." in end["text"]
+        assert end["text"].endswith(f" Not rendered: frames {end['left']}.")
+        assert end["text"].count("Not rendered") == 1
         assert queue(rack.server("one")) == []
         assert len(sequence.numbers()) < 3
 
@@ -117,7 +120,7 @@ class TestServersThatComeBack(OnServers):
         render = dask(*servers)
         assert {sequence.reached(1), sequence.reached(4)} == {"one", "two"}
         rack.kill("one")
-        render.until(lambda event: "takes no frames until it does" in event.get("text", ""))
+        render.until(lambda event: "gets no frames until it does" in event.get("text", ""))
         rack.server("one", at=servers[1])
         render.until(lambda event: "answers again" in event.get("text", ""))
         rack.forget()
@@ -126,6 +129,21 @@ class TestServersThatComeBack(OnServers):
         assert rack.rendered("one")
         assert rack.rendered("two")
         assert sequence.numbers() == sequence.numbers("film") == [*range(FRAMES)]
+
+    def test_a_frame_that_kills_three_servers_is_counted_as_failed(self, rack, sequence, dask, servers):
+        addresses = {name: rack.server(name).url for name in ("one", "two")}
+        sequence.hold(4)
+        render = dask(*servers, "--chunk", "1")
+        for _ in range(3):
+            victim = sequence.reached(4)
+            (sequence.gates / "4.reached").unlink()
+            rack.kill(victim)
+            render.until(lambda event: "gets no frames until it does" in event.get("text", ""))
+            rack.server(victim, at=addresses[victim])
+        sequence.release()
+        end = render.end()
+        assert (end["exit_code"], end["failed"], end["left"]) == (1, [4], "")
+        assert sequence.numbers() == [frame for frame in range(FRAMES) if frame != 4]
 
 
 class TestOutput(OnServers):
@@ -152,51 +170,61 @@ class TestOutput(OnServers):
         assert ended.stderr == f"Install Dask: {sys.executable} -m pip install distributed\n"
 
 
+@contextlib.contextmanager
+def running_scheduler(folder: Path) -> Iterator[tuple[subprocess.Popen, str]]:
+    """(a scheduler of Dask, its address)."""
+    file = folder / "scheduler.json"
+    options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+    with running("dask_scheduler", options, folder / "scheduler.log") as process:
+        until(lambda: process.poll() is not None or (file.exists() and file.read_text().rstrip().endswith("}")))
+        assert process.poll() is None, (folder / "scheduler.log").read_text()
+        yield process, json.loads(file.read_text())["address"]
+
+
+@contextlib.contextmanager
+def running_worker(folder: Path, scheduler: str, name: str, server: str) -> Iterator[subprocess.Popen]:
+    options = ["--nthreads", "1", "--memory-limit", "0", "--resources", "comfyui=1", "--no-dashboard", "--name", name]
+    with running("dask_worker", [scheduler, *options], folder / f"{name}.log", COMFYUI_SERVER=server) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def running(program: str, options: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen]:
+    """A command line of Dask, outside of the pack's folder. It is ended with its children."""
+    command = [sys.executable, "-m", f"distributed.cli.{program}", *options]
+    environment = {**os.environ, **environment}
+    with (
+        log.open("w") as file,
+        subprocess.Popen(command, stdout=file, stderr=file, cwd=log.parent, env=environment) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+
+
 class TestScheduler(OnServers):
     """Workers that were started on their own, each with its server, as on several machines."""
 
     @pytest.fixture
     def scheduler(self, tmp_path: Path) -> Iterator[str]:
-        """A scheduler of Dask. Its workers get its address from a file."""
-        file = tmp_path / "scheduler.json"
-        log = (tmp_path / "scheduler.log").open("w")
-        module = [sys.executable, "-m", "distributed.cli.dask_scheduler"]
-        options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-        with log, subprocess.Popen([*module, *options], stdout=log, stderr=log, cwd=tmp_path) as process:
-            until(lambda: process.poll() is not None or (file.exists() and file.read_text().rstrip().endswith("}")))
-            assert process.poll() is None, (tmp_path / "scheduler.log").read_text()
-            yield json.loads(file.read_text())["address"]
-            process.terminate()
+        with running_scheduler(tmp_path) as (_, address):
+            yield address
 
     @pytest.fixture
-    def join(self, tmp_path: Path, scheduler: str):
-        """Starts a worker that uses a server. It has Dask, and nothing of the pack."""
-        started: list[subprocess.Popen] = []
+    def join_of(self, tmp_path: Path) -> Iterator[Callable[[str], Callable[[str, str], subprocess.Popen]]]:
+        """Starts workers of a scheduler, each with a server. They have Dask, and nothing of the pack."""
+        with contextlib.ExitStack() as started:
 
-        def join(name: str, server: str) -> subprocess.Popen:
-            options = [
-                "--nthreads",
-                "1",
-                "--memory-limit",
-                "0",
-                "--resources",
-                "comfyui=1",
-                "--no-dashboard",
-                "--name",
-                name,
-            ]
-            command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, *options]
-            log = (tmp_path / f"{name}.log").open("w")
-            with log:
-                environment = {**os.environ, "COMFYUI_SERVER": server}
-                started.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path, env=environment))
-            return started[-1]
+            def join_of(scheduler: str) -> Callable[[str, str], subprocess.Popen]:
+                return lambda name, server: started.enter_context(running_worker(tmp_path, scheduler, name, server))
 
-        yield join
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.wait()
+            yield join_of
+
+    @pytest.fixture
+    def join(self, scheduler: str, join_of) -> Callable[[str, str], subprocess.Popen]:
+        return join_of(scheduler)
 
     def test_workers_may_join_after_the_start_and_each_uses_its_own_server(self, rack, sequence, dask, scheduler, join):
         sequence.hold(1, 4)
@@ -230,6 +258,19 @@ class TestScheduler(OnServers):
         end = dask("--scheduler", scheduler, "--wait", "1").end()
         assert end["exit_code"] == 75
         assert f"dask worker {scheduler} --nthreads 1 --memory-limit 0 --resources comfyui=1" in end["text"]
+
+    def test_when_the_scheduler_dies_another_run_renders_what_is_missing(self, rack, sequence, dask, tmp_path, join_of):
+        with running_scheduler(tmp_path) as (process, address):
+            join_of(address)("left", rack.server("one").url)
+            sequence.hold(4)
+            render = dask("--scheduler", address, "--wait", "60")
+            sequence.reached(4)
+            process.kill()
+            end = render.end()
+            assert (end["exit_code"], end["text"].partition(" and ")[0]) == (75, "Start the scheduler")
+            sequence.release()
+        assert dask("--servers", rack.server("one").url).end()["exit_code"] == 0
+        assert sequence.numbers() == sequence.numbers("film") == [*range(FRAMES)]
 
     def test_without_a_scheduler_it_names_the_address(self, dask):
         end = dask("--scheduler", "tcp://127.0.0.1:9").end()
