@@ -88,7 +88,7 @@ class Machine(distributed.WorkerPlugin):
         self.client = sys.modules[self.topic] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.client)
         self.server = self.client.server_url(os.environ.get("COMFYUI_SERVER") or self.client.DEFAULT_SERVER)
-        self.place = {"worker": str(worker.name), "server": self.server, "address": worker.address}
+        self.place = {"worker": str(worker.name), "server": self.server}
         self.notes: set[str] = set()
 
     async def teardown(self, worker: distributed.Worker) -> None:
@@ -103,7 +103,7 @@ class Machine(distributed.WorkerPlugin):
 
     def render(self, frames: str, arguments: Sequence[str]) -> Event:
         """Render frames. Returns the client's last event; "died" says whether the server went away meanwhile."""
-        last: Event = {"exit_code": self.client.NO_SERVER, "died": False, **self.place}
+        last: Event = {"exit_code": self.client.NO_SERVER, "died": False, "address": self.worker.address, **self.place}
         if self._answers():
 
             def tell(event: Event) -> None:
@@ -277,12 +277,16 @@ class Farm:
         for address in self._workers.keys() - workers.keys():
             self._account.note(f"The worker {self._workers[address]} is gone. Its frames go to the others.")
         self._workers = {address: str(facts["name"]) for address, facts in workers.items()}
-        self._free = {address for address, facts in workers.items() if facts["resources"][_RESOURCE]}
-        placed = {key: address for address, keys in self._client.processing().items() for key in keys}
+        had_free, self._free = (
+            bool(self._free),
+            {address for address in workers if workers[address]["resources"][_RESOURCE]},
+        )
+        places = {key: address for address, keys in self._client.processing().items() for key in keys}
         for future in list(self._running):
-            address = placed.get(future.key)
-            if address in workers.keys() - self._free or (address is None and not self._free and not future.done()):
-                self._waiting.appendleft(self._running.pop(future))  # it would wait for a server
+            place = places.get(future.key)
+            # Chunks that wait for a server that is away. Without any, also those that Dask could not place.
+            if place in workers.keys() - self._free or (place is None and not self._free and not had_free):
+                self._waiting.appendleft(self._running.pop(future))
                 future.cancel()
         now = time.monotonic()
         self._next_look = now + _LOOK_EVERY
@@ -360,13 +364,15 @@ def connected(options: argparse.Namespace) -> Iterator[distributed.Client]:
             yield client
         return
     worker = {"nthreads": 1, "resources": {_RESOURCE: 1}, "memory_limit": 0, "dashboard": False}
-    worker["silence_logs"] = logging.ERROR
+    worker["silence_logs"] = logging.CRITICAL
     workers = {
         url: {"cls": distributed.Nanny, "options": {**worker, "env": {"COMFYUI_SERVER": url}}}
         for url in dict.fromkeys(map(comfyui_frames.server_url, options.servers))
     }
-    scheduler = {"cls": distributed.Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}}
-    cluster = distributed.SpecCluster(workers, scheduler, silence_logs=logging.ERROR)
+    # Port 0 of the dashboard's server too, or a second run beside this one would complain.
+    ports = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    scheduler = {"cls": distributed.Scheduler, "options": ports}
+    cluster = distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
     with cluster, distributed.Client(cluster) as client:
         yield client
 
@@ -396,7 +402,7 @@ def render(options: argparse.Namespace, account: Account, signals: list[int]) ->
         try:
             overwrite = ["--overwrite"] if options.overwrite else []
             farm.render(Chunk(frames[i : i + options.chunk], overwrite) for i in range(0, len(frames), options.chunk))
-            if options.finish and not farm.fault:
+            if options.finish and not account.of("failed"):
                 farm.render([Chunk(frames, ["--finish"])])
         finally:
             with contextlib.suppress(OSError):  # a worker or the scheduler that dies meanwhile
@@ -439,8 +445,8 @@ def main() -> int:
     handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # nohup
     for number in handled:
         signal.signal(number, cancel)
-    for name, level in (("", "ERROR"), (".client", "CRITICAL"), (".scheduler", "CRITICAL")):
-        logging.getLogger(f"distributed{name}").setLevel(level)  # what these two call errors is told here
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what Dask logs as an error is told here
     account = Account(comfyui_frames.JsonLines() if options.json else comfyui_frames.Lines())
     try:
         code, text = render(options, account, signals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -262,7 +263,8 @@ class OnServers:
 
     @pytest.fixture
     def servers(self, rack: Rack) -> list[str]:
-        return ["--servers", rack.server("one").url, rack.server("two").url]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            return ["--servers", *(server.url for server in pool.map(rack.server, ("one", "two")))]
 
     @pytest.fixture
     def dask(self, sequence: Sequence) -> Iterator[Callable[..., Render]]:
