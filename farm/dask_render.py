@@ -11,7 +11,8 @@ On several machines that share an output folder, each with its own ComfyUI at ht
     dask worker tcp://HOST:8786 --nthreads 1 --memory-limit 0 --resources comfyui=1    on each
     python dask_render.py shot.json --frames 1001-1100 --scheduler tcp://HOST:8786     on any
 
-Machines may join, leave and die meanwhile: their frames go to the others. The same command renders what is missing.
+All need the same versions of Python and Dask. Machines may join, leave and die meanwhile: their frames go to the others.
+The same command again renders only what is missing.
 
 Exit codes: 0 all frames are on disk; 1 a frame failed; 2 the command or the prompt was refused; 75 there is no server;
 130 or 143 cancelled.
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import concurrent.futures
 import contextlib
 import importlib.util
 import json
@@ -58,6 +60,7 @@ _PATIENCE = 30.0
 _PROBE_SECONDS, _PROBE_EVERY = 10.0, 1.0
 _LOOK_EVERY = 0.25  # seconds between two looks at the workers
 _MOST_DEATHS = 3  # servers that may go away while they render a chunk; Dask's allowed-failures counts workers
+_GONE = "Start the scheduler and run the command again, to render what is missing: the scheduler is gone."
 _WITHDRAW_SECONDS = 20.0  # for the clients to take their prompts out of the servers' queues
 
 
@@ -265,27 +268,16 @@ class Farm:
         future.add_done_callback(self._inbox.put)
 
     def _look_at_workers(self) -> None:
-        if self._client.status != "running":
-            raise comfyui_frames.NoServerError(
-                "Start the scheduler and run the command again, which keeps what is done: it is gone."
-            )
-        workers = {
-            address: facts
-            for address, facts in self._client.scheduler_info()["workers"].items()
-            if _RESOURCE in facts["resources"]
-        }
+        """See whose server answers, and take back the chunks that wait for one that does not."""
+        workers, places = self._state()
         for address in self._workers.keys() - workers.keys():
             self._account.note(f"The worker {self._workers[address]} is gone. Its frames go to the others.")
         self._workers = {address: str(facts["name"]) for address, facts in workers.items()}
-        had_free, self._free = (
-            bool(self._free),
-            {address for address in workers if workers[address]["resources"][_RESOURCE]},
-        )
-        places = {key: address for address, keys in self._client.processing().items() for key in keys}
+        had_none = not self._free
+        self._free = {address for address, facts in workers.items() if facts["resources"][_RESOURCE]}
         for future in list(self._running):
-            place = places.get(future.key)
-            # Chunks that wait for a server that is away. Without any, also those that Dask could not place.
-            if place in workers.keys() - self._free or (place is None and not self._free and not had_free):
+            place = places.get(future.key)  # None while Dask finds no worker for it
+            if place in workers.keys() - self._free or (place is None and had_none and not self._free):
                 self._waiting.appendleft(self._running.pop(future))
                 future.cancel()
         now = time.monotonic()
@@ -294,11 +286,25 @@ class Farm:
             self._alive = now
         elif now - self._alive >= self._wait:
             raise comfyui_frames.NoServerError(
-                f"Start ComfyUI: {', '.join(self._workers.values())} found none for {self._wait:g} s."
+                f"Start ComfyUI: for {self._wait:g} s there has been none at {', '.join(self._workers.values())}."
                 if self._workers
-                else f"Start workers: none has joined for {self._wait:g} s. Type dask worker "
+                else f"Start workers: for {self._wait:g} s there has been none. Type dask worker "
                 f"{self._client.scheduler_info()['address']} --nthreads 1 --memory-limit 0 --resources {_RESOURCE}=1."
             )
+
+    def _state(self) -> tuple[dict[str, Any], dict[Any, str]]:
+        """(the workers that may render, by address; the addresses of the workers that have tasks, by key)."""
+        try:
+            workers = self._client.scheduler_info()["workers"]
+            tasks = self._client.processing()
+        except OSError as error:
+            raise comfyui_frames.NoServerError(_GONE) from error
+        if self._client.status != "running":
+            raise comfyui_frames.NoServerError(_GONE)
+        return (
+            {address: facts for address, facts in workers.items() if _RESOURCE in facts["resources"]},
+            {key: address for address, keys in tasks.items() for key in keys},
+        )
 
     def _take(self, item: Event | distributed.Future[Event]) -> None:
         if isinstance(item, dict):
@@ -308,16 +314,19 @@ class Farm:
         if chunk is None:
             return  # it was given to somebody else
         self._next_look = 0.0
-        if item.status == "finished":
-            self._end(chunk, item.result(_PROBE_SECONDS))
-            return
-        error = item.exception() if item.status == "error" else None
-        if isinstance(error, distributed.KilledWorker):
+        try:
+            result = item.result(_PROBE_SECONDS)
+        except distributed.KilledWorker:
             self._blame(chunk, "the workers that rendered it died")
-        elif error is not None:
-            raise error
+        except (
+            TimeoutError,
+            asyncio.TimeoutError,
+            concurrent.futures.CancelledError,
+        ):  # the worker took the result with it
+            item.cancel()
+            self._waiting.appendleft(chunk)
         else:
-            self._waiting.appendleft(chunk)  # Dask lost it
+            self._end(chunk, result)
 
     def _end(self, chunk: Chunk, result: Event) -> None:
         code = result["exit_code"]
