@@ -2,6 +2,7 @@
 
     python dev.py demo                  run the example prompts; the result is demo-output/contact-sheet.png
     python dev.py demo --comfyui DIR    the same in a real ComfyUI
+    python dev.py farm-demo             render a sequence on two servers, of which one dies; also with --comfyui DIR
     python dev.py test [PYTEST ...]     run the tests, e.g. python dev.py test -k resume
     python dev.py test --coverage       the same, and fail if coverage of the pack is too low
     python dev.py lint                  run ruff and mypy; with Node.js, also TypeScript's checker and ESLint
@@ -35,6 +36,7 @@ JAVASCRIPT = ROOT / "devtools" / "javascript"  # the checkers of web/js, with th
 
 # The modules that commands need, by the names they are imported as.
 DEMO_NEEDS = ("torch", "numpy", "PIL")
+FARM_DEMO_NEEDS = (*DEMO_NEEDS, "distributed")
 ALL_NEEDS = (
     *DEMO_NEEDS,
     "av",
@@ -71,7 +73,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code."""
     options, rest = parse(arguments)
     try:
-        needs = {"demo": DEMO_NEEDS, "bench": (*ALL_NEEDS, *RIVALS), "release": ()}.get(options.command, ALL_NEEDS)
+        needs = {
+            "demo": DEMO_NEEDS,
+            "farm-demo": FARM_DEMO_NEEDS,
+            "bench": (*ALL_NEEDS, *RIVALS),
+            "release": (),
+        }.get(options.command, ALL_NEEDS)
         python = interpreter(needs)
         if options.command == "bench":
             install_rivals(python)
@@ -96,6 +103,8 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
     module = [str(python), "-m"]
     if options.command == "demo":
         return [[*module, "devtools.demo", *_paths(options)]]
+    if options.command == "farm-demo":
+        return [[*module, "devtools.farm_demo", *_paths(options)]]
     if options.command == "bench":
         flags = [name for name, given in (("--held-out", options.held_out), ("--quick", options.quick)) if given]
         return [[*module, "benchmarks.bench", "--size", options.size, *flags, *_paths(options)]]
@@ -295,11 +304,18 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     names = parser.add_subparsers(
-        dest="command", required=True, metavar="demo | test | lint | bench | locales | release"
+        dest="command", required=True, metavar="demo | farm-demo | test | lint | bench | locales | release"
     )
     demo = names.add_parser("demo", help="run the example prompts and show their frames", allow_abbrev=False)
     demo.add_argument("--comfyui", metavar="DIR", help="run them in this ComfyUI (default: in a small stand-in)")
     demo.add_argument(
+        "--output", metavar="DIR", help="where to put the frames (default: demo-output next to this file)"
+    )
+    farm_demo = names.add_parser(
+        "farm-demo", help="render a sequence on two servers, of which one dies", allow_abbrev=False
+    )
+    farm_demo.add_argument("--comfyui", metavar="DIR", help="start this ComfyUI twice (default: a small stand-in)")
+    farm_demo.add_argument(
         "--output", metavar="DIR", help="where to put the frames (default: demo-output next to this file)"
     )
     test = names.add_parser("test", help="run the tests; other arguments go to pytest", allow_abbrev=False)
@@ -317,7 +333,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--quick", action="store_true", help="one picture of each class, one run, 8 frames: a smoke test"
     )
-    for command in (demo, bench):
+    for command in (demo, farm_demo, bench):
         command.add_argument("--python", metavar="PYTHON", help="the Python that has ComfyUI's requirements")
     names.add_parser("locales", help="write locales/ and list the texts without a translation", allow_abbrev=False)
     release = names.add_parser("release", help="check that a tag is ready to be published", allow_abbrev=False)

@@ -45,7 +45,7 @@ class PromptFailed(RuntimeError):  # noqa: N818 - it is the prompt that failed, 
 
 @final
 class ComfyUIServer:
-    """A ComfyUI process on this machine, on a free port and without GPU, that runs within a `with` block.
+    """A ComfyUI process on this machine, on `port` or a free one and without GPU, that runs within a `with` block.
 
     `directory` is a ComfyUI checkout, or None for devtools.embedded_server; `python` is an interpreter with its requirements.
     `base` becomes its --base-directory (custom_nodes with the pack, input, output, temp, user); the log is
@@ -53,7 +53,13 @@ class ComfyUIServer:
     """
 
     def __init__(
-        self, directory: Path | None, python: Path, base: Path, pack: Path, extra_args: Sequence[str] = ()
+        self,
+        directory: Path | None,
+        python: Path,
+        base: Path,
+        pack: Path,
+        extra_args: Sequence[str] = (),
+        port: int = 0,
     ) -> None:
         if directory is not None and not (directory / "main.py").is_file():
             msg = f"{directory} is not a ComfyUI folder: it has no main.py"
@@ -63,6 +69,7 @@ class ComfyUIServer:
         self.base = base.absolute()
         self.pack = pack
         self.extra_args = tuple(extra_args)
+        self.port = port
         self.log = self.base / "comfyui.log"
         self.client_id = uuid.uuid4().hex
         self.node_errors: dict[str, Any] = {}
@@ -94,6 +101,11 @@ class ComfyUIServer:
         """The process id of the running server."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has been started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def run(self, prompt: Mapping[str, Any], extra_pnginfo: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
         """Post a prompt, wait for it, and return the `ui` of its nodes by node id. Raises what post() and wait() raise."""
@@ -151,7 +163,7 @@ class ComfyUIServer:
         return json.loads(self.get(path))
 
     def _start(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        port = _free_port()
+        port = self.port or _free_port()
         self.url = f"http://127.0.0.1:{port}"
         if self.directory is None:
             program = ["-m", "devtools.embedded_server"]

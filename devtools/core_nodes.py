@@ -1,10 +1,13 @@
-"""The ComfyUI core nodes of the example prompts: same ids, inputs and pixels, written from their documentation."""
+"""The ComfyUI core nodes of the example prompts and of the demos: same ids, inputs and pixels, written from their documentation."""
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from devtools.node_calls import NodeClass
 
@@ -138,11 +141,54 @@ class ImageCompositeMasked:
         return (result,)
 
 
+class SaveAnimatedWEBP:
+    """Saves images as one animated WebP with the next free number. Without the workflow in it."""
+
+    RETURN_TYPES = ()
+    FUNCTION = "save"
+    OUTPUT_NODE = True
+    _METHODS = {"default": 4, "fastest": 0, "slowest": 6}
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "images": ("IMAGE",),
+                "filename_prefix": ("STRING", {"default": "ComfyUI"}),
+                "fps": ("FLOAT", {"default": 6.0, "min": 0.01, "max": 1000.0, "step": 0.01}),
+                "lossless": ("BOOLEAN", {"default": True}),
+                "quality": ("INT", {"default": 80, "min": 0, "max": 100}),
+                "method": ([*cls._METHODS],),
+            }
+        }
+
+    def save(
+        self, images: torch.Tensor, filename_prefix: str, fps: float, lossless: bool, quality: int, method: str
+    ) -> dict[str, Any]:
+        prefix = Path(importlib.import_module("folder_paths").get_output_directory(), filename_prefix)
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        number = 1 + len([*prefix.parent.glob(f"{prefix.name}_*.webp")])
+        path = prefix.with_name(f"{prefix.name}_{number:05}_.webp")
+        first, *others = (Image.fromarray(image.numpy()) for image in (images * 255).clip(0, 255).to(torch.uint8))
+        first.save(
+            path,
+            save_all=True,
+            duration=int(1000 / fps),
+            append_images=others,
+            lossless=lossless,
+            quality=quality,
+            method=self._METHODS[method],
+        )
+        shown = {"filename": path.name, "subfolder": Path(filename_prefix).parent.as_posix(), "type": "output"}
+        return {"ui": {"images": [shown], "animated": [bool(others)]}}
+
+
 CORE_NODES: dict[str, NodeClass] = {
     "EmptyImage": EmptyImage,
     "ImageAddNoise": ImageAddNoise,
     "ImageCompositeMasked": ImageCompositeMasked,
     "ImageScale": ImageScale,
+    "SaveAnimatedWEBP": SaveAnimatedWEBP,
     "SolidMask": SolidMask,
 }
 

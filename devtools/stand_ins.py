@@ -44,27 +44,42 @@ class ComfyUIStandIn:
     progress: list[ProgressStep] = field(default_factory=list)
     current_node: str | None = None
     interrupted: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _blocks: int = 0
+    _before: dict[str, ModuleType | None] = field(default_factory=dict)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Within this block, `import folder_paths`, `import comfy.utils` and so on return the stand-ins."""
-        modules = self._modules()
-        before = {name: sys.modules.get(name) for name in modules}
-        sys.modules.update(modules)
+        """Within this block, `import folder_paths`, `import comfy.utils` and so on return the stand-ins.
+
+        The blocks of several threads may overlap: the last one to end restores what was there before.
+        """
+        with self._lock:
+            self._blocks += 1
+            if self._blocks == 1:
+                modules = self._modules()
+                self._before = {name: sys.modules.get(name) for name in modules}
+                sys.modules.update(modules)
         try:
             yield
         finally:
-            for name, module in before.items():
-                if module is None:
-                    sys.modules.pop(name, None)
-                else:
-                    sys.modules[name] = module
+            with self._lock:
+                self._blocks -= 1
+                if self._blocks == 0:
+                    self._restore()
 
     def throw_if_interrupted(self) -> None:
         """Raise InterruptProcessingException if cancelled, and clear the flag for the next run."""
         if self.interrupted.is_set():
             self.interrupted.clear()
             raise InterruptProcessingException
+
+    def _restore(self) -> None:
+        for name, module in self._before.items():
+            if module is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = module
 
     def _modules(self) -> dict[str, ModuleType]:
         folder_paths = _module(

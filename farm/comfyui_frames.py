@@ -54,7 +54,7 @@ Input = tuple[str, str]  # the id of a node and the name of one of its inputs
 
 DONE, FAILED, REFUSED, NO_SERVER = 0, 1, 2, 75  # 75 is EX_TEMPFAIL of sysexits.h
 
-_DEFAULT_SERVER = "http://127.0.0.1:8188"
+DEFAULT_SERVER = "http://127.0.0.1:8188"
 _MOST_FRAMES = 1_000_000
 _LARGEST_FRAME = 10**18  # len() of a range ends at 2^63
 _MOST_TEXT = 64 << 20  # bytes of a text in an image file. Real workflows have less than 1 MB.
@@ -730,7 +730,7 @@ def server_url(text: str) -> str:
     except ValueError:
         is_good = False
     if not is_good:
-        raise RefusedError(f"Write the server's address as {_DEFAULT_SERVER}: {text!r} is none.")
+        raise RefusedError(f"Write the server's address as {DEFAULT_SERVER}: {text!r} is none.")
     return url
 
 
@@ -1025,7 +1025,7 @@ def run(arguments: Sequence[str], tell: Tell | None = None, stop: threading.Even
     stop: cancels the render when it is set; the exit code is then 130
     """
     tally, given = Tally(), tell
-    tell = given or (_JsonLines() if "--json" in arguments else _Lines())
+    tell = given or (JsonLines() if "--json" in arguments else Lines())
     try:
         options = _parser().parse_args(arguments)
         tell = given or options.teller()
@@ -1092,23 +1092,12 @@ class Tally:
 def _render(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threading.Event) -> tuple[int, str]:
     """(exit code, what the last line says)."""
     frames = parse_frames(options.frames)
-    url = server_url(options.server or os.environ.get("COMFYUI_SERVER") or _DEFAULT_SERVER)
+    url = server_url(options.server or os.environ.get("COMFYUI_SERVER") or DEFAULT_SERVER)
     prompt, extra_pnginfo = read_prompt(Path(options.prompt))
     job = make_job(prompt, extra_pnginfo, list(filter(None, re.split(r"\s*,\s*", ",".join(options.frame_input)))))
     job.check(frames)
     tally.begin(frames)
-    first = job.at(frames[0], {})
-    inputs = {f"{node}.{name}": first[node]["inputs"][name] for node, name in job.inputs}
-    tell(
-        {
-            "event": "start",
-            "frames": len(frames),
-            "first": frames[0],
-            "last": frames[-1],
-            "server": url,
-            "inputs": inputs,
-        }
-    )
+    tell(start_event(job, frames, url))
 
     server = Server(url, options.wait, stop)
     changes, notes = policies(server, job, is_overwrite=options.overwrite)
@@ -1125,6 +1114,14 @@ def _render(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadi
     if tally.failed:
         return FAILED, tally.summary()
     return _finish(renderer, job, frames, tell, tally) if options.finish else (DONE, tally.summary())
+
+
+def start_event(job: Job, frames: Sequence[int], server: str) -> Event:
+    """The first event."""
+    first = job.at(frames[0], {})
+    inputs = {f"{node}.{name}": first[node]["inputs"][name] for node, name in job.inputs}
+    span = {"frames": len(frames), "first": frames[0], "last": frames[-1]}
+    return {"event": "start", **span, "server": server, "inputs": inputs}
 
 
 def _finish(renderer: Renderer, job: Job, frames: list[int], tell: Tell, tally: Tally) -> tuple[int, str]:
@@ -1211,7 +1208,7 @@ def _few(files: Sequence[str]) -> str:
     return " ".join(files) if len(files) < 4 else f"{files[0]} ... {files[-1]} ({len(files)} files)"
 
 
-class _Lines:
+class Lines:
     """Prints a line for every event. On a terminal, a bar with the time left stands below them."""
 
     def __init__(self) -> None:
@@ -1225,7 +1222,10 @@ class _Lines:
         """Print an event."""
         is_error = event["event"] == "end" and event["exit_code"] != DONE
         self._clear()
-        print(_line(event), file=sys.stderr if is_error else self._out, flush=True)
+        worker = (
+            f" on {event['worker']}" if event["event"] == "frame" and "worker" in event else ""
+        )  # of dask_render.py
+        print(_line(event) + worker, file=sys.stderr if is_error else self._out, flush=True)
         if self._has_bar:
             self._draw(event)
 
@@ -1256,7 +1256,7 @@ class _Lines:
         return f"{text}, {seconds:.1f} s a frame, {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
 
 
-class _JsonLines:
+class JsonLines:
     """Prints every event as a line of JSON."""
 
     def __call__(self, event: Event) -> None:
@@ -1271,7 +1271,7 @@ class _OpenJD:
     """
 
     def __init__(self) -> None:
-        self._lines = _Lines()
+        self._lines = Lines()
 
     def __call__(self, event: Event) -> None:
         """Print an event."""
@@ -1334,7 +1334,7 @@ def _free_address(server: str) -> str:
     parts = urllib.parse.urlsplit(url)
     if parts.hostname not in ("127.0.0.1", "localhost") or parts.scheme != "http" or parts.port is None:
         raise RefusedError(
-            f"Write --server as {_DEFAULT_SERVER}: ComfyUI is started on this machine only, not at {url}."
+            f"Write --server as {DEFAULT_SERVER}: ComfyUI is started on this machine only, not at {url}."
         )
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", parts.port)) == 0:
@@ -1444,10 +1444,10 @@ def _parser() -> _Parser:
         dest="command", required=True, metavar="render | start | stop", parser_class=_Parser
     )
     render = commands.add_parser("render", help="render frames", allow_abbrev=False)
-    render.set_defaults(function=_render, teller=_Lines)
+    render.set_defaults(function=_render, teller=Lines)
     add_render_arguments(render)
     render.add_argument(
-        "--server", metavar="URL", help=f"the ComfyUI to use (default: COMFYUI_SERVER, else {_DEFAULT_SERVER})"
+        "--server", metavar="URL", help=f"the ComfyUI to use (default: COMFYUI_SERVER, else {DEFAULT_SERVER})"
     )
     render.add_argument(
         "--finish",
@@ -1456,7 +1456,7 @@ def _parser() -> _Parser:
     )
     output = render.add_mutually_exclusive_group()
     output.add_argument(
-        "--json", dest="teller", action="store_const", const=_JsonLines, help="print a line of JSON for every event"
+        "--json", dest="teller", action="store_const", const=JsonLines, help="print a line of JSON for every event"
     )
     output.add_argument(
         "--openjd",
@@ -1467,7 +1467,7 @@ def _parser() -> _Parser:
     )
 
     start = commands.add_parser("start", help="start ComfyUI for a session of Open Job Description", allow_abbrev=False)
-    start.set_defaults(function=_start, teller=_Lines)
+    start.set_defaults(function=_start, teller=Lines)
     start.add_argument("--comfyui", metavar="DIR", default="", help="ComfyUI's folder; empty: one is running already")
     start.add_argument("--server", metavar="URL", default="", help="where it listens (default: a free port)")
     start.add_argument("--output", metavar="DIR", default="", help="its output folder")
@@ -1475,7 +1475,7 @@ def _parser() -> _Parser:
     start.add_argument("--arguments", metavar="TEXT", default="", help="further arguments of its main.py")
     start.add_argument("--wait", metavar="SECONDS", type=_number_of_seconds, default=300.0, help="how long it may take")
     commands.add_parser("stop", help="end the ComfyUI that start has started").set_defaults(
-        function=_stop, teller=_Lines
+        function=_stop, teller=Lines
     )
     return parser
 

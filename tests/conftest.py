@@ -22,6 +22,8 @@ settings.register_profile(
 )
 settings.load_profile("patient")
 
+pytest.register_assert_rewrite("tests.farms")
+
 PACK = Path(__file__).resolve().parents[1]
 
 

@@ -173,6 +173,23 @@ class TestCommands:
             ["-m", "devtools.demo", "--comfyui", str(tmp_path.parent / "there"), "--output", str(tmp_path / "here")]
         ]
 
+    def test_the_farms_demo_has_the_same_options(self, dev, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert self.lines(dev, "farm-demo") == [["-m", "devtools.farm_demo"]]
+        assert self.lines(dev, "farm-demo", "--comfyui", "there", "--python", "python", "--output", "here") == [
+            [
+                *(
+                    "-m",
+                    "devtools.farm_demo",
+                    "--comfyui",
+                    str(tmp_path / "there"),
+                    "--python",
+                    str(tmp_path / "python"),
+                ),
+                *("--output", str(tmp_path / "here")),
+            ]
+        ]
+
     def test_paths_of_bench_are_too_and_its_other_options_are_passed_on(self, dev, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         assert self.lines(dev, "bench") == [["-m", "benchmarks.bench", "--size", "1024x1024"]]

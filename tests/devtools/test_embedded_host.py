@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from devtools.comfyui_server import ComfyUIServer, PromptFailed, comfyui_python
 from devtools.embedded_host import EmbeddedHost, InterruptProcessingException, PromptError
@@ -280,6 +281,16 @@ class TestLoading:
         stand_ins = {"folder_paths", "comfy", "comfy.utils", "comfy.model_management", "comfy_execution"}
         host.run({"1": node("Comfy", cancel=False)})
         assert not stand_ins & sys.modules.keys()
+
+    def test_comfyuis_modules_stay_until_the_last_of_several_threads_is_done_with_them(self, host):
+        """The web server checks a prompt while another one runs."""
+        first, second = host.comfyui.installed(), host.comfyui.installed()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert sys.modules["folder_paths"].get_output_directory() == str(host.comfyui.output)
+        second.__exit__(None, None, None)
+        assert "folder_paths" not in sys.modules
 
     def test_modules_of_the_same_name_are_restored_after_a_run(self, host, monkeypatch):
         mine = type(sys)("folder_paths")
@@ -630,6 +641,22 @@ class TestCoreNodes:
         assert not torch.equal(noisy(3), noisy(4))
         assert not torch.equal(*noisy(3))
         assert 0 <= noisy(3).min() < noisy(3).max() <= 1
+
+    def test_images_become_an_animated_webp_with_the_next_free_number(self, host):
+        images = node("EmptyImage", width=8, height=6, batch_size=3, color=0xFF0000)
+        save = {"fps": 24.0, "lossless": True, "quality": 80, "method": "fastest"}
+        prompt = {
+            "1": images,
+            "2": node("ImageAddNoise", image=["1", 0], seed=1, strength=0.5),
+            "3": node("SaveAnimatedWEBP", images=["2", 0], filename_prefix="films/film", **save),
+        }
+        shown = [host.run(prompt)["3"] for _ in range(2)]
+        assert [output["images"][0]["filename"] for output in shown] == ["film_00001_.webp", "film_00002_.webp"]
+        assert shown[0]["images"][0]["subfolder"] == "films"
+        assert shown[0]["animated"] == [True]
+        with Image.open(host.comfyui.output / "films" / "film_00001_.webp") as film:
+            film.load()
+            assert (getattr(film, "n_frames", 1), film.size, film.info["duration"]) == (3, (8, 6), 41)
 
     def test_an_image_is_scaled(self, host):
         image = torch.tensor([[[[0.0], [1.0]]]])
