@@ -26,9 +26,12 @@ from PIL import Image
 from devtools.comfyui_server import ComfyUIServer, ServerError, comfyui_python
 from devtools.contact_sheet import contact_sheet
 from devtools.prompts import Prompt, load_prompt
-from farm.comfyui_frames import Event, Lines
 
 PACK = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PACK / "farm"))  # where the programs in it find each other
+
+import comfyui_frames  # noqa: E402
+
 FRAMES = 48
 FRAMES_PER_SECOND = 24
 KILL_AFTER = 6  # frames that a server has rendered
@@ -103,13 +106,13 @@ def _render(servers: Sequence[ComfyUIServer], base: Path) -> None:
     urls = {server.url: server for server in servers}
     command = ["farm/dask_render.py", str(prompt), "--frames", f"0-{FRAMES - 1}", "--servers", *urls]
     print("$ python", *command, flush=True)
-    lines, rendered = Lines(), collections.Counter[str]()
+    lines, rendered = comfyui_frames.Lines(), collections.Counter[str]()
     killed = ""
     options = ["--wait", str(_WAIT), "--json"]
     with subprocess.Popen([sys.executable, *command, *options], cwd=PACK, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            event: Event = json.loads(line)
+            event: comfyui_frames.Event = json.loads(line)
             lines(event)
             if event["event"] != "frame" or event["state"] != "saved":
                 continue

@@ -65,6 +65,7 @@ _CHECK_QUEUE_EVERY = 5.0  # seconds: a prompt that somebody removed from the que
 _POLL_SHORTEST, _POLL_LONGEST = 0.005, 0.5  # seconds between two looks at the history
 _RETRY_EVERY = 0.5  # seconds, while the server does not answer
 _REQUEST_SECONDS = 30.0  # a server that loads a model can be silent for that long
+_NO_READER = 141  # the exit code that a shell gives a command that SIGPIPE has ended
 _END_SECONDS = 15.0  # for ComfyUI to end after SIGTERM
 _FORGET_AT = 20  # history entries that are removed with one request
 
@@ -1542,7 +1543,11 @@ def main() -> int:
             signal.signal(number, cancel)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    return run(sys.argv[1:])
+    try:
+        return run(sys.argv[1:])
+    except BrokenPipeError:  # nobody reads the output any more, as in `| head`; the prompts have been withdrawn
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at the end
+        return _NO_READER
 
 
 if __name__ == "__main__":

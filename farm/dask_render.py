@@ -39,12 +39,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from farm import comfyui_frames
-else:
-    import comfyui_frames  # beside this file
+import comfyui_frames
 
 try:
     import distributed
