@@ -259,6 +259,16 @@ class TestFinish:
         assert comfyui.written.count("ScriptedFilm") == 1
         assert set(comfyui.disk.values()) == {1}
 
+    def test_makes_the_savers_look_at_the_disk_whatever_the_server_has_in_its_cache(
+        self, comfyui: ScriptedComfyUI, render: Render
+    ) -> None:
+        """ComfyUI runs no node whose inputs are those of the last run. The list of files in its cache may lack frames."""
+        render(counted(total_frames=1), "0", "--finish")
+        render(counted(total_frames=1), "0", "--finish")
+
+        _, first, _, second = (post["prompt"]["5"]["inputs"] for post in comfyui.posts)
+        assert first != second
+
     def test_stands_at_the_final_frame_even_if_the_frames_run_past_it(
         self, comfyui: ScriptedComfyUI, render: Render
     ) -> None:
