@@ -910,6 +910,22 @@ class TestAsAProcess:
         assert comfyui.written == []
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+    def test_cancelled_while_it_posts_withdraws_what_gets_into_the_queue_after_the_first_look(
+        self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile
+    ) -> None:
+        comfyui.hold()
+        comfyui.looks_before_a_post = 2  # one at what waits, one at what runs
+        process = client("render", file_of(single()), "--frames", "0-9", "--server", comfyui.url)
+        comfyui.wait_until(lambda server: server.posts)
+
+        process.send(SIGTERM)
+
+        assert process.end()[0] == 143
+        assert comfyui.most_queued == 1
+        comfyui.wait_until(lambda server: server.running is None and not server.pending)
+        assert comfyui.written == []
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
     def test_killed_leaves_no_more_than_lookahead_and_the_next_one_keeps_them(
         self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile, render: Render
     ) -> None:
