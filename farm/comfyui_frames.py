@@ -488,7 +488,8 @@ def _inputs(prompt: Prompt, nodes: Iterable[str], names: Mapping[str, str]) -> d
 
 def _is_number(value: Any) -> bool:
     """Whether it is one that can count. Python's json reads NaN and Infinity."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return is_whole or (isinstance(value, float) and math.isfinite(value))
 
 
 def _named_input(prompt: Prompt, text: str) -> tuple[Input, float]:

@@ -15,7 +15,7 @@ import pytest
 import comfyui_frames
 
 from .running import Client, Event, Outcome, Render
-from .scripted_comfyui import ScriptedComfyUI
+from .scripted_comfyui import PATIENCE, ScriptedComfyUI
 
 
 @pytest.fixture
@@ -74,7 +74,14 @@ def render(comfyui: ScriptedComfyUI, file_of: Callable[[Any], Path], monkeypatch
             tell(event)
 
         line = ["render", str(path), f"--frames={frames}", "--server", server or comfyui.url, *arguments]
-        code = comfyui_frames.run(line, tell=note, stop=stop)
+        stop = stop or threading.Event()
+        watchdog = threading.Timer(2 * PATIENCE, stop.set)  # a client that waits for ever fails the test with 130
+        watchdog.start()
+        try:
+            code = comfyui_frames.run(line, tell=note, stop=stop)
+        finally:
+            watchdog.cancel()
+            watchdog.join()
         return Outcome(code, events)
 
     return run

@@ -185,6 +185,9 @@ class ScriptedComfyUI:
         self.is_held = False
         self.clears_after_every_post = False
         self.counts_frames = True
+        # How often the client looks at the queue before a prompt that it has sent gets there; 0: it is there at once.
+        self.looks_before_a_post = 0
+        self._looks = 0
         self._answers: list[tuple[Fault, str, Answer, bool]] = []
         self._runs: list[tuple[Fault, int | None, Callable[[Item], None]]] = []
         self._closing = False
@@ -381,7 +384,12 @@ class ScriptedComfyUI:
 
     def _get_queue(self, _: str, __: Any) -> Answer:
         running = [] if self.running is None else [self.running.as_json()]
-        return Answer.of(200, {"queue_running": running, "queue_pending": [item.as_json() for item in self.pending]})
+        seen = Answer.of(200, {"queue_running": running, "queue_pending": [item.as_json() for item in self.pending]})
+        self._looks += 1
+        if self._looks == self.looks_before_a_post:
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.most_queued, PATIENCE)
+        return seen
 
     def _post_queue(self, _: str, body: Any) -> Answer:
         gone = set(body.get("delete", ()))
@@ -426,6 +434,7 @@ class ScriptedComfyUI:
     def _post_prompt(self, _: str, body: Any) -> Answer:
         self.posts.append(body)
         self.changed.notify_all()
+        self.changed.wait_for(lambda: self._looks >= self.looks_before_a_post, PATIENCE)
         replaced = {
             old: new for old, new in _REPLACED.items() if old not in self.classes and new.new_id in self.classes
         }
@@ -511,6 +520,7 @@ class ScriptedComfyUI:
                 lambda: not self.is_held or item.interrupted or self._closing or life != self._life, PATIENCE
             ):
                 self.is_held = False
+                self._fault("the test lets go of the server", 1)
                 raise NodeFailed(next(iter(item.prompt)), "the test never let go of the server")
             if self._closing or life != self._life:
                 raise Died

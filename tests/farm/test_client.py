@@ -259,6 +259,16 @@ class TestFinish:
         assert comfyui.written.count("ScriptedFilm") == 1
         assert set(comfyui.disk.values()) == {1}
 
+    def test_makes_the_savers_look_at_the_disk_whatever_the_server_has_in_its_cache(
+        self, comfyui: ScriptedComfyUI, render: Render
+    ) -> None:
+        """ComfyUI runs no node whose inputs are those of the last run. The list of files in its cache may lack frames."""
+        render(counted(total_frames=1), "0", "--finish")
+        render(counted(total_frames=1), "0", "--finish")
+
+        _, first, _, second = (post["prompt"]["5"]["inputs"] for post in comfyui.posts)
+        assert first != second
+
     def test_stands_at_the_final_frame_even_if_the_frames_run_past_it(
         self, comfyui: ScriptedComfyUI, render: Render
     ) -> None:
@@ -896,6 +906,22 @@ class TestAsAProcess:
         process.send(SIGTERM)
 
         assert process.end()[0] == 143
+        comfyui.wait_until(lambda server: server.running is None and not server.pending)
+        assert comfyui.written == []
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+    def test_cancelled_while_it_posts_withdraws_what_gets_into_the_queue_after_the_first_look(
+        self, comfyui: ScriptedComfyUI, client: StartClient, file_of: WriteFile
+    ) -> None:
+        comfyui.hold()
+        comfyui.looks_before_a_post = 2  # one at what waits, one at what runs
+        process = client("render", file_of(single()), "--frames", "0-9", "--server", comfyui.url)
+        comfyui.wait_until(lambda server: server.posts)
+
+        process.send(SIGTERM)
+
+        assert process.end()[0] == 143
+        assert comfyui.most_queued == 1
         comfyui.wait_until(lambda server: server.running is None and not server.pending)
         assert comfyui.written == []
 

@@ -560,6 +560,10 @@ class TestFrameInputs:
         with pytest.raises(RefusedError, match="Name the input"):
             self.job(prompt)
 
+    def test_a_number_of_400_digits_counts_like_any_other(self) -> None:
+        """It is larger than a float can be."""
+        assert self.job(single(current_frame=10**400)).at(7, {})["2"]["inputs"]["current_frame"] == 7
+
     def test_first_frame_from_another_node_is_refused(self) -> None:
         """Taken for 0, --frames 1001-1024 would ask the counter for frames past its end and write nothing, with exit code 0."""
         prompt = {**counted(0, first_frame=["4", 0]), "4": {"class_type": "PrimitiveInt", "inputs": {"value": 1001}}}
