@@ -348,7 +348,6 @@ _SUCCESSORS = {
     "JWSaveImageSequence": "ImageSequenceSaveBatch",
 }
 _OVERWRITE = {"on_existing": "overwrite", "overwrite": "true"}
-_COUNTED_SAVERS = ("ImageSequenceSaveCounted", "Image Sequence Saver [Dream]")
 
 # The inputs that hold a frame number. Those of savers and counters decide which number the file gets.
 _COUNTERS = ("ImageSequenceFrameCounter", "Frame Counter (Simple) [Dream]")
@@ -358,6 +357,15 @@ _NUMBERING = {
     **dict.fromkeys(_COUNTERS, "frame_index"),
 }
 _FOLLOWING = {"ImageSequenceLoadFrame": "frame_number"}
+# The inputs of the savers that decide the numbers of their files.
+_NUMBERED_BY = {
+    "ImageSequenceSaveFrame": "current_frame",
+    "ImageSequenceSaveCounted": "frame_counter",
+    "ImageSequenceSaveBatch": "start_index",
+    "Save Image Sequence (mtb)": "current_frame",
+    "Image Sequence Saver [Dream]": "frame_counter",
+    "JWSaveImageSequence": "start_index",
+}
 
 # They give every machine the same frame: the next one that is not on disk.
 _RESUME_COUNTERS = ("ImageSequenceFrameCounterFromDirectory", "Frame Counter (Directory) [Dream]")
@@ -436,7 +444,9 @@ def make_job(prompt: Prompt, extra_pnginfo: dict[str, Any], named: Sequence[str]
     }
     chosen = dict(_named_input(prompt, text) for text in named)
     number = _number(prompt, savers, numbering, following, chosen)
-    return Job(prompt, extra_pnginfo, {**numbering, **following, **chosen}, number, savers, _final(prompt, savers))
+    inputs = {**numbering, **following, **chosen}
+    _check_numbering(prompt, savers, inputs)
+    return Job(prompt, extra_pnginfo, inputs, number, savers, _final(prompt, savers))
 
 
 def _sequence_savers(prompt: Prompt) -> tuple[str, ...]:
@@ -546,11 +556,12 @@ def _agreed(values: set[int], inputs: Mapping[Input, float]) -> int:
 
 
 def _first_frames(prompt: Prompt, savers: Sequence[str], counter: str) -> set[int]:
-    """What the savers behind a counter add to its frame."""
+    """What the savers behind a counter add to its frame, also through nodes in between such as Dream's offset."""
     added = set()
     for saver in savers:
         inputs = prompt[saver]["inputs"]
-        if _link(prompt, inputs.get("frame_counter")) == counter:
+        source = _link(prompt, inputs.get("frame_counter"))
+        if source and counter in _upstream(prompt, source):
             first = inputs.get("first_frame", 0)
             if not _is_number(first):
                 raise RefusedError(
@@ -563,20 +574,43 @@ def _first_frames(prompt: Prompt, savers: Sequence[str], counter: str) -> set[in
 
 def _no_input(prompt: Prompt, savers: Sequence[str]) -> str:
     """What to do about a prompt without a frame number."""
-    names = {**_NUMBERING, **_FOLLOWING, "ImageSequenceSaveBatch": "start_index", "JWSaveImageSequence": "start_index"}
+    names = {**_FOLLOWING, **_NUMBERED_BY, **_NUMBERING}
     for node in sorted(set().union(*(_upstream(prompt, saver) for saver in savers))):
         name = names.get(prompt[node]["class_type"], "")
-        value = prompt[node]["inputs"].get(name)
-        if _is_number(value):
-            return f"Name the input that counts the frames, for instance --frame-input {node}.{name}: none was found."
-        source = _link(prompt, value)
-        numbers = [key for key, other in prompt[source]["inputs"].items() if _is_number(other)] if source else []
-        if source and numbers:
+        if candidate := _counting_input(prompt, node, name):
+            where = "" if candidate == f"{node}.{name}" else f", from which {node}.{name} comes"
             return (
-                f"Name the input that counts the frames, for instance --frame-input {source}.{numbers[0]}: {node}.{name} "
-                f"comes from node {source} ({prompt[source]['class_type']})."
+                f"Name the input that counts the frames, for instance --frame-input {candidate}{where}: none was found."
             )
     return "Name the input that counts the frames with --frame-input NODE.INPUT: the prompt has no frame counter."
+
+
+def _counting_input(prompt: Prompt, node: str, name: str) -> str:
+    """An input that holds a number: the given one, or one of the node that it is linked to. Empty if there is none."""
+    value = prompt[node]["inputs"].get(name)
+    if _is_number(value):
+        return f"{node}.{name}"
+    source = _link(prompt, value)
+    numbers = [key for key, other in prompt[source]["inputs"].items() if _is_number(other)] if source else []
+    return f"{source}.{numbers[0]}" if numbers else ""
+
+
+def _check_numbering(prompt: Prompt, savers: Sequence[str], moved: Iterable[Input]) -> None:
+    """Raise RefusedError for a saver that would give all frames the same number, of which it would keep the first."""
+    moved = set(moved)
+    counting = {node for node, _ in moved}
+    for saver in savers:
+        inputs = prompt[saver]["inputs"]
+        name = _NUMBERED_BY[prompt[saver]["class_type"]]
+        sources = [link for value in (inputs.get(name), inputs.get("path_pattern")) if (link := _link(prompt, value))]
+        has_tokens = any("%" in value for value in inputs.values() if isinstance(value, str))
+        if (saver, name) in moved or has_tokens or any(counting & _upstream(prompt, link) for link in sources):
+            continue
+        remedy = f"--frame-input {_counting_input(prompt, saver, name) or 'NODE.INPUT'}"
+        raise RefusedError(
+            f"Name the input that numbers the files of node {saver} as well, for instance {remedy}: "
+            f"{prompt[saver]['class_type']} would save all frames under one number."
+        )
 
 
 def _final(prompt: Prompt, savers: Sequence[str]) -> int | None:

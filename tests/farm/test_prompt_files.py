@@ -535,6 +535,37 @@ class TestFrameInputs:
         with pytest.raises(RefusedError, match=r"--frame-input 2\.start_index"):
             self.job(_batch())
 
+    def test_a_second_saver_that_would_write_all_frames_under_one_number_is_refused(self) -> None:
+        batch = {"images": ["1", 0], "path_pattern": "depth/{:04d}.png", "start_index": 7, "overwrite": "false"}
+        prompt = {**counted(0), "8": {"class_type": "ImageSequenceSaveBatch", "inputs": batch}}
+
+        with pytest.raises(RefusedError, match=r"node 8 as well, for instance --frame-input 8\.start_index"):
+            self.job(prompt)
+
+        assert self.job(prompt, "8.start_index").at(5, {})["8"]["inputs"]["start_index"] == 12
+
+    @pytest.mark.parametrize(
+        "numbering",
+        [
+            {"start_index": ["3", 1]},
+            {"path_pattern": ["9", 0]},
+            {"path_pattern": "%Frame Counter.frame_index%/{:04d}.png"},
+        ],
+        ids=["linked number", "linked pattern", "a token in the pattern"],
+    )
+    def test_a_second_saver_may_count_in_another_way(self, numbering: dict[str, Any]) -> None:
+        batch = {"images": ["1", 0], "path_pattern": "depth/{:04d}.png", "start_index": 7, "overwrite": "false"}
+        text = {"class_type": "StringFormat", "inputs": {"number": ["3", 1]}}
+        saver = {"class_type": "ImageSequenceSaveBatch", "inputs": {**batch, **numbering}}
+
+        assert self.job({**counted(0), "8": saver, "9": text}).savers == ("5", "8")
+
+    def test_first_frame_counts_behind_a_node_that_passes_the_counter_on(self) -> None:
+        offset = {"class_type": "Frame Counter Offset [Dream]", "inputs": {"frame_counter": ["3", 0], "offset": 0}}
+        prompt = {**counted(0, first_frame=1001, frame_counter=["9", 0]), "9": offset}
+
+        assert self.job(prompt).at(1004, {})["3"]["inputs"]["frame_index"] == 3
+
     @pytest.mark.parametrize(
         ("named", "fault"),
         [
