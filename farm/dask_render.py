@@ -340,9 +340,7 @@ class Farm:
         if code == comfyui_frames.NO_SERVER:
             with contextlib.suppress(OSError, KeyError):  # the worker is gone as well
                 self._client.run(_step_aside, self._topic, workers=[result["address"]])
-        if result["died"]:
-            self._alive -= min(self._wait, _PATIENCE)  # the client has waited
-            chunk.deaths += 1
+        chunk.deaths += result["died"]
         if chunk.deaths < _MOST_DEATHS:
             self._waiting.appendleft(chunk)
         else:

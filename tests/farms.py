@@ -252,7 +252,12 @@ def queue(server: ComfyUIServer) -> list[Any]:
 
 
 class OnServers:
-    """The fixtures of tests with servers. A subclass has the fixture `rack`."""
+    """The fixtures of tests with servers. A subclass has the fixture `rack`.
+
+    wait: how many seconds a live server may be silent, and how long it takes until one that was killed counts as gone
+    """
+
+    wait = "3"
 
     @pytest.fixture
     def sequence(self, rack: Rack, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sequence]:
@@ -272,7 +277,7 @@ class OnServers:
         started: list[Render] = []
 
         def start(*arguments: str, **environment: str) -> Render:
-            given = ("--frames", f"0-{FRAMES - 1}", "--wait", "2", "--chunk", "3", *arguments)
+            given = ("--frames", f"0-{FRAMES - 1}", "--wait", self.wait, "--chunk", "3", *arguments)
             started.append(Render(str(sequence.path), *given, **environment))
             return started[-1]
 
