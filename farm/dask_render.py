@@ -55,8 +55,6 @@ except ImportError:
 Event = dict[str, Any]
 
 _RESOURCE = "comfyui"  # a worker has 1 of it while its server answers
-# A chunk stays with a server that went silent for so many seconds: it may load a model or restart. Then others take it.
-_PATIENCE = 30.0
 _PROBE_SECONDS, _PROBE_EVERY = 10.0, 1.0
 _LOOK_EVERY = 0.25  # seconds between two looks at the workers
 _MOST_DEATHS = 3  # servers that may go away while they render a chunk; Dask's allowed-failures counts workers
@@ -397,7 +395,7 @@ def render(options: argparse.Namespace, account: Account, signals: list[int]) ->
         Path(comfyui_frames.__file__).read_text(encoding="utf-8"),
         json.dumps({"prompt": nodes, "extra_data": {"extra_pnginfo": extra_pnginfo}}),
         [
-            f"--wait={min(options.wait, _PATIENCE)}",
+            f"--wait={min(options.wait, options.patience)}",
             f"--lookahead={options.lookahead}",
             *(f"--frame-input={name}" for name in options.frame_input),
         ],
@@ -434,12 +432,19 @@ def main() -> int:
         "--chunk", metavar="N", type=int, default=4, help="how many frames a server gets at a time (default: 4)"
     )
     parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=float,
+        default=30.0,
+        help="after how long others take the frames of a server that does not answer; it may load a model (default: 30)",
+    )
+    parser.add_argument(
         "--no-finish", dest="finish", action="store_false", help="do not run what waits for the finished animation"
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for every event")
     options = parser.parse_args()
-    if options.chunk < 1:
-        parser.error("--chunk takes 1 or more")
+    if options.chunk < 1 or options.patience < 0:
+        parser.error("--chunk takes 1 or more, --patience 0 or more")
 
     signals: list[int] = []
 
