@@ -59,6 +59,7 @@ _PROBE_SECONDS, _PROBE_EVERY = 10.0, 1.0
 _LOOK_EVERY = 0.25  # seconds between two looks at the workers
 _MOST_DEATHS = 3  # servers that may go away while they render a chunk; Dask's allowed-failures counts workers
 _GONE = "Start the scheduler and run the command again, to render what is missing: the scheduler is gone."
+_LOST = (OSError, RuntimeError)  # what Dask's client raises once the scheduler or the worker is gone
 _WITHDRAW_SECONDS = 20.0  # for the clients to take their prompts out of the servers' queues
 
 
@@ -295,7 +296,7 @@ class Farm:
         try:
             workers = self._client.scheduler_info()["workers"]
             tasks = self._client.processing()
-        except OSError as error:
+        except _LOST as error:
             raise comfyui_frames.NoServerError(_GONE) from error
         if self._client.status != "running":
             raise comfyui_frames.NoServerError(_GONE)
@@ -336,7 +337,7 @@ class Farm:
             self.fault = result["text"] if code else self.fault
             return
         if code == comfyui_frames.NO_SERVER:
-            with contextlib.suppress(OSError, KeyError):  # the worker is gone as well
+            with contextlib.suppress(*_LOST, KeyError):
                 self._client.run(_step_aside, self._topic, workers=[result["address"]])
         chunk.deaths += result["died"]
         if chunk.deaths < _MOST_DEATHS:
@@ -410,7 +411,7 @@ def render(options: argparse.Namespace, account: Account, signals: list[int]) ->
             if options.finish and not account.of("failed"):
                 farm.render([Chunk(frames, ["--finish"])])
         finally:
-            with contextlib.suppress(OSError):  # a worker or the scheduler that dies meanwhile
+            with contextlib.suppress(*_LOST):
                 client.unregister_worker_plugin(topic)  # which cancels the clients that still run
                 farm.wait_for_clients()
     if failed := account.of("failed"):
