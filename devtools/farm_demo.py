@@ -35,7 +35,7 @@ import comfyui_frames  # noqa: E402
 FRAMES = 48
 FRAMES_PER_SECOND = 24
 KILL_AFTER = 6  # frames that a server has rendered
-_WAIT = 3  # seconds until the frames of the killed server go to the other
+_PATIENCE = 3  # seconds until the frames of the killed server go to the other
 
 
 class FarmDemoError(RuntimeError):
@@ -108,7 +108,7 @@ def _render(servers: Sequence[ComfyUIServer], base: Path) -> None:
     print("$ python", *command, flush=True)
     lines, rendered = comfyui_frames.Lines(), collections.Counter[str]()
     killed = ""
-    options = ["--wait", str(_WAIT), "--json"]
+    options = ["--patience", str(_PATIENCE), "--json"]
     with subprocess.Popen([sys.executable, *command, *options], cwd=PACK, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:

@@ -52,12 +52,11 @@ except ImportError:
 Event = dict[str, Any]
 
 _RESOURCE = "comfyui"  # a worker has 1 of it while its server answers
-# A chunk stays with a server that went silent for so many seconds: it may load a model or restart. Then others take it.
-_PATIENCE = 30.0
 _PROBE_SECONDS, _PROBE_EVERY = 10.0, 1.0
 _LOOK_EVERY = 0.25  # seconds between two looks at the workers
 _MOST_DEATHS = 3  # servers that may go away while they render a chunk; Dask's allowed-failures counts workers
 _GONE = "Start the scheduler and run the command again, to render what is missing: the scheduler is gone."
+_LOST = (OSError, RuntimeError)  # what Dask's client raises once the scheduler or the worker is gone
 _WITHDRAW_SECONDS = 20.0  # for the clients to take their prompts out of the servers' queues
 
 
@@ -294,7 +293,7 @@ class Farm:
         try:
             workers = self._client.scheduler_info()["workers"]
             tasks = self._client.processing()
-        except OSError as error:
+        except _LOST as error:
             raise comfyui_frames.NoServerError(_GONE) from error
         if self._client.status != "running":
             raise comfyui_frames.NoServerError(_GONE)
@@ -335,11 +334,9 @@ class Farm:
             self.fault = result["text"] if code else self.fault
             return
         if code == comfyui_frames.NO_SERVER:
-            with contextlib.suppress(OSError, KeyError):  # the worker is gone as well
+            with contextlib.suppress(*_LOST, KeyError):
                 self._client.run(_step_aside, self._topic, workers=[result["address"]])
-        if result["died"]:
-            self._alive -= min(self._wait, _PATIENCE)  # the client has waited
-            chunk.deaths += 1
+        chunk.deaths += result["died"]
         if chunk.deaths < _MOST_DEATHS:
             self._waiting.appendleft(chunk)
         else:
@@ -396,7 +393,7 @@ def render(options: argparse.Namespace, account: Account, signals: list[int]) ->
         Path(comfyui_frames.__file__).read_text(encoding="utf-8"),
         json.dumps({"prompt": nodes, "extra_data": {"extra_pnginfo": extra_pnginfo}}),
         [
-            f"--wait={min(options.wait, _PATIENCE)}",
+            f"--wait={min(options.wait, options.patience)}",
             f"--lookahead={options.lookahead}",
             *(f"--frame-input={name}" for name in options.frame_input),
         ],
@@ -411,7 +408,7 @@ def render(options: argparse.Namespace, account: Account, signals: list[int]) ->
             if options.finish and not account.of("failed"):
                 farm.render([Chunk(frames, ["--finish"])])
         finally:
-            with contextlib.suppress(OSError):  # a worker or the scheduler that dies meanwhile
+            with contextlib.suppress(*_LOST):
                 client.unregister_worker_plugin(topic)  # which cancels the clients that still run
                 farm.wait_for_clients()
     if failed := account.of("failed"):
@@ -433,12 +430,19 @@ def main() -> int:
         "--chunk", metavar="N", type=int, default=4, help="how many frames a server gets at a time (default: 4)"
     )
     parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=float,
+        default=30.0,
+        help="after how long others take the frames of a server that does not answer; it may load a model (default: 30)",
+    )
+    parser.add_argument(
         "--no-finish", dest="finish", action="store_false", help="do not run what waits for the finished animation"
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for every event")
     options = parser.parse_args()
-    if options.chunk < 1:
-        parser.error("--chunk takes 1 or more")
+    if options.chunk < 1 or options.patience < 0:
+        parser.error("--chunk takes 1 or more, --patience 0 or more")
 
     signals: list[int] = []
 

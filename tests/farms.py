@@ -117,7 +117,12 @@ class Rack:
 
 
 class Sequence:
-    """The prompt of a test: renders FRAMES frames, and makes the film, which is another sequence here."""
+    """The prompt of a test: renders FRAMES frames, and makes the film, which is another sequence here.
+
+    render: the dask_render.py that was started last
+    """
+
+    render: Render
 
     def __init__(self, rack: Rack, folder: Path, name: str) -> None:
         self.rack, self.name = rack, name
@@ -173,8 +178,9 @@ class Sequence:
 
     def reached(self, frame: int) -> str:
         """Wait until a frame that was held up is about to be rendered. Returns the name of the server."""
-        path = self.gates / f"{frame}.reached"
-        until(path.exists)
+        path, process = self.gates / f"{frame}.reached", self.render.process
+        until(lambda: path.exists() or process.poll() is not None)
+        assert path.exists(), process.communicate()
         return path.read_text()
 
 
@@ -272,9 +278,10 @@ class OnServers:
         started: list[Render] = []
 
         def start(*arguments: str, **environment: str) -> Render:
-            given = ("--frames", f"0-{FRAMES - 1}", "--wait", "2", "--chunk", "3", *arguments)
-            started.append(Render(str(sequence.path), *given, **environment))
-            return started[-1]
+            given = ("--frames", f"0-{FRAMES - 1}", "--patience", "2", "--chunk", "3", *arguments)
+            sequence.render = Render(str(sequence.path), *given, **environment)
+            started.append(sequence.render)
+            return sequence.render
 
         yield start
         for render in started:

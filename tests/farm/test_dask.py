@@ -231,7 +231,7 @@ class TestScheduler(OnServers):
 
     def test_workers_may_join_after_the_start_and_each_uses_its_own_server(self, rack, sequence, dask, scheduler, join):
         sequence.hold(1, 4)
-        render = dask("--scheduler", scheduler, "--wait", "60")
+        render = dask("--scheduler", scheduler)
         render.until(lambda event: event["event"] == "start")
         join("left", rack.server("one").url)
         join("right", rack.server("two").url)
@@ -248,7 +248,7 @@ class TestScheduler(OnServers):
     ):
         workers = {"one": join("left", rack.server("one").url), "two": join("right", rack.server("two").url)}
         sequence.hold(1, 4)
-        render = dask("--scheduler", scheduler, "--wait", "60")
+        render = dask("--scheduler", scheduler)
         assert {sequence.reached(1), sequence.reached(4)} == {"one", "two"}
         workers["one"].terminate()
         until(lambda: queue(rack.server("one")) == [])
@@ -266,7 +266,7 @@ class TestScheduler(OnServers):
         with running_scheduler(tmp_path) as (process, address):
             join_of(address)("left", rack.server("one").url)
             sequence.hold(4)
-            render = dask("--scheduler", address, "--wait", "60")
+            render = dask("--scheduler", address)
             sequence.reached(4)
             process.kill()
             end = render.end()
@@ -276,6 +276,6 @@ class TestScheduler(OnServers):
         assert sequence.numbers() == sequence.numbers("film") == [*range(FRAMES)]
 
     def test_without_a_scheduler_it_names_the_address(self, dask):
-        end = dask("--scheduler", "tcp://127.0.0.1:9").end()
+        end = dask("--scheduler", "tcp://127.0.0.1:9", "--wait", "1").end()
         assert (end["exit_code"], end["text"].partition(":")[0]) == (75, "Check --scheduler")
         assert "tcp://127.0.0.1:9" in end["text"]
