@@ -65,9 +65,14 @@ _CHECK_QUEUE_EVERY = 5.0  # seconds: a prompt that somebody removed from the que
 _POLL_SHORTEST, _POLL_LONGEST = 0.005, 0.5  # seconds between two looks at the history
 _RETRY_EVERY = 0.5  # seconds, while the server does not answer
 _REQUEST_SECONDS = 30.0  # a server that loads a model can be silent for that long
+_WITHDRAW_SECONDS = 5.0  # for one request; a farm that cancels a task kills it soon
+_WITHDRAW_LOOKS, _WITHDRAW_EVERY = 20, 0.1
 _NO_READER = 141  # the exit code that a shell gives a command that SIGPIPE has ended
 _END_SECONDS = 15.0  # for ComfyUI to end after SIGTERM
 _FORGET_AT = 20  # history entries that are removed with one request
+
+_QUEUE = ("queue_running", "queue_pending")
+_STATES = ("saved", "kept", "past the end")
 
 
 # ---------------------------------------------------------------------------------------------------------- errors
@@ -983,12 +988,6 @@ class Renderer:
         return Result(run.frame, next(state for state in _STATES if state in states), files, seconds)
 
 
-_QUEUE = ("queue_running", "queue_pending")
-_WITHDRAW_SECONDS = 5.0  # for one request; a farm that cancels a task kills it soon
-_WITHDRAW_LOOKS, _WITHDRAW_EVERY = 20, 0.1
-_STATES = ("saved", "kept", "past the end")
-
-
 def _seconds(messages: Mapping[str, Any]) -> float:
     """How long the server worked on a prompt."""
     times = [
@@ -1042,7 +1041,7 @@ def _files(output: Mapping[str, Any]) -> list[str]:
     ]
     for report in _reports(output):
         if report.get("folder") and report.get("type") == "":
-            with contextlib.suppress(LookupError, ValueError):
+            with contextlib.suppress(LookupError, ValueError, AttributeError):  # no pattern
                 files.append(f"{report['folder']}/{report['pattern'].format(report['last'])}")
     return files
 
@@ -1227,14 +1226,16 @@ def _line(event: Event) -> str:
         frames = "1 frame" if event["frames"] == 1 else f"{event['frames']} frames"
         inputs = ", ".join(f"{name} from {value}" for name, value in event["inputs"].items())
         return f"Rendering {frames}, {event['first']} to {event['last']}, on {event['server']}: {inputs}"
-    if kind == "frame" and event["state"] == "failed":
-        return f"frame {event['frame']}: failed: {_where(event)}{' '.join(event['error'].split())}"
-    if kind == "frame" and event["state"] == "past the end":
-        return f"frame {event['frame']}: past the end, nothing was written"
     files = _few(event.get("files", ()))
     seconds = f"({event.get('seconds', 0):.1f} s)"
     if kind == "frame":
-        return " ".join(filter(None, (f"frame {event['frame']}: {event['state']}", files, seconds)))
+        what = " ".join(filter(None, (event["state"], files, seconds)))
+        if event["state"] == "failed":
+            what = f"failed: {_where(event)}{' '.join(event['error'].split())}"
+        elif event["state"] == "past the end":
+            what = "past the end, nothing was written"
+        worker = f" on {event['worker']}" if "worker" in event else ""  # of dask_render.py
+        return f"frame {event['frame']}: {what}{worker}"
     if kind == "finish":
         return " ".join(filter(None, ("finish: failed" if "error" in event else "finish: done", files, seconds)))
     return str(event["text"])
@@ -1258,10 +1259,7 @@ class Lines:
         """Print an event."""
         is_error = event["event"] == "end" and event["exit_code"] != DONE
         self._clear()
-        worker = (
-            f" on {event['worker']}" if event["event"] == "frame" and "worker" in event else ""
-        )  # of dask_render.py
-        print(_line(event) + worker, file=sys.stderr if is_error else self._out, flush=True)
+        print(_line(event), file=sys.stderr if is_error else self._out, flush=True)
         if self._has_bar:
             self._draw(event)
 
@@ -1334,8 +1332,10 @@ def _start(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadin
         raise RefusedError(f"Pass the folder of ComfyUI with --comfyui: {folder} has no main.py.")
     url = _free_address(options.server)
     log = tempfile.NamedTemporaryFile(prefix="comfyui-", suffix=".log", delete=False)  # noqa: SIM115 - ComfyUI writes it
+    python = options.python or _python_of(folder)
+    python = os.path.abspath(python) if os.path.dirname(python) else python  # it starts in ComfyUI's folder
     command = [
-        *(options.python or _python_of(folder), "main.py", "--listen", "127.0.0.1"),
+        *(python, "main.py", "--listen", "127.0.0.1"),
         *("--port", str(urllib.parse.urlsplit(url).port), "--disable-auto-launch"),
         *(("--output-directory", str(Path(options.output).absolute())) if options.output else ()),
         *shlex.split(options.arguments.replace("\\", "\\\\") if os.name == "nt" else options.arguments),
