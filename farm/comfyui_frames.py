@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import math
 import os
@@ -59,12 +60,15 @@ _MOST_FRAMES = 1_000_000
 _LARGEST_FRAME = 10**18  # len() of a range ends at 2^63
 _MOST_TEXT = 64 << 20  # bytes of a text in an image file. Real workflows have less than 1 MB.
 _TEXTS = ("prompt", "workflow")
+_OTHER_IMAGES = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
 _MOST_REPOSTS = 2  # a frame that kills the server three times would kill every server of a farm
 
 _CHECK_QUEUE_EVERY = 5.0  # seconds: a prompt that somebody removed from the queue never appears in the history
 _POLL_SHORTEST, _POLL_LONGEST = 0.005, 0.5  # seconds between two looks at the history
 _RETRY_EVERY = 0.5  # seconds, while the server does not answer
 _REQUEST_SECONDS = 30.0  # a server that loads a model can be silent for that long
+_SHORTEST_REQUEST = 1.0
+_MOST_ANSWER = 256 << 20  # bytes; some nodes leave images in the history
 _WITHDRAW_SECONDS = 5.0  # for one request; a farm that cancels a task kills it soon
 _WITHDRAW_LOOKS, _WITHDRAW_EVERY = 20, 0.1
 _NO_READER = 141  # the exit code that a shell gives a command that SIGPIPE has ended
@@ -110,22 +114,32 @@ _RANGE = re.compile(
 
 
 def parse_frames(text: str) -> list[int]:
-    """The frames of a text such as "1-10:2,20,30-25:-1", each once, in ascending order.
+    """The frames of a text such as "1-10:2,20,30-25:-1", each once, in the order of Open Job Description.
 
-    Raises RefusedError for anything else, and for more than 1,000,000 frames.
+    That is: ranges by their lowest frames, each in its own direction. Raises RefusedError for anything else, and for more
+    than 1,000,000 frames.
     """
     parts = [_parse_range(part, text) for part in text.split(",")]
     if sum(len(part) for part in parts) > _MOST_FRAMES:
         raise RefusedError(f"Render fewer frames at once: --frames {text} has more than {_MOST_FRAMES:,}.")
-    return sorted({frame for part in parts for frame in part})
+    parts.sort(key=lambda part: (min(part), max(part)))
+    if any(max(before) >= min(after) for before, after in zip(parts, parts[1:])):
+        return sorted({frame for part in parts for frame in part})  # openjd-model refuses ranges that overlap
+    joined = parts[:1]
+    for part in parts[1:]:
+        before, step = joined[-1], abs(part.step)
+        if step == abs(before.step) and max(before) + step == min(part):  # openjd-model joins them, ascending
+            joined[-1] = range(min(before), max(part) + 1, step)
+        else:
+            joined.append(part)
+    return [frame for part in joined for frame in part]
 
 
 def _parse_range(part: str, text: str) -> range:
     match = _RANGE.fullmatch(part)
     if match is None:
         raise RefusedError(
-            f"Write --frames as frames and ranges, such as 1001-1010,1015 or 1001-1100:2: {part.strip()!r} in {text!r} "
-            "is neither."
+            f"Write --frames as frames and ranges, such as 1001-1010,1015 or 1001-1100:2: {part.strip()!r} is neither."
         )
     first, last, step = (_integer(match[name]) for name in ("first", "last", "step"))
     if abs(first) >= _LARGEST_FRAME or abs(last or 0) >= _LARGEST_FRAME:
@@ -148,9 +162,9 @@ def _integer(text: str | None) -> Any:
 
 
 def frame_ranges(frames: Iterable[int]) -> str:
-    """Ascending frame numbers as text that --frames takes: "1-3,7". Empty for no frames."""
+    """Frame numbers as text that --frames takes: "1-3,7". Empty for no frames."""
     runs: list[list[int]] = []
-    for frame in frames:
+    for frame in sorted(frames):
         if runs and runs[-1][1] + 1 == frame:
             runs[-1][1] = frame
         else:
@@ -168,7 +182,8 @@ def read_prompt(path: Path) -> tuple[Prompt, dict[str, Any]]:
     that was saved with its workflow. Raises RefusedError.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as opened:
+            file: BinaryIO = opened if opened.seekable() else io.BytesIO(opened.read(_MOST_TEXT))  # not a pipe
             head = file.read(12)
             file.seek(0)
             texts = _image_texts(head, file)
@@ -179,6 +194,11 @@ def read_prompt(path: Path) -> tuple[Prompt, dict[str, Any]]:
         ) from error
     if texts is not None:
         return _prompt_of_image(path, texts)
+    if kind := next((kind for start, kind in _OTHER_IMAGES.items() if head.startswith(start)), None):
+        raise RefusedError(
+            f"Pass a PNG, WebP or EXR frame that was saved with its workflow, or export the prompt with Workflow > Export "
+            f"(API): {path} is a {kind} file, which holds no workflow."
+        )
     return _prompt_of_json(path, _json(content, path))
 
 
@@ -372,6 +392,9 @@ _NUMBERED_BY = {
     "JWSaveImageSequence": "start_index",
 }
 
+# Those by which --frame-input says whose files --frames counts.
+_LEADING = {(kind, name) for kind, name in _NUMBERED_BY.items() if name != "start_index"}
+
 # They give every machine the same frame: the next one that is not on disk.
 _RESUME_COUNTERS = ("ImageSequenceFrameCounterFromDirectory", "Frame Counter (Directory) [Dream]")
 # It waits for the final frame. Savers behind it belong to --finish.
@@ -388,7 +411,7 @@ class Job:
     inputs: the inputs that move with the frame, and their values in `prompt`
     number: the frame that `prompt` stands at, as in the name of the file
     savers: the ids of the nodes that save the sequence
-    final: the number of the animation's last frame if the prompt says it
+    finals: the final frames of the animations that something waits for, and the first frames of these
     """
 
     prompt: Prompt
@@ -396,7 +419,7 @@ class Job:
     inputs: dict[Input, float]
     number: int
     savers: tuple[str, ...]
-    final: int | None
+    finals: dict[int, int]
 
     def at(self, frame: int, changes: Mapping[Input, Any]) -> Prompt:
         """The prompt for a frame, with further `changes` of inputs."""
@@ -405,13 +428,24 @@ class Job:
 
     def check(self, frames: Sequence[int]) -> None:
         """Raise RefusedError for frames that a counter cannot count to."""
+        lowest = min(frames)
         for (node, name), value in self.inputs.items():
             first = int(self.number - value)
-            if _NUMBERING.get(self.class_of(node)) == name and frames[0] < first:
+            if _NUMBERING.get(self.class_of(node)) == name and lowest < first:
                 raise RefusedError(
-                    f"Start --frames at {first} or later: frame {frames[0]} would set {node}.{name} to "
-                    f"{frames[0] - first}. --frames takes the numbers in the names of the files; this prompt saves frame "
+                    f"Start --frames at {first} or later: frame {lowest} would set {node}.{name} to "
+                    f"{lowest - first}. --frames takes the numbers in the names of the files; this prompt saves frame "
                     f"{first} when {node}.{name} is 0."
+                )
+
+    def check_finish(self, frames: Iterable[int]) -> None:
+        """Raise RefusedError for frames that lack some of an animation that something waits for."""
+        for final, first in self.finals.items():
+            missing = set(range(first, final + 1)).difference(frames)
+            if missing:
+                raise RefusedError(
+                    f"Write --frames {first}-{final} for the film: what waits for the animation takes all of its frames, and "
+                    f"{frame_ranges(missing)} would be missing. Frames on disk are only looked at."
                 )
 
     def is_of_sequence(self, node: str) -> bool:
@@ -447,11 +481,15 @@ def make_job(prompt: Prompt, extra_pnginfo: dict[str, Any], named: Sequence[str]
         for key, value in _inputs(prompt, wanted, _FOLLOWING).items()
         if not _link(prompt, prompt[key[0]]["inputs"].get("frame_counter"))
     }
-    chosen = dict(_named_input(prompt, text) for text in named)
-    number = _number(prompt, savers, numbering, following, chosen)
-    inputs = {**numbering, **following, **chosen}
+    leaders, chosen = _named_inputs(prompt, savers, named)
+    inputs = {**numbering, **chosen, **following}
+    if not inputs:
+        raise RefusedError(_no_input(prompt, savers))
     _check_numbering(prompt, savers, inputs)
-    return Job(prompt, extra_pnginfo, inputs, number, savers, _final(prompt, savers))
+    numbers = _numbers(prompt, savers, inputs)
+    number = _number(prompt, numbers, leaders, chosen)
+    number = int(next(iter(inputs.values()))) if number is None else number
+    return Job(prompt, extra_pnginfo, inputs, number, savers, _finals(prompt, numbers, number))
 
 
 def _sequence_savers(prompt: Prompt) -> tuple[str, ...]:
@@ -507,74 +545,80 @@ def _is_number(value: Any) -> bool:
     return is_whole or (isinstance(value, float) and math.isfinite(value))
 
 
-def _named_input(prompt: Prompt, text: str) -> tuple[Input, float]:
-    node, _, name = text.partition(".")
-    if node not in prompt:
-        raise RefusedError(f"Write --frame-input as NODE.INPUT, such as 3.seed: the prompt has no node {node!r}.")
-    inputs = prompt[node]["inputs"]
-    value = inputs.get(name)
-    if not _is_number(value):
-        numbers = [key for key, other in inputs.items() if _is_number(other)]
-        has = f"its numbers are {', '.join(numbers)}" if numbers else "it has no numbers"
-        fault = "is not a number" if name in inputs else "does not exist"
-        raise RefusedError(
-            f"Name an input that holds a number with --frame-input: {text} {fault}; node {node} is a "
-            f"{prompt[node]['class_type']}, {has}."
-        )
-    return (node, name), value
+def _named_inputs(prompt: Prompt, savers: Sequence[str], named: Iterable[str]) -> tuple[list[str], dict[Input, float]]:
+    """(savers whose numbering was named, and whose files --frames counts therefore; inputs that move)."""
+    leaders, chosen = [], {}
+    for text in named:
+        node, _, name = text.strip().partition(".")
+        if node not in prompt:
+            raise RefusedError(f"Write --frame-input as NODE.INPUT, such as 3.seed: the prompt has no node {node!r}.")
+        inputs = prompt[node]["inputs"]
+        kind = prompt[node]["class_type"]
+        is_leader = node in savers and (kind, name) in _LEADING and name in inputs
+        if is_leader:
+            leaders.append(node)
+        if _is_number(inputs.get(name)):
+            chosen[node, name] = inputs[name]
+        elif not is_leader:
+            numbers = [key for key, other in inputs.items() if _is_number(other)]
+            has = f"its numbers are {', '.join(numbers)}" if numbers else "it has no numbers"
+            fault = "is not a number" if name in inputs else "does not exist"
+            raise RefusedError(
+                f"Name an input that holds a number with --frame-input: {text} {fault}; node {node} ({kind}): {has}."
+            )
+    return leaders, chosen
 
 
-def _number(
-    prompt: Prompt,
-    savers: Sequence[str],
-    numbering: Mapping[Input, float],
-    following: Mapping[Input, float],
-    chosen: Mapping[Input, float],
-) -> int:
-    """The frame that the prompt stands at: the number in the file name if a saver or a counter decides it."""
-    numbers = {
-        int(value) + first
-        for (node, _), value in numbering.items()
-        for first in _first_frames(prompt, savers, node) or {0}
-    }
-    if len(numbers) > 1:
-        preferred = [value for key, value in chosen.items() if key in numbering]
-        return int(preferred[0]) if preferred else _agreed(numbers, numbering)
-    if numbers:
-        return numbers.pop()
-    if chosen:
-        return int(next(iter(chosen.values())))
-    if following:
-        return _agreed(set(map(int, following.values())), following)
-    raise RefusedError(_no_input(prompt, savers))
+def _numbers(prompt: Prompt, savers: Iterable[str], inputs: Mapping[Input, float]) -> dict[str, int]:
+    """The numbers that the prompt gives to the files of its savers, where they follow from inputs that move.
 
-
-def _agreed(values: set[int], inputs: Mapping[Input, float]) -> int:
-    if len(values) == 1:
-        return next(iter(values))
-    stand = " and ".join(f"{node}.{name} at {value}" for (node, name), value in inputs.items())
-    node, name = next(iter(inputs))
-    raise RefusedError(
-        f"Say which number --frames means, for instance with --frame-input {node}.{name}: the prompt has {stand}, and their "
-        "files get different numbers."
-    )
-
-
-def _first_frames(prompt: Prompt, savers: Sequence[str], counter: str) -> set[int]:
-    """What the savers behind a counter add to its frame, also through nodes in between such as Dream's offset."""
-    added = set()
+    Batch savers count only if there are no others: a number typed into them is moved because it was named.
+    """
+    numbers = {}
     for saver in savers:
-        inputs = prompt[saver]["inputs"]
-        source = _link(prompt, inputs.get("frame_counter"))
-        if source and counter in _upstream(prompt, source):
-            first = inputs.get("first_frame", 0)
-            if not _is_number(first):
-                raise RefusedError(
-                    f"Type first_frame of node {saver} ({prompt[saver]['class_type']}) as a number: it decides which frame "
-                    "--frames means, and here it comes from elsewhere."
-                )
-            added.add(int(first))
-    return added
+        drivers = _drivers(prompt, saver, inputs)
+        if drivers:
+            numbers[saver] = int(inputs[drivers[0]]) + _first_frame(prompt, saver)
+    others = {
+        saver: number for saver, number in numbers.items() if _POLICIES[prompt[saver]["class_type"]] != "overwrite"
+    }
+    return others or numbers
+
+
+def _drivers(prompt: Prompt, saver: str, inputs: Iterable[Input]) -> list[Input]:
+    """The moving inputs that decide the numbers of a saver's files."""
+    name = _NUMBERED_BY[prompt[saver]["class_type"]]
+    source = _link(prompt, prompt[saver]["inputs"].get(name))
+    upstream = _upstream(prompt, source) if source else set()
+    return [key for key in inputs if key == (saver, name) or key[0] in upstream]
+
+
+def _first_frame(prompt: Prompt, saver: str) -> int:
+    """What a saver adds to the frame of its counter."""
+    first = prompt[saver]["inputs"].get("first_frame", 0)
+    if prompt[saver]["class_type"] != "ImageSequenceSaveCounted":
+        return 0
+    if not _is_number(first):
+        raise RefusedError(
+            f"Type first_frame of node {saver} ({prompt[saver]['class_type']}) as a number: it decides which frame --frames "
+            "means, and here it comes from elsewhere."
+        )
+    return int(first)
+
+
+def _number(prompt: Prompt, numbers: Mapping[str, int], leaders: Sequence[str], chosen: Iterable[Input]) -> int | None:
+    """The number in the file names that the prompt stands at. None if no saver says it."""
+    if leaders:
+        return numbers[leaders[0]]
+    named = {number for saver, number in numbers.items() if _drivers(prompt, saver, chosen)}
+    for candidates in (set(numbers.values()), named):
+        if len(candidates) == 1:
+            return candidates.pop()
+    if not numbers:
+        return None
+    ways = {saver: f"--frame-input {saver}.{_NUMBERED_BY[prompt[saver]['class_type']]}" for saver in numbers}
+    stand = ", ".join(f"{way} for node {saver}, now at {numbers[saver]}" for saver, way in ways.items())
+    raise RefusedError(f"Say whose files --frames counts: {stand}. Their files get different numbers.")
 
 
 def _no_input(prompt: Prompt, savers: Sequence[str]) -> str:
@@ -618,15 +662,26 @@ def _check_numbering(prompt: Prompt, savers: Sequence[str], moved: Iterable[Inpu
         )
 
 
-def _final(prompt: Prompt, savers: Sequence[str]) -> int | None:
-    """The number of the animation's final frame, if the savers' counters agree about it."""
-    found = set()
-    for saver in savers:
+def _finals(prompt: Prompt, numbers: Mapping[str, int], number: int) -> dict[int, int]:
+    """The final frames of the animations that something waits for, and their first frames, counted as --frames does."""
+    awaited = {
+        link for node in prompt for value in prompt[node]["inputs"].values() if (link := _sequence_of(prompt, value))
+    }
+    finals = {}
+    for saver in awaited & numbers.keys():
         counter = _link(prompt, prompt[saver]["inputs"].get("frame_counter"))
         total = prompt[counter]["inputs"].get("total_frames") if counter else None
-        if counter and isinstance(total, (int, float)):
-            found |= {int(total) - 1 + first for first in _first_frames(prompt, [saver], counter)}
-    return next(iter(found)) if len(found) == 1 else None
+        if counter and isinstance(total, (int, float)) and total >= 1:
+            first = _first_frame(prompt, saver) + number - numbers[saver]
+            finals[first + int(total) - 1] = first
+    return finals
+
+
+def _sequence_of(prompt: Prompt, value: Any) -> str | None:
+    """The saver whose animation a value is, if it is one."""
+    saver = _link(prompt, value)
+    is_sequence = saver and value[1] == 0 and _NUMBERED_BY.get(prompt[saver]["class_type"]) == "frame_counter"
+    return saver if is_sequence else None
 
 
 # ---------------------------------------------------------------------------------------------------------- the server
@@ -662,15 +717,23 @@ class Server:
         except RecursionError as error:  # just below the depth that json.loads refuses
             raise RefusedError("Simplify the prompt: its values are nested too deeply to be posted.") from error
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
-        timeout = min(_REQUEST_SECONDS, max(1.0, self.wait)) if seconds is None else seconds
+        timeout = min(_REQUEST_SECONDS, self.wait) if seconds is None else seconds
+        timeout = max(_SHORTEST_REQUEST, timeout)
+        end = time.monotonic() + timeout
         try:
             with self._opener.open(request, timeout=timeout) as answer:
-                content: bytes = answer.read()
-                return content
+                content = bytearray()
+                while part := answer.read1(1 << 16):
+                    content += part
+                    if len(content) > _MOST_ANSWER or time.monotonic() > end:
+                        raise _UnreachableError(f"{self.url}{path} does not answer like ComfyUI")  # noqa: TRY301 - as below
+                return bytes(content)
         except urllib.error.HTTPError as error:
             if error.code >= 500 or error.code in (408, 429):  # timed out, too many requests
                 raise _UnreachableError(f"{self.url}{path} answers with HTTP {error.code}") from error
             raise RefusedError(self._refusal(path, error)) from error
+        except _UnreachableError:
+            raise
         except (OSError, ValueError, EOFError) as error:
             reason = getattr(error, "reason", error)
             raise _UnreachableError(f"{self.url} does not answer ({reason})") from error
@@ -721,17 +784,19 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 class _Patience:
-    """Measures for how long one operation has failed."""
+    """Measures for how long one operation has failed, the first attempt included."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._since: float | None = None
+        self.succeeded()
+
+    def succeeded(self) -> None:
+        """Begin to measure again."""
+        self._since = time.monotonic()
 
     def failed(self, error: OSError) -> None:
         """Sleep before the next attempt. Raises NoServerError if --wait is over."""
-        now = time.monotonic()
-        self._since = now if self._since is None else self._since
-        left = self._server.wait - (now - self._since)
+        left = self._server.wait - (time.monotonic() - self._since)
         if left <= 0:
             raise NoServerError(
                 f"Start ComfyUI, or name its address with --server: {error}, tried for {self._server.wait:g} s."
@@ -741,38 +806,34 @@ class _Patience:
 
 def _reasons(answer: Mapping[str, Any]) -> str:
     """What is wrong with a prompt, from the answer to POST /prompt."""
-    reasons = []
+    reasons: list[str] = []
     error = answer.get("error")
-    if isinstance(error, dict):
-        reasons.append(_sentence(error))
-    elif error:
-        reasons.append(str(error))
     errors = answer.get("node_errors")
     for node, fault in errors.items() if isinstance(errors, dict) else ():
         faults = fault.get("errors", ()) if isinstance(fault, dict) else ()
         reasons += [f"node {node} ({fault.get('class_type')}): {_sentence(reason)}" for reason in faults]
-    return "; ".join(filter(None, reasons)).rstrip(".") + "."
+    if not reasons and error:  # else it repeats what the nodes say
+        reasons = [_sentence(error)]
+    return "; ".join(filter(None, dict.fromkeys(reasons))).rstrip(".") + "."
 
 
 def _sentence(reason: Any) -> str:
     if not isinstance(reason, dict):
         return str(reason)
     message, details = str(reason.get("message") or ""), str(reason.get("details") or "")
-    return f"{message}: {details}" if details and details not in message else message
+    return f"{message.rstrip('.')}: {details}" if details and details not in message else message
 
 
 def server_url(text: str) -> str:
-    """An address as http://host:port. Raises RefusedError."""
-    url = text.strip().rstrip("/")
-    url = url if "://" in url else f"http://{url}"
-    try:
+    """An address as http://host:port, perhaps with a path. Raises RefusedError."""
+    url = text.strip() if "://" in text else f"http://{text.strip()}"
+    with contextlib.suppress(ValueError):
         parts = urllib.parse.urlsplit(url)
-        is_good = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise RefusedError(f"Write the server's address as {DEFAULT_SERVER}: {text!r} is none.")
-    return url
+        has_host = re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", parts.hostname or "")
+        is_plain = not (parts.query or parts.fragment or parts.username)
+        if parts.scheme in ("http", "https") and has_host and is_plain and parts.port != 0:
+            return url.rstrip("/")
+    raise RefusedError(f"Write the server's address as {DEFAULT_SERVER}: {text!r} is none.")
 
 
 # ---------------------------------------------------------------------------------------------------------- rendering
@@ -813,6 +874,7 @@ class Renderer:
         self._server, self._job, self._changes, self._lookahead = server, job, changes, lookahead
         self._client_id = f"image-sequence-{uuid.uuid4().hex}"
         self._queued: deque[_Run] = deque()
+        self._files: frozenset[str] = frozenset()  # those of the last frame
         self._read: list[str] = []  # prompts whose entries in the history are no longer needed
 
     def render(self, frames: Iterable[int]) -> Generator[Result, None, None]:
@@ -839,7 +901,7 @@ class Renderer:
                     break
                 entry = self._wait_for(self._queued[0])
                 run = self._queued.popleft()
-                result = self._result(run, entry)
+                result = self._checked(self._result(run, entry))
                 self._forget(run, result)
                 yield result
         except BaseException:
@@ -847,6 +909,17 @@ class Renderer:
             raise
         finally:
             self._forget_all()
+
+    def _checked(self, result: Result) -> Result:
+        """The result. Raises RefusedError if the frame before it had some of the same files."""
+        if same := sorted(self._files.intersection(result.files)):
+            step = len(result.files)
+            raise RefusedError(
+                f"Write --frames in steps, such as 0-99:{step} for {step} images a run: frame {result.frame} and the one before "
+                f"it both save {_few(same)}."
+            )
+        self._files = frozenset(result.files)
+        return result
 
     def _begin(self, frame: int, targets: list[str] | None) -> None:
         self._server.pause(0)
@@ -890,7 +963,8 @@ class Renderer:
                     return entry
                 if was_lost or time.monotonic() - checked > _CHECK_QUEUE_EVERY:
                     self._repost_forgotten()
-                    patience, was_lost, checked = _Patience(self._server), False, time.monotonic()
+                    was_lost, checked = False, time.monotonic()
+                patience.succeeded()
             except _UnreachableError as error:
                 was_lost = True
                 patience.failed(error)
@@ -907,7 +981,7 @@ class Renderer:
                 continue
             if run.reposts == _MOST_REPOSTS:
                 raise NoServerError(
-                    f"Look at the log of ComfyUI: {self._server.url} has lost frame {run.frame} {_MOST_REPOSTS + 1} times. "
+                    f"Look at the log of ComfyUI: {self._server.url} has lost frame {run.frame}, {_MOST_REPOSTS + 1} times. "
                     "It died while it rendered the frame, or somebody cleared its queue."
                 )
             run.reposts += 1
@@ -921,8 +995,10 @@ class Renderer:
     def _in_queue(self, *parts: str, seconds: float | None = None) -> set[str]:
         """The ids of the prompts in the server's queue; `parts` are queue_running and queue_pending, by default both."""
         queue = self._server.get("/queue", seconds)
-        items = (item for part in parts or _QUEUE for item in queue.get(part) or ())
-        return {str(item[1]) for item in items}
+        lists = [items for part in parts or _QUEUE if isinstance(items := queue.get(part), list)]
+        if len(lists) < len(parts or _QUEUE):
+            raise _UnreachableError(f"{self._server.url}/queue does not answer like ComfyUI")
+        return {str(item[1]) for items in lists for item in items if isinstance(item, list) and len(item) > 1}
 
     def _withdraw(self) -> None:
         """Take our prompts out of the server's queue and interrupt the one that runs. Others' prompts stay."""
@@ -964,7 +1040,15 @@ class Renderer:
 
     def _result(self, run: _Run, entry: Mapping[str, Any]) -> Result:
         """What became of the frame, from its entry in the history."""
-        status = entry["status"] if isinstance(entry["status"], dict) else {}
+        try:
+            return self._read_result(run, entry)
+        except (TypeError, ValueError, AttributeError, LookupError) as error:
+            raise NoServerError(
+                f"Check --server: {self._server.url} does not answer like ComfyUI ({error!r})."
+            ) from error
+
+    def _read_result(self, run: _Run, entry: Mapping[str, Any]) -> Result:
+        status = entry["status"]
         messages = dict(item[:2] for item in status.get("messages") or () if len(item) >= 2)
         seconds = _seconds(messages)
         outputs = entry.get("outputs") or {}
@@ -1062,7 +1146,7 @@ def run(arguments: Sequence[str], tell: Tell | None = None, stop: threading.Even
     tally, given = Tally(), tell
     tell = given or (JsonLines() if "--json" in arguments else Lines())
     try:
-        options = _parser().parse_args(arguments)
+        options = _parse(arguments)
         tell = given or options.teller()
         command: Command = options.function
         code, text = command(options, tell, tally, threading.Event() if stop is None else stop)
@@ -1110,18 +1194,23 @@ class Tally:
             "failed": self.failed,
             "left": left,
             "seconds": round(time.monotonic() - self._started, 3),
-            "text": f"{text} Not rendered: frames {left}." if left else text,
+            "text": f"{text} Not rendered: {left}." if left else text,
         }
 
     def summary(self) -> str:
         """One line about a render that went to its end."""
         if self.failed:
+            others = self._done - len(self.failed)
             return (
-                f"Run the command again to render only the frames that failed: {frame_ranges(self.failed)}. The other "
-                f"{self._done - len(self.failed)} are done."
+                f"Run the command again to render only the frames that failed: {frame_ranges(self.failed)}."
+                f"{f' {_frames(others)} succeeded.' if others else ''}"
+            )
+        if self._states["past the end"] == self._done:
+            return (
+                f"Check --frames, which takes the numbers in the file names: {_frames(self._done)}, all past the end."
             )
         counts = ", ".join(f"{count} {state}" for state, count in self._states.items() if count)
-        return f"{self._done} frames: {counts}, in {time.monotonic() - self._started:.1f} s."
+        return f"{_frames(self._done)}: {counts}, in {time.monotonic() - self._started:.1f} s."
 
 
 def _render(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threading.Event) -> tuple[int, str]:
@@ -1131,6 +1220,8 @@ def _render(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadi
     prompt, extra_pnginfo = read_prompt(Path(options.prompt))
     job = make_job(prompt, extra_pnginfo, list(filter(None, re.split(r"\s*,\s*", ",".join(options.frame_input)))))
     job.check(frames)
+    if options.finish:
+        job.check_finish(frames)
     tally.begin(frames)
     tell(start_event(job, frames, url))
 
@@ -1138,10 +1229,9 @@ def _render(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadi
     changes, notes = policies(server, job, is_overwrite=options.overwrite)
     for note in notes:
         tell({"event": "note", "text": note})
-    if options.finish:
-        # An input that no node reads: the savers run and look at the disk, whatever the server has in its cache. The
-        # sequence that a saver listed while frames were missing must not become the film.
-        changes.update({(saver, "farm_run"): uuid.uuid4().hex for saver in job.savers})
+    # An input that no node reads: the savers run and look at the disk, whatever the server has in its cache. It may say
+    # "saved" of an earlier run, or hold the sequence that a saver listed while frames were missing.
+    changes.update({(saver, "farm_run"): uuid.uuid4().hex for saver in job.savers})
     renderer = Renderer(server, job, changes, options.lookahead)
     with contextlib.closing(renderer.render(frames)) as results:
         for result in results:
@@ -1155,21 +1245,19 @@ def start_event(job: Job, frames: Sequence[int], server: str) -> Event:
     """The first event."""
     first = job.at(frames[0], {})
     inputs = {f"{node}.{name}": first[node]["inputs"][name] for node, name in job.inputs}
-    span = {"frames": len(frames), "first": frames[0], "last": frames[-1]}
+    span = {"frames": len(frames), "first": min(frames), "last": max(frames)}
     return {"event": "start", **span, "server": server, "inputs": inputs}
 
 
 def _finish(renderer: Renderer, job: Job, frames: list[int], tell: Tell, tally: Tally) -> tuple[int, str]:
-    last = job.final if job.final in frames else frames[-1]
-    if job.final is not None and last != job.final:
-        text = f"Add frame {job.final} to --frames to make the film: it is the final one, and the frames end at {last}."
-        tell({"event": "note", "text": text})
-    result = renderer.finish(last)
-    tell({"event": "finish", "frame": last, "files": result.files, "seconds": result.seconds, **(result.fault or {})})
-    if result.fault is None:
-        return DONE, tally.summary()
-    fault = result.fault
-    return FAILED, f"The frames are done, but what comes after them failed: {_where(fault)}{fault['error']}"
+    """Run the whole prompt where animations end, or at the last frame if nothing waits for one."""
+    for last in sorted(job.finals) or [max(frames)]:
+        result = renderer.finish(last)
+        fault = result.fault or {}
+        tell({"event": "finish", "frame": last, "files": result.files, "seconds": result.seconds, **fault})
+        if fault:
+            return FAILED, f"The frames are done, but what comes after them failed: {_where(fault)}{fault['error']}"
+    return DONE, tally.summary()
 
 
 def policies(server: Server, job: Job, *, is_overwrite: bool) -> tuple[dict[Input, Any], list[str]]:
@@ -1223,9 +1311,9 @@ def _line(event: Event) -> str:
     """An event as a line of text."""
     kind = event["event"]
     if kind == "start":
-        frames = "1 frame" if event["frames"] == 1 else f"{event['frames']} frames"
         inputs = ", ".join(f"{name} from {value}" for name, value in event["inputs"].items())
-        return f"Rendering {frames}, {event['first']} to {event['last']}, on {event['server']}: {inputs}"
+        span = f", {event['first']} to {event['last']}," if event["frames"] > 1 else f", {event['first']},"
+        return f"Rendering {_frames(event['frames'])}{span} on {event['server']}: {inputs}"
     files = _few(event.get("files", ()))
     seconds = f"({event.get('seconds', 0):.1f} s)"
     if kind == "frame":
@@ -1239,6 +1327,10 @@ def _line(event: Event) -> str:
     if kind == "finish":
         return " ".join(filter(None, ("finish: failed" if "error" in event else "finish: done", files, seconds)))
     return str(event["text"])
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count:,} frames"
 
 
 def _few(files: Sequence[str]) -> str:
@@ -1331,6 +1423,10 @@ def _start(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadin
     if not (folder / "main.py").is_file():
         raise RefusedError(f"Pass the folder of ComfyUI with --comfyui: {folder} has no main.py.")
     url = _free_address(options.server)
+    try:
+        further = shlex.split(options.arguments.replace("\\", "\\\\") if os.name == "nt" else options.arguments)
+    except ValueError as error:
+        raise RefusedError(f"Close the quotation in --arguments: {options.arguments!r} ({error}).") from error
     log = tempfile.NamedTemporaryFile(prefix="comfyui-", suffix=".log", delete=False)  # noqa: SIM115 - ComfyUI writes it
     python = options.python or _python_of(folder)
     python = os.path.abspath(python) if os.path.dirname(python) else python  # it starts in ComfyUI's folder
@@ -1338,7 +1434,7 @@ def _start(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadin
         *(python, "main.py", "--listen", "127.0.0.1"),
         *("--port", str(urllib.parse.urlsplit(url).port), "--disable-auto-launch"),
         *(("--output-directory", str(Path(options.output).absolute())) if options.output else ()),
-        *shlex.split(options.arguments.replace("\\", "\\\\") if os.name == "nt" else options.arguments),
+        *further,
     ]
     try:
         with log:
@@ -1423,7 +1519,17 @@ def _stop(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threading
         return DONE, "No ComfyUI was stopped: COMFYUI_PID is not set, so none was started."
     if not number.isascii() or not number.isdigit() or int(number) < 2:
         raise RefusedError(f"Set COMFYUI_PID to what start printed: {number!r} is not the number of a process.")
-    return DONE, f"Process {number} has ended." if _end(int(number)) else f"Process {number} had ended already."
+    has_ended = _is_comfyui(int(number)) and _end(int(number))
+    return DONE, f"Process {number} has ended." if has_ended else f"Process {number} had ended already."
+
+
+def _is_comfyui(process: int) -> bool:
+    """Whether a process may be the one that start started. Other systems than Linux do not tell."""
+    try:
+        command = Path(f"/proc/{process}/cmdline").read_bytes()  # empty for one that has just ended
+    except OSError:
+        return True
+    return not command or b"main.py" in command
 
 
 def _end(process: int) -> bool:
@@ -1472,6 +1578,21 @@ class _Parser(argparse.ArgumentParser):
         raise RefusedError(f"See {self.prog} --help: {message}.")
 
 
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options. Raises RefusedError if they are wrong."""
+    # argparse takes a value that begins with a minus sign for an option.
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in ("--frames", "--arguments"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    options, unknown = _parser().parse_known_args(joined)
+    if unknown:
+        raise RefusedError(f"See comfyui_frames.py {options.command} --help: it does not know {' '.join(unknown)}.")
+    return options
+
+
 def _parser() -> _Parser:
     description = (__doc__ or "").strip()
     raw = argparse.RawDescriptionHelpFormatter
@@ -1509,7 +1630,7 @@ def _parser() -> _Parser:
     start.add_argument("--output", metavar="DIR", default="", help="its output folder")
     start.add_argument("--python", metavar="PYTHON", default="", help="its Python (default: the one of its own folder)")
     start.add_argument("--arguments", metavar="TEXT", default="", help="further arguments of its main.py")
-    start.add_argument("--wait", metavar="SECONDS", type=_number_of_seconds, default=300.0, help="how long it may take")
+    start.add_argument("--wait", metavar="SECONDS", type=_seconds_to_wait, default=300.0, help="how long it may take")
     commands.add_parser("stop", help="end the ComfyUI that start has started").set_defaults(
         function=_stop, teller=Lines
     )
@@ -1537,31 +1658,31 @@ def add_render_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         metavar="SECONDS",
-        type=_number_of_seconds,
+        type=_seconds_to_wait,
         default=300.0,
         help="how long to wait for a server that does not answer (default: 300)",
     )
     parser.add_argument(
         "--lookahead",
         metavar="N",
-        type=_positive,
+        type=_at_least_one,
         default=2,
         help="how many frames are in the server's queue at a time (default: 2)",
     )
 
 
-def _number_of_seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < threading.TIMEOUT_MAX:
-        raise ValueError(text)
-    return seconds
+def _seconds_to_wait(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (seconds := float(text)) < threading.TIMEOUT_MAX:
+            return seconds
+    raise argparse.ArgumentTypeError(f"write a number of seconds, not {text!r}")
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+def _at_least_one(text: str) -> int:
+    with contextlib.suppress(ValueError):
+        if (number := int(text)) >= 1:
+            return number
+    raise argparse.ArgumentTypeError(f"write a number from 1 on, not {text!r}")
 
 
 def main() -> int:
@@ -1576,11 +1697,15 @@ def main() -> int:
     for number in numbers:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, cancel)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a service may have none
+        stream.reconfigure(errors="backslashreplace")
     try:
         return run(sys.argv[1:])
-    except BrokenPipeError:  # nobody reads the output any more, as in `| head`; the prompts have been withdrawn
+    except (
+        OSError
+    ) as error:  # nobody reads the output any more, as in `| head`, or its disk is full. Nothing is queued.
+        if not isinstance(error, BrokenPipeError):
+            print(f"Make room for the output: it cannot be written ({error.strerror}).", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at the end
         return _NO_READER
 

@@ -55,7 +55,9 @@ _RESOURCE = "comfyui"  # a worker has 1 of it while its server answers
 _PROBE_SECONDS, _PROBE_EVERY = 10.0, 1.0
 _LOOK_EVERY = 0.25  # seconds between two looks at the workers
 _MOST_DEATHS = 3  # servers that may go away while they render a chunk; Dask's allowed-failures counts workers
-_GONE = "Start the scheduler and run the command again, to render what is missing: the scheduler is gone."
+_GONE = (
+    "Start the scheduler and the workers, and run the command again to render what is missing: the scheduler is gone."
+)
 _LOST = (OSError, RuntimeError)  # what Dask's client raises once the scheduler or the worker is gone
 _WITHDRAW_SECONDS = 20.0  # for the clients to take their prompts out of the servers' queues
 
@@ -80,6 +82,7 @@ class Machine(distributed.WorkerPlugin):
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the submitter ends this process, after the client
         self.worker, self.stop = worker, threading.Event()
         self.watch: asyncio.Future[None] | None = None
+        self.is_aside = False
         self.folder = tempfile.TemporaryDirectory(prefix="comfyui-frames-")
         for name, text in self.files.items():
             Path(self.folder.name, name).write_text(text, encoding="utf-8")
@@ -95,8 +98,8 @@ class Machine(distributed.WorkerPlugin):
         self.stop.set()
         if self.watch is not None:
             self.watch.cancel()
-            if worker.status == distributed.Status.running:
-                await worker.set_resources(**{_RESOURCE: 1})
+        if self.is_aside and worker.status == distributed.Status.running:
+            await worker.set_resources(**{_RESOURCE: 1})
         sys.modules.pop(self.topic, None)
         self.folder.cleanup()
 
@@ -119,12 +122,14 @@ class Machine(distributed.WorkerPlugin):
             last["died"] = self.client.run(command, tell, self.stop) == self.client.NO_SERVER
         return last
 
-    async def step_aside(self) -> None:
-        """Get no chunks until the server answers: a worker that fails at once is always the first to be free."""
-        if self.watch is None:
+    async def step_aside(self, *, for_good: bool) -> None:
+        """Get no chunks, or none until the server answers: a worker that fails at once is always the first to be free."""
+        if not self.is_aside:
+            self.is_aside = True
             await self.worker.set_resources(**{_RESOURCE: 0})
-            self._note("does not answer. It gets no frames until it does.")
-            self.watch = asyncio.ensure_future(self._come_back())
+            if not for_good:
+                self._note("does not answer. It gets no frames until it does: start ComfyUI there.")
+                self.watch = asyncio.ensure_future(self._come_back())
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError, ValueError):
@@ -136,7 +141,7 @@ class Machine(distributed.WorkerPlugin):
         while not await asyncio.to_thread(self._answers):  # noqa: ASYNC110 - nothing tells when a server starts
             await asyncio.sleep(_PROBE_EVERY)
         await self.worker.set_resources(**{_RESOURCE: 1})
-        self.watch = None
+        self.watch, self.is_aside = None, False
         self._note("answers again.")
 
     def _note(self, text: str) -> None:
@@ -154,9 +159,9 @@ def _render(topic: str, frames: str, arguments: Sequence[str]) -> Event:
     return result
 
 
-async def _step_aside(topic: str, dask_worker: distributed.Worker) -> None:
+async def _step_aside(topic: str, for_good: bool, dask_worker: distributed.Worker) -> None:
     machine: Any = dask_worker.plugins[topic]
-    await machine.step_aside()
+    await machine.step_aside(for_good=for_good)
 
 
 class Account:
@@ -193,14 +198,15 @@ class Account:
         rendered = {worker: comfyui_frames.frame_ranges(frames) for worker, frames in sorted(by_worker.items())}
         for worker, frames in rendered.items():
             shown = frames if len(frames) < 60 else f"{frames[:60].rpartition(',')[0]},..."
-            self.note(f"{worker} rendered {len(by_worker[worker])} frames: {shown}")
+            count = len(by_worker[worker])
+            self.note(f"{worker} rendered {count} {'frame' if count == 1 else 'frames'}: {shown}")
         left = comfyui_frames.frame_ranges(frame for frame in self.wanted if frame not in self._frames)
         counts = {state: len(self.of(state)) for state in ("saved", "kept", "past the end")}
         seconds = round(time.monotonic() - self._started, 3)
         if not text:
             told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
             text = f"{len(self._frames)} frames: {told}, in {seconds:.1f} s."
-        text = f"{text} Not rendered: frames {left}." if left else text
+        text = f"{text} Not rendered: {left}." if left else text
         facts = {"saved": counts["saved"], "kept": counts["kept"], "failed": self.of("failed"), "left": left}
         self.tell({"event": "end", "exit_code": code, **facts, "seconds": seconds, "text": text, "rendered": rendered})
 
@@ -231,6 +237,9 @@ class Farm:
         self._workers: dict[str, str] = {}  # address -> name
         self._free: set[str] = set()  # the addresses of the workers whose server answers
         self._next_look, self._alive = 0.0, time.monotonic()
+        self._refusal = ""  # what the last server that refused the prompt said
+        self._has_told = False  # that there is no worker
+        self._known: set[str] = set()  # the addresses of the workers that had the resource at some time
         self.fault = ""  # what the last client said that failed
         client.subscribe_topic(topic, lambda event: self._inbox.put(event[1][0]))
 
@@ -267,10 +276,10 @@ class Farm:
         """See whose server answers, and take back the chunks that wait for one that does not."""
         workers, places = self._state()
         for address in self._workers.keys() - workers.keys():
-            self._account.note(f"The worker {self._workers[address]} is gone. Its frames go to the others.")
+            self._account.note(f"The worker {self._workers[address]} is gone. Its frames go to those that are left.")
         self._workers = {address: str(facts["name"]) for address, facts in workers.items()}
         had_none = not self._free
-        self._free = {address for address, facts in workers.items() if facts["resources"][_RESOURCE]}
+        self._free = {address for address, facts in workers.items() if facts["resources"].get(_RESOURCE)}
         for future in list(self._running):
             place = places.get(future.key)  # None while Dask finds no worker for it
             if place in workers.keys() - self._free or (place is None and had_none and not self._free):
@@ -278,15 +287,25 @@ class Farm:
                 future.cancel()
         now = time.monotonic()
         self._next_look = now + _LOOK_EVERY
+        if not workers and not self._known and not self._has_told:
+            self._has_told = True
+            self._account.note(f"No worker has joined yet. {self._start_workers()}")
         if self._free:
             self._alive = now
+        elif self._refusal:
+            raise comfyui_frames.RefusedError(self._refusal)
         elif now - self._alive >= self._wait:
             raise comfyui_frames.NoServerError(
                 f"Start ComfyUI: for {self._wait:g} s there has been none at {', '.join(self._workers.values())}."
                 if self._workers
-                else f"Start workers: for {self._wait:g} s there has been none. Type dask worker "
-                f"{self._client.scheduler_info()['address']} --nthreads 1 --memory-limit 0 --resources {_RESOURCE}=1."
+                else f"For {self._wait:g} s there has been no worker. {self._start_workers()}"
             )
+
+    def _start_workers(self) -> str:
+        info = self._client.scheduler_info()
+        command = f"dask worker {info['address']} --nthreads 1 --memory-limit 0 --resources {_RESOURCE}=1"
+        others = f" ({len(info['workers'])} have joined without --resources.)" if info["workers"] else ""
+        return f"Start workers on the machines with ComfyUI: {command}.{others}"
 
     def _state(self) -> tuple[dict[str, Any], dict[Any, str]]:
         """(the workers that may render, by address; the addresses of the workers that have tasks, by key)."""
@@ -297,8 +316,10 @@ class Farm:
             raise comfyui_frames.NoServerError(_GONE) from error
         if self._client.status != "running":
             raise comfyui_frames.NoServerError(_GONE)
+        # A worker that steps aside may be without the resource for a moment.
+        self._known |= {address for address, facts in workers.items() if _RESOURCE in facts["resources"]}
         return (
-            {address: facts for address, facts in workers.items() if _RESOURCE in facts["resources"]},
+            {address: facts for address, facts in workers.items() if address in self._known},
             {key: address for address, keys in tasks.items() for key in keys},
         )
 
@@ -327,20 +348,34 @@ class Farm:
     def _end(self, chunk: Chunk, result: Event) -> None:
         code = result["exit_code"]
         if code == comfyui_frames.REFUSED:
-            text = result["text"].removesuffix(f" Not rendered: frames {result['left']}.")
+            text = result["text"].removesuffix(f" Not rendered: {result['left']}.")
             worker = "" if result["worker"] == result["server"] else f" It is the server of {result['worker']}."
-            raise comfyui_frames.RefusedError(text + worker)
+            self._refuse(chunk, result, text + worker)
+            return
         if code in (comfyui_frames.DONE, comfyui_frames.FAILED):
             self.fault = result["text"] if code else self.fault
             return
         if code == comfyui_frames.NO_SERVER:
-            with contextlib.suppress(*_LOST, KeyError):
-                self._client.run(_step_aside, self._topic, workers=[result["address"]])
+            self._set_aside(result["address"], for_good=False)
         chunk.deaths += result["died"]
         if chunk.deaths < _MOST_DEATHS:
             self._waiting.appendleft(chunk)
         else:
             self._blame(chunk, f"{_MOST_DEATHS} servers went away while they rendered it; look at their logs")
+
+    def _refuse(self, chunk: Chunk, result: Event, text: str) -> None:
+        """Give a chunk to the others: one machine may lack what they have. Raises RefusedError once all have refused."""
+        self._waiting.appendleft(chunk)
+        self._refusal = text
+        self._set_aside(result["address"], for_good=True)
+        self._look_at_workers()
+        if self._free:
+            self._account.note(f"{result['server']} gets no more frames. {text}")
+
+    def _set_aside(self, address: str, *, for_good: bool) -> None:
+        with contextlib.suppress(*_LOST, KeyError):
+            self._client.run(_step_aside, self._topic, for_good, workers=[address])
+        self._free.discard(address)
 
     def _blame(self, chunk: Chunk, why: str) -> None:
         """Render the frames of a chunk that kills its workers or servers one by one, and count the one that does it."""
@@ -357,11 +392,14 @@ class Farm:
 def connected(options: argparse.Namespace) -> Iterator[distributed.Client]:
     """A client of the scheduler, or of a cluster on this machine. Raises NoServerError."""
     if options.scheduler:
+        seconds = max(1.0, min(options.wait, _PROBE_SECONDS))
         try:
-            client = distributed.Client(options.scheduler, timeout=max(1.0, min(options.wait, _PROBE_SECONDS)))
-        except (OSError, ValueError) as error:
+            # First, because Client() waits for ever for a program that accepts connections and is no scheduler.
+            asyncio.run(asyncio.wait_for(_identity(options.scheduler), seconds))
+            client = distributed.Client(options.scheduler, timeout=seconds)
+        except Exception as error:  # another program's answer may be taken for anything, even for an array of 3 EiB
             raise comfyui_frames.NoServerError(
-                f"Check --scheduler: no Dask scheduler answers at {options.scheduler}."
+                f"Check --scheduler: no Dask scheduler answers at {options.scheduler} ({type(error).__name__})."
             ) from error
         with client:
             yield client
@@ -375,9 +413,32 @@ def connected(options: argparse.Namespace) -> Iterator[distributed.Client]:
     # Port 0 of the dashboard's server too, or a second run beside this one would complain.
     ports = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
     scheduler = {"cls": distributed.Scheduler, "options": ports}
-    cluster = distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
+    with _signals_held():
+        cluster = distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
     with cluster, distributed.Client(cluster) as client:
         yield client
+
+
+async def _identity(address: str) -> Any:
+    async with distributed.rpc(address) as scheduler:
+        return await scheduler.identity()
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold signals back until the block ends. Processes that are started in it never get them.
+
+    A terminal's Ctrl-C and an engine's SIGTERM go to all processes. The workers need to live until their clients have
+    taken their prompts out of the queues.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def render(options: argparse.Namespace, account: Account, signals: list[int]) -> tuple[int, str]:
@@ -387,6 +448,13 @@ def render(options: argparse.Namespace, account: Account, signals: list[int]) ->
     job = comfyui_frames.make_job(nodes, extra_pnginfo, options.frame_input)
     job.check(frames)
     account.tell(comfyui_frames.start_event(job, frames, options.scheduler or ", ".join(options.servers)))
+    has_finish = options.finish
+    try:
+        job.check_finish(frames)
+    except comfyui_frames.RefusedError as error:  # nobody asked for the film
+        if options.finish:
+            account.note(f"No film will be made. {error}")
+        has_finish = False
     topic = f"comfyui_frames_{uuid.uuid4().hex}"
     machine = Machine(
         topic,
@@ -405,7 +473,7 @@ def render(options: argparse.Namespace, account: Account, signals: list[int]) ->
         try:
             overwrite = ["--overwrite"] if options.overwrite else []
             farm.render(Chunk(frames[i : i + options.chunk], overwrite) for i in range(0, len(frames), options.chunk))
-            if options.finish and not account.of("failed"):
+            if has_finish and not account.of("failed"):
                 farm.render([Chunk(frames, ["--finish"])])
         finally:
             with contextlib.suppress(*_LOST):
@@ -413,12 +481,13 @@ def render(options: argparse.Namespace, account: Account, signals: list[int]) ->
                 farm.wait_for_clients()
     if failed := account.of("failed"):
         text = f"Run the command again to render only the frames that failed: {comfyui_frames.frame_ranges(failed)}."
+        text += " No film was made." if has_finish else ""
         return comfyui_frames.FAILED, text
     return (comfyui_frames.FAILED, farm.fault) if farm.fault else (comfyui_frames.DONE, "")
 
 
-def main() -> int:
-    """Run the command line."""
+def _parse() -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -441,9 +510,18 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for every event")
     options = parser.parse_args()
+    if any("," in server for server in options.servers or ()):
+        parser.error("separate the addresses of --servers with spaces")
+    if options.scheduler == "":
+        parser.error("--scheduler takes the address of a Dask scheduler, such as tcp://HOST:8786")
     if options.chunk < 1 or options.patience < 0:
         parser.error("--chunk takes 1 or more, --patience 0 or more")
+    return options
 
+
+def main() -> int:
+    """Run the command line."""
+    options = _parse()
     signals: list[int] = []
 
     def cancel(number: int, _: object) -> None:

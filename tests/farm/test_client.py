@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -278,12 +279,24 @@ class TestFinish:
         assert comfyui.posts[-1]["prompt"]["3"]["inputs"]["frame_index"] == 2
         assert comfyui.written.count("ScriptedFilm") == 1
 
-    def test_says_so_if_the_frames_end_before_the_final_one(self, comfyui: ScriptedComfyUI, render: Render) -> None:
-        outcome = render(counted(total_frames=5), "0-2", "--finish")
+    @pytest.mark.parametrize(("frames", "missing"), [("0-2", "3-4"), ("4", "0-3"), ("0-4:2", "1,3"), ("3-9", "0-2")])
+    def test_is_refused_without_all_frames_of_the_animation(
+        self, comfyui: ScriptedComfyUI, render: Render, frames: str, missing: str
+    ) -> None:
+        """The film would lack them, and the farm would call it finished."""
+        outcome = render(counted(total_frames=5), frames, "--finish")
 
-        assert outcome.code == 0
-        assert any("frame 4" in event["text"] for event in outcome.events if event["event"] == "note")
-        assert "ScriptedFilm" not in comfyui.written
+        assert outcome.code == 2
+        assert outcome.text.startswith("Write --frames 0-4 for the film")
+        assert f"{missing} would be missing" in outcome.text
+        assert comfyui.posts == []
+
+    def test_needs_no_final_frame_if_nothing_waits_for_the_animation(
+        self, comfyui: ScriptedComfyUI, render: Render
+    ) -> None:
+        prompt = {node: counted(total_frames=5)[node] for node in ("1", "3", "5")}
+
+        assert render(prompt, "0-2", "--finish").code == 0
 
     def test_without_a_counter_stands_at_the_last_frame(self, comfyui: ScriptedComfyUI, render: Render) -> None:
         prompt = {**single(), "9": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}}
@@ -435,6 +448,18 @@ _MISSING_MODEL = {
         "class_type": "CheckpointLoaderSimple",
     }
 }
+
+
+class TestAnAddressThatIsNone:
+    @pytest.mark.parametrize(
+        "address",
+        ["http://", "http://ü ö:1", "http://me:secret@127.0.0.1:8188", "http://127.0.0.1:8188?x=1", "ftp://a", "a:b"],
+    )
+    def test_is_refused_at_once(self, render: Render, address: str) -> None:
+        outcome = render(single(), "0", server=address)
+
+        assert outcome.code == 2
+        assert outcome.text.startswith("Write the server's address as http://127.0.0.1:8188")
 
 
 class TestAFrameThatFails:
@@ -663,6 +688,41 @@ class TestAServerThatIsGone:
         assert outcome.code == 75
         assert "--server" in outcome.text or "ComfyUI" in outcome.text
         assert comfyui.pending == []
+
+    def test_an_answer_never_ends(self, render: Render) -> None:
+        """Another kind of server may stream for ever: what it sends must not fill the memory."""
+        sent = threading.Event()
+
+        def stream(listener: socket.socket) -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, contextlib.suppress(OSError):
+                        connection.recv(1 << 16)
+                        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                        while True:
+                            connection.sendall(b" " * (1 << 16))
+                            sent.set()
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=stream, args=[listener])
+            thread.start()
+            outcome = render(single(), "0-3", "--wait", "0.1", server=f"http://127.0.0.1:{listener.getsockname()[1]}")
+            listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+        assert sent.is_set()
+        assert outcome.code == 75
+        assert "does not answer like ComfyUI" in outcome.text
+
+    def test_its_queue_is_none(self, comfyui: ScriptedComfyUI, render: Render) -> None:
+        comfyui.answer("POST /prompt", DROPPED, None)
+        comfyui.answer("GET /queue", Answer.of(200, {"queue_running": 3, "queue_pending": []}), None)
+
+        outcome = render(single(), "0-3", "--wait", "0.1")
+
+        assert outcome.code == 75
+        assert "does not answer like ComfyUI" in outcome.text
 
     def test_a_frame_kills_it_three_times(self, comfyui: ScriptedComfyUI, render: Render) -> None:
         """It would kill every server of the farm."""

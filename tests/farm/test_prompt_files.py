@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -415,6 +416,25 @@ class TestHostileFrames:
         assert EXPORT.replace("\\", "") in self.refusal(Path("/dev/zero"))
 
 
+class TestOtherFiles:
+    @pytest.mark.parametrize("kind", ["JPEG", "GIF", "BMP", "TIFF"])
+    def test_an_image_that_holds_no_workflow_is_refused_by_its_kind(self, tmp_path: Path, kind: str) -> None:
+        path = tmp_path / "frame"
+        Image.new("RGB", (8, 8)).save(path, kind)
+
+        with pytest.raises(RefusedError, match=f"is a {kind} file, which holds no workflow"):
+            read_prompt(path)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+    def test_a_pipe_is_read(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=[json.dumps(single())])
+        writer.start()
+
+        assert read_prompt(tmp_path / "pipe")[0] == single()
+        writer.join()
+
+
 class TestFrameInputs:
     """Which inputs move, and which number --frames means."""
 
@@ -499,10 +519,13 @@ class TestFrameInputs:
         with pytest.raises(RefusedError, match="--frame-input") as refusal:
             self.job(prompt)
 
-        assert "2.current_frame at 100" in str(refusal.value)
-        assert "3.frame_index at 0" in str(refusal.value)
+        assert "--frame-input 2.current_frame for node 2, now at 100" in str(refusal.value)
+        assert "--frame-input 5.frame_counter for node 5, now at 0" in str(refusal.value)
 
-    @pytest.mark.parametrize(("named", "number", "other"), [("2.current_frame", 100, 0), ("3.frame_index", 0, 100)])
+    @pytest.mark.parametrize(
+        ("named", "number", "other"),
+        [("2.current_frame", 100, 0), ("3.frame_index", 0, 100), ("5.frame_counter", 0, 100)],
+    )
     def test_two_savers_that_disagree_follow_the_named_one(self, named: str, number: int, other: int) -> None:
         prompt = {**counted(0), **single(current_frame=100)}
 
@@ -559,6 +582,22 @@ class TestFrameInputs:
         saver = {"class_type": "ImageSequenceSaveBatch", "inputs": {**batch, **numbering}}
 
         assert self.job({**counted(0), "8": saver, "9": text}).savers == ("5", "8")
+
+    @pytest.mark.parametrize(("leader", "index"), [("5.frame_counter", 5), ("8.frame_counter", 1006)])
+    def test_two_savers_of_one_counter_are_told_apart_by_naming_the_saver(self, leader: str, index: int) -> None:
+        prompt = counted(0, first_frame=1001)
+        proxy = {**prompt["5"]["inputs"], "directory_path": "proxy", "first_frame": 0}
+        prompt["8"] = {"class_type": "ImageSequenceSaveCounted", "inputs": proxy}
+
+        with pytest.raises(RefusedError, match=r"--frame-input 5\.frame_counter.*--frame-input 8\.frame_counter"):
+            self.job(prompt)
+
+        assert self.job(prompt, leader).at(1006, {})["3"]["inputs"]["frame_index"] == index
+
+    def test_first_frame_counts_if_the_counter_gets_its_number_from_another_node(self) -> None:
+        prompt = {**counted(["4", 0], first_frame=1001), "4": {"class_type": "PrimitiveInt", "inputs": {"value": 0}}}
+
+        assert self.job(prompt, "4.value").at(1003, {})["4"]["inputs"]["value"] == 2
 
     def test_first_frame_counts_behind_a_node_that_passes_the_counter_on(self) -> None:
         offset = {"class_type": "Frame Counter Offset [Dream]", "inputs": {"frame_counter": ["3", 0], "offset": 0}}

@@ -166,6 +166,12 @@ class TestStart:
         assert (code, variables(out)) == (2, {})
         assert taken in err
 
+    def test_refuses_arguments_with_an_open_quotation(self, client: StartClient, comfyui_folder: Path) -> None:
+        code, out, err = client("start", "--comfyui", comfyui_folder, "--arguments", '--cpu "models').end()
+
+        assert (code, variables(out)) == (2, {})
+        assert err.startswith("Close the quotation in --arguments")
+
     def test_shows_the_end_of_the_log_of_a_server_that_does_not_start(
         self, client: StartClient, comfyui_folder: Path
     ) -> None:
