@@ -38,6 +38,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -413,8 +414,13 @@ def connected(options: argparse.Namespace) -> Iterator[distributed.Client]:
     # Port 0 of the dashboard's server too, or a second run beside this one would complain.
     ports = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
     scheduler = {"cls": distributed.Scheduler, "options": ports}
-    with _signals_held():
-        cluster = distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
+    try:
+        with _signals_held():
+            cluster = distributed.SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
+    except RuntimeError as error:
+        raise comfyui_frames.NoServerError(
+            f"Run the command again: Dask could not start its workers ({error})."
+        ) from error
     with cluster, distributed.Client(cluster) as client:
         yield client
 
@@ -434,6 +440,7 @@ def _signals_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    resource_tracker.ensure_running()  # which would let the signals through when the first process starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     try:
         yield

@@ -104,6 +104,23 @@ class TestFaults(OnServers):
         assert end["exit_code"] == 143
         assert [queue(rack.server(name)) for name in ("one", "two")] == [[], []]
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups of this kind")
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_a_signal_to_all_processes_while_the_workers_start_cancels(self, rack, sequence, number, code):
+        """As a terminal sends it, and many engines."""
+        command = [sys.executable, str(DASK_RENDER), str(sequence.path), "--frames", "0-3", "--json"]
+        command += ["--servers", rack.server("one").url, rack.server("two").url]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert json.loads(process.stdout.readline())["event"] == "start"
+            os.killpg(process.pid, number)
+            events = [json.loads(line) for line in process.stdout]
+            assert process.stderr.read() == b""
+        assert (process.returncode, events[-1]["event"], events[-1]["exit_code"]) == (code, "end", code)
+
     def test_a_frame_that_kills_its_workers_is_found_and_the_others_are_rendered(self, rack, sequence, dask):
         server = rack.server("one")
         sequence.hold(4)
