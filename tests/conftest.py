@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,10 @@ settings.register_profile(
 settings.load_profile("patient")
 
 pytest.register_assert_rewrite("tests.farms")
+
+# A shell that runs the tests in the background ignores Ctrl-C for them, and so would the programs that they start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PACK = Path(__file__).resolve().parents[1]
 
