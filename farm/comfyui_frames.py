@@ -1544,12 +1544,17 @@ def _end(process: int) -> bool:
         os.killpg(process, signal.SIGTERM)
     except ProcessLookupError:
         return False
+    _wait_until_it_ends(process)
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS does not permit it once all are dead
+        os.killpg(process, signal.SIGKILL)  # those that did not end in time, and children that outlived it
+    _wait_until_it_ends(process)
+    return True
+
+
+def _wait_until_it_ends(process: int) -> None:
     end = time.monotonic() + _END_SECONDS
     while _is_alive(process) and time.monotonic() < end:
         time.sleep(_WITHDRAW_EVERY)
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS does not permit it once all are dead
-        os.killpg(process, signal.SIGKILL)  # those that did not end in time, and children that outlived it
-    return True
 
 
 def _is_alive(process: int) -> bool:
@@ -1557,10 +1562,10 @@ def _is_alive(process: int) -> bool:
         os.waitpid(process, os.WNOHANG)  # a child of this process stays a zombie until somebody waits for it
     try:
         os.kill(process, 0)
-        # In a container without an init process nobody does.
-        return (
-            " Z " not in Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
-        )
+        # In a container without an init process nobody does. While other threads of it end, it still listens.
+        folder = Path(f"/proc/{process}")
+        state = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+        return state != "Z" or len(list((folder / "task").iterdir())) > 1
     except ProcessLookupError:
         return False
     except OSError:  # no /proc

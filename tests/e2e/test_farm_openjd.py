@@ -173,5 +173,7 @@ def test_a_cancelled_session_leaves_a_comfyui_of_others_running_with_an_empty_qu
     assert "Cancelled." in printed
     assert server.get_json("/queue") == {"queue_running": [], "queue_pending": []}
     saved = {path.name for path in (comfyui.output / "shot").iterdir()}
-    assert saved == {f"shot_{frame:05}.png" for frame in comfyui.rendered()}
+    rendered = {f"shot_{frame:05}.png" for frame in comfyui.rendered()}
+    assert saved <= rendered
+    assert len(rendered - saved) <= 1, "the frame that was cancelled may have been rendered already"
     assert 1 <= len(saved) < 150
