@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import json
 import os
-import re
 import shutil
 import statistics
 import subprocess
@@ -67,28 +66,12 @@ def farm(options: argparse.Namespace, count: int) -> Iterator[Farm]:
             for folder in ("input", "models", "user", "custom_nodes/bench"):
                 (base / folder).mkdir(parents=True, exist_ok=True)
             shutil.copy(probe_nodes.__file__, base / "custom_nodes" / "bench" / "__init__.py")
-            if options.comfyui is None:
-                url, process_id = running.enter_context(_stand_in(base, output))
-            else:
-                python = comfyui_python(options.comfyui, options.python)
-                arguments = ("--output-directory", str(output))
-                server = running.enter_context(ComfyUIServer(options.comfyui, python, base, PACK, arguments))
-                url, process_id = server.url, server.process_id
-            result.urls.append(url)
-            result.process_ids.append(process_id)
+            python = comfyui_python(options.comfyui, options.python) if options.comfyui else Path(sys.executable)
+            arguments = ("--output-directory", str(output))
+            server = running.enter_context(ComfyUIServer(options.comfyui, python, base, PACK, arguments))
+            result.urls.append(server.url)
+            result.process_ids.append(server.process_id)
         yield result
-
-
-@contextlib.contextmanager
-def _stand_in(base: Path, output: Path) -> Iterator[tuple[str, int]]:
-    folders = ["--base", str(base), "--output", str(output)]
-    command = [sys.executable, "-m", "devtools.embedded_server", *folders]
-    with subprocess.Popen(command, cwd=PACK, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield re.findall(r"http://\S+", process.stdout.readline())[0], process.pid
-        finally:
-            process.terminate()
 
 
 def prompt(folder: Path, total: int, milliseconds: int) -> Path:

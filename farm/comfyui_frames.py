@@ -76,7 +76,7 @@ _END_SECONDS = 15.0  # for ComfyUI to end after SIGTERM
 _FORGET_AT = 20  # history entries that are removed with one request
 
 _QUEUE = ("queue_running", "queue_pending")
-_STATES = ("saved", "kept", "past the end")
+STATES = ("saved", "kept", "past the end")
 
 
 # ---------------------------------------------------------------------------------------------------------- errors
@@ -119,7 +119,7 @@ def parse_frames(text: str) -> list[int]:
     That is: ranges by their lowest frames, each in its own direction. Raises RefusedError for anything else, and for more
     than 1,000,000 frames.
     """
-    parts = [_parse_range(part, text) for part in text.split(",")]
+    parts = [_parse_range(part) for part in text.split(",")]
     if sum(len(part) for part in parts) > _MOST_FRAMES:
         raise RefusedError(f"Render fewer frames at once: --frames {text} has more than {_MOST_FRAMES:,}.")
     parts.sort(key=lambda part: (min(part), max(part)))
@@ -135,7 +135,7 @@ def parse_frames(text: str) -> list[int]:
     return [frame for part in joined for frame in part]
 
 
-def _parse_range(part: str, text: str) -> range:
+def _parse_range(part: str) -> range:
     match = _RANGE.fullmatch(part)
     if match is None:
         raise RefusedError(
@@ -357,41 +357,44 @@ def _json(text: Any, path: Path) -> Any:
 
 # ---------------------------------------------------------------------------------------------------------- the job
 
-# The nodes that save numbered frames, and the input that says what happens to frames on disk. The last three are those of
-# earlier packs. On a server without those packs, ComfyUI runs this pack's nodes in their place.
-_POLICIES = {
-    "ImageSequenceSaveFrame": "on_existing",
-    "ImageSequenceSaveCounted": "on_existing",
-    "ImageSequenceSaveBatch": "overwrite",
-    "Save Image Sequence (mtb)": "on_existing",
-    "Image Sequence Saver [Dream]": "on_existing",
-    "JWSaveImageSequence": "overwrite",
-}
+# The savers of earlier packs. On a server without those packs, ComfyUI runs this pack's nodes in their place.
 _SUCCESSORS = {
     "Save Image Sequence (mtb)": "ImageSequenceSaveFrame",
     "Image Sequence Saver [Dream]": "ImageSequenceSaveCounted",
     "JWSaveImageSequence": "ImageSequenceSaveBatch",
 }
+
+
+def _and_earlier(inputs: dict[str, str]) -> dict[str, str]:
+    """Inputs of this pack's savers, and those of the earlier packs' savers, which have the same names."""
+    return {**inputs, **{earlier: inputs[ours] for earlier, ours in _SUCCESSORS.items()}}
+
+
+# The nodes that save numbered frames, and their inputs that say what happens to frames on disk.
+_POLICIES = _and_earlier(
+    {
+        "ImageSequenceSaveFrame": "on_existing",
+        "ImageSequenceSaveCounted": "on_existing",
+        "ImageSequenceSaveBatch": "overwrite",
+    }
+)
 _OVERWRITE = {"on_existing": "overwrite", "overwrite": "true"}
+# Their inputs that decide the numbers of their files.
+_NUMBERED_BY = _and_earlier(
+    {
+        "ImageSequenceSaveFrame": "current_frame",
+        "ImageSequenceSaveCounted": "frame_counter",
+        "ImageSequenceSaveBatch": "start_index",
+    }
+)
 
 # The inputs that hold a frame number. Those of savers and counters decide which number the file gets.
-_COUNTERS = ("ImageSequenceFrameCounter", "Frame Counter (Simple) [Dream]")
 _NUMBERING = {
-    "ImageSequenceSaveFrame": "current_frame",
-    "Save Image Sequence (mtb)": "current_frame",
-    **dict.fromkeys(_COUNTERS, "frame_index"),
+    **{kind: name for kind, name in _NUMBERED_BY.items() if name == "current_frame"},
+    "ImageSequenceFrameCounter": "frame_index",
+    "Frame Counter (Simple) [Dream]": "frame_index",
 }
 _FOLLOWING = {"ImageSequenceLoadFrame": "frame_number"}
-# The inputs of the savers that decide the numbers of their files.
-_NUMBERED_BY = {
-    "ImageSequenceSaveFrame": "current_frame",
-    "ImageSequenceSaveCounted": "frame_counter",
-    "ImageSequenceSaveBatch": "start_index",
-    "Save Image Sequence (mtb)": "current_frame",
-    "Image Sequence Saver [Dream]": "frame_counter",
-    "JWSaveImageSequence": "start_index",
-}
-
 # Those by which --frame-input says whose files --frames counts.
 _LEADING = {(kind, name) for kind, name in _NUMBERED_BY.items() if name != "start_index"}
 
@@ -399,8 +402,6 @@ _LEADING = {(kind, name) for kind, name in _NUMBERED_BY.items() if name != "star
 _RESUME_COUNTERS = ("ImageSequenceFrameCounterFromDirectory", "Frame Counter (Directory) [Dream]")
 # It waits for the final frame. Savers behind it belong to --finish.
 _ANIMATION = "ImageSequenceFromAnimation"
-
-
 _LOADERS = (_ANIMATION, *_FOLLOWING, "ImageSequenceLoadBatch")
 
 
@@ -466,7 +467,7 @@ def _changed(prompt: Prompt, changes: Mapping[Input, Any]) -> Prompt:
 
 
 def make_job(prompt: Prompt, extra_pnginfo: dict[str, Any], named: Sequence[str]) -> Job:
-    """The job of a prompt. `named`: inputs that move too, as "node.input". Raises RefusedError."""
+    """The job of a prompt. `named`: inputs that move too, as "node.input,node.input". Raises RefusedError."""
     savers = _sequence_savers(prompt)
     wanted = set().union(*(_upstream(prompt, saver) for saver in savers))
     for node in sorted(wanted):
@@ -548,8 +549,8 @@ def _is_number(value: Any) -> bool:
 def _named_inputs(prompt: Prompt, savers: Sequence[str], named: Iterable[str]) -> tuple[list[str], dict[Input, float]]:
     """(savers whose numbering was named, and whose files --frames counts therefore; inputs that move)."""
     leaders, chosen = [], {}
-    for text in named:
-        node, _, name = text.strip().partition(".")
+    for text in filter(None, map(str.strip, ",".join(named).split(","))):
+        node, _, name = text.partition(".")
         if node not in prompt:
             raise RefusedError(f"Write --frame-input as NODE.INPUT, such as 3.seed: the prompt has no node {node!r}.")
         inputs = prompt[node]["inputs"]
@@ -1069,7 +1070,7 @@ class Renderer:
             else:
                 fault = {"error": "no image reached the saver, so nothing was saved", "node": saver, "class_type": kind}
                 return Result(run.frame, "failed", [], seconds, fault)
-        return Result(run.frame, next(state for state in _STATES if state in states), files, seconds)
+        return Result(run.frame, next(state for state in STATES if state in states), files, seconds)
 
 
 def _seconds(messages: Mapping[str, Any]) -> float:
@@ -1145,19 +1146,34 @@ def run(arguments: Sequence[str], tell: Tell | None = None, stop: threading.Even
     """
     tally, given = Tally(), tell
     tell = given or (JsonLines() if "--json" in arguments else Lines())
-    try:
+
+    def command() -> tuple[int, str]:
+        nonlocal tell
         options = _parse(arguments)
         tell = given or options.teller()
-        command: Command = options.function
-        code, text = command(options, tell, tally, threading.Event() if stop is None else stop)
-    except RefusedError as error:
-        code, text = REFUSED, str(error)
-    except NoServerError as error:
-        code, text = NO_SERVER, str(error)
-    except Cancelled as error:
-        code, text = 128 + error.signal, "Cancelled."
+        function: Command = options.function
+        return function(options, tell, tally, threading.Event() if stop is None else stop)
+
+    code, text = outcome(command)
     tell(tally.end(code, text))
     return code
+
+
+def outcome(command: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+    """Run a command. Returns (exit code, what the last line says), also if it was refused, cancelled or had no server."""
+    try:
+        return command()
+    except RefusedError as error:
+        return REFUSED, str(error)
+    except NoServerError as error:
+        return NO_SERVER, str(error)
+    except Cancelled as error:
+        return 128 + error.signal, "Cancelled."
+
+
+def not_rendered(frames: str) -> str:
+    """The end of a last line that names frames which were not rendered. Empty if there are none."""
+    return f" Not rendered: {frames}." if frames else ""
 
 
 class Tally:
@@ -1166,7 +1182,7 @@ class Tally:
     def __init__(self) -> None:
         self._frames: list[int] = []
         self._done = 0
-        self._states = dict.fromkeys(_STATES, 0)
+        self._states = dict.fromkeys(STATES, 0)
         self._started = time.monotonic()
         self.failed: list[int] = []
 
@@ -1194,7 +1210,7 @@ class Tally:
             "failed": self.failed,
             "left": left,
             "seconds": round(time.monotonic() - self._started, 3),
-            "text": f"{text} Not rendered: {left}." if left else text,
+            "text": f"{text}{not_rendered(left)}",
         }
 
     def summary(self) -> str:
@@ -1203,14 +1219,12 @@ class Tally:
             others = self._done - len(self.failed)
             return (
                 f"Run the command again to render only the frames that failed: {frame_ranges(self.failed)}."
-                f"{f' {_frames(others)} succeeded.' if others else ''}"
+                f"{f' {count_of_frames(others)} succeeded.' if others else ''}"
             )
         if self._states["past the end"] == self._done:
-            return (
-                f"Check --frames, which takes the numbers in the file names: {_frames(self._done)}, all past the end."
-            )
+            return f"Check --frames, which takes the numbers in the file names: {count_of_frames(self._done)}, all past the end."
         counts = ", ".join(f"{count} {state}" for state, count in self._states.items() if count)
-        return f"{_frames(self._done)}: {counts}, in {time.monotonic() - self._started:.1f} s."
+        return f"{count_of_frames(self._done)}: {counts}, in {time.monotonic() - self._started:.1f} s."
 
 
 def _render(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threading.Event) -> tuple[int, str]:
@@ -1218,7 +1232,7 @@ def _render(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadi
     frames = parse_frames(options.frames)
     url = server_url(options.server or os.environ.get("COMFYUI_SERVER") or DEFAULT_SERVER)
     prompt, extra_pnginfo = read_prompt(Path(options.prompt))
-    job = make_job(prompt, extra_pnginfo, list(filter(None, re.split(r"\s*,\s*", ",".join(options.frame_input)))))
+    job = make_job(prompt, extra_pnginfo, options.frame_input)
     job.check(frames)
     if options.finish:
         job.check_finish(frames)
@@ -1313,7 +1327,7 @@ def _line(event: Event) -> str:
     if kind == "start":
         inputs = ", ".join(f"{name} from {value}" for name, value in event["inputs"].items())
         span = f", {event['first']} to {event['last']}," if event["frames"] > 1 else f", {event['first']},"
-        return f"Rendering {_frames(event['frames'])}{span} on {event['server']}: {inputs}"
+        return f"Rendering {count_of_frames(event['frames'])}{span} on {event['server']}: {inputs}"
     files = _few(event.get("files", ()))
     seconds = f"({event.get('seconds', 0):.1f} s)"
     if kind == "frame":
@@ -1329,7 +1343,8 @@ def _line(event: Event) -> str:
     return str(event["text"])
 
 
-def _frames(count: int) -> str:
+def count_of_frames(count: int) -> str:
+    """Such as "1 frame" or "1,200 frames"."""
     return "1 frame" if count == 1 else f"{count:,} frames"
 
 

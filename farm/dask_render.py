@@ -199,15 +199,14 @@ class Account:
         rendered = {worker: comfyui_frames.frame_ranges(frames) for worker, frames in sorted(by_worker.items())}
         for worker, frames in rendered.items():
             shown = frames if len(frames) < 60 else f"{frames[:60].rpartition(',')[0]},..."
-            count = len(by_worker[worker])
-            self.note(f"{worker} rendered {count} {'frame' if count == 1 else 'frames'}: {shown}")
+            self.note(f"{worker} rendered {comfyui_frames.count_of_frames(len(by_worker[worker]))}: {shown}")
         left = comfyui_frames.frame_ranges(frame for frame in self.wanted if frame not in self._frames)
-        counts = {state: len(self.of(state)) for state in ("saved", "kept", "past the end")}
+        counts = {state: len(self.of(state)) for state in comfyui_frames.STATES}
         seconds = round(time.monotonic() - self._started, 3)
         if not text:
             told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-            text = f"{len(self._frames)} frames: {told}, in {seconds:.1f} s."
-        text = f"{text} Not rendered: {left}." if left else text
+            text = f"{comfyui_frames.count_of_frames(len(self._frames))}: {told}, in {seconds:.1f} s."
+        text += comfyui_frames.not_rendered(left)
         facts = {"saved": counts["saved"], "kept": counts["kept"], "failed": self.of("failed"), "left": left}
         self.tell({"event": "end", "exit_code": code, **facts, "seconds": seconds, "text": text, "rendered": rendered})
 
@@ -349,7 +348,7 @@ class Farm:
     def _end(self, chunk: Chunk, result: Event) -> None:
         code = result["exit_code"]
         if code == comfyui_frames.REFUSED:
-            text = result["text"].removesuffix(f" Not rendered: {result['left']}.")
+            text = result["text"].removesuffix(comfyui_frames.not_rendered(result["left"]))
             worker = "" if result["worker"] == result["server"] else f" It is the server of {result['worker']}."
             self._refuse(chunk, result, text + worker)
             return
@@ -543,14 +542,7 @@ def main() -> int:
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what Dask logs as an error is told here
     account = Account(comfyui_frames.JsonLines() if options.json else comfyui_frames.Lines())
-    try:
-        code, text = render(options, account, signals)
-    except comfyui_frames.RefusedError as error:
-        code, text = comfyui_frames.REFUSED, str(error)
-    except comfyui_frames.NoServerError as error:
-        code, text = comfyui_frames.NO_SERVER, str(error)
-    except comfyui_frames.Cancelled as error:
-        code, text = 128 + error.signal, "Cancelled."
+    code, text = comfyui_frames.outcome(lambda: render(options, account, signals))
     account.end(code, text)
     return code
 
