@@ -11,7 +11,8 @@ import asyncio
 import importlib
 import logging
 import sys
-from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -91,10 +92,34 @@ def silent_block() -> Any:
     return None if graph_utils is None else graph_utils.ExecutionBlocker(None)
 
 
-def registered_nodes() -> Container[str]:
-    """The ids of all nodes that are registered with ComfyUI now, by any pack."""
-    registered: Container[str] = getattr(_module("nodes"), "NODE_CLASS_MAPPINGS", ())
-    return registered
+def node_classes() -> Mapping[str, Any]:
+    """The classes that are registered with ComfyUI now, by any pack: id -> class."""
+    classes: Mapping[str, Any] = getattr(_module("nodes"), "NODE_CLASS_MAPPINGS", {})
+    return classes
+
+
+def change_marks(dynamic_prompt: Any) -> Callable[[str], Any]:
+    """A function that returns what the IS_CHANGED of a node answers, in ComfyUI's form: a list, NaN if it fails.
+
+    False if the class has none. For nodes that ComfyUI has not asked: under --cache-none it asks none. The function raises
+    LookupError if the answer takes an `await`, because it is called in ComfyUI's event loop.
+    """
+    cache = getattr(_module("execution"), "IsChangedCache", None)
+    if cache is None:
+        return lambda node_id: False
+    marks = cache("", dynamic_prompt, None)
+
+    def ask(node_id: str) -> Any:
+        answer = marks.get(node_id)
+        try:
+            answer.send(None)
+        except StopIteration as answered:
+            return answered.value
+        with suppress(Exception):  # its `finally` expects an answer
+            answer.close()
+        raise LookupError(f"node {node_id} says only later whether it has changed")
+
+    return ask
 
 
 def running_prompt() -> tuple[Any, Any] | None:

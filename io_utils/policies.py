@@ -12,6 +12,7 @@ class OnExisting(str, Enum):
     SKIP = "skip"
     ERROR = "error"
     KEEP_BOTH = "keep both"
+    UNCHANGED = "skip unchanged"
 
 
 class AtEnd(str, Enum):

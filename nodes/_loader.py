@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..io_utils.comfyui.cache_watch import CacheWatch
+from ..io_utils.comfyui.identity import Known
 from . import _colour
 from ._inputs import read, widget
 
@@ -65,3 +66,17 @@ def mark(
         return read(node, request, inputs, **known).fingerprint()
     except (ValueError, TypeError) as error:  # the run raises it, too
         return str(error)
+
+
+def known_files(inputs: Mapping[str, Any], request: Callable[[], Request], covered: Sequence[str] = ()) -> Known:
+    """For KNOWN_BEFORE_RUN: the fingerprint of `request()`, in which the inputs `covered` count.
+
+    Not known if an input is linked (None) to what only the run knows. IS_CHANGED cannot take its place: for linked inputs
+    it counts how often files were edited since ComfyUI started.
+    """
+    if any(value is None for value in inputs.values()):
+        return Known(files=None)
+    try:
+        return Known(files=request().fingerprint(), covered=covered)
+    except (ValueError, TypeError):  # the run raises it, too
+        return Known(files=None)

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..io_utils import host
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch
+from ..io_utils.comfyui.identity import Graphs, Known, StaticPrompt, graph_of
 from ..io_utils.comfyui.look import Look
 from ..io_utils.comfyui.metadata import text_entries
 from ..io_utils.comfyui.moments import Moments
+from ..io_utils.frame_identity import Graph
 from ..io_utils.message import Message
 from ..io_utils.naming import tokens
 from ..io_utils.naming.node_values import NodeValues
@@ -23,6 +26,11 @@ from . import _colour, _tokens
 from ._inputs import ABSENT, hidden, lazy, listed, rows, some, widget
 
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
+# The prompt with the nodes that others have added to it while they ran, and the change marks of all.
+SAVER_HIDDEN = {**HIDDEN, "dynprompt": "DYNPROMPT"}
+
+# What the graph makes, and what counts for its identity: the inputs of the savers, and one name for each.
+_MADE = {"images": "images", "image": "images", "mask": "mask", "layers": "layers", "metadata": "metadata"}
 
 FILETYPE_TOOLTIP = (
     "The kind of file. PNG is lossless, with 8 or 16 bits per channel; EXR holds floating point, also values outside 0 to 1 "
@@ -72,11 +80,13 @@ DIGITS_TOOLTIP = "Least number of digits of the frame number; shorter numbers ar
 ON_EXISTING_TOOLTIP = (
     "When the frame is on disk already. overwrite: replace it in one step. skip: keep it, and do not even run the "
     "graph in front of this node; queueing a whole range again renders only what is missing. error: stop, before that "
-    "graph runs."
+    "graph runs. skip unchanged: keep it if this very graph made it, as its file says, and render and replace it otherwise; "
+    "after a change of the graph, only the frames that it concerns are rendered."
 )
 
 _watch = CacheWatch()
 _moments = Moments()
+_graphs = Graphs()
 
 
 def encoding(request: type[SaveRequest]) -> dict[str, Any]:
@@ -120,19 +130,34 @@ class Hidden:
     prompt: Any
     extra_pnginfo: Any
     unique_id: Any
+    dynprompt: Any
 
     @classmethod
     def taken_from(cls, inputs: dict[str, Any]) -> Hidden:
         """Remove the hidden inputs from `inputs` and return them."""
-        return cls(**{name: hidden(inputs.pop(name, None)) for name in HIDDEN})
+        return cls(**{name: hidden(inputs.pop(name, None)) for name in SAVER_HIDDEN})
 
     def begin_run(self) -> dict[str, Any]:
         """For check_lazy_status: what the request must know of this run for its tokens, see `Moments.begin`."""
-        return {"now": _moments.begin(self.unique_id, self.prompt), "nodes": self.nodes}
+        return {"now": _moments.begin(self.unique_id, self.prompt), **self._known()}
 
     def end_run(self) -> dict[str, Any]:
         """For the node's function: the same, for a run that ends with it."""
-        return {"now": _moments.end(self.unique_id, self.prompt), "nodes": self.nodes}
+        return {"now": _moments.end(self.unique_id, self.prompt), **self._known()}
+
+    def _known(self) -> dict[str, Any]:
+        return {"nodes": self.nodes, "graph": self.graph}
+
+    def asking_for(self, names: list[str]) -> list[str]:
+        """For check_lazy_status: `names`, and the graph in front is noted, before it runs."""
+        self.graph()
+        return names
+
+    def graph(self) -> Graph | None:
+        """What makes the images; None if nobody says, as in a script."""
+        if self.dynprompt is not None:
+            return _graphs.of(self.dynprompt, self.unique_id, _MADE)
+        return graph_of(StaticPrompt(self.prompt), self.unique_id, _MADE) if self.unique_id and self.prompt else None
 
     @property
     def nodes(self) -> NodeValues:
@@ -157,6 +182,11 @@ def generation(inputs: dict[str, Any]) -> str:
             return _watch.generation(node_id, repr(sorted(inputs.items())))
     filled = _tokens.filled(texts, now)
     return f"{_watch.generation(node_id, repr((sorted(inputs.items()), filled)))} {filled}"
+
+
+def known_before_run() -> Known:
+    """For KNOWN_BEFORE_RUN: a saver in front of another one counts as it is. Its IS_CHANGED watches what it has written."""
+    return Known()
 
 
 def look(inputs: dict[str, Any], texts: tuple[str, ...], destination: Callable[[], dict[str, Any]]) -> Look:
@@ -187,9 +217,11 @@ class Outcome:
 def save(frames: list[Frame], request: SaveRequest, hidden_inputs: Hidden) -> Outcome:
     """Save the frames and record their files for `generation`."""
     text = {}
-    if request.filetype.embeds_workflow or request.workflow_file:
+    is_rendered = any(frame.image is not UNRENDERED for frame in frames)
+    if is_rendered and (request.filetype.embeds_workflow or request.workflow_file):
         text = text_entries(hidden_inputs.prompt, hidden_inputs.extra_pnginfo, request.filetype.keyword_fault)
-    saved = write_frames(frames, request, text, report.comfyui_run())
+    identified = not host.metadata_disabled()
+    saved = write_frames(frames, request, text, report.comfyui_run(), identified=identified)
     workflows, warnings = write_workflow(saved, text, request.on_existing) if request.workflow_file else ([], [])
     _watch.record_files(hidden_inputs.unique_id, [*(item.path for item in saved), *workflows])
     files = [Message("Workflow: %file%", file=path.name) for path in workflows]

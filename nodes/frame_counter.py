@@ -7,6 +7,7 @@ from typing import Any
 
 from ..io_utils.animation import CountRequest, FrameCounter
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.comfyui.identity import Known
 from ..io_utils.comfyui.look import Look
 from ..io_utils.loading.resume import ResumeRequest
 from ..io_utils.naming import tokens
@@ -45,6 +46,16 @@ def _look(inputs: dict[str, Any], needed: tuple[str, ...], outlook: Callable[[],
     return Look(facts=facts)
 
 
+def _known(inputs: dict[str, Any], count: Callable[[], FrameCounter], unknown: Known) -> Known:
+    """The outputs of a counter; `unknown` if an input is linked (None) to what only the run knows, or is refused there."""
+    if any(value is None for value in inputs.values()):
+        return unknown
+    try:
+        return Known(outputs=_outputs(count()))
+    except (ValueError, TypeError, OSError):  # the run raises it, too
+        return unknown
+
+
 class ImageSequenceFrameCounter:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
@@ -77,6 +88,10 @@ class ImageSequenceFrameCounter:
     @classmethod
     def look(cls, **inputs: Any) -> Look:
         return _look(inputs, ("frame_index", "total_frames"), read_typed(CountRequest, inputs).outlook)
+
+    @classmethod
+    def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
+        return _known(inputs, lambda: read(cls, CountRequest, inputs).choose(), unknown=Known())
 
     def count(self, **inputs: Any) -> tuple[Any, ...]:
         return _outputs(read(self, CountRequest, inputs).choose())
@@ -138,6 +153,11 @@ class ImageSequenceFrameCounterFromDirectory:
         key = _loader.mark(cls, ResumeRequest, inputs, _watch, unique_id, nodes=nodes)
         texts = [value for value in inputs.values() if isinstance(value, str)]
         return f"{key} {_tokens.filled(texts, tokens.moment())}" if tokens.needs_nodes(*texts) else key
+
+    @classmethod
+    def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
+        nodes = _tokens.running_nodes() or NodeValues()
+        return _known(inputs, lambda: read(cls, ResumeRequest, inputs, nodes=nodes).choose(), unknown=Known(files=None))
 
     @classmethod
     def look(cls, **inputs: Any) -> Look:

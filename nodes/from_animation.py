@@ -6,6 +6,7 @@ from typing import Any
 
 from ..io_utils import host
 from ..io_utils.comfyui import report
+from ..io_utils.comfyui.identity import Known
 from ..io_utils.errors import FrameSizeError
 from ..io_utils.loading.choose_animation import choose_animation, colour_of, frame_rate, is_finished
 from ..io_utils.loading.read import read_frames
@@ -44,6 +45,11 @@ class ImageSequenceFromAnimation:
             },
             "optional": {"batch_index": ("INT", {"default": 0, "min": 0, "max": 9999, "tooltip": index})},
         }
+
+    @classmethod
+    def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
+        """Most frames of the animation were saved in earlier runs, by any graph."""
+        return Known(files=None)
 
     def load(self, sequence: Any, batch_index: int = 0) -> dict[str, Any]:
         if not is_finished(sequence):

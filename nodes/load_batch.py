@@ -7,6 +7,7 @@ from typing import Any
 
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.comfyui.identity import Known
 from ..io_utils.comfyui.look import Look
 from ..io_utils.errors import FrameMissingError
 from ..io_utils.loading.choose_batch import BatchRequest, check_pattern
@@ -111,6 +112,10 @@ class ImageSequenceLoadBatch:
     @classmethod
     def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
         return _loader.mark(cls, BatchRequest, inputs, _watch, unique_id)
+
+    @classmethod
+    def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
+        return _loader.known_files(inputs, lambda: read(cls, BatchRequest, inputs))
 
     @classmethod
     def look(cls, **inputs: Any) -> Look:

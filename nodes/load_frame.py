@@ -8,6 +8,7 @@ from typing import Any
 from ..io_utils.animation import frames_per_second, whole_frame
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.comfyui.identity import Known
 from ..io_utils.comfyui.look import Look
 from ..io_utils.loading.choose_frame import FrameRequest, check_directory
 from ..io_utils.loading.facts import UNKNOWN
@@ -107,6 +108,15 @@ class ImageSequenceLoadFrame:
     def IS_CHANGED(cls, default_image: Any = ABSENT, unique_id: Any = None, **inputs: Any) -> str:
         has_default = default_image is not ABSENT
         return _loader.mark(cls, FrameRequest, inputs, _watch, unique_id, has_default=has_default)
+
+    @classmethod
+    def KNOWN_BEFORE_RUN(cls, default_image: Any = ABSENT, **inputs: Any) -> Known:
+        if inputs.get("frame_counter") is not None:
+            inputs.pop("frame_number", None)  # it has no effect
+        has_default = default_image is not ABSENT
+        return _loader.known_files(
+            inputs, lambda: _request(inputs, has_default=has_default), covered=("frame_counter", "frame_number")
+        )
 
     @classmethod
     def look(cls, **inputs: Any) -> Look:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..io_utils.comfyui.identity import Known
 from ..io_utils.comfyui.look import Look
 from ..io_utils.message import Message
 from ..io_utils.naming.tokens import Later
 from ..io_utils.saving.plan_batch import BatchSaveRequest
 from ..io_utils.saving.write import scattered
+from ..io_utils.wire import UNRENDERED
 from . import _saver
-from ._inputs import listed, read_lists, read_typed, verdict, widget
+from ._inputs import lazy, listed, read_lists, read_typed, verdict, widget
 
 
 class ImageSequenceSaveBatch:
@@ -49,7 +51,8 @@ class ImageSequenceSaveBatch:
         )
         overwrite = (
             "When a frame is on disk already. true: replace it in one step. false: keep it and write the new one beside "
-            "it as <name>-0. skip: keep it and write nothing. error: stop before anything is written."
+            "it as <name>-0. skip: keep it and write nothing. error: stop before anything is written. skip unchanged: if this "
+            "very graph made the whole batch, as its files say, keep it and do not run the graph; replace it otherwise."
         )
         filetype = (
             f"{_saver.FILETYPE_TOOLTIP} as the pattern's extension says: 8-bit PNG, JPG, lossless WebP or 32-bit EXR; PNG if "
@@ -66,7 +69,7 @@ class ImageSequenceSaveBatch:
                 "filetype": widget(BatchSaveRequest, "filetype", filetype),
                 **_saver.encoding(BatchSaveRequest),
             },
-            "hidden": _saver.HIDDEN,
+            "hidden": _saver.SAVER_HIDDEN,
         }
 
     @classmethod
@@ -78,6 +81,10 @@ class ImageSequenceSaveBatch:
         return _saver.generation(inputs)
 
     @classmethod
+    def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
+        return _saver.known_before_run()
+
+    @classmethod
     def look(cls, **inputs: Any) -> Look:
         request = read_typed(BatchSaveRequest, inputs)
         return _saver.look(inputs, ("path_pattern",), lambda: request.destination(has_start="start_index" in inputs))
@@ -85,12 +92,14 @@ class ImageSequenceSaveBatch:
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
         request = read_lists(self, BatchSaveRequest, inputs, **hidden.begin_run()).for_images([])
-        request.check(has_layers="layers" in wired)
-        return ["images", *wired]
+        is_needed = request.needs_images(has_layers="layers" in wired)
+        return hidden.asking_for(["images", *wired]) if is_needed else []
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
         hidden, companions = _saver.Hidden.taken_from(inputs), _saver.joined_companions(inputs)
         request = read_lists(self, BatchSaveRequest, inputs, **hidden.end_run()).for_images(listed(images))
-        outcome = _saver.save(request.frames(listed(images), companions), request, hidden)
+        made = lazy(images)
+        frames = request.frames(made if made is UNRENDERED else listed(made), companions)
+        outcome = _saver.save(frames, request, hidden)
         message = Message.lines([outcome.message, *scattered(outcome.saved)])
         return {"ui": outcome.ui(message), "result": (outcome.path_pattern,)}

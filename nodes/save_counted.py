@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from ..io_utils.comfyui.identity import Known
 from ..io_utils.comfyui.look import Look
 from ..io_utils.naming.tokens import Later
 from ..io_utils.saving.plan_counted import CountedRequest
@@ -76,7 +77,7 @@ class ImageSequenceSaveCounted:
                 **_saver.encoding(CountedRequest),
                 "first_frame": widget(CountedRequest, "first_frame", first, advanced=True),
             },
-            "hidden": _saver.HIDDEN,
+            "hidden": _saver.SAVER_HIDDEN,
         }
 
     @classmethod
@@ -87,6 +88,10 @@ class ImageSequenceSaveCounted:
     @classmethod
     def IS_CHANGED(cls, **inputs: Any) -> str:
         return _saver.generation(inputs)
+
+    @classmethod
+    def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
+        return _saver.known_before_run()
 
     @classmethod
     def look(cls, **inputs: Any) -> Look:
@@ -100,7 +105,8 @@ class ImageSequenceSaveCounted:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
         request = read_lists(self, CountedRequest, inputs, **hidden.begin_run())
         counters = some(frame_counter, "frame_counter")
-        return ["image", *wired] if request.needs_image(counters, has_layers="layers" in wired) else []
+        is_needed = request.needs_image(counters, has_layers="layers" in wired)
+        return hidden.asking_for(["image", *wired]) if is_needed else []
 
     def save(self, frame_counter: Any, image: Any, **inputs: Any) -> dict[str, Any]:
         hidden, companions = _saver.Hidden.taken_from(inputs), _saver.companions(inputs)

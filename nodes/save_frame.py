@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from ..io_utils.comfyui.identity import Known
 from ..io_utils.comfyui.look import Look
 from ..io_utils.naming.tokens import Later
 from ..io_utils.saving.plan_indexed import IndexedRequest
@@ -61,7 +63,7 @@ class ImageSequenceSaveFrame:
                 "on_existing": widget(IndexedRequest, "on_existing", _saver.ON_EXISTING_TOOLTIP),
                 **_saver.encoding(IndexedRequest),
             },
-            "hidden": _saver.HIDDEN,
+            "hidden": _saver.SAVER_HIDDEN,
         }
 
     @classmethod
@@ -73,6 +75,10 @@ class ImageSequenceSaveFrame:
         return _saver.generation(inputs)
 
     @classmethod
+    def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
+        return _saver.known_before_run()
+
+    @classmethod
     def look(cls, **inputs: Any) -> Look:
         request = read_typed(IndexedRequest, inputs)
         return _saver.look(
@@ -81,14 +87,20 @@ class ImageSequenceSaveFrame:
 
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
-        row_requests = read_rows(self, IndexedRequest, inputs, _ROW, **hidden.begin_run())
+        row_requests = _row_requests(self, inputs, hidden.begin_run())
         wanted = [request.needs_image(has_layers="layers" in wired) for request in row_requests]
-        return ["images", *wired] if any(wanted) else []
+        return hidden.asking_for(["images", *wired]) if any(wanted) else []
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
         hidden, companions = _saver.Hidden.taken_from(inputs), _saver.companions(inputs)
-        row_requests = read_rows(self, IndexedRequest, inputs, _ROW, **hidden.end_run())
+        row_requests = _row_requests(self, inputs, hidden.end_run())
         row_values = rows(images=lazy(images), companions=companions, request=row_requests)
         frames = [request.frame(image, with_it) for image, with_it, request in row_values]
         outcome = _saver.save(frames, row_requests[0], hidden)
         return {"ui": outcome.ui(), "result": (outcome.path_pattern,)}
+
+
+def _row_requests(node: Any, inputs: dict[str, Any], known: dict[str, Any]) -> list[IndexedRequest]:
+    """One request for each row of the lists of prefixes and frame numbers."""
+    found = read_rows(node, IndexedRequest, inputs, _ROW, **known)
+    return [replace(request, row=row) for row, request in enumerate(found)]

@@ -43,7 +43,7 @@ COMFYUI = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution",
 # What every kind of node needs, and the values that nodes pass to each other.
 SHARED = {
     *("errors", "policies", "request", "cancellable_run", "wire", "message"),
-    *("animation", "frame_metadata", "image_layers"),
+    *("animation", "frame_identity", "frame_metadata", "image_layers"),
 }
 
 # What each room of io_utils may import, besides itself, and the reason. A room is a folder, or a module beside the folders.
@@ -63,6 +63,7 @@ WALLS: dict[str, tuple[set[str], str]] = {
         "the values that nodes pass to each other hold no files",
     ),
     "colour": ({"errors", "host"}, "it turns pixels into other pixels, and knows no files but the operator's config"),
+    "frame_identity": (set(), "what a file says about its origin is a text, for every room to read"),
     "frame_metadata": ({"errors", "wire"}, "the values that nodes pass to each other hold no files"),
     "image_layers": ({"errors", "wire"}, "the values that nodes pass to each other hold no files"),
     "formats": (
@@ -82,7 +83,7 @@ WALLS: dict[str, tuple[set[str], str]] = {
         "it does not depend on saving or on ComfyUI, and code that they share belongs to naming or formats",
     ),
     "comfyui": (
-        {"errors", "host", "cancellable_run", "wire", "message", "naming", "formats", "colour"},
+        {"errors", "host", "cancellable_run", "wire", "message", "frame_identity", "naming", "formats", "colour"},
         "nodes hand it what it reports to ComfyUI, so it does not depend on saving or loading",
     ),
 }
@@ -432,7 +433,7 @@ ENCODING = [
     ),
 ]
 DECODING = [("layer", "STRING", {"default": "", "advanced": True}), IMAGE_SPACE, FILE_SPACE]
-ON_EXISTING = ["overwrite", "skip", "error"]
+ON_EXISTING = ["overwrite", "skip", "error", "skip unchanged"]
 
 # (input, type, options that saved workflows and API prompts depend on), in the order of the widgets. The inputs before
 # the star are the earlier pack's: their names, order, defaults and accepted values must not change.
@@ -465,7 +466,7 @@ CONTRACT: dict[str, list[Any]] = {
         ("images", "IMAGE", {}),
         ("path_pattern", "STRING", {"default": "./frame{:06d}.png"}),
         ("start_index", "INT", {"default": 0, "min": 0}),
-        ("overwrite", ["false", "true", "skip", "error"], {"default": "true"}),
+        ("overwrite", ["false", "true", "skip", "error", "skip unchanged"], {"default": "true"}),
         STAR,
         ("filetype", ["as the pattern's extension says", *FILETYPES], {}),
         *ENCODING,
@@ -640,6 +641,7 @@ class TestNodes:
 
     def test_savers_receive_the_workflow_and_their_own_id(self, node: Any, node_id: str) -> None:
         hidden = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
+        hidden |= {"dynprompt": "DYNPROMPT"}
         if node_id in SAVERS:
             assert node.INPUT_TYPES()["hidden"] == hidden
 
@@ -687,6 +689,12 @@ class TestNodes:
         assert all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in parameters)
         assert all(parameter.default is None for parameter in parameters)
         assert {parameter.name for parameter in parameters} <= set(inputs(node))
+
+    def test_what_is_known_before_a_run_takes_every_input(self, node: Any, node_id: str, base: Path) -> None:
+        """Nodes that read files or count must say it: their IS_CHANGED also tells of earlier runs."""
+        assert hasattr(node, "KNOWN_BEFORE_RUN") == (node_id != "ImageSequenceAddLayer")
+        if hasattr(node, "KNOWN_BEFORE_RUN"):
+            node.KNOWN_BEFORE_RUN(**dict.fromkeys(inputs(node)))
 
     def test_is_changed_accepts_every_input_and_returns_text(self, node: Any, node_id: str, base: Path) -> None:
         if not hasattr(node, "IS_CHANGED"):
@@ -753,6 +761,11 @@ class TestPyproject:
         changelog = (PACK / "CHANGELOG.md").read_text(encoding="utf-8")
 
         assert re.findall(r"^## \[(.+?)\]", changelog, re.MULTILINE)[0] == project["project"]["version"]
+
+    def test_files_name_its_version(self, project: dict[str, Any], pack: ModuleType) -> None:
+        identity = sys.modules[f"{pack.__name__}.io_utils.frame_identity"]
+
+        assert project["project"]["version"] == identity.VERSION
 
     def test_its_web_folder_is_not_registered_twice(self, project: dict[str, Any]) -> None:
         assert "web" not in project["tool"]["comfy"]

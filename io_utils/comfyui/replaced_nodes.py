@@ -124,7 +124,7 @@ def active_replacements() -> dict[str, Replacement]:
 
     One is active if the old node is not registered, ours is, and no other pack has offered to replace the old one.
     """
-    registered = host.registered_nodes()
+    registered = host.node_classes()
     return {
         replacement.old_id: replacement
         for replacement in REPLACEMENTS

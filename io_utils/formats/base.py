@@ -96,6 +96,12 @@ class Header(Generic[Parsed]):
 LIT = "imageSequence.lit"
 
 
+# The keyword of the text that says which graph made a file, and how much of the file may precede its end. In EXR, plates can
+# have attributes before it.
+IDENTITY = "image_sequence"
+IDENTITY_BYTES = 1 << 16
+
+
 class Plane(NamedTuple):
     """A layer to be encoded beside the picture. `pixels` are (height, width, 1 to 4 channels), float32 or float16."""
 
@@ -114,6 +120,7 @@ class Extras:
     attributes: header attributes, name -> value. Those that the format cannot hold are left out.
     is_as_stored: whether the pixels are written as they are, so that `attributes` may also say what their colour is.
     number, frame_rate: of the frame, for the header. Time code and rate in `attributes` take precedence.
+    identity: which graph made the frame; every format holds it, under `IDENTITY`, before all other text.
     """
 
     compression: str | None = None
@@ -123,6 +130,7 @@ class Extras:
     is_as_stored: bool = False
     number: int | None = None
     frame_rate: float | None = None
+    identity: str | None = None
 
 
 class Format(ABC, Generic[Parsed]):
@@ -190,6 +198,10 @@ class Format(ABC, Generic[Parsed]):
         """The text embedded in a file: keyword -> string. Empty for formats whose text this pack does not read."""
         return {}
 
+    def read_identity(self, start: bytes) -> str | None:
+        """The text under `IDENTITY`, if it is in the first bytes of a file; None if it is not. May raise for damaged files."""
+        return None
+
     @abstractmethod
     def is_whole(self, file: IO[bytes]) -> bool:
         """Whether the file reaches the end of its picture, which is where `decode` finds it. Cheaper than decoding."""
@@ -206,7 +218,7 @@ class Format(ABC, Generic[Parsed]):
 
         pixels: (height, width, 1 to 4 channels), one of `depths`. Grey is repeated as RGB if the format has no grey. Alpha
             is written as it is, with the colour as it is: unassociated, but associated in the formats that say so.
-        text: keyword -> string, to embed
+        text: keyword -> string, to embed; not under `IDENTITY`
         quality: 1 to 100, or None for lossless
         threads: how many threads may work on this file
         extras: see `Extras`

@@ -12,7 +12,7 @@ import torch
 
 from ..colour.primaries import Chromaticities
 from ..errors import FileTypeError
-from .base import LIT, Extras, Format, Plane
+from .base import IDENTITY, LIT, Extras, Format, Plane
 from .exr.format import EXR as _EXR
 from .jpeg import JPEG as _JPEG
 from .pixels import Convert, on_black, quantise
@@ -94,7 +94,9 @@ class FileType(str, Enum):
 
         None as well if this type does not embed text.
         """
-        return self.image_format.keyword_fault(keyword, earlier) if self.embeds_workflow else None
+        if not self.embeds_workflow:
+            return None
+        return "is this pack's own" if keyword == IDENTITY else self.image_format.keyword_fault(keyword, earlier)
 
     @staticmethod
     def of_extension(extension: str) -> FileType:
@@ -130,7 +132,7 @@ class FileType(str, Enum):
             where the format requires it
         layers: images to be written beside the picture, in the same extent. Data are float32 in every floating-point file,
             because depths and positions need more than the 11 bits of half.
-        extras: the rest of `Extras`: compression, attributes, number and frame rate
+        extras: the rest of `Extras`: compression, attributes, number, frame rate and identity
 
         Raises ValueError for another shape or dtype, and for what the format cannot hold.
         """

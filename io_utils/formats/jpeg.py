@@ -25,7 +25,7 @@ from PIL import Image
 
 from ..errors import UnsupportedFileError
 from . import orientation
-from .base import AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels
+from .base import IDENTITY, AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels
 
 _SIGNATURE = b"\xff\xd8\xff"  # SOI, and the start of any other marker: table B.1
 
@@ -45,6 +45,7 @@ _MODES = {1: ("L", "L"), 3: ("RGB", "RGB"), 4: ("CMYK", "CMYK;I")}
 _MOST_SEGMENTS, _MOST_SCANS, _MOST_STRAY = 1 << 14, 1 << 10, 1 << 20
 _SCALES = (8, 4, 2)  # by which libjpeg can scale down while it decodes
 _LARGEST_SIDE = 0xFFFF
+_IDENTITY = f"{IDENTITY}:".encode()  # comments have no keyword
 _DECODED_BY_FFMPEG = {_BASELINE, _EXTENDED, _PROGRESSIVE}
 
 # In a scan, 0xFF before 0 is data (B.1.1.5), RST0 to RST7 divide the scan (B.2.1), and any other marker ends it.
@@ -125,21 +126,22 @@ def decode_jpeg(data: bytes, at_least: int | None = None) -> ByteArray:
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def encode_jpeg(pixels: ByteArray, quality: int) -> bytes:
+def encode_jpeg(pixels: ByteArray, quality: int, comment: bytes = b"") -> bytes:
     """Encode (height, width, 1 or 3) uint8 with `quality` 1 to 100, optimized Huffman tables and 4:2:0 subsampling.
 
-    The Dream pack uses the same settings, so files are no larger than its own.
+    The Dream pack uses the same settings, so files are no larger than its own. The comment follows the JFIF header, which
+    must be the first segment.
     """
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     buffer = io.BytesIO()
     try:
-        image.save(buffer, "JPEG", quality=quality, optimize=True)
+        image.save(buffer, "JPEG", quality=quality, comment=comment, optimize=True)
     except OSError:
         # To optimize tables, libjpeg needs a buffer for the whole file. Pillow gives it one byte per pixel below quality
         # 95 and two from there on, which is too little for colour noise. Standard tables work with any buffer, and noise
         # does not gain from optimized ones.
         buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=quality)
+        image.save(buffer, "JPEG", quality=quality, comment=comment)
     return buffer.getvalue()
 
 
@@ -490,6 +492,16 @@ class _Jpeg(Format[None]):
     def decode(self, data: bytes, header: Header[None], at_least: int | None = None) -> Pixels:
         return decode_jpeg(data, at_least)
 
+    def read_identity(self, start: bytes) -> str | None:
+        """The first comment that is one, before the frame header."""
+        file = io.BytesIO(start)
+        file.seek(2)
+        while (marker := _next_marker(file)) == _COM or _APP0 <= marker <= _APP15:
+            contents = _read_segment(file, marker)
+            if marker == _COM and contents.startswith(_IDENTITY):
+                return contents.removeprefix(_IDENTITY).decode("ascii")
+        return None
+
     def is_whole(self, file: IO[bytes]) -> bool:
         """Whether all markers and scans up to the end of the image are present and in order.
 
@@ -508,7 +520,7 @@ class _Jpeg(Format[None]):
     ) -> bytes:
         if quality is None:
             raise ValueError("JPG files are always lossy: they need a quality.")
-        return encode_jpeg(pixels, quality)
+        return encode_jpeg(pixels, quality, _IDENTITY + extras.identity.encode("ascii") if extras.identity else b"")
 
 
 JPEG = _Jpeg()

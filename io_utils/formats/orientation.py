@@ -11,10 +11,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from . import exif as exif_block
+
 UPRIGHT = 1
 
 _TAG = 0x0112  # EXIF 2.32, 4.6.4 A
-_PREFIX = b"Exif\0\0"  # required in JPEG only, but some programs also write it in PNG and WebP
 # TIFF 6.0, section 2: BYTE, SHORT, LONG and their signed forms. The tag should be SHORT, but some programs use others.
 _NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
 # XMP, part 2, section 2.9: as an attribute or an element.
@@ -55,17 +56,10 @@ def of_exif_or_xmp(exif: bytes | None, xmp: bytes | None) -> int:
 
 def _read(exif: bytes) -> int | None:
     """The value of the orientation tag; None if it is missing or not 1 to 8."""
-    block = exif.removeprefix(_PREFIX)
-    order = {b"II": "<", b"MM": ">"}.get(block[:2])
-    if order is None:
-        return None
     try:
-        (start,) = struct.unpack_from(f"{order}I", block, 4)
-        (count,) = struct.unpack_from(f"{order}H", block, start)
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, value_count = struct.unpack_from(f"{order}HHI", block, entry)
-            if tag == _TAG and kind in _NUMBERS and value_count == 1:
-                (value,) = struct.unpack_from(order + _NUMBERS[kind], block, entry + 8)
+        for entry in exif_block.entries(exif):
+            if entry.tag == _TAG and entry.kind in _NUMBERS and entry.length == 1:
+                (value,) = struct.unpack_from(entry.order + _NUMBERS[entry.kind], entry.block, entry.place)
                 return value if 1 <= value <= 8 else None
     except struct.error:  # truncated
         return None

@@ -12,14 +12,18 @@ from typing import IO
 import numpy as np
 from PIL import Image, TiffTags
 
-from . import orientation
-from .base import AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels
+from . import exif, orientation
+from .base import IDENTITY, AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels
 
 _LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
 # prompt goes into Model, everything else into Make and the tags below it, as in core's animated WebP (comfy_api 0.19).
 _MODEL, _MAKE = 0x0110, 0x010F
+# The identity goes into ImageDescription, which precedes both in the file, because tags are in order.
+_DESCRIPTION = 0x010E
 # Make and the tags below it, except those that hold numbers.
-_TAGS = [tag for tag in range(_MAKE, 0, -1) if TiffTags.lookup(tag).type in (None, TiffTags.ASCII)]
+_TAGS = [
+    tag for tag in range(_MAKE, 0, -1) if TiffTags.lookup(tag).type in (None, TiffTags.ASCII) and tag != _DESCRIPTION
+]
 # An animation has one per frame, plus a few. Malicious files have millions of empty ones.
 _MOST_CHUNKS = 1 << 16
 _EXIF_FLAG, _XMP_FLAG = 0x08, 0x04  # in the VP8X chunk; libwebp ignores chunks without their flag
@@ -29,19 +33,23 @@ _EXIF_FLAG, _XMP_FLAG = 0x08, 0x04  # in the VP8X chunk; libwebp ignores chunks 
 _LOSSLESS = {"lossless": True, "method": 1, "quality": 20}
 
 
-def encode_webp(pixels: ByteArray, text: Mapping[str, str], quality: int | None) -> bytes:
+def encode_webp(pixels: ByteArray, text: Mapping[str, str], quality: int | None, identity: str | None = None) -> bytes:
     """Return `pixels` as the bytes of a WebP file.
 
     pixels: (height, width, 3 or 4) uint8
     text: keyword -> ASCII text, stored as "keyword:text"; the frontend finds it in any tag
+    identity: stored likewise under `IDENTITY`; with it, the text precedes the pixels
     quality: 1 to 100, or None for lossless, which also keeps colour where alpha is 0
 
     Raises ValueError for a keyword that WebP cannot hold: see `keyword_fault`.
     """
     options = _LOSSLESS if quality is None else {"quality": quality, "method": 4}
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "WEBP", exact=True, exif=_exif(text), **options)
-    return _without_padding(buffer.getvalue())
+    Image.fromarray(np.ascontiguousarray(pixels)).save(
+        buffer, "WEBP", exact=True, exif=_exif(text, identity), **options
+    )
+    file = _without_padding(buffer.getvalue())
+    return _text_first(file) if identity else file
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,21 @@ def _without_padding(data: bytes) -> bytes:
     return bytes(file)
 
 
+def _text_first(file: bytes) -> bytes:
+    """The file with its EXIF chunk, the last one, before the pixels, where one read of the start finds it.
+
+    Readers must expect metadata anywhere: https://developers.google.com/speed/webp/docs/riff_container, "Extended file
+    format".
+    """
+    chunks, position = [], 12
+    while position < len(file):
+        end = position + 8 + int.from_bytes(file[position + 4 : position + 8], "little")
+        chunks.append(file[position:end])
+        position = end
+    features, *pixels, text = chunks  # the order of libwebp
+    return b"".join([file[:12], features, text, *pixels])
+
+
 def keyword_fault(keyword: str, earlier: int = 0) -> str | None:
     """Why `keyword` could not be read back from a WebP file, or None if it can.
 
@@ -157,11 +180,13 @@ def keyword_fault(keyword: str, earlier: int = 0) -> str | None:
     return None
 
 
-def _exif(text: Mapping[str, str]) -> bytes:
+def _exif(text: Mapping[str, str], identity: str | None) -> bytes:
     """The EXIF block with one tag per entry. Raises ValueError for a keyword with a `keyword_fault`."""
-    if not text:
+    if not text and not identity:
         return b""
     tags, others = Image.Exif(), 0
+    if identity:
+        tags[_DESCRIPTION] = f"{IDENTITY}:{identity}"
     for keyword, value in text.items():
         if fault := keyword_fault(keyword, others):
             raise ValueError(f"text keyword {keyword!r} {fault}")
@@ -195,6 +220,13 @@ class _WebP(Format[Container]):
     def decode(self, data: bytes, header: Header[Container], at_least: int | None = None) -> Pixels:
         return decode_webp(data, header.parsed)
 
+    def read_identity(self, start: bytes) -> str | None:
+        if start[12:16] != b"VP8X" or start[30:34] != b"EXIF":
+            return None
+        description = exif.text(start[38:], _DESCRIPTION)
+        keyword, _, text = (description or "").partition(":")
+        return text if keyword == IDENTITY else None
+
     def is_whole(self, file: IO[bytes]) -> bool:
         """Whether all chunks up to the end given in the RIFF header are complete. WebP has no checksums."""
         try:
@@ -206,7 +238,7 @@ class _WebP(Format[Container]):
     def _encode(
         self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int, extras: Extras
     ) -> bytes:
-        return encode_webp(pixels, text, quality)
+        return encode_webp(pixels, text, quality, extras.identity)
 
     def keyword_fault(self, keyword: str, earlier: int) -> str | None:
         return keyword_fault(keyword, earlier)

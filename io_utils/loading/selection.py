@@ -59,7 +59,10 @@ class Selection:
 
 
 def stamp(choice: object, files: Iterable[Path]) -> str:
-    """SHA-256 of the repr of `choice` and of the paths, sizes and modification times of `files`."""
+    """SHA-256 of the repr of `choice` and of the names, sizes and modification times of `files`.
+
+    Of each path the name and the folder count: other machines of a farm see the same disk under another path.
+    """
     digest = hashlib.sha256(repr(choice).encode("utf-8", "surrogatepass"))
     for file in files:
         try:
@@ -67,7 +70,8 @@ def stamp(choice: object, files: Iterable[Path]) -> str:
         except OSError:
             continue
         # Names that are not UTF-8 contain lone surrogates.
-        digest.update(f"|{file}|{status.st_size}|{status.st_mtime_ns}".encode("utf-8", "surrogatepass"))
+        name = f"{file.parent.name}/{file.name}"
+        digest.update(f"|{name}|{status.st_size}|{status.st_mtime_ns}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -27,6 +27,7 @@ from ..formats.base import Extent
 from ..formats.exr.format import EXR
 from ..formats.file_type import QUALITY, FileColour, FileType, FrameLayer
 from ..formats.registry import EXTENSIONS
+from ..frame_identity import FrameIdentity, Graph
 from ..naming import tokens
 from ..naming.allowed_roots import root_of
 from ..naming.file_sequence import FileSequence
@@ -40,7 +41,13 @@ from ..wire import UNRENDERED, Unrendered
 NO_EXTENT = Extent(0, 0)
 
 # Savers of single frames do not offer "keep both": it would leave two files with one frame number.
-_OFFERED = {policy.value: policy for policy in (OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR)}
+_OFFERED = {
+    policy.value: policy for policy in (OnExisting.OVERWRITE, OnExisting.SKIP, OnExisting.ERROR, OnExisting.UNCHANGED)
+}
+
+
+def _unknown_graph() -> None:
+    """For scripts that call a saver: there is no graph."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +61,7 @@ class SaveRequest:
     exr_compression: a value of EXR's `compressions`.
     now: the time for tokens such as %date%, the same throughout a run.
     nodes: the values for tokens such as %KSampler.seed%.
+    graph: what makes the images, or None if that is not known. A function, because to find out takes milliseconds.
     """
 
     filetype: FileType = FileType.PNG_WITH_WORKFLOW
@@ -65,6 +73,15 @@ class SaveRequest:
     exr_compression: str = limited(EXR.compressions[0], options=lambda: EXR.compressions)
     now: datetime = known(tokens.moment)
     nodes: tokens.Values = known(NodeValues)
+    graph: Callable[[], Graph | None] = known(lambda: _unknown_graph)
+
+    def identity(self, number: int, image: int = 0, images: int = 1, row: int = 0) -> FrameIdentity | None:
+        """What the file of frame `number` says about its origin: image `image` of the `images` in a batch.
+
+        `row`: which item of the lists in front of the saver that batch is.
+        """
+        graph = self.graph()
+        return None if graph is None else FrameIdentity.of(graph.of_row(row), number, image, images)
 
     def check(self, *, has_layers: bool = False) -> None:
         """Refuse what cannot be written, before anything is rendered.
@@ -112,6 +129,7 @@ class Frame:
     layers: in the extent of the image.
     attributes: what the header says, such as that of the plate that the image was made from.
     rate: frames per second, if known.
+    identity: what its file says about its origin; None if the graph is not known.
     """
 
     sequence: FileSequence
@@ -121,6 +139,7 @@ class Frame:
     layers: tuple[FrameLayer, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     rate: float | None = None
+    identity: FrameIdentity | None = None
 
     @cached_property
     def path(self) -> Path:
@@ -132,12 +151,14 @@ class Saved:
     """Where a frame is on disk now, and whether this run wrote it.
 
     flattened_by: the format ("JPG") that cannot hold the frame's transparency, which was composited on black; else "".
+    is_unchanged: whether it was kept because this graph made it.
     """
 
     sequence: FileSequence
     number: int
     written: bool
     flattened_by: str = ""
+    is_unchanged: bool = False
 
     @cached_property
     def path(self) -> Path:

@@ -18,8 +18,10 @@ from ..naming.frame_pattern import LARGEST_FRAME, FramePattern
 from ..naming.regular_files import is_regular
 from ..policies import OnExisting
 from ..request import known, limited, word_of
+from ..wire import UNRENDERED, Unrendered
 from .companions import Companions
 from .destination import destination, unknown
+from .existing import unchanged_images
 from .plan import NO_EXTENT, Frame, SaveRequest, common_size
 
 # "false" and "true" are the earlier pack's words; a boolean widget would refuse the workflows saved with it.
@@ -28,6 +30,7 @@ _OVERWRITE = {
     "true": OnExisting.OVERWRITE,
     "skip": OnExisting.SKIP,
     "error": OnExisting.ERROR,
+    OnExisting.UNCHANGED.value: OnExisting.UNCHANGED,
 }
 
 
@@ -98,13 +101,31 @@ class BatchSaveRequest(SaveRequest):
             existing = [self.start_index] if is_regular(sequence.file(self.start_index)) else []
         return destination(sequence, start, existing, word_of(self, "overwrite"), lambda found: found >= (start or 0))
 
-    def frames(self, batches: Iterable[object], companions: Companions | None = None) -> list[Frame]:
+    def needs_images(self, *, has_layers: bool = False) -> bool:
+        """Whether the images must be rendered, as far as can be known without them: not, if they are all kept.
+
+        How many there are, only their files say. Raises what `check` and `existing.identity_of` raise.
+        """
+        self.check(has_layers=has_layers)
+        return not self._unchanged()
+
+    def _unchanged(self) -> list[Frame]:
+        """The frames on disk that the graph would make again, under UNCHANGED; [] unless all of them are there."""
+        if self.on_existing is not OnExisting.UNCHANGED or tokens.needs_image(self.path_pattern):
+            return []
+        return unchanged_images(self.identity, lambda index: Frame(self.sequence(), self.start_index + index))
+
+    def frames(self, batches: Iterable[object] | Unrendered, companions: Companions | None = None) -> list[Frame]:
         """The frames of one or many batches, (N, H, W, C) each, numbered from `start_index`, with their `companions`.
+
+        For UNRENDERED, the frames that are on disk.
 
         Raises what `sequence` and `Companions.attached` raise; PatternError for several images and a pattern without a
         frame number; ValueError if there is no image; NoImageError for anything that is not a batch of images.
         """
         sequence = self.sequence()
+        if batches is UNRENDERED:
+            return self._unchanged() or [Frame(sequence, self.start_index)]
         images: list[torch.Tensor] = []
         for batch in batches:
             images += wire.images(batch, "images", self.start_index + len(images))
@@ -114,7 +135,10 @@ class BatchSaveRequest(SaveRequest):
                 f"Check the node that is wired to it."
             )
         sequence.pattern.require_number(len(images))
-        frames = [Frame(sequence, number, image) for number, image in enumerate(images, self.start_index)]
+        frames = [
+            Frame(sequence, number, image, identity=self.identity(number, number - self.start_index, len(images)))
+            for number, image in enumerate(images, self.start_index)
+        ]
         return (companions or Companions()).attached(frames)
 
     def _how_to_hold_layers(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from .. import wire
@@ -25,7 +25,7 @@ from ..request import known, limited, word_of
 from ..wire import UNRENDERED
 from .companions import Companions
 from .destination import destination, unknown
-from .existing import is_saved, wants
+from .existing import Identify, is_saved, unchanged_images, wants
 from .plan import NO_EXTENT, Frame, Saved, SaveRequest, common_size, require_no_number, require_own_paths
 
 _log = logging.getLogger(__name__)
@@ -101,10 +101,17 @@ class CountedRequest(SaveRequest):
         """
         self.check(has_layers=has_layers)
         files = self.files
-        numbers = [files.number(counter) for counter in counters if saves(counter, self.at_end)]
+        numbers = {row: files.number(counter) for row, counter in enumerate(counters) if saves(counter, self.at_end)}
         if tokens.needs_image(*self.texts):  # the path is not known before the frame is rendered
             return bool(numbers)
-        return bool(numbers and files.lacking(numbers, self.on_existing))
+        if self.on_existing is OnExisting.UNCHANGED:
+            return any(self._has_changed(row, number) for row, number in numbers.items())
+        return bool(numbers and files.lacking(list(numbers.values()), self.on_existing))
+
+    def _has_changed(self, row: int, number: int) -> bool:
+        """Whether a frame must be rendered under UNCHANGED. Raises NotAFileError if it cannot be written."""
+        is_kept = bool(self.files.unchanged(number, partial(self.identity, row=row)))
+        return not is_kept and wants(self.on_existing, self.files.single, number)
 
     def frames(self, rows: Iterable[tuple[Any, Any, Companions]]) -> list[Frame]:
         """The frames of (counter, images, companions), without those past the end. Images: see `CountedFiles.frames`.
@@ -114,12 +121,21 @@ class CountedRequest(SaveRequest):
         """
         frames = [
             replace(frame, rate=float(counter.frames_per_second))
-            for counter, images, companions in rows
+            for row, (counter, images, companions) in enumerate(rows)
             if saves(counter, self.at_end)
-            for frame in companions.attached(self.files.frames(self.files.number(counter), images))
+            for frame in companions.attached(self._frames_of(self.files.number(counter), images, row))
         ]
         require_own_paths(frames, "Wire a batch in place of the list of images: there is one frame counter.")
         return frames
+
+    def _frames_of(self, number: int, images: object, row: int) -> list[Frame]:
+        """The frames of one row, with their identities."""
+        identity = partial(self.identity, row=row)
+        if images is UNRENDERED:
+            unchanged = self.files.unchanged(number, identity) if self.on_existing is OnExisting.UNCHANGED else []
+            return unchanged or self.files.frames(number, images)
+        frames = self.files.frames(number, images)
+        return [replace(frame, identity=identity(number, image, len(frames))) for image, frame in enumerate(frames)]
 
     def outcome(
         self, counters: Sequence[Any], saved: Sequence[Saved], summary: str
@@ -234,6 +250,17 @@ class CountedFiles:
             single = self.single
             raise OtherTakeError(number, single.folder, [single.file(number).name], list(map(_folder, lacking)))
         return bool(lacking or variants.gaps)
+
+    def unchanged(self, number: int, identity: Identify) -> list[Frame]:
+        """The images of a frame on disk that the graph would make again, one or a batch; [] if it must be rendered.
+
+        Batch folders beyond those of this batch, from another take, do not matter.
+        """
+        single = unchanged_images(identity, lambda image: Frame(self.single, number))
+        if len(single) == 1:
+            return single
+        batch = unchanged_images(identity, lambda image: Frame(self.variant(image), number))
+        return batch if len(batch) > 1 else []
 
     def frames(self, number: int, images: object) -> list[Frame]:
         """One frame for each of `images`, (N, H, W, C), at `number`; for UNRENDERED, the frames that are on disk.

@@ -9,10 +9,12 @@ import torch
 
 from .. import wire
 from ..errors import InputError, PathError
+from ..frame_identity import FrameIdentity
 from ..naming import tokens
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import MAX_PADDING, FramePattern
-from ..request import limited, word_of
+from ..policies import OnExisting
+from ..request import known, limited, word_of
 from ..wire import UNRENDERED
 from .companions import Companions
 from .destination import destination, unknown
@@ -22,11 +24,15 @@ from .plan import Frame, SaveRequest, require_no_number
 
 @dataclass(frozen=True, kw_only=True)
 class IndexedRequest(SaveRequest):
-    """Frame `current_frame` of the sequence `<output>/<prefix>/<last name of prefix>_<frame>.<ext>`."""
+    """Frame `current_frame` of the sequence `<output>/<prefix>/<last name of prefix>_<frame>.<ext>`.
+
+    row: which item of the lists in front of the saver it is.
+    """
 
     filename_prefix: str = "Sequence"
     current_frame: int = limited(0, least=0)
     digits: int = limited(5, least=0, most=MAX_PADDING)
+    row: int = known(int)
 
     def sequence(self, image: torch.Tensor | None = None) -> FileSequence:
         """The sequence. `image`, (N, H, W, C), gives the size for tokens in the prefix.
@@ -68,7 +74,7 @@ class IndexedRequest(SaveRequest):
         sequence = self.sequence()
         if tokens.needs_image(self.filename_prefix):  # the path is not known before the frame is rendered
             return True
-        return wants(self.on_existing, sequence, self.current_frame)
+        return wants(self.on_existing, sequence, self.current_frame, self._identity())
 
     def frame(self, images: object, companions: Companions | None = None) -> Frame:
         """The frame to save, with its `companions`. `images` is (1, H, W, C) or UNRENDERED.
@@ -78,12 +84,17 @@ class IndexedRequest(SaveRequest):
         """
         number = self.current_frame
         if images is UNRENDERED:
-            return Frame(self.sequence(), number)
+            return Frame(self.sequence(), number, identity=self._identity())
         batch = wire.images_of_frame(images, "images", number)
         if len(batch) != 1:
             raise InputError(
                 f"Save a batch with Save Image Sequence (Batch), or give each image its own frame number. For frame "
                 f"{number}, the input 'images' got a batch of {len(batch)} images."
             )
-        (frame,) = (companions or Companions()).attached([Frame(self.sequence(batch), number, batch[0])])
+        frame = Frame(self.sequence(batch), number, batch[0], identity=self.identity(number, row=self.row))
+        (frame,) = (companions or Companions()).attached([frame])
         return frame
+
+    def _identity(self) -> FrameIdentity | None:
+        """The frame's identity, if the policy asks for it."""
+        return self.identity(self.current_frame, row=self.row) if self.on_existing is OnExisting.UNCHANGED else None

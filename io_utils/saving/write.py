@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,24 +17,30 @@ from ..naming.frame_range import named, ranges
 from ..policies import OnExisting
 from ..wire import UNRENDERED
 from .atomic import sync_folders, write_whole
-from .existing import prepare, publish, require_kept, wants
+from .existing import REPLACING, prepare, publish, require_kept, wants
 from .plan import Frame, Saved, SaveRequest
 
 _log = logging.getLogger(__name__)
 
 
 def write_frames(
-    frames: Sequence[Frame], request: SaveRequest, text: Mapping[str, str], run: Run | None = None
+    frames: Sequence[Frame],
+    request: SaveRequest,
+    text: Mapping[str, str],
+    run: Run | None = None,
+    *,
+    identified: bool = True,
 ) -> list[Saved]:
     """Write `frames`, each whole or not at all, and return where each is on disk.
 
-    `text` is embedded if the file type does so.
+    `text` is embedded if the file type does so. If `identified`, every file says which graph made it.
 
     Before the first frame is encoded, raises FrameExistsError or NotAFileError under ERROR if a file exists, ValueError
     if two frames have the same path, PathError if a file would leave the allowed folders. While writing, raises
     NotAFileError under the other policies, ForeignFileError under SKIP, FrameWriteError (disk full, no permission),
     ValueError for pixels that cannot be saved. Cancel passes through. In each case the finished files stay, and are
-    whole. An UNRENDERED frame must be on disk and its policy SKIP, because no other policy leaves frames unrendered.
+    whole. An UNRENDERED frame must be on disk and its policy SKIP or UNCHANGED, because no other policy leaves frames
+    unrendered.
     """
     run = run or Run()
     request.check(has_layers=any(frame.layers for frame in frames))
@@ -47,7 +53,7 @@ def write_frames(
 
     folders = {frame.path.parent for frame in frames}
     try:
-        outcomes = run.each(lambda frame: _write_frame(frame, request, text, threads), frames, tell)
+        outcomes = run.each(lambda frame: _write_frame(frame, request, text, threads, identified), frames, tell)
     except BaseException:
         with contextlib.suppress(OSError):  # the first error is the one to report
             sync_folders(folders)
@@ -69,8 +75,8 @@ def write_workflow(
     also logged. Never raises PathError or OSError: the frames are whole by now, so the run must not fail.
 
     The file holds the workflow in `text` (see `metadata.text_entries`), or else the prompt; ComfyUI opens both when
-    they are dropped into it. OVERWRITE replaces the file of an earlier run. Every other policy keeps it, like the
-    frames that it made. Nothing is written if all frames were kept, or without `text`.
+    they are dropped into it. OVERWRITE and UNCHANGED replace the file of an earlier run. Every other policy keeps it, like
+    the frames that it made. Nothing is written if all frames were kept, or without `text`.
     """
     workflow = text.get("workflow", text.get("prompt"))
     written, warnings = [], []
@@ -78,7 +84,7 @@ def write_workflow(
         path = sequence.workflow_file
         try:
             sequence.root.confirm(path, write=True)
-            replaces = on_existing is OnExisting.OVERWRITE
+            replaces = on_existing in REPLACING
             write_whole(path, str(workflow).encode("ascii"), replace=replaces, mount=sequence.root.mount)
             sync_folders([path.parent])
         except FileExistsError:
@@ -116,27 +122,62 @@ def scattered(saved: Sequence[Saved]) -> list[Message]:
 
 def summary(saved: Sequence[Saved]) -> Message:
     """Tells the user what was written, what was kept, and where: one line per sequence."""
+    written = _numbers(item for item in saved if item.written)
+    kept = _numbers(item for item in saved if not item.written)
+    unchanged = {item.sequence for item in saved if item.is_unchanged}
     lines: list[str] = []
-    for written in (True, False):
-        items = [item for item in saved if item.written is written]
-        for sequence in dict.fromkeys(item.sequence for item in items):
-            numbers = [item.number for item in items if item.sequence == sequence]
-            facts: dict[str, str | int] = {
-                "count": len(numbers),
-                "frames": ranges(numbers),
-                "path": _where(sequence, numbers),
-            }
-            lines.append(
-                Message(("Saved frame %frames%: %path%", "Saved frames %frames%: %path%"), **facts)
-                if written
-                else Message(
-                    ("Kept frame %frames%, already on disk: %path%", "Kept frames %frames%, already on disk: %path%"),
-                    **facts,
-                )
-            )
+    for sequence, numbers in written.items():
+        lines.append(_saved(sequence, numbers, kept.pop(sequence, []) if sequence in unchanged else []))
+    lines += [_kept(sequence, numbers, is_unchanged=sequence in unchanged) for sequence, numbers in kept.items()]
     if warning := _flattening_warning(saved):
         lines.append(warning)
     return Message.lines(lines or [Message("Saved nothing")])
+
+
+def _numbers(items: Iterable[Saved]) -> dict[FileSequence, list[int]]:
+    numbers: dict[FileSequence, list[int]] = {}
+    for item in items:
+        numbers.setdefault(item.sequence, []).append(item.number)
+    return numbers
+
+
+def _saved(sequence: FileSequence, numbers: list[int], unchanged: list[int]) -> Message:
+    if unchanged:
+        return Message(
+            (
+                "Saved %count% frame (%frames%), kept %kept% that this graph made: %path%",
+                "Saved %count% frames (%frames%), kept %kept% that this graph made: %path%",
+            ),
+            count=len(numbers),
+            frames=ranges(numbers),
+            kept=len(unchanged),
+            path=_where(sequence, [*numbers, *unchanged]),
+        )
+    return Message(
+        ("Saved frame %frames%: %path%", "Saved frames %frames%: %path%"),
+        count=len(numbers),
+        frames=ranges(numbers),
+        path=_where(sequence, numbers),
+    )
+
+
+def _kept(sequence: FileSequence, numbers: list[int], *, is_unchanged: bool) -> Message:
+    facts: dict[str, str | int] = {
+        "count": len(numbers),
+        "frames": ranges(numbers),
+        "path": _where(sequence, numbers),
+    }
+    if is_unchanged:
+        return Message(
+            (
+                "Kept frame %frames%, which this graph made: %path%",
+                "Kept frames %frames%, which this graph made: %path%",
+            ),
+            **facts,
+        )
+    return Message(
+        ("Kept frame %frames%, already on disk: %path%", "Kept frames %frames%, already on disk: %path%"), **facts
+    )
 
 
 def _where(sequence: FileSequence, numbers: Sequence[int]) -> str:
@@ -146,16 +187,18 @@ def _where(sequence: FileSequence, numbers: Sequence[int]) -> str:
     return below if sequence.root.kind else (sequence.root.path / below).as_posix()
 
 
-def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], threads: int) -> tuple[Saved, int]:
+def _write_frame(
+    frame: Frame, request: SaveRequest, text: Mapping[str, str], threads: int, identified: bool
+) -> tuple[Saved, int]:
     """Write one frame. Returns where it is on disk now, and how many of its values were NaN."""
     policy, path = request.on_existing, frame.sequence.root.confirm(frame.path, write=True)
-    kept = Saved(frame.sequence, frame.number, written=False)
+    kept = Saved(frame.sequence, frame.number, written=False, is_unchanged=policy is OnExisting.UNCHANGED)
     if frame.image is UNRENDERED:
         require_kept(frame, policy)
         return kept, 0
     try:
         # ERROR was checked for all frames before. If a file has appeared since, `publish` notices.
-        if policy is not OnExisting.ERROR and not wants(policy, frame.sequence, frame.number):
+        if policy is not OnExisting.ERROR and not wants(policy, frame.sequence, frame.number, frame.identity):
             return kept, 0
         encoded = request.filetype.encode_frame(
             frame.image,
@@ -170,6 +213,7 @@ def _write_frame(frame: Frame, request: SaveRequest, text: Mapping[str, str], th
                 attributes=frame.attributes,
                 number=frame.number,
                 frame_rate=frame.rate,
+                identity=frame.identity.text if frame.identity and identified else None,
             ),
         )
         saved = publish(frame, encoded.data, policy)

@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 
 from ...colour.primaries import REC709, Chromaticities
-from ..base import AnyPixels, Extras, Format, Header, Pixels
+from ..base import IDENTITY, AnyPixels, Extras, Format, Header, Pixels
 from . import layout, library
 from .encode import COMPRESSIONS, LONGEST_NAME, encode_exr, is_about_color
 from .layers import DATA_LAYERS_ATTRIBUTE, Layer, PartChannels, find
@@ -38,7 +38,7 @@ _STORAGE = frozenset(
         "zipCompressionLevel",
     ]
 )
-_OWN = frozenset(["acesImageContainerFlag", "prompt", "workflow", DATA_LAYERS_ATTRIBUTE])
+_OWN = frozenset(["acesImageContainerFlag", "prompt", "workflow", IDENTITY, DATA_LAYERS_ATTRIBUTE])
 # Attributes that have another type than text by the standard. Some programs refuse a file in which they are text.
 _NOT_TEXT = frozenset(
     ["framesPerSecond", "imageCounter", "pixelAspectRatio", "screenWindowCenter", "screenWindowWidth", "timeCode"]
@@ -117,6 +117,10 @@ class _Exr(Format[ExrHeader]):
         parsed = header.parsed
         return image_of(parsed.layer, part.channels, parsed.data_window, parsed.display_window, parsed.chromaticities)
 
+    def read_identity(self, start: bytes) -> str | None:
+        """OpenEXR writes attributes in the order of their names, so that this one precedes `prompt` and `workflow`."""
+        return layout.text_in(start, IDENTITY)
+
     def is_whole(self, file: IO[bytes]) -> bool:
         return layout.is_whole(file)
 
@@ -130,7 +134,8 @@ class _Exr(Format[ExrHeader]):
     def _encode(
         self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int, extras: Extras
     ) -> bytes:
-        return encode_exr(pixels, text, extras)
+        identity = {IDENTITY: extras.identity} if extras.identity else {}
+        return encode_exr(pixels, identity | dict(text), extras)
 
 
 def _channels_of(part: Any) -> PartChannels:

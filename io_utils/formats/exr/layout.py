@@ -7,6 +7,7 @@ a copy that is stopped lacks the last chunk or its end.
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -78,6 +79,22 @@ def read_layout(file: IO[bytes]) -> Layout:
             return Layout(tuple(storages), file.tell(), is_multi_part, tuple(texts))
         is_empty = True
     raise ValueError(f"it has more than {_MOST_ATTRIBUTES:,} header attributes")
+
+
+def text_in(start: bytes, name: str) -> str | None:
+    """The text attribute `name`, if it is in `start`, the first bytes of a file; None if the first header has none.
+
+    Raises ValueError if `start` ends before.
+    """
+    file = io.BytesIO(start)
+    file.seek(8)
+    for attribute in _attributes(file, len(start)):
+        if attribute is None:
+            return None
+        found, kind, value, length = attribute
+        if found == name.encode() and kind == b"string":
+            return start[value : value + length].decode("ascii")
+    return None
 
 
 def is_whole(file: IO[bytes]) -> bool:

@@ -154,6 +154,19 @@ def read_header(file: IO[bytes]) -> tuple[Ihdr, bytes | None, bool]:
     raise _too_many_chunks()
 
 
+def text_before_pixels(start: bytes, keyword: str) -> str | None:
+    """The tEXt value of `keyword` in `start`, the first bytes of a file, if it is complete and before the pixels."""
+    head, position = keyword.encode("latin-1") + b"\0", len(SIGNATURE)
+    while position + 8 <= len(start):
+        size, name = struct.unpack_from(">I4s", start, position)
+        contents, position = position + 8, position + 12 + size
+        if name == b"IDAT":
+            return None
+        if name == b"tEXt" and start.startswith(head, contents) and position <= len(start):
+            return start[contents + len(head) : contents + size].decode("latin-1")
+    return None
+
+
 def _too_many_chunks() -> ValueError:
     return ValueError(f"it has more than {_MOST_CHUNKS:,} chunks")
 

@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 
 from .. import orientation
-from ..base import AnyPixels, Extent, Extras, Format, Header, Pixels
+from ..base import IDENTITY, AnyPixels, Extent, Extras, Format, Header, Pixels
 from . import decode, encode
 from .decode import Ihdr
 
@@ -36,13 +36,17 @@ class _Png(Format[Ihdr]):
     def decode(self, data: bytes, header: Header[Ihdr], at_least: int | None = None) -> Pixels:
         return decode.decode_png(data, header.parsed)
 
+    def read_identity(self, start: bytes) -> str | None:
+        return decode.text_before_pixels(start, IDENTITY)
+
     def is_whole(self, file: IO[bytes]) -> bool:
         return decode.is_whole(file)
 
     def _encode(
         self, pixels: AnyPixels, text: Mapping[str, str], quality: int | None, threads: int, extras: Extras
     ) -> bytes:
-        return encode.encode_png(pixels, text, threads=threads)
+        identity = {IDENTITY: extras.identity} if extras.identity else {}
+        return encode.encode_png(pixels, identity | dict(text), threads=threads)
 
     def keyword_fault(self, keyword: str, earlier: int) -> str | None:
         return encode.keyword_fault(keyword)

@@ -1,0 +1,86 @@
+"""FrameIdentity: which graph made a frame, as its file says. `comfyui/identity.py` computes the digest of a graph."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+# The version in pyproject.toml, which is not in every installation. tests/test_house.py compares them.
+VERSION = "0.1.1"
+
+# A text of ours has 130 to 180 characters. Longer ones are somebody else's, and are not parsed.
+_LONGEST = 1000
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The graph in front of a saver. Equal graphs make equal pictures.
+
+    digest: SHA-256, in hexadecimal.
+    is_certain: False if its pictures may change without a change of the digest, because it reads files that are only known
+        when it runs. A frame of such a graph is never taken for an unchanged one.
+    """
+
+    digest: str
+    is_certain: bool = True
+
+    def of_row(self, row: int) -> Graph:
+        """The graph of item `row` of the lists that it makes, whose items are different pictures."""
+        if not row:
+            return self
+        return Graph(hashlib.sha256(f"{self.digest} {row}".encode()).hexdigest(), self.is_certain)
+
+
+@dataclass(frozen=True)
+class FrameIdentity:
+    """What a file says about its origin: it is frame `frame`, which `graph` made as image `image` of `images`.
+
+    The count tells how many files there are of a batch, before it is rendered again.
+    """
+
+    graph: str
+    frame: int
+    image: int = 0
+    images: int = 1
+    is_certain: bool = field(default=True, compare=False)
+
+    @classmethod
+    def of(cls, graph: Graph, frame: int, image: int = 0, images: int = 1) -> FrameIdentity:
+        return cls(graph.digest, frame, image, images, graph.is_certain)
+
+    @classmethod
+    def parse(cls, text: str | None) -> FrameIdentity | None:
+        """The identity in the text of a file; None for any other text, and for a file without one. Never raises."""
+        if text is None or len(text) > _LONGEST:
+            return None
+        try:
+            facts = json.loads(text, parse_constant=_refused)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(facts, dict):
+            return None
+        graph, frame = facts.get("graph"), facts.get("frame")
+        image, images = facts.get("image", 0), facts.get("images", 1)
+        if not isinstance(graph, str) or not _DIGEST.fullmatch(graph):
+            return None
+        if not (type(frame) is type(image) is type(images) is int and 0 <= image < images):
+            return None
+        return cls(graph, frame, image, images)
+
+    @property
+    def text(self) -> str:
+        """Strict JSON, ASCII: {"graph": ..., "frame": ..., "version": ...}; in a batch also "image" and "images"."""
+        place = {"image": self.image, "images": self.images} if self.images > 1 else {}
+        return json.dumps({"graph": self.graph, "frame": self.frame, **place, "version": VERSION})
+
+    def is_made_by(self, graph: Graph | None) -> bool:
+        """Whether `graph` would make this picture again."""
+        return graph is not None and graph.is_certain and graph.digest == self.graph
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
