@@ -1,10 +1,10 @@
 """A small in-process stand-in for ComfyUI: runs API prompts through the pack on machines that have no ComfyUI.
 
 It follows ComfyUI 0.19.3 in everything that a node can observe: how the pack is loaded, how a posted prompt is checked, lazy
-inputs, lists, hidden inputs, blockers, and the content of the history.
+inputs, lists, hidden inputs, IS_CHANGED and the marks that it leaves in the prompt, blockers, and the content of the
+history.
 
-It does not model caching and IS_CHANGED (every run executes every node that is needed), V3 nodes, node expansion, async
-nodes. devtools.embedded_server is its web server.
+It does not model caching (every run executes every node that is needed), V3 nodes, node expansion, async nodes. devtools.embedded_server is its web server.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, final
 
 import torch
 
+from devtools.change_marks import write_change_marks
 from devtools.core_nodes import CORE_NODES
 from devtools.node_calls import Inputs, NodeClass, call_over_lists, input_info, merge_returns
 from devtools.pack_folder import install_pack, uninstall_pack
@@ -67,6 +68,7 @@ class EmbeddedHost:
         self.node_classes: dict[str, NodeClass] = {
             name: node for pack in self.packs for name, node in pack.NODE_CLASS_MAPPINGS.items()
         } | CORE_NODES
+        self.comfyui.node_classes = self.node_classes
 
     def run(
         self,
@@ -105,6 +107,7 @@ class EmbeddedHost:
         run = _Run(self, checked, json.loads(json.dumps(extra_pnginfo)))
         self.ui = run.ui
         with self.comfyui.installed(), torch.inference_mode():
+            write_change_marks(checked, self.node_classes)
             for node_id in outputs:
                 run.finish(node_id)
         return run.ui

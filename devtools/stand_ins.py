@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,12 +35,13 @@ class ProgressStep(NamedTuple):
 
 @dataclass
 class ComfyUIStandIn:
-    """The state of the stand-in modules: the folders, the recorded progress, and the cancel flag."""
+    """The state of the stand-in modules: the folders, the registered nodes, the recorded progress, and the cancel flag."""
 
     output: Path
     input: Path
     temp: Path
     user: Path
+    node_classes: Mapping[str, type[Any]] = field(default_factory=dict)
     progress: list[ProgressStep] = field(default_factory=list)
     current_node: str | None = None
     interrupted: threading.Event = field(default_factory=threading.Event)
@@ -105,7 +106,8 @@ class ComfyUIStandIn:
             _package("comfy", utils=utils, model_management=model_management, cli_args=cli_args),
             _package("comfy_execution", graph_utils=graph_utils),
         ]
-        modules = [folder_paths, utils, model_management, cli_args, graph_utils, *packages]
+        nodes = _module("nodes", NODE_CLASS_MAPPINGS=self.node_classes)
+        modules = [nodes, folder_paths, utils, model_management, cli_args, graph_utils, *packages]
         return {module.__name__: module for module in modules}
 
     def _set_interrupted(self, value: bool = True) -> None:

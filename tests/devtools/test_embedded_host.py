@@ -161,12 +161,41 @@ class Count(Node):
         self.runs += 1
         return {"ui": {"runs": [self.runs]}}
 
+class Marked(Text):
+    """Says that it has changed with its text and its hidden inputs, or fails."""
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {**super().INPUT_TYPES(), "hidden": {
+            "prompt": "PROMPT", "extra": "EXTRA_PNGINFO", "node": "UNIQUE_ID", "dynamic": "DYNPROMPT"}}
+    @classmethod
+    def IS_CHANGED(cls, text, **hidden):
+        if text == "fails":
+            raise ValueError("cannot say")
+        return repr((text, sorted(hidden.items())))
+    def run(self, text, **hidden):
+        return super().run(text)
+
+class MarkedList(Marked):
+    INPUT_IS_LIST = True
+    def run(self, text, **hidden):
+        return super().run(text[0])
+
+class Marks(Show):
+    """Shows the change marks of all nodes."""
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {**super().INPUT_TYPES(), "hidden": {"prompt": "PROMPT"}}
+    def run(self, text, prompt, suffix=""):
+        marks = {name: node["is_changed"] for name, node in prompt.items() if "is_changed" in node}
+        return {"ui": {"marks": [repr(marks)]}}
+
 class SolidMask(Show):
     """Has the name of a core node."""
 
 NODE_CLASS_MAPPINGS = {
     node.__name__: node
-    for node in (Text, Words, Show, ShowList, Either, Limits, OwnLimits, Hidden, Block, Comfy, Odd, Count, SolidMask)
+    for node in (Text, Words, Show, ShowList, Either, Limits, OwnLimits, Hidden, Block, Comfy, Odd, Count, SolidMask,
+                 Marked, MarkedList, Marks)
 }
 '''
 
@@ -718,6 +747,51 @@ SAME_IN_COMFYUI: list[Prompt] = [
     {"1": node("Text", text="x"), "2": node("Show", text="y", unknown=["1", 0])},
     {"1": node("Show", text=None)},
 ]
+
+
+MARKS_IN_COMFYUI: list[Prompt] = [
+    {"1": node("Marked", text="a"), "2": node("Marks", text=["1", 0])},
+    {"1": node("Marked", text="a"), "2": node("Marked", text=["1", 0]), "3": node("Marks", text=["2", 0])},
+    {"1": node("Marked", text="fails"), "2": node("Marks", text=["1", 0])},
+    {"1": node("MarkedList", text="a"), "2": node("Marks", text=["1", 0])},
+    {"1": node("Marked", text="a"), "2": node("Marks", text="no output needs node 1")},
+    {"1": {**node("Marked", text="a"), "is_changed": ["posted"]}, "2": node("Marks", text=["1", 0])},
+]
+
+
+class TestChangeMarks:
+    def marks(self, host: EmbeddedHost, prompt: Prompt) -> str:
+        (shown,) = host.run(prompt).values()
+        return shown["marks"][0]
+
+    def test_the_answer_of_is_changed_is_in_the_prompt_that_nodes_see(self, host):
+        hidden: list[tuple[str, Any]] = [("dynamic", None), ("extra", None), ("node", "1"), ("prompt", {})]
+        assert self.marks(host, MARKS_IN_COMFYUI[0]) == repr({"1": [repr(("a", hidden))]})
+
+    def test_a_link_is_none(self, host):
+        assert "(None, [" in self.marks(host, MARKS_IN_COMFYUI[1])
+
+    def test_a_failure_is_nan(self, host):
+        assert self.marks(host, MARKS_IN_COMFYUI[2]) == "{'1': nan}"
+
+    def test_nodes_that_take_lists_get_lists(self, host):
+        assert "(['a'], [" in self.marks(host, MARKS_IN_COMFYUI[3])
+
+    def test_nodes_that_no_output_needs_are_asked_too(self, host):
+        assert "'a'" in self.marks(host, MARKS_IN_COMFYUI[4])
+
+    def test_a_mark_that_was_posted_stays(self, host):
+        assert self.marks(host, MARKS_IN_COMFYUI[5]) == "{'1': ['posted']}"
+
+
+@pytest.mark.skipif(
+    not os.environ.get("COMFYUI_DIR"), reason="needs a ComfyUI to compare with: set COMFYUI_DIR to its checkout"
+)
+def test_comfyui_itself_leaves_the_same_marks(host, tmp_path):
+    directory = Path(os.environ["COMFYUI_DIR"])
+    with ComfyUIServer(directory, comfyui_python(directory), tmp_path / "comfyui", tmp_path / "source") as comfyui:
+        for prompt in MARKS_IN_COMFYUI:
+            assert comfyui.run(prompt) == host.run(prompt), prompt
 
 
 @pytest.mark.skipif(
