@@ -23,6 +23,7 @@ import hashlib
 import inspect
 import json
 import logging
+import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any
@@ -217,7 +218,7 @@ class _Walk:
             except LookupError:
                 self.is_certain = False
                 return None
-        marks = [item for item in mark if item == item] if isinstance(mark, list) else [mark]  # noqa: PLR0124 NaN
+        marks = [item for item in mark if not _is_nan(item)] if isinstance(mark, list) else [mark]
         try:
             return _strict.encode(marks) if marks and mark is not False else None
         except (TypeError, ValueError):  # ComfyUI takes such a mark for a new one in every run, as NaN
@@ -255,7 +256,7 @@ class _Declared:
     def by(cls, node_class: Any) -> _Declared:
         is_v3 = hasattr(node_class, "GET_SCHEMA")
         declared = node_class.INPUT_TYPES()
-        groups = [declared.get(group) or {} for group in ("required", "optional")]
+        groups = [declared.get(group, {}) for group in ("required", "optional")]
         types = {name: declaration[0] for group in groups for name, declaration in group.items()}
         converters = {
             name: _CONVERT[kind] for name, kind in types.items() if isinstance(kind, str) and kind in _CONVERT
@@ -319,6 +320,10 @@ def _is_link(value: Any) -> bool:
     return (
         isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], (int, float))
     )
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _plain(value: Any) -> Any:

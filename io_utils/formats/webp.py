@@ -18,12 +18,10 @@ from .base import IDENTITY, AnyPixels, ByteArray, Extent, Extras, Format, Header
 _LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
 # prompt goes into Model, everything else into Make and the tags below it, as in core's animated WebP (comfy_api 0.19).
 _MODEL, _MAKE = 0x0110, 0x010F
-# The identity goes into ImageDescription, which precedes both in the file, because tags are in order.
-_DESCRIPTION = 0x010E
+# The identity goes into ProcessingSoftware, so that it precedes all other text: tags are in order.
+_SOFTWARE = 0x000B
 # Make and the tags below it, except those that hold numbers.
-_TAGS = [
-    tag for tag in range(_MAKE, 0, -1) if TiffTags.lookup(tag).type in (None, TiffTags.ASCII) and tag != _DESCRIPTION
-]
+_TAGS = [tag for tag in range(_MAKE, _SOFTWARE, -1) if TiffTags.lookup(tag).type in (None, TiffTags.ASCII)]
 # An animation has one per frame, plus a few. Malicious files have millions of empty ones.
 _MOST_CHUNKS = 1 << 16
 _EXIF_FLAG, _XMP_FLAG = 0x08, 0x04  # in the VP8X chunk; libwebp ignores chunks without their flag
@@ -186,7 +184,7 @@ def _exif(text: Mapping[str, str], identity: str | None) -> bytes:
         return b""
     tags, others = Image.Exif(), 0
     if identity:
-        tags[_DESCRIPTION] = f"{IDENTITY}:{identity}"
+        tags[_SOFTWARE] = f"{IDENTITY}:{identity}"
     for keyword, value in text.items():
         if fault := keyword_fault(keyword, others):
             raise ValueError(f"text keyword {keyword!r} {fault}")
@@ -223,8 +221,8 @@ class _WebP(Format[Container]):
     def read_identity(self, start: bytes) -> str | None:
         if start[12:16] != b"VP8X" or start[30:34] != b"EXIF":
             return None
-        description = exif.text(start[38:], _DESCRIPTION)
-        keyword, _, text = (description or "").partition(":")
+        value = exif.text(start[38:], _SOFTWARE)
+        keyword, _, text = (value or "").partition(":")
         return text if keyword == IDENTITY else None
 
     def is_whole(self, file: IO[bytes]) -> bool:

@@ -16,11 +16,13 @@ PACK = Path(__file__).resolve().parents[2]
 # Nodes for the tests. ProbeCostly records its runs in a file, which shows what the cache or laziness has spared.
 PROBES = '''
 import json
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy
 import torch
+from comfy_execution.graph_utils import GraphBuilder
 
 NOTES = Path(__file__).with_name("runs.txt")
 
@@ -61,6 +63,46 @@ class Text:
 
     def run(self, text):
         return (text,)
+
+
+class Painted(Costly):
+    """Renders an image by its text, like a sampler by its prompt, over a picture if one is wired."""
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        texts = {"text": ("STRING", {"forceInput": True}), "frame": ("INT", {"default": 0})}
+        return {"required": texts, "optional": {"picture": ("IMAGE",)}}
+
+    def run(self, text, frame, picture=None):
+        seed = zlib.crc32(text.encode()) % 1000
+        (image,) = super().run(frame, 1, 64, 48, seed)
+        return (image if picture is None else (image + picture.mean()) / 2,)
+
+
+class Expanded(Costly):
+    """Adds a node of its own to the prompt, which renders the image."""
+
+    def run(self, **numbers):
+        graph = GraphBuilder()
+        return {"result": (graph.node("ProbeCostly", **numbers).out(0),), "expand": graph.finalize()}
+
+
+class SavedInside(Costly):
+    """Adds nodes to the prompt that render and save the image."""
+
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        settings = {"prefix": ("STRING", {}), "on_existing": ("STRING", {})}
+        return {"required": {**super().INPUT_TYPES()["required"], **settings}}
+
+    def run(self, frame, prefix, on_existing, **numbers):
+        graph = GraphBuilder()
+        image = graph.node("ProbeCostly", frame=frame, **numbers).out(0)
+        settings = {"filename_prefix": prefix, "current_frame": frame, "on_existing": on_existing}
+        graph.node("ImageSequenceSaveFrame", images=image, **settings)
+        return {"result": (image,), "expand": graph.finalize()}
 
 
 class Odd(Text):
@@ -128,6 +170,9 @@ class Note:
 NODE_CLASS_MAPPINGS = {
     "ProbeCostly": Costly,
     "ProbeBatchList": BatchList,
+    "ProbePainted": Painted,
+    "ProbeExpanded": Expanded,
+    "ProbeSavedInside": SavedInside,
     "ProbeText": Text,
     "ProbeOdd": Odd,
     "ProbeArray": Array,
