@@ -44,6 +44,7 @@ class ComfyUIStandIn:
     node_classes: Mapping[str, type[Any]] = field(default_factory=dict)
     progress: list[ProgressStep] = field(default_factory=list)
     current_node: str | None = None
+    disable_metadata: bool = False
     interrupted: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _blocks: int = 0
@@ -100,7 +101,7 @@ class ComfyUIStandIn:
             interrupt_current_processing=self._set_interrupted,
             intermediate_dtype=lambda: torch.float32,
         )
-        cli_args = _module("comfy.cli_args", args=SimpleNamespace(disable_metadata=False))
+        cli_args = _module("comfy.cli_args", args=SimpleNamespace(disable_metadata=self.disable_metadata))
         graph_utils = _module("comfy_execution.graph_utils", ExecutionBlocker=ExecutionBlocker)
         packages = [
             _package("comfy", utils=utils, model_management=model_management, cli_args=cli_args),

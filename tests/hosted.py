@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from devtools.embedded_host import DynamicPrompt
 from devtools.node_calls import call_over_lists, input_info, merge_returns
 
 Values = dict[str, Sequence[Any]]
@@ -58,10 +59,12 @@ def run(
     _validate(node_class, before)
     # ComfyUI calls IS_CHANGED without the prompt and the metadata.
     if hasattr(node_class, "IS_CHANGED"):
-        unknown = _hidden(declared, {"PROMPT": {}, "EXTRA_PNGINFO": None, "UNIQUE_ID": unique_id})
+        unknown = _hidden(declared, {"PROMPT": {}, "DYNPROMPT": None, "EXTRA_PNGINFO": None, "UNIQUE_ID": unique_id})
         (mark,) = call_over_lists(node_class, "IS_CHANGED", before | unknown)
         assert type(mark) is str, "IS_CHANGED must return a plain str: it is part of a cache key"
-    hidden = _hidden(declared, {"PROMPT": prompt, "EXTRA_PNGINFO": extra_pnginfo, "UNIQUE_ID": unique_id})
+    dynamic = DynamicPrompt(prompt) if isinstance(prompt, dict) else None
+    known = {"PROMPT": prompt, "DYNPROMPT": dynamic, "EXTRA_PNGINFO": extra_pnginfo, "UNIQUE_ID": unique_id}
+    hidden = _hidden(declared, known)
 
     node, asked_for = node_class(), frozenset[str]()
     values: Values = {}

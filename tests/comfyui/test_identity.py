@@ -418,7 +418,6 @@ class TestOddPrompts:
     @pytest.mark.parametrize(
         "prompt",
         [
-            pytest.param({}, id="empty"),
             pytest.param({"save": None}, id="no node"),
             pytest.param({"save": {"class_type": "Save"}}, id="no inputs"),
             pytest.param({"save": node("Save", images=["gone", 0])}, id="a link to nothing"),
@@ -430,13 +429,17 @@ class TestOddPrompts:
             pytest.param(
                 {"a": node("A", x={1: 2, "b": 3}), "save": node("S", images=["a", 0])}, id="keys of two types"
             ),
-            pytest.param("text", id="text"),
+            pytest.param("save", id="text"),
         ],
     )
     def test_have_no_identity_and_do_no_harm(self, prompt: Any, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.WARNING):
             assert graph_of(StaticPrompt(prompt), "save", MADE) is None
         assert len(caplog.records) == 1
+
+    def test_a_saver_that_is_not_in_the_prompt_has_none(self) -> None:
+        """A script may call it with any prompt."""
+        assert graph_of(StaticPrompt({}), "save", MADE) is None
 
     def test_a_prompt_with_more_paths_than_atoms_is_followed_node_by_node(self) -> None:
         """Each node has the one before it as two of its inputs: 2^500 ways lead to the first."""

@@ -90,7 +90,7 @@ class Expanded(Costly):
 class SavedInside(Costly):
     """Adds nodes to the prompt that render and save the image."""
 
-    OUTPUT_NODE = True
+    RETURN_TYPES, OUTPUT_NODE = (), True
 
     @classmethod
     def INPUT_TYPES(cls):
@@ -102,7 +102,7 @@ class SavedInside(Costly):
         image = graph.node("ProbeCostly", frame=frame, **numbers).out(0)
         settings = {"filename_prefix": prefix, "current_frame": frame, "on_existing": on_existing}
         graph.node("ImageSequenceSaveFrame", images=image, **settings)
-        return {"result": (image,), "expand": graph.finalize()}
+        return {"result": (), "expand": graph.finalize()}
 
 
 class Odd(Text):

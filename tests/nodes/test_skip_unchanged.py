@@ -1,0 +1,365 @@
+"""The savers' "skip unchanged", as ComfyUI calls them: what runs, what is kept, and what they say."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from devtools.embedded_host import EmbeddedHost
+from io_utils.frame_identity import VERSION
+
+from ..conftest import PACK
+from ..disk import put, shades
+
+Prompt = dict[str, dict[str, Any]]
+
+# A node that renders, and notes it, and one that brings a number which only the run knows.
+RENDERER = """
+RUNS = []
+
+class Render:
+    FUNCTION, RETURN_TYPES = "run", ("IMAGE", "MASK")
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        values = {name: ("INT", {"default": value}) for name, value in (("shade", 0), ("count", 1))}
+        return {"required": values, "optional": {"picture": ("IMAGE",), "also": ("*", {"forceInput": True})}}
+
+    def run(self, shade, count, picture=None, also=None):
+        import torch
+        RUNS.append(shade)
+        image = torch.full((count, 4, 6, 3), shade / 255)
+        return (image, torch.zeros(count, 4, 6))
+
+class RenderList(Render):
+    OUTPUT_IS_LIST = (True, True)
+
+    def run(self, **inputs):
+        images, masks = super().run(**inputs)
+        return ([image[None] for image in images], [mask[None] for mask in masks])
+
+class Number:
+    FUNCTION, RETURN_TYPES = "run", ("INT",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"value": ("INT", {})}}
+
+    def run(self, value):
+        return (value,)
+
+class Numbers(Number):
+    OUTPUT_IS_LIST = (True,)
+
+    def run(self, value):
+        return (list(range(value)),)
+
+NODE_CLASS_MAPPINGS = {"Render": Render, "RenderList": RenderList, "Number": Number, "Numbers": Numbers}
+NODE_CLASS_MAPPINGS["PrimitiveInt"] = Number  # core's, which has the same inputs and outputs
+"""
+
+
+class Bench:
+    """The pack in the stand-in for ComfyUI, beside a pack that renders."""
+
+    def __init__(self, host: EmbeddedHost) -> None:
+        self.host, self.output, self.input = host, host.comfyui.output, host.comfyui.input
+        self._runs: list[int] = host.packs[1].RUNS
+
+    def rendered(self, prompt: Prompt) -> list[int]:
+        """Run a prompt. Returns the shades that were rendered."""
+        self._runs.clear()
+        self.shown = self.host.run(prompt)
+        return list(self._runs)
+
+    @property
+    def message(self) -> str:
+        text: str = json.loads(self.shown["save"]["image_sequence"][0])["message"]
+        return text
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    other = tmp_path / "comfyui" / "custom_nodes" / "renderer"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text(RENDERER, encoding="utf-8")
+    with EmbeddedHost(tmp_path / "comfyui", PACK) as host:
+        yield Bench(host)
+
+
+def node(kind: str, **inputs: Any) -> dict[str, Any]:
+    return {"class_type": kind, "inputs": inputs}
+
+
+def graph(saver: str = "SaveFrame", shade: Any = 50, count: int = 1, render: str = "Render", **settings: Any) -> Prompt:
+    """A renderer in front of one of the savers."""
+    image = {"SaveCounted": "image"}.get(saver, "images")
+    common: dict[str, dict[str, Any]] = {
+        "SaveFrame": {"filename_prefix": "shot", "current_frame": 7, "on_existing": "skip unchanged"},
+        "SaveCounted": {
+            "directory_path": "shot",
+            "prefix": "f",
+            "digits": 4,
+            "at_end": "stop output",
+            "filetype": "png",
+            "frame_counter": ["count", 0],
+            "on_existing": "skip unchanged",
+        },
+        "SaveBatch": {"path_pattern": "shot/f_####.png", "start_index": 7, "overwrite": "skip unchanged"},
+    }
+    return {
+        "count": node("ImageSequenceFrameCounter", frame_index=7, total_frames=100, frames_per_second=25),
+        "render": node(render, shade=shade, count=count),
+        "save": node(f"ImageSequence{saver}", **{image: ["render", 0]}, **(common[saver] | settings)),
+    }
+
+
+every_saver = pytest.mark.parametrize("saver", ["SaveFrame", "SaveCounted", "SaveBatch"])
+
+
+@every_saver
+class TestEverySaver:
+    def test_does_not_run_the_graph_that_made_the_frame(self, bench: Bench, saver: str) -> None:
+        assert bench.rendered(graph(saver)) == [50]
+        (file,) = bench.output.rglob("*.png")
+        before = file.stat().st_mtime_ns
+
+        assert bench.rendered(graph(saver)) == []
+        assert file.stat().st_mtime_ns == before
+        assert bench.message.startswith("Kept frame 7, which this graph made: shot/")
+
+    def test_renders_and_replaces_the_frame_of_another_graph(self, bench: Bench, saver: str) -> None:
+        bench.rendered(graph(saver))
+
+        assert bench.rendered(graph(saver, shade=60)) == [60]
+        assert bench.message.startswith("Saved frame 7: shot/")
+        (file,) = bench.output.rglob("*.png")
+        with Image.open(file) as image:
+            assert image.getpixel((0, 0)) == (60, 60, 60)
+
+    def test_writes_the_identity_in_the_words_of_the_contract(self, bench: Bench, saver: str) -> None:
+        bench.rendered(graph(saver))
+
+        (file,) = bench.output.rglob("*.png")
+        with Image.open(file) as image:
+            facts = json.loads(image.text["image_sequence"])  # type: ignore[attr-defined]
+        assert facts == {"graph": facts["graph"], "frame": 7, "version": VERSION}
+        assert len(bytes.fromhex(facts["graph"])) == 32
+
+    @pytest.mark.parametrize("quality", [None, 90])
+    def test_keeps_batches(self, bench: Bench, saver: str, quality: int | None) -> None:
+        more = {} if quality is None else {"quality": quality}
+        if saver == "SaveFrame":
+            return
+        assert bench.rendered(graph(saver, count=3)) == [50]
+        assert len(list(bench.output.rglob("*.png"))) == 3
+
+        assert bench.rendered(graph(saver, count=3, **more)) == []
+        described = [json.loads(text) for text in bench.shown["save"]["image_sequence"]]
+        assert (described[0]["saved"], described[0]["kept"]) == (0, 3)
+
+    def test_does_not_run_a_mask_in_front_of_a_kept_frame(self, bench: Bench, saver: str) -> None:
+        def masked(shade: int) -> Prompt:
+            return graph(saver, mask=["other", 1]) | {"other": node("Render", shade=shade, count=1)}
+
+        assert sorted(bench.rendered(masked(1))) == [1, 50]
+        assert bench.rendered(masked(1)) == []
+        assert sorted(bench.rendered(masked(2))) == [2, 50]
+
+    def test_writes_nothing_about_the_graph_under_disable_metadata(
+        self, bench: Bench, saver: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bench.host.comfyui.disable_metadata = True
+        assert bench.rendered(graph(saver)) == [50]
+        (file,) = bench.output.rglob("*.png")
+        assert b"image_sequence" not in file.read_bytes()
+
+        assert bench.rendered(graph(saver)) == [50], "nothing says that it is unchanged"
+
+    def test_keeps_what_was_saved_under_another_policy(self, bench: Bench, saver: str) -> None:
+        name, value = ("overwrite", "true") if saver == "SaveBatch" else ("on_existing", "overwrite")
+        bench.rendered(graph(saver, **{name: value}))
+
+        assert bench.rendered(graph(saver)) == []
+
+    def test_a_script_without_a_prompt_saves_without_an_identity(
+        self, pack: ModuleType, saver: str, output: Path
+    ) -> None:
+        prompt = graph(saver)
+        inputs = {name: value for name, value in prompt["save"]["inputs"].items() if not isinstance(value, list)}
+        image = "image" if saver == "SaveCounted" else "images"
+        if saver == "SaveCounted":
+            counter = pack.NODE_CLASS_MAPPINGS["ImageSequenceFrameCounter"]()
+            inputs["frame_counter"] = counter.count(**prompt["count"]["inputs"])[0]
+        for _ in range(2):
+            shown = pack.NODE_CLASS_MAPPINGS[f"ImageSequence{saver}"]().save(**{image: shades(50)}, **inputs)["ui"]
+            assert json.loads(shown["image_sequence"][0])["saved"] == 1
+        (file,) = output.rglob("*.png")
+        assert b"image_sequence" not in file.read_bytes()
+
+
+class TestLists:
+    def test_images_of_a_list_are_kept_each_by_its_place(self, bench: Bench) -> None:
+        numbers = {"numbers": node("Numbers", value=3)}
+        prompt = graph(count=3, render="RenderList", current_frame=["numbers", 0]) | numbers
+
+        assert bench.rendered(prompt) == [50]
+        assert bench.rendered(prompt) == []
+        assert bench.message == "Kept frames 0-2, which this graph made: shot/shot_#####.png"
+        next(bench.output.rglob("shot_00001.png")).unlink()
+        assert bench.rendered(prompt) == [50]
+        assert bench.message == "Saved 1 frame (1), kept 2 that this graph made: shot/shot_#####.png"
+
+    def test_a_list_of_batches_is_one_batch(self, bench: Bench) -> None:
+        prompt = graph("SaveBatch", count=3, render="RenderList")
+
+        assert bench.rendered(prompt) == [50]
+        assert bench.rendered(prompt) == []
+        assert bench.message == "Kept frames 7-9, which this graph made: shot/f_####.png"
+
+
+class TestFrameCounters:
+    def counted(self, slot: int, frame: int = 7, total: int = 100, rate: float = 25) -> Prompt:
+        prompt = graph("SaveCounted", shade=["count", 1])
+        prompt["render"]["inputs"]["also"] = ["count", slot]
+        prompt["count"] = node(
+            "ImageSequenceFrameCounter", frame_index=frame, total_frames=total, frames_per_second=rate
+        )
+        return prompt
+
+    @pytest.mark.parametrize(("slot", "is_kept"), [(1, True), (2, False), (3, True), (4, False)])
+    def test_the_length_counts_for_what_it_is_wired_to(self, bench: Bench, slot: int, is_kept: bool) -> None:
+        """frame_index, total_frames, is_final_frame, progress."""
+        assert bench.rendered(self.counted(slot)) == [7]
+
+        assert bench.rendered(self.counted(slot, total=200)) == ([] if is_kept else [7])
+
+    def test_the_final_frame_is_another_one_in_a_longer_animation(self, bench: Bench) -> None:
+        assert bench.rendered(self.counted(3, frame=99)) == [99]
+
+        assert bench.rendered(self.counted(3, frame=99, total=200)) == [99]
+
+    def test_the_rate_counts_only_for_nodes_that_get_the_counter(self, bench: Bench) -> None:
+        bench.rendered(self.counted(1))
+        assert bench.rendered(self.counted(1, rate=30)) == []
+        bench.rendered(self.counted(0))
+        assert bench.rendered(self.counted(0, rate=30)) == [7]
+
+    def test_a_frame_that_a_resume_counter_rendered_is_kept_by_a_frame_counter(self, bench: Bench) -> None:
+        prompt = self.counted(1, frame=0)
+        resume = node(
+            "ImageSequenceFrameCounterFromDirectory",
+            directory_path="shot",
+            pattern="f_####.png",
+            indexing="numeric",
+            total_frames=100,
+            frames_per_second=25,
+        )
+
+        assert bench.rendered(prompt | {"count": resume}) == [0]
+        assert bench.rendered(prompt | {"count": resume}) == [1]
+        assert bench.rendered(prompt) == []
+
+
+class TestLoaders:
+    def loaded(self, bench: Bench, frame: Any = 3, **changes: Any) -> Prompt:
+        folder = bench.input / "plate"
+        if not folder.exists():
+            for number in range(6):
+                put(folder / f"p_{number:04d}.png", 10 + number)
+        settings = {"directory_path": "plate", "pattern": "p_####.png", "indexing": "numeric", "folder": "input"}
+        prompt = graph()
+        prompt["load"] = node("ImageSequenceLoadFrame", **settings, frame_number=frame, **changes)
+        prompt["render"]["inputs"]["picture"] = ["load", 0]
+        return prompt
+
+    def edit(self, bench: Bench, number: int) -> None:
+        path = bench.input / "plate" / f"p_{number:04d}.png"
+        put(path, 200)
+        os.utime(path, ns=(1, path.stat().st_mtime_ns + 1_000_000_000))
+
+    @pytest.mark.parametrize("number", ["typed", "counted", "primitive"])
+    def test_an_edited_frame_changes_what_is_made_of_it_and_no_other(self, bench: Bench, number: str) -> None:
+        def prompt() -> Prompt:
+            if number == "typed":
+                return self.loaded(bench, 7 - 4)
+            if number == "counted":
+                counted = self.loaded(bench, 0, frame_counter=["count", 0])
+                counted["count"]["inputs"]["frame_index"] = 3
+                return counted
+            return self.loaded(bench, ["value", 0]) | {"value": node("PrimitiveInt", value=3)}
+
+        assert bench.rendered(prompt()) == [50]
+        assert bench.rendered(prompt()) == []
+        self.edit(bench, 2)
+        assert bench.rendered(prompt()) == []
+        self.edit(bench, 3)
+        assert bench.rendered(prompt()) == [50]
+        assert bench.rendered(prompt()) == []
+
+    def test_a_number_that_only_the_run_knows_is_never_taken_for_unchanged(self, bench: Bench) -> None:
+        """Which file is loaded cannot be told, so neither can whether it was edited."""
+        prompt = self.loaded(bench, ["number", 0]) | {"number": node("Number", value=3)}
+
+        assert bench.rendered(prompt) == [50]
+        assert bench.rendered(prompt) == [50]
+
+    def test_frames_of_a_loaded_batch_count_together(self, bench: Bench) -> None:
+        self.loaded(bench)
+        prompt = graph()
+        settings = {"start_index": 1, "frame_count": 3, "ignore_missing_images": "false", "folder": "input"}
+        prompt["load"] = node("ImageSequenceLoadBatch", path_pattern="plate/p_####.png", **settings)
+        prompt["render"]["inputs"]["picture"] = ["load", 0]
+
+        assert bench.rendered(prompt) == [50]
+        self.edit(bench, 4)
+        assert bench.rendered(prompt) == []
+        self.edit(bench, 2)
+        assert bench.rendered(prompt) == [50]
+
+    def test_the_same_disk_at_another_place_has_the_same_frames(self, bench: Bench, tmp_path: Path) -> None:
+        """Machines of a farm see it under different paths."""
+        assert bench.rendered(self.loaded(bench)) == [50]
+        elsewhere = tmp_path / "mounted elsewhere"
+        bench.input.rename(elsewhere)
+        bench.host.comfyui.input = bench.input = elsewhere
+
+        assert bench.rendered(self.loaded(bench)) == []
+
+    def test_what_another_saver_has_just_written_is_not_known(self, bench: Bench) -> None:
+        prompt = graph()
+        prompt["first"] = node(
+            "ImageSequenceSaveBatch", **graph("SaveBatch")["save"]["inputs"] | {"images": ["count 1", 0]}
+        )
+        prompt["count 1"] = node("Render", shade=9, count=1)
+        prompt["load"] = node(
+            "ImageSequenceLoadBatch",
+            path_pattern=["first", 0],
+            start_index=7,
+            frame_count=1,
+            ignore_missing_images="false",
+        )
+        prompt["render"]["inputs"]["picture"] = ["load", 0]
+
+        assert bench.rendered(prompt) == [9, 50]
+        assert bench.rendered(prompt) == [50]
+
+
+def test_many_frames_are_kept_without_listing_the_folder(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for frame in range(3):
+        bench.rendered(graph(current_frame=frame))
+    listed: list[Any] = []
+    scan, listing = os.scandir, os.listdir
+    monkeypatch.setattr(os, "scandir", lambda path=".": (listed.append(path), scan(path))[1])
+    monkeypatch.setattr(os, "listdir", lambda path=".": (listed.append(path), listing(path))[1])
+
+    for frame in range(3):
+        assert bench.rendered(graph(current_frame=frame)) == []
+    assert listed == []
