@@ -194,7 +194,7 @@ class _Run:
             with self._attributed_to(node_id):
                 inputs, absent = self._inputs(node_id, declared, wired)
                 asked = self._requested_inputs(instance, inputs, absent)
-                new = {self._lazy_source(sources, node["inputs"], name) for name in asked}
+                new = {self._lazy_source(node["inputs"], name) for name in asked}
             if not new:
                 break
             for source in sorted(new):
@@ -248,12 +248,14 @@ class _Run:
         names = {name for answer in answers if isinstance(answer, list) for name in answer if isinstance(name, str)}
         return sorted(name for name in names if name not in inputs or name in absent)
 
-    def _lazy_source(self, sources: Mapping[str, str], inputs: Mapping[str, Any], name: str) -> str:
-        if name not in sources:
+    def _lazy_source(self, inputs: Mapping[str, Any], name: str) -> str:
+        """The source of an input that a node asks for. It may have added the input to itself in the DynamicPrompt."""
+        if not is_link(inputs.get(name)):
             what = "is a constant" if name in inputs else "is not in the prompt"
             msg = f"check_lazy_status asks for {name!r}, which {what}: ask only for inputs that arrived as None"
             raise ValueError(msg)
-        return sources[name]
+        source: str = inputs[name][0]
+        return source
 
     def _record_block(self, node_id: str, blocker: ExecutionBlocker) -> ExecutionBlocker:
         # ComfyUI shows the message once, at the first blocked node, and then continues silently.

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 # The version in pyproject.toml, which is not in every installation. tests/test_house.py compares them.
 VERSION = "0.1.1"
@@ -22,17 +22,25 @@ class Graph:
 
     digest: SHA-256, in hexadecimal.
     is_certain: False if its pictures may change without a change of the digest, because it reads files that are only known
-        when it runs. A frame of such a graph is never taken for an unchanged one.
+        when it runs. A frame of such a graph is never taken for an unchanged one by its digest.
+    values: the digest of the graph with the values that texts and numbers have in this frame, in place of the nodes that
+        make them. None if there are none, if they are not known yet, or if this is not certain either.
     """
 
     digest: str
     is_certain: bool = True
+    values: str | None = None
 
     def of_row(self, row: int) -> Graph:
         """The graph of item `row` of the lists that it makes, whose items are different pictures."""
         if not row:
             return self
-        return Graph(hashlib.sha256(f"{self.digest} {row}".encode()).hexdigest(), self.is_certain)
+        values = None if self.values is None else _of_row(self.values, row)
+        return Graph(_of_row(self.digest, row), self.is_certain, values)
+
+
+def _of_row(digest: str, row: int) -> str:
+    return hashlib.sha256(f"{digest} {row}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -46,11 +54,12 @@ class FrameIdentity:
     frame: int
     image: int = 0
     images: int = 1
+    values: str | None = None
     is_certain: bool = field(default=True, compare=False)
 
     @classmethod
     def of(cls, graph: Graph, frame: int, image: int = 0, images: int = 1) -> FrameIdentity:
-        return cls(graph.digest, frame, image, images, graph.is_certain)
+        return cls(graph.digest, frame, image, images, graph.values, graph.is_certain)
 
     @classmethod
     def parse(cls, text: str | None) -> FrameIdentity | None:
@@ -64,22 +73,33 @@ class FrameIdentity:
         if not isinstance(facts, dict):
             return None
         graph, frame = facts.get("graph"), facts.get("frame")
-        image, images = facts.get("image", 0), facts.get("images", 1)
-        if not isinstance(graph, str) or not _DIGEST.fullmatch(graph):
+        image, images, values = facts.get("image", 0), facts.get("images", 1), facts.get("values")
+        if not _is_digest(graph) or not (values is None or _is_digest(values)):
             return None
         if not (type(frame) is type(image) is type(images) is int and 0 <= image < images):
             return None
-        return cls(graph, frame, image, images)
+        return cls(graph, frame, image, images, values)
 
     @property
     def text(self) -> str:
-        """Strict JSON, ASCII: {"graph": ..., "frame": ..., "version": ...}; in a batch also "image" and "images"."""
+        """Strict JSON, ASCII: {"graph": ..., "frame": ..., "version": ...}; "values", and in a batch "image" and "images"."""
+        values = {} if self.values is None else {"values": self.values}
         place = {"image": self.image, "images": self.images} if self.images > 1 else {}
-        return json.dumps({"graph": self.graph, "frame": self.frame, **place, "version": VERSION})
+        return json.dumps({"graph": self.graph, **values, "frame": self.frame, **place, "version": VERSION})
 
-    def is_made_by(self, graph: Graph | None) -> bool:
-        """Whether `graph` would make this picture again."""
-        return graph is not None and graph.is_certain and graph.digest == self.graph
+    def is_that_of(self, found: FrameIdentity | None) -> bool:
+        """Whether a file that says `found` has the picture that the graph of this identity would make again.
+
+        By its nodes, or by the values that they make.
+        """
+        if found is None or (self.frame, self.image, self.images) != (found.frame, found.image, found.images):
+            return False
+        is_same_graph = self.is_certain and self.graph == found.graph
+        return is_same_graph or (self.values is not None and self.values == found.values)
+
+
+def _is_digest(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def _refused(constant: str) -> Any:

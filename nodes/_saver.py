@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..io_utils import host
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch
-from ..io_utils.comfyui.identity import Graphs, Known, StaticPrompt, graph_of
+from ..io_utils.comfyui.identity import VALUE, Graphs, Known, StaticPrompt, graph_of
 from ..io_utils.comfyui.look import Look
 from ..io_utils.comfyui.metadata import text_entries
 from ..io_utils.comfyui.moments import Moments
@@ -131,14 +131,18 @@ class Hidden:
     extra_pnginfo: Any
     unique_id: Any
     dynprompt: Any
+    values: Mapping[str, Any] = field(default_factory=dict)  # what was asked for, see `Graphs.ask`
 
     @classmethod
     def taken_from(cls, inputs: dict[str, Any]) -> Hidden:
         """Remove the hidden inputs from `inputs` and return them."""
-        return cls(**{name: hidden(inputs.pop(name, None)) for name in SAVER_HIDDEN})
+        values = {name: inputs.pop(name) for name in list(inputs) if name.startswith(VALUE)}
+        return cls(**{name: hidden(inputs.pop(name, None)) for name in SAVER_HIDDEN}, values=values)
 
     def begin_run(self) -> dict[str, Any]:
         """For check_lazy_status: what the request must know of this run for its tokens, see `Moments.begin`."""
+        if self.dynprompt is not None:
+            _graphs.bring(self.dynprompt, self.unique_id, _MADE, self.values)
         return {"now": _moments.begin(self.unique_id, self.prompt), **self._known()}
 
     def end_run(self) -> dict[str, Any]:
@@ -149,9 +153,12 @@ class Hidden:
         return {"nodes": self.nodes, "graph": self.graph}
 
     def asking_for(self, names: list[str]) -> list[str]:
-        """For check_lazy_status: `names`, and the graph in front is noted, before it runs."""
-        self.graph()
-        return names
+        """For check_lazy_status: `names`, but first what tells whether the images are those that are on disk already.
+
+        In any case, the graph is noted before it runs.
+        """
+        values = [] if self.dynprompt is None else _graphs.ask(self.dynprompt, self.unique_id, _MADE)
+        return values or names
 
     def graph(self) -> Graph | None:
         """What makes the images; None if nobody says, as in a script."""

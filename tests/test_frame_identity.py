@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from io_utils.frame_identity import VERSION, FrameIdentity, Graph
 
-DIGEST = "0123456789abcdef" * 4
+DIGEST, OTHER, VALUES = "0123456789abcdef" * 4, "f" * 64, "a" * 64
 FACTS = {"graph": DIGEST, "frame": 7, "version": VERSION}
 
 
@@ -56,6 +56,7 @@ def test_the_version_and_what_later_versions_add_do_not_matter() -> None:
         pytest.param(json.dumps(FACTS | {"graph": DIGEST.upper()}), id="another spelling"),
         pytest.param(json.dumps(FACTS | {"graph": DIGEST + "\n"}), id="a digest and a line feed"),
         pytest.param(json.dumps(FACTS | {"graph": [DIGEST]}), id="a digest in a list"),
+        pytest.param(json.dumps(FACTS | {"values": 7}), id="values that are no digest"),
         pytest.param(json.dumps(FACTS | {"frame": "7"}), id="a frame as text"),
         pytest.param(json.dumps(FACTS | {"frame": 7.0}), id="a fractional frame"),
         pytest.param(json.dumps(FACTS | {"frame": True}), id="true as a frame"),
@@ -86,11 +87,22 @@ class TestGraph:
         assert len({graph.of_row(row).digest for row in range(5)}) == 5
         assert not Graph(DIGEST, is_certain=False).of_row(2).is_certain
 
-    def test_a_frame_is_made_by_the_graph_that_its_file_names(self) -> None:
+    def test_a_file_has_the_picture_of_the_graph_that_it_names(self) -> None:
         found = FrameIdentity.parse(FrameIdentity.of(Graph(DIGEST), 7).text)
-        assert found is not None
 
-        assert found.is_made_by(Graph(DIGEST))
-        assert not found.is_made_by(Graph(DIGEST[::-1]))
-        assert not found.is_made_by(Graph(DIGEST, is_certain=False)), "its files may have changed"
-        assert not found.is_made_by(None)
+        assert FrameIdentity.of(Graph(DIGEST), 7).is_that_of(found)
+        assert not FrameIdentity.of(Graph(DIGEST), 8).is_that_of(found)
+        assert not FrameIdentity.of(Graph(DIGEST), 7, 0, 2).is_that_of(found)
+        assert not FrameIdentity.of(Graph(OTHER), 7).is_that_of(found)
+        assert not FrameIdentity.of(Graph(DIGEST, is_certain=False), 7).is_that_of(found), "its files may have changed"
+        assert not FrameIdentity.of(Graph(DIGEST), 7).is_that_of(None)
+
+    def test_or_that_has_the_same_values(self) -> None:
+        found = FrameIdentity.parse(FrameIdentity.of(Graph(DIGEST, values=VALUES), 7).text)
+
+        assert FrameIdentity.of(Graph(OTHER, values=VALUES), 7).is_that_of(found)
+        assert FrameIdentity.of(Graph(OTHER, is_certain=False, values=VALUES), 7).is_that_of(found)
+        assert FrameIdentity.of(Graph(DIGEST, values=OTHER), 7).is_that_of(found), "nothing in front has changed"
+        assert not FrameIdentity.of(Graph(OTHER, values=OTHER), 7).is_that_of(found)
+        assert not FrameIdentity.of(Graph(OTHER, values=VALUES), 8).is_that_of(found)
+        assert not FrameIdentity.of(Graph(OTHER), 7).is_that_of(FrameIdentity(DIGEST, 7)), "no values are not the same"

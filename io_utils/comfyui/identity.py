@@ -10,6 +10,8 @@ nodes in front of the saver have the same classes and the same inputs, and are l
   node's function: for the function there is no difference to an absent one.
 - Change marks (`is_changed`, what a node's IS_CHANGED answered) count, such as Load Image's hash of the file. NaN, "always
   run", does not: a node that says so would change every picture, although most do so only for the sake of a side effect.
+- Texts and numbers that nodes make of others count by their nodes and, in a second digest, by their values: after a change of
+  a text with keys, a frame whose own text is still the same is unchanged.
 - Links from nodes whose outputs are known before they run count as the values that they bring. So a frame counter's
   total_frames counts for the nodes to which it is wired, and a longer animation keeps the frames that do not depend on it.
 - Of this pack's nodes, IS_CHANGED does not count, because it also watches files from earlier runs. `Known` takes its place.
@@ -24,8 +26,8 @@ import inspect
 import json
 import logging
 import math
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,14 @@ _PRIMITIVES = frozenset(
     ["PrimitiveInt", "PrimitiveFloat", "PrimitiveString", "PrimitiveStringMultiline", "PrimitiveBoolean"]
 )
 _CONVERT: Mapping[str, type[Any]] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
+# The types of outputs that are cheap to make, and are compared by value.
+_VALUES = frozenset([*_CONVERT, "FRAME_COUNTER"])
+
+# A node and the index of one of its outputs.
+Link = tuple[str, int]
+
+# The beginning of the names of inputs that a saver adds to itself, see `Graphs`.
+VALUE = "image_sequence_value_"
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,7 @@ class StaticPrompt:
 
 
 def graph_of(prompt: Any, node_id: str, inputs: Mapping[str, str]) -> Graph | None:
-    """The graph in front of the saver `node_id`, as far as it leads to `inputs`.
+    """The graph in front of the saver `node_id`, as far as it leads to `inputs`, without its values.
 
     prompt: ComfyUI's DynamicPrompt, which also has the nodes that others have added while they ran; or a StaticPrompt.
     inputs: names of the saver's inputs -> the names under which they count.
@@ -83,16 +93,24 @@ def graph_of(prompt: Any, node_id: str, inputs: Mapping[str, str]) -> Graph | No
     None if the prompt has no such node; with a warning, if it cannot be followed: it has no such shape, or goes in circles.
     Never raises. Takes 3 ms for 300 nodes, and time in proportion for more.
     """
-    walk = _Walk(prompt)
+    graph, _ = _traced(prompt, node_id, inputs, {})
+    return graph
+
+
+def _traced(
+    prompt: Any, node_id: str, inputs: Mapping[str, str], brought: Mapping[Link, Sequence[Any]]
+) -> tuple[Graph | None, list[Link]]:
+    """(the graph, given what links have `brought`; the links that bring values to it). Never raises."""
+    walk = _Walk(prompt, brought)
     try:
         if not prompt.has_node(node_id):
-            return None
+            return None, []
         values = prompt.get_node(node_id)["inputs"]
         wired = {counted: walk.counted(values[name]) for name, counted in inputs.items() if name in values}
-        return Graph(walk.digest([_KIND, wired]), walk.is_certain)
+        return Graph(walk.digest([_KIND, wired]), walk.is_certain), list(walk.values)
     except Exception as error:  # other packs put anything into a prompt
         _log.warning("The frames are saved without the identity of their graph: %s: %s", type(error).__name__, error)
-        return None
+        return None, []
 
 
 class Graphs:
@@ -100,39 +118,73 @@ class Graphs:
 
     That must be before the graph runs: a loaded file that is edited during the run has another mark afterwards, but the
     picture may show the file as it was. ComfyUI's DynamicPrompt is one object throughout a run.
+
+    Texts and numbers that nodes make for each frame, such as a prompt with keys, are known only once these nodes have run.
+    They are cheap, so the saver has them run before it decides: `ask` adds links to its node, which ComfyUI follows like
+    those of lazy inputs, and `bring` takes what they have brought.
     """
 
     def __init__(self) -> None:
         self._prompt: Any = None
         self._graphs: dict[str, Graph | None] = {}
+        self._links: dict[str, dict[str, Link]] = {}
 
     def of(self, prompt: Any, node_id: str, inputs: Mapping[str, str]) -> Graph | None:
-        """See `graph_of`."""
+        """The graph, with the values that were brought. See `graph_of`."""
         if self._prompt is not prompt:
-            self._prompt, self._graphs = prompt, {}
+            self._prompt, self._graphs, self._links = prompt, {}, {}
         if node_id not in self._graphs:
-            self._graphs[node_id] = graph_of(prompt, node_id, inputs)
+            self._graphs[node_id], links = _traced(prompt, node_id, inputs, {})
+            self._links[node_id] = {f"{VALUE}{index}": link for index, link in enumerate(links)}
         return self._graphs[node_id]
+
+    def ask(self, prompt: Any, node_id: str, inputs: Mapping[str, str]) -> list[str]:
+        """The names of inputs for which check_lazy_status must ask to get the values; [] if it has asked, or there are none."""
+        self.of(prompt, node_id, inputs)
+        links = self._links.pop(node_id, {})
+        if links:
+            prompt.get_node(node_id)["inputs"].update({name: list(link) for name, link in links.items()})
+        return list(links)
+
+    def bring(self, prompt: Any, node_id: str, inputs: Mapping[str, str], values: Mapping[str, Sequence[Any]]) -> None:
+        """Note `values`, by the names that `ask` has returned, and remove these inputs from the prompt again."""
+        given = prompt.get_node(node_id)["inputs"]
+        links = {name: given.pop(name) for name in values if name in given}
+        graph = self.of(prompt, node_id, inputs)
+        did_run = bool(links) and not any(isinstance(value, tuple) for value in values.values())  # not (None,)
+        if graph is None or not did_run:
+            return
+        brought = {(source, int(slot)): values[name] for name, (source, slot) in links.items()}
+        filled, _ = _traced(prompt, node_id, inputs, brought)
+        if filled is not None and filled.is_certain:
+            self._graphs[node_id] = replace(graph, values=filled.digest)
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A node whose outputs are used. `outputs`: their values, if they are known."""
+    """A node whose outputs are used.
+
+    outputs: their values, if they are known.
+    makes_values: whether it makes texts and numbers, from texts and numbers only.
+    """
 
     digest: str
     outputs: Sequence[Any] | None = None
+    makes_values: bool = False
 
 
 class _Walk:
     """Visits each node in front of a saver once, sources first. Not recursive: loops are chains of thousands of nodes."""
 
-    def __init__(self, prompt: Any) -> None:
+    def __init__(self, prompt: Any, brought: Mapping[Link, Sequence[Any]]) -> None:
         self._get_node = prompt.get_node
+        self._brought = brought
         self._classes = host.node_classes()
         self._ask = host.change_marks(prompt)
         self._encode = json.JSONEncoder(sort_keys=True, default=self._give_up).encode
         self._sources: dict[str, _Source] = {}
         self.is_certain = True
+        self.values: dict[Link, None] = {}  # the links that bring values to nodes that make something else
 
     def counted(self, value: Any) -> list[Any]:
         """How the value of one of the saver's inputs counts."""
@@ -149,7 +201,11 @@ class _Walk:
             node = self._get_node(current)
             if current not in opened:
                 opened.add(current)
-                links = [value[0] for value in node["inputs"].values() if isinstance(value, list) and _is_link(value)]
+                links = [
+                    value[0]
+                    for value in node["inputs"].values()
+                    if isinstance(value, list) and _is_link(value) and (value[0], value[1]) not in self._brought
+                ]
                 if waiting := [source for source in links if source not in self._sources]:
                     if not opened.isdisjoint(waiting):
                         raise ValueError(f"node {current} depends on itself")
@@ -162,6 +218,8 @@ class _Walk:
 
     def _followed(self, link: list[Any]) -> tuple[list[Any] | None, Any]:
         """How a link counts; or None, and the constant that it brings from a source whose outputs are known."""
+        if (link[0], link[1]) in self._brought:
+            return ["brought", [self._value(item) for item in self._brought[link[0], link[1]]]], None
         source, slot = self._sources[link[0]], int(link[1])
         if source.outputs is None or not 0 <= slot < len(source.outputs):
             return [source.digest, slot], None
@@ -180,7 +238,7 @@ class _Walk:
             if isinstance(value, list) and _is_link(value):
                 links[name], constant = self._followed(value)
                 if links[name] is not None:
-                    given[name] = None
+                    given[name] = self._single(value)
                     continue
                 del links[name]
             elif not declared.passes(name):
@@ -188,15 +246,37 @@ class _Walk:
             given[name] = constant = declared.converted(name, constant)
             if not declared.is_default(name, constant):
                 values[name] = constant
+        from_values = self._value_links(node, links)
+        makes_values = declared.makes_values and len(from_values) == len(links)
+        if not makes_values:
+            self.values.update(dict.fromkeys(from_values))
         known = self._known(node_class, class_type, declared, given)
         if known is None:
-            return _Source(self.digest([class_type, links, values, self._mark(node_id, node, declared)]))
+            mark = self._mark(node_id, node, declared)
+            return _Source(self.digest([class_type, links, values, mark]), makes_values=makes_values)
         if known.files is None:
             self.is_certain = False
         for name in known.covered if known.files is not None else ():
             links.pop(name, None)
             values.pop(name, None)
-        return _Source(self.digest([class_type, links, values, known.files]), known.outputs)
+        return _Source(self.digest([class_type, links, values, known.files]), known.outputs, makes_values)
+
+    def _value_links(self, node: Mapping[str, Any], names: Iterable[str]) -> list[Link]:
+        """Those of a node's links that bring values."""
+        links = [(source, int(slot)) for source, slot in map(node["inputs"].__getitem__, names)]
+        return [link for link in links if link in self._brought or self._sources[link[0]].makes_values]
+
+    def _single(self, link: list[Any]) -> Any:
+        """The value that a link has brought; None if that is not known, or it has brought several."""
+        items = self._brought.get((link[0], link[1]), ())
+        return items[0] if len(items) == 1 else None
+
+    def _value(self, item: Any) -> Any:
+        """A value as it counts, also a frame counter of another pack."""
+        if item is None or isinstance(item, (str, int, float, np.generic)) or is_dataclass(item):
+            return item
+        counter = [getattr(item, name, None) for name in ("current_frame", "total_frames", "frames_per_second")]
+        return item if None in counter else ["counter", *counter]
 
     def _known(self, node_class: Any, class_type: str, declared: _Declared, given: Mapping[str, Any]) -> Known | None:
         if class_type in _PRIMITIVES and given.get("value") is not None:
@@ -246,6 +326,7 @@ class _Declared:
     converters: of the inputs whose constants ComfyUI converts.
     defaults: of the node's function.
     may_mark: whether the class has an IS_CHANGED, as far as can be told from here.
+    makes_values: whether all outputs are texts, numbers or frame counters, without side effects or costs that it declares.
     """
 
     groups: tuple[Container[str], ...] | None = None
@@ -253,6 +334,7 @@ class _Declared:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     may_mark: bool = True
     is_v3: bool = False
+    makes_values: bool = False
 
     @classmethod
     def by(cls, node_class: Any) -> _Declared:
@@ -271,7 +353,10 @@ class _Declared:
                     defaults[name] = _converted(converters.get(name), parameter.default)
         takes_all = is_v3 and getattr(node_class, "ACCEPT_ALL_INPUTS", False)
         may_mark = is_v3 or hasattr(node_class, "IS_CHANGED")
-        return cls(None if takes_all else tuple(groups), converters, defaults, may_mark, is_v3)
+        outputs = getattr(node_class, "RETURN_TYPES", ())
+        makes_values = bool(outputs) and all(isinstance(kind, str) and kind in _VALUES for kind in outputs)
+        makes_values &= not (getattr(node_class, "OUTPUT_NODE", False) or getattr(node_class, "API_NODE", False))
+        return cls(None if takes_all else tuple(groups), converters, defaults, may_mark, is_v3, makes_values)
 
     def passes(self, name: str) -> bool:
         """Whether ComfyUI passes a constant of this name to the node. (It passes every link.)"""

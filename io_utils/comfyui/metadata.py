@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import host
+from .identity import VALUE
 
 _log = logging.getLogger(__name__)
 
@@ -178,7 +179,14 @@ def _printed_key(key: object) -> str:
 
 
 def _without_cache_note(node: Any) -> Any:
+    """The node without its change mark, and without the inputs that a saver has added to itself for a moment."""
+    if not isinstance(node, Mapping):
+        return node
     try:
-        return {key: value for key, value in node.items() if key != "is_changed"} if isinstance(node, Mapping) else node
+        kept = {key: value for key, value in node.items() if key != "is_changed"}
+        inputs = kept.get("inputs")
+        if isinstance(inputs, dict) and any(str(name).startswith(VALUE) for name in inputs):
+            kept["inputs"] = {name: value for name, value in inputs.items() if not str(name).startswith(VALUE)}
     except Exception:  # a foreign mapping that fails: _Cleaner leaves it out and names it
         return node
+    return kept

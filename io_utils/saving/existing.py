@@ -113,7 +113,7 @@ def identity_of(sequence: FileSequence, frame: int) -> FrameIdentity | None:
 
 def is_unchanged(sequence: FileSequence, frame: int, identity: FrameIdentity | None) -> bool:
     """Whether the frame's file is whole and says `identity`. Raises what `identity_of` raises."""
-    return identity is not None and identity.is_certain and identity_of(sequence, frame) == identity
+    return identity is not None and identity.is_that_of(identity_of(sequence, frame))
 
 
 def unchanged_images(identity: Identify, place: Callable[[int], Frame]) -> list[Frame]:

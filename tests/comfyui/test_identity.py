@@ -7,6 +7,7 @@ import json
 import logging
 import random
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -472,6 +473,119 @@ class TestGraphs:
         prompt = StaticPrompt(graph() | {"other": node("Sampler", seed=5), "save 2": node("Save", images=["other", 0])})
 
         assert graphs.of(prompt, "save", MADE) != graphs.of(prompt, "save 2", MADE)
+
+
+class Keyed:
+    """Makes a text of a text with keys and a number."""
+
+    RETURN_TYPES = ("STRING",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"text": ("STRING", {}), "frame": ("INT", {})}}
+
+
+class Costs(Keyed):
+    API_NODE = True
+
+
+class Caption(Keyed):
+    """Makes a text of an image."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"image": ("IMAGE", {})}}
+
+
+class TestValuesThatNodesMake:
+    @pytest.fixture(autouse=True)
+    def _registered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        kinds = (Sampler, Keyed, Costs, Caption, Loader, Counter)
+        stand_in(monkeypatch, "nodes", NODE_CLASS_MAPPINGS={kind.__name__: kind for kind in kinds})
+
+    def keyed(self, text: str = "0: noon", kind: str = "Keyed", seed: int = 7) -> Prompt:
+        return graph(text=["style", 0], seed=seed) | {
+            "keys": node(kind, text=text, frame=3),
+            "style": node("Keyed", text=["keys", 0], frame=0),
+        }
+
+    def values(self, prompt: Prompt, *values: Any) -> str | None:
+        """The second digest, once the links have brought `values`, in the order in which they are asked for."""
+        graphs, dynamic = Graphs(), StaticPrompt(prompt)
+        names = graphs.ask(dynamic, "save", MADE)
+        assert len(names) == len(values)
+        graphs.bring(dynamic, "save", MADE, dict(zip(names, values)))
+        found = graphs.of(dynamic, "save", MADE)
+        assert found is not None
+        return found.values
+
+    def test_are_asked_for_by_links_that_are_removed_again(self) -> None:
+        prompt = self.keyed()
+        before = json.dumps(prompt)
+        graphs, dynamic = Graphs(), StaticPrompt(prompt)
+        (name,) = graphs.ask(dynamic, "save", MADE)
+
+        assert prompt["save"]["inputs"][name] == ["style", 0], (
+            "not the text in front of it: only what an image is made of"
+        )
+        assert graphs.ask(dynamic, "save", MADE) == [], "it asks once"
+        graphs.bring(dynamic, "save", MADE, {name: ["noon"]})
+        assert json.dumps(prompt) == before
+
+    def test_count_in_place_of_the_nodes_that_make_them(self) -> None:
+        noon = self.values(self.keyed("0: noon"), ["noon"])
+
+        assert noon is not None
+        assert noon == self.values(self.keyed("0: noon, 60: night"), ["noon"])
+        assert noon != self.values(self.keyed("0: noon"), ["night"])
+        assert noon != self.values(self.keyed("0: noon", seed=8), ["noon"])
+
+    def test_of_a_list_count_with_their_places(self) -> None:
+        assert self.values(self.keyed(), ["a", "b"]) != self.values(self.keyed(), ["b", "a"])
+
+    def test_are_not_known_if_their_node_did_not_run(self) -> None:
+        assert self.values(self.keyed(), (None,)) is None
+
+    @pytest.mark.parametrize("value", [object(), torch.zeros(2), {1}])
+    def test_are_not_known_if_they_are_not_values(self, value: Any) -> None:
+        assert self.values(self.keyed(), [value]) is None
+
+    def test_may_be_frame_counters_of_any_pack(self) -> None:
+        def counter(frame: int) -> Any:
+            return SimpleNamespace(current_frame=frame, total_frames=9, frames_per_second=24.0)
+
+        three = self.values(self.keyed(), [counter(3)])
+        assert three is not None
+        assert three == self.values(self.keyed(), [counter(3)])
+        assert three != self.values(self.keyed(), [counter(4)])
+
+    def test_tell_which_files_are_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def loaded(number: int) -> str | None:
+            inputs = {"load": node("Loader", number=["count", 0], layer=""), "count": node("Keyed", text="", frame=0)}
+            return self.values(graph(picture=["load", 0]) | inputs, [number])
+
+        seven = loaded(7)
+        assert seven is not None
+        assert loaded(7) == seven
+        assert loaded(8) != seven
+        assert loaded(1) is None, "no such file"
+        monkeypatch.setattr(Loader, "files", {7: "seven, edited"})
+        assert loaded(7) != seven
+
+    @pytest.mark.parametrize("kind", ["Costs", "Sampler", "not registered"])
+    def test_of_nodes_that_cost_something_are_not_asked_for(self, kind: str) -> None:
+        assert self.values(self.keyed(kind=kind)) is None
+
+    def test_of_nodes_behind_an_image_are_not_asked_for(self) -> None:
+        prompt = graph(text=["caption", 0]) | {"caption": node("Caption", image=["a", 0]), "a": node("Sampler", seed=1)}
+
+        assert self.values(prompt) is None
+
+    def test_a_graph_without_them_has_one_digest(self) -> None:
+        assert self.values(graph()) is None
+
+    def test_of_counters_that_are_known_are_not_asked_for(self) -> None:
+        assert self.values(graph(seed=["count", 0]) | {"count": node("Counter", frame=7, total=9)}) is None
 
 
 def test_the_digest_is_the_same_in_every_release() -> None:

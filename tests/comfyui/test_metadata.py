@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from io_utils.comfyui.identity import VALUE
 from io_utils.comfyui.metadata import text_entries
 from io_utils.formats.file_type import FileType
 
@@ -319,3 +320,13 @@ def test_a_node_of_the_prompt_that_fails_costs_only_itself() -> None:
             raise RuntimeError("no")
 
     assert text_entries({"1": Failing(a=1), "2": {"is_changed": 3}}, {"workflow": {}})["workflow"] == "{}"
+
+
+def test_inputs_that_a_saver_has_added_to_itself_for_a_moment_are_not_in_the_file() -> None:
+    """Another saver may write its frames in that moment, see `identity.Graphs`."""
+    inputs = {"images": ["1", 0], "filename_prefix": "shot"}
+    prompt = {"2": {"class_type": "Save", "inputs": {**inputs, f"{VALUE}0": ["7", 0]}}}
+    before = copy.deepcopy(prompt)
+
+    assert strictly(text_entries(prompt, None)["prompt"]) == {"2": {"class_type": "Save", "inputs": inputs}}
+    assert prompt == before

@@ -65,6 +65,18 @@ class Text:
         return (text,)
 
 
+class Keyed(Text):
+    """The text of the last key up to the frame; each line is a key."""
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"text": ("STRING", {"multiline": True}), "frame": ("INT", {"default": 0})}}
+
+    def run(self, text, frame):
+        keys = [line.split(": ") for line in text.splitlines()]
+        return ([words for key, words in keys if int(key) <= frame][-1],)
+
+
 class Painted(Costly):
     """Renders an image by its text, like a sampler by its prompt, over a picture if one is wired."""
 
@@ -170,6 +182,7 @@ class Note:
 NODE_CLASS_MAPPINGS = {
     "ProbeCostly": Costly,
     "ProbeBatchList": BatchList,
+    "ProbeKeyed": Keyed,
     "ProbePainted": Painted,
     "ProbeExpanded": Expanded,
     "ProbeSavedInside": SavedInside,

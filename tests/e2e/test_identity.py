@@ -88,6 +88,22 @@ class TestAHundredFrames:
         assert queue([painted("keyed", frame, keyed(frame, "a forest at dawn")) for frame in FRAMES]) == []
         assert queue([painted("other", frame) for frame in FRAMES[:3]]) == []
 
+    @pytest.mark.parametrize("saver", ["SaveCounted", "SaveFrame"])
+    def test_are_rendered_only_where_their_own_text_has_changed(self, comfyui, queue, saver):
+        """One text with keys, as prompt schedules are written: all frames have it in front of them."""
+
+        def graph(frame: int, last: str) -> Nodes:
+            nodes = painted(saver, frame)
+            nodes["text"] = ("ProbeKeyed", {"text": f"0: a forest at noon\n60: {last}", "frame": ["count", 1]})
+            if saver == "SaveFrame":
+                nodes["save"] = saved(saver, frame, images=["paint", 0])["save"]
+            return nodes
+
+        assert queue([graph(frame, "at night") for frame in FRAMES]) == list(FRAMES)
+        assert queue([graph(frame, "at night") for frame in FRAMES]) == []
+        assert queue([graph(frame, "at dawn") for frame in FRAMES]) == list(range(60, 100))
+        assert queue([graph(frame, "at dawn") for frame in FRAMES]) == []
+
     def test_stay_as_they_are_when_nodes_are_moved_renamed_and_get_other_ids(self, comfyui, queue):
         frames = FRAMES[:10]
         queue([painted("moved", frame) for frame in frames])
@@ -167,6 +183,7 @@ class TestALoadedImage:
         (base / "input").mkdir(parents=True)
         Image.new("RGB", (8, 8), (255, 0, 0)).save(base / "input" / "picture.png")
         nodes = painted("loaded", 0)
+        nodes["text"] = ("ProbeKeyed", {"text": "0: a forest at noon\n60: at night", "frame": ["count", 1]})
         nodes["load"] = ("LoadImage", {"image": "picture.png"})
         nodes["paint"][1]["picture"] = ["load", 0]
         notes = base / "custom_nodes" / "probe" / "runs.txt"
@@ -177,6 +194,9 @@ class TestALoadedImage:
         with start("--cache-none", base=base) as server:
             server.run(prompt)
             assert notes.read_text().split() == ["0"], "the same graph on another server"
+            nodes["text"][1]["text"] = "0: a forest at noon\n60: at dawn"
+            server.run(prompt)
+            assert notes.read_text().split() == ["0"], "another graph with the same text"
             Image.new("RGB", (8, 8), (0, 255, 0)).save(base / "input" / "picture.png")
             server.run(prompt)
             assert notes.read_text().split() == ["0", "0"]

@@ -22,7 +22,7 @@ Prompt = dict[str, dict[str, Any]]
 
 # A node that renders, and notes it, and one that brings a number which only the run knows.
 RENDERER = """
-RUNS = []
+RUNS, TEXTS = [], []
 
 class Render:
     FUNCTION, RETURN_TYPES = "run", ("IMAGE", "MASK")
@@ -55,6 +55,39 @@ class Number:
     def run(self, value):
         return (value,)
 
+class Measure(Number):
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"image": ("IMAGE",)}}
+
+    def run(self, image):
+        return (int(image.max() * 255),)
+
+class Keyed:
+    # The text of the last key up to the frame: "0: noon, 60: night".
+
+    FUNCTION, RETURN_TYPES = "run", ("STRING",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"text": ("STRING", {}), "frame": ("INT", {})}}
+
+    def run(self, text, frame):
+        keys = [key.split(": ") for key in text.split(", ")]
+        if len(keys[0]) < 2:
+            raise ValueError("no key")
+        found = [text for key, text in keys if int(key) <= frame][-1]
+        TEXTS.append(found)
+        return (found,)
+
+class Joined(Keyed):
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"first": ("STRING", {}), "second": ("STRING", {})}}
+
+    def run(self, first, second):
+        return (first + second,)
+
 class Numbers(Number):
     OUTPUT_IS_LIST = (True,)
 
@@ -62,6 +95,7 @@ class Numbers(Number):
         return (list(range(value)),)
 
 NODE_CLASS_MAPPINGS = {"Render": Render, "RenderList": RenderList, "Number": Number, "Numbers": Numbers}
+NODE_CLASS_MAPPINGS |= {"Measure": Measure, "Keyed": Keyed, "Joined": Joined}
 NODE_CLASS_MAPPINGS["PrimitiveInt"] = Number  # core's, which has the same inputs and outputs
 """
 
@@ -72,6 +106,7 @@ class Bench:
     def __init__(self, host: EmbeddedHost) -> None:
         self.host, self.output, self.input = host, host.comfyui.output, host.comfyui.input
         self._runs: list[int] = host.packs[1].RUNS
+        self.texts: list[str] = host.packs[1].TEXTS
 
     def rendered(self, prompt: Prompt) -> list[int]:
         """Run a prompt. Returns the shades that were rendered."""
@@ -155,7 +190,7 @@ class TestEverySaver:
 
     @pytest.mark.parametrize("quality", [None, 90])
     def test_keeps_batches(self, bench: Bench, saver: str, quality: int | None) -> None:
-        more = {} if quality is None else {"quality": quality}
+        more: dict[str, Any] = {} if quality is None else {"quality": quality}
         if saver == "SaveFrame":
             return
         assert bench.rendered(graph(saver, count=3)) == [50]
@@ -184,8 +219,8 @@ class TestEverySaver:
         assert bench.rendered(graph(saver)) == [50], "nothing says that it is unchanged"
 
     def test_keeps_what_was_saved_under_another_policy(self, bench: Bench, saver: str) -> None:
-        name, value = ("overwrite", "true") if saver == "SaveBatch" else ("on_existing", "overwrite")
-        bench.rendered(graph(saver, **{name: value}))
+        policy: dict[str, Any] = {"overwrite": "true"} if saver == "SaveBatch" else {"on_existing": "overwrite"}
+        bench.rendered(graph(saver, **policy))
 
         assert bench.rendered(graph(saver)) == []
 
@@ -304,12 +339,22 @@ class TestLoaders:
         assert bench.rendered(prompt()) == [50]
         assert bench.rendered(prompt()) == []
 
-    def test_a_number_that_only_the_run_knows_is_never_taken_for_unchanged(self, bench: Bench) -> None:
-        """Which file is loaded cannot be told, so neither can whether it was edited."""
+    def test_the_number_may_come_from_any_node(self, bench: Bench) -> None:
+        """It runs before the saver decides, so that the file is known."""
         prompt = self.loaded(bench, ["number", 0]) | {"number": node("Number", value=3)}
 
         assert bench.rendered(prompt) == [50]
+        assert bench.rendered(prompt) == []
+        self.edit(bench, 3)
         assert bench.rendered(prompt) == [50]
+        assert bench.rendered(prompt) == []
+
+    def test_a_number_that_is_made_of_an_image_is_not_known_without_rendering(self, bench: Bench) -> None:
+        prompt = self.loaded(bench, ["number", 0])
+        prompt |= {"number": node("Measure", image=["plate", 0]), "plate": node("Render", shade=3, count=1)}
+
+        assert bench.rendered(prompt) == [3, 50]
+        assert bench.rendered(prompt) == [3, 50]
 
     def test_frames_of_a_loaded_batch_count_together(self, bench: Bench) -> None:
         self.loaded(bench)
@@ -350,6 +395,74 @@ class TestLoaders:
 
         assert bench.rendered(prompt) == [9, 50]
         assert bench.rendered(prompt) == [50]
+
+
+class TestTextsWithKeys:
+    """A node makes the text of each frame of one text with keys, as FizzNodes and others do."""
+
+    def keyed(self, frame: int, text: str = "0: noon, 60: night", saver: str = "SaveFrame", **settings: Any) -> Prompt:
+        if saver == "SaveFrame":
+            settings = {"current_frame": frame, **settings}
+        prompt = graph(saver, **settings)
+        prompt["count"]["inputs"]["frame_index"] = frame
+        prompt["keys"] = node("Keyed", text=text, frame=["count", 1])
+        prompt["style"] = node("Joined", first=["keys", 0], second=", oil on canvas")
+        prompt["render"]["inputs"]["also"] = ["style", 0]
+        return prompt
+
+    def test_only_frames_whose_own_text_changes_are_rendered(self, bench: Bench) -> None:
+        for frame in (10, 59, 60, 99):
+            assert bench.rendered(self.keyed(frame)) == [50]
+        changed = [frame for frame in (10, 59, 60, 99) if bench.rendered(self.keyed(frame, "0: noon, 60: dawn"))]
+        assert changed == [60, 99]
+        assert bench.rendered(self.keyed(10, "0: noon, 60: dawn")) == []
+        assert bench.rendered(self.keyed(99, "0: noon, 60: dawn")) == []
+
+    @every_saver
+    def test_with_every_saver(self, bench: Bench, saver: str) -> None:
+        assert bench.rendered(self.keyed(7, saver=saver)) == [50]
+        assert bench.rendered(self.keyed(7, "0: noon, 60: dawn", saver)) == []
+        assert bench.rendered(self.keyed(7, "0: morning, 60: dawn", saver)) == [50]
+
+    def test_the_nodes_that_make_texts_do_not_run_either_where_nothing_has_changed(self, bench: Bench) -> None:
+        bench.rendered(self.keyed(10))
+        bench.texts.clear()
+        assert bench.rendered(self.keyed(10)) == []
+        assert bench.texts == []
+        assert bench.rendered(self.keyed(10, "0: noon, 70: dawn")) == []
+        assert bench.texts == ["noon"]
+
+    def test_a_frame_that_is_rendered_has_its_texts_made_once(self, bench: Bench) -> None:
+        bench.texts.clear()
+        bench.rendered(self.keyed(10))
+
+        assert bench.texts == ["noon"]
+
+    @pytest.mark.parametrize("policy", ["overwrite", "skip", "error"])
+    def test_frames_that_were_saved_under_another_policy_know_their_texts(self, bench: Bench, policy: str) -> None:
+        assert bench.rendered(self.keyed(10, on_existing=policy)) == [50]
+
+        assert bench.rendered(self.keyed(10, "0: noon, 60: dawn")) == []
+
+    def test_another_change_in_front_counts_beside_the_same_text(self, bench: Bench) -> None:
+        bench.rendered(self.keyed(10))
+        prompt = self.keyed(10, "0: noon, 60: dawn")
+        prompt["render"]["inputs"]["shade"] = 51
+
+        assert bench.rendered(prompt) == [51]
+
+    def test_the_prompt_is_saved_as_it_was_posted(self, bench: Bench) -> None:
+        prompt = self.keyed(10)
+        bench.rendered(prompt)
+
+        (file,) = bench.output.rglob("*.png")
+        with Image.open(file) as image:
+            saved = json.loads(image.text["prompt"])  # type: ignore[attr-defined]
+        assert saved["save"]["inputs"] == prompt["save"]["inputs"]
+
+    def test_a_text_that_no_node_makes_is_an_error_of_that_node(self, bench: Bench) -> None:
+        with pytest.raises(ValueError, match="no key"):
+            bench.rendered(self.keyed(10, "fails"))
 
 
 def test_many_frames_are_kept_without_listing_the_folder(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
