@@ -26,9 +26,9 @@ import inspect
 import json
 import logging
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,12 @@ _PRIMITIVES = frozenset(
     ["PrimitiveInt", "PrimitiveFloat", "PrimitiveString", "PrimitiveStringMultiline", "PrimitiveBoolean"]
 )
 _CONVERT: Mapping[str, type[Any]] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
+# What `_digest` takes as it is. Subclasses may look like anything.
+_SCALARS = frozenset([str, int, float, bool, type(None)])
+
+# For inputs whose default is not known, or cannot be compared.
+_NO_DEFAULT: Any = object()
+
 # The types of outputs that are cheap to make, and are compared by value.
 _VALUES = frozenset([*_CONVERT, "FRAME_COUNTER"])
 
@@ -107,7 +113,7 @@ def _traced(
             return None, []
         values = prompt.get_node(node_id)["inputs"]
         wired = {counted: walk.counted(values[name]) for name, counted in inputs.items() if name in values}
-        return Graph(walk.digest([_KIND, wired]), walk.is_certain), list(walk.values)
+        return Graph(_digest(_KIND, sorted(wired.items())), walk.is_certain), list(walk.values)
     except Exception as error:  # other packs put anything into a prompt
         _log.warning("The frames are saved without the identity of their graph: %s: %s", type(error).__name__, error)
         return None, []
@@ -148,11 +154,12 @@ class Graphs:
 
     def bring(self, prompt: Any, node_id: str, inputs: Mapping[str, str], values: Mapping[str, Sequence[Any]]) -> None:
         """Note `values`, by the names that `ask` has returned, and remove these inputs from the prompt again."""
+        if not values:
+            return
         given = prompt.get_node(node_id)["inputs"]
-        links = {name: given.pop(name) for name in values if name in given}
+        links = {name: given.pop(name) for name in values}
         graph = self.of(prompt, node_id, inputs)
-        did_run = bool(links) and not any(isinstance(value, tuple) for value in values.values())  # not (None,)
-        if graph is None or not did_run:
+        if graph is None or any(isinstance(value, tuple) for value in values.values()):  # (None,): it did not run
             return
         brought = {(source, int(slot)): values[name] for name, (source, slot) in links.items()}
         filled, _ = _traced(prompt, node_id, inputs, brought)
@@ -160,8 +167,7 @@ class Graphs:
             self._graphs[node_id] = replace(graph, values=filled.digest)
 
 
-@dataclass(frozen=True)
-class _Source:
+class _Source(NamedTuple):
     """A node whose outputs are used.
 
     outputs: their values, if they are known.
@@ -189,10 +195,10 @@ class _Walk:
     def counted(self, value: Any) -> list[Any]:
         """How the value of one of the saver's inputs counts."""
         if not _is_link(value):
-            return ["value", value]
+            return ["value", self._fact(value)]
         self._visit(value[0])
         link, constant = self._followed(value)
-        return ["value", constant] if link is None else ["link", *link]
+        return ["value", self._fact(constant)] if link is None else ["link", *link]
 
     def _visit(self, node_id: str) -> None:
         stack, opened = [node_id], set()
@@ -201,12 +207,12 @@ class _Walk:
             node = self._get_node(current)
             if current not in opened:
                 opened.add(current)
-                links = [
-                    value[0]
-                    for value in node["inputs"].values()
-                    if isinstance(value, list) and _is_link(value) and (value[0], value[1]) not in self._brought
-                ]
-                if waiting := [source for source in links if source not in self._sources]:
+                links = [value for value in node["inputs"].values() if isinstance(value, list) and _is_link(value)]
+                waiting = [source for source, slot in links if source not in self._sources]
+                if self._brought:  # nothing in front of these counts
+                    followed = {source for source, slot in links if (source, slot) not in self._brought}
+                    waiting = [source for source in waiting if source in followed]
+                if waiting:
                     if not opened.isdisjoint(waiting):
                         raise ValueError(f"node {current} depends on itself")
                     stack += waiting
@@ -219,7 +225,7 @@ class _Walk:
     def _followed(self, link: list[Any]) -> tuple[list[Any] | None, Any]:
         """How a link counts; or None, and the constant that it brings from a source whose outputs are known."""
         if (link[0], link[1]) in self._brought:
-            return ["brought", [self._value(item) for item in self._brought[link[0], link[1]]]], None
+            return ["brought", [self._fact(self._value(item)) for item in self._brought[link[0], link[1]]]], None
         source, slot = self._sources[link[0]], int(link[1])
         if source.outputs is None or not 0 <= slot < len(source.outputs):
             return [source.digest, slot], None
@@ -230,41 +236,51 @@ class _Walk:
         class_type = node["class_type"]
         node_class = self._classes.get(class_type)
         declared = _declared(node_class)
-        given: dict[str, Any] = {}
-        links: dict[str, Any] = {}
-        values: dict[str, Any] = {}
-        for name, value in node["inputs"].items():
-            constant = value
-            if isinstance(value, list) and _is_link(value):
-                links[name], constant = self._followed(value)
-                if links[name] is not None:
-                    given[name] = self._single(value)
-                    continue
-                del links[name]
-            elif not declared.passes(name):
-                continue
-            given[name] = constant = declared.converted(name, constant)
-            if not declared.is_default(name, constant):
-                values[name] = constant
-        from_values = self._value_links(node, links)
-        makes_values = declared.makes_values and len(from_values) == len(links)
-        if not makes_values:
-            self.values.update(dict.fromkeys(from_values))
+        given, links, values = self._inputs(node, declared)
+        wires = [node["inputs"][name] for name in links]
+        bring_values = [(source, slot) for source, slot in wires if self._brings_value(source, slot)]
+        makes_values = declared.makes_values and len(bring_values) == len(wires)
+        if bring_values and not makes_values:
+            self.values.update(((source, int(slot)), None) for source, slot in bring_values)
         known = self._known(node_class, class_type, declared, given)
         if known is None:
             mark = self._mark(node_id, node, declared)
-            return _Source(self.digest([class_type, links, values, mark]), makes_values=makes_values)
+            return _Source(_digest(class_type, sorted(links.items()), sorted(values.items()), mark), None, makes_values)
         if known.files is None:
             self.is_certain = False
         for name in known.covered if known.files is not None else ():
             links.pop(name, None)
             values.pop(name, None)
-        return _Source(self.digest([class_type, links, values, known.files]), known.outputs, makes_values)
+        digest = _digest(class_type, sorted(links.items()), sorted(values.items()), known.files)
+        return _Source(digest, known.outputs, makes_values)
 
-    def _value_links(self, node: Mapping[str, Any], names: Iterable[str]) -> list[Link]:
-        """Those of a node's links that bring values."""
-        links = [(source, int(slot)) for source, slot in map(node["inputs"].__getitem__, names)]
-        return [link for link in links if link in self._brought or self._sources[link[0]].makes_values]
+    def _brings_value(self, source: str, slot: float) -> bool:
+        return (source, slot) in self._brought or self._sources[source].makes_values
+
+    def _inputs(
+        self, node: Mapping[str, Any], declared: _Declared
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """(the inputs as far as they are known, None for others; how the links among them count; the constants that count)."""
+        given: dict[str, Any] = {}
+        links: dict[str, Any] = {}
+        values: dict[str, Any] = {}
+        inputs = declared.inputs
+        for name, value in node["inputs"].items():
+            constant = value
+            if isinstance(value, list) and _is_link(value):
+                link, constant = self._followed(value)
+                if link is not None:
+                    links[name], given[name] = link, self._single(value) if self._brought else None
+                    continue
+            elif name not in inputs and not declared.passes(name):
+                continue
+            converter, default = inputs.get(name, (None, _NO_DEFAULT))
+            if type(constant) is not converter:
+                constant = _converted(converter, constant)
+            given[name] = constant
+            if type(constant) is not type(default) or constant != default:
+                values[name] = constant if type(constant) in _SCALARS else self._fact(constant)
+        return given, links, values
 
     def _single(self, link: list[Any]) -> Any:
         """The value that a link has brought; None if that is not known, or it has brought several."""
@@ -306,8 +322,9 @@ class _Walk:
         except (TypeError, ValueError):  # ComfyUI takes such a mark for a new one in every run, as NaN
             return None
 
-    def digest(self, facts: Any) -> str:
-        return hashlib.sha256(self._encode(facts).encode()).hexdigest()
+    def _fact(self, value: Any) -> Any:
+        """A value for a digest: of a plain type, or JSON."""
+        return value if type(value) in _SCALARS else ("json", self._encode(value))
 
     def _give_up(self, value: Any) -> Any:
         """For a value that is not JSON. ComfyUI takes it for another one in every run."""
@@ -322,16 +339,14 @@ class _Walk:
 class _Declared:
     """What the class of a node declares.
 
-    groups: contain the names of the inputs that get constants; None if all do.
-    converters: of the inputs whose constants ComfyUI converts.
-    defaults: of the node's function.
+    inputs: name -> (the type to which ComfyUI converts a constant, or None; the default of the node's function).
+    groups: contain the names of all inputs that get constants, also where they do not list them; None if every input does.
     may_mark: whether the class has an IS_CHANGED, as far as can be told from here.
     makes_values: whether all outputs are texts, numbers or frame counters, without side effects or costs that it declares.
     """
 
+    inputs: Mapping[str, tuple[type[Any] | None, Any]] = field(default_factory=dict)
     groups: tuple[Container[str], ...] | None = None
-    converters: Mapping[str, type[Any]] = field(default_factory=dict)
-    defaults: Mapping[str, Any] = field(default_factory=dict)
     may_mark: bool = True
     is_v3: bool = False
     makes_values: bool = False
@@ -341,22 +356,21 @@ class _Declared:
         is_v3 = hasattr(node_class, "GET_SCHEMA")
         declared = node_class.INPUT_TYPES()
         groups = [declared.get(group, {}) for group in ("required", "optional")]
-        types = {name: declaration[0] for group in groups for name, declaration in group.items()}
-        converters = {
-            name: _CONVERT[kind] for name, kind in types.items() if isinstance(kind, str) and kind in _CONVERT
-        }
         function = getattr(node_class, "execute" if is_v3 else getattr(node_class, "FUNCTION", ""), None)
-        defaults = {}
-        if function is not None and not getattr(node_class, "INPUT_IS_LIST", False):
-            for name, parameter in inspect.signature(function).parameters.items():
-                if isinstance(parameter.default, (str, int, float, bool)):
-                    defaults[name] = _converted(converters.get(name), parameter.default)
+        is_list = getattr(node_class, "INPUT_IS_LIST", False)
+        parameters = {} if function is None or is_list else inspect.signature(function).parameters
+        inputs = {}
+        for name, declaration in (item for group in groups for item in group.items()):
+            converter = _CONVERT.get(declaration[0]) if isinstance(declaration[0], str) else None
+            default = parameters[name].default if name in parameters else _NO_DEFAULT
+            is_plain = isinstance(default, (str, int, float, bool))
+            inputs[name] = converter, _converted(converter, default) if is_plain else _NO_DEFAULT
         takes_all = is_v3 and getattr(node_class, "ACCEPT_ALL_INPUTS", False)
         may_mark = is_v3 or hasattr(node_class, "IS_CHANGED")
         outputs = getattr(node_class, "RETURN_TYPES", ())
         makes_values = bool(outputs) and all(isinstance(kind, str) and kind in _VALUES for kind in outputs)
         makes_values &= not (getattr(node_class, "OUTPUT_NODE", False) or getattr(node_class, "API_NODE", False))
-        return cls(None if takes_all else tuple(groups), converters, defaults, may_mark, is_v3, makes_values)
+        return cls(inputs, None if takes_all else tuple(groups), may_mark, is_v3, makes_values)
 
     def passes(self, name: str) -> bool:
         """Whether ComfyUI passes a constant of this name to the node. (It passes every link.)"""
@@ -365,14 +379,6 @@ class _Declared:
         # An input of a V3 node that has a list or a group of inputs is called "list.item".
         first, dot, _ = name.partition(".")
         return self.is_v3 and bool(dot) and self.passes(first)
-
-    def converted(self, name: str, value: Any) -> Any:
-        """The value as ComfyUI passes it. It converts those of posted nodes, and not those of nodes that others add."""
-        converter = self.converters.get(name)
-        return value if type(value) is converter else _converted(converter, value)
-
-    def is_default(self, name: str, value: Any) -> bool:
-        return name in self.defaults and type(value) is type(self.defaults[name]) and bool(value == self.defaults[name])
 
 
 # By class. Some INPUT_TYPES list folders.
@@ -392,6 +398,7 @@ def _declared(node_class: type[Any] | None) -> _Declared:
 
 
 def _converted(converter: type[Any] | None, value: Any) -> Any:
+    """`value` as ComfyUI passes it. It converts those of posted nodes, and not those of nodes that others add."""
     if isinstance(value, dict) and "__value__" in value:  # how the frontend sends a list that is not a link
         value = value["__value__"]
     if converter is None:
@@ -425,3 +432,8 @@ def _plain(value: Any) -> Any:
 
 
 _strict = json.JSONEncoder(sort_keys=True, allow_nan=False, default=_plain)
+
+
+def _digest(*facts: Any) -> str:
+    """Of texts, numbers and None, in lists, tuples and pairs. Python literals are made in a third of the time of JSON."""
+    return hashlib.sha256(ascii(facts).encode()).hexdigest()
