@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 # The version in pyproject.toml, which is not in every installation. tests/test_house.py compares them.
 VERSION = "0.1.1"
 
-# A text of ours has 130 to 180 characters. Longer ones are somebody else's, and are not parsed.
+# A text of ours has 110 to 260 characters. Longer ones are somebody else's, and are not parsed.
 _LONGEST = 1000
 _DIGEST = re.compile("[0-9a-f]{64}")
 

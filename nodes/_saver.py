@@ -17,6 +17,7 @@ from ..io_utils.frame_identity import Graph
 from ..io_utils.message import Message
 from ..io_utils.naming import tokens
 from ..io_utils.naming.node_values import NodeValues
+from ..io_utils.policies import OnExisting
 from ..io_utils.saving.companions import Companions
 from ..io_utils.saving.destination import unknown
 from ..io_utils.saving.plan import Frame, Saved, SaveRequest
@@ -232,4 +233,27 @@ def save(frames: list[Frame], request: SaveRequest, hidden_inputs: Hidden) -> Ou
     workflows, warnings = write_workflow(saved, text, request.on_existing) if request.workflow_file else ([], [])
     _watch.record_files(hidden_inputs.unique_id, [*(item.path for item in saved), *workflows])
     files = [Message("Workflow: %file%", file=path.name) for path in workflows]
-    return Outcome(saved, Message.lines([summary(saved), *files, *warnings]))
+    unkept = _why_nothing_is_kept(request, identified) if any(item.written for item in saved) else []
+    return Outcome(saved, Message.lines([summary(saved), *unkept, *files, *warnings]))
+
+
+def _why_nothing_is_kept(request: SaveRequest, identified: bool) -> list[Message]:
+    """A line for the user if "skip unchanged" renders every frame in every run."""
+    graph = request.graph() if request.on_existing is OnExisting.UNCHANGED else None
+    if graph is None:
+        return []
+    if not identified:
+        return [
+            Message(
+                "Start ComfyUI without --disable-metadata to keep unchanged frames: these files do not say which graph made "
+                "them."
+            )
+        ]
+    if not graph.is_certain and graph.values is None:
+        return [
+            Message(
+                "Frames of this graph always count as changed: it loads files, or passes on values, that are known only "
+                "when it runs."
+            )
+        ]
+    return []

@@ -98,7 +98,7 @@ def is_saved(sequence: FileSequence, frame: int) -> bool:
 def identity_of(sequence: FileSequence, frame: int) -> FrameIdentity | None:
     """What the frame's file says about its origin; None if it says nothing, is not whole, or does not exist.
 
-    Takes 30 us for a file that is not a frame of this pack, because the text is read first.
+    The text is read first, because to find out whether a file is whole may take longer: all of a JPG is read.
 
     Raises PathError for a link out of the allowed folders, and the system's OSError if the file cannot be read.
     """

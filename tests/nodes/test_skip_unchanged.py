@@ -217,6 +217,7 @@ class TestEverySaver:
         assert b"image_sequence" not in file.read_bytes()
 
         assert bench.rendered(graph(saver)) == [50], "nothing says that it is unchanged"
+        assert "Start ComfyUI without --disable-metadata to keep unchanged frames" in bench.message
 
     def test_keeps_what_was_saved_under_another_policy(self, bench: Bench, saver: str) -> None:
         policy: dict[str, Any] = {"overwrite": "true"} if saver == "SaveBatch" else {"on_existing": "overwrite"}
@@ -355,6 +356,7 @@ class TestLoaders:
 
         assert bench.rendered(prompt) == [3, 50]
         assert bench.rendered(prompt) == [3, 50]
+        assert "Frames of this graph always count as changed: it loads files" in bench.message
 
     def test_frames_of_a_loaded_batch_count_together(self, bench: Bench) -> None:
         self.loaded(bench)
