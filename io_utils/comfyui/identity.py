@@ -97,7 +97,7 @@ def graph_of(prompt: Any, node_id: str, inputs: Mapping[str, str]) -> Graph | No
     inputs: names of the saver's inputs -> the names under which they count.
 
     None if the prompt has no such node; with a warning, if it cannot be followed: it has no such shape, or goes in circles.
-    Never raises. Takes 3 ms for 300 nodes, and time in proportion for more.
+    Never raises. Takes 5 ms for 300 nodes on a slow core, and time in proportion for more.
     """
     graph, _ = _traced(prompt, node_id, inputs, {})
     return graph
