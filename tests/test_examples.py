@@ -365,6 +365,9 @@ SYMPTOMS = {
     "The video lacks frames that are now on disk",
     "Nothing downstream of this node runs",
     "The video is shorter than total_frames",
+    "Every frame is rendered again, although nothing has changed",
+    "The batch is rendered again, although nothing has changed",
+    "A frame is kept, although the picture would be another one",
 }
 REMARKS = re.compile(r" and the like$| in the saver's log$|\(.*?\)")
 # What a message fills in: quoted text, numbers and ranges of numbers, and what a page leaves out.
