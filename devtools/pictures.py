@@ -141,7 +141,7 @@ def node(
 
 def pictures() -> Iterator[Picture]:
     """All pictures of the pack."""
-    runs = {"count frames": FRAMES, "one frame": 12, "frame by frame": 12, "crash": 24, "plate": 12}
+    runs = {"count frames": FRAMES, "one frame": 12, "frame by frame": 12, "crash": 24, "plate": 12, "changed": FRAMES}
     for path in sorted(TEMPLATES.glob("*.json")):
         count = next((number for words, number in runs.items() if words in path.stem), 1)
         yield Picture(path.with_suffix(".jpg"), 1200, count, template=path.stem)

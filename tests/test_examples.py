@@ -42,7 +42,10 @@ CORE_NODES = {
     "InvertMask",
     "PreviewAny",
     "PreviewImage",
+    "PrimitiveStringMultiline",
     "SaveVideo",
+    "StringCompare",
+    "StringSubstring",
 }
 NOTES = {"MarkdownNote", "Note"}
 
