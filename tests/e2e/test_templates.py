@@ -59,10 +59,19 @@ def show(editor: Editor, name: str) -> None:
 
 
 def overlaps(editor: Editor) -> list[str]:
-    pairs = itertools.combinations(editor.page.evaluate(BOXES), 2)
+    """Pairs of nodes that overlap. Vue nodes keep the size of the graph before for some frames, so this looks again."""
+    for _ in range(60):
+        found = _overlaps(editor.page.evaluate(BOXES))
+        if not found:
+            break
+        editor.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return found
+
+
+def _overlaps(boxes: list[tuple[str, float, float, float, float]]) -> list[str]:
     return [
         f"{one} and {other}"
-        for (one, *a), (other, *b) in pairs
+        for (one, *a), (other, *b) in itertools.combinations(boxes, 2)
         if min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])
     ]
 
