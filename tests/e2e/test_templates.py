@@ -53,25 +53,24 @@ def editor(server, browser, request) -> Iterator[Editor]:
     page.close()
 
 
+# Frontend 1.42 gives a Vue node the size of the node that had its id in the graph before.
+CLEAR = """async () => {
+    app.graph.clear();
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+
 def show(editor: Editor, name: str) -> None:
+    editor.page.evaluate(CLEAR)
     editor.page.evaluate(OPEN, name)
     editor.page.wait_for_function(DRAWN)
 
 
 def overlaps(editor: Editor) -> list[str]:
-    """Pairs of nodes that overlap. Vue nodes keep the size of the graph before for some frames, so this looks again."""
-    for _ in range(60):
-        found = _overlaps(editor.page.evaluate(BOXES))
-        if not found:
-            break
-        editor.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return found
-
-
-def _overlaps(boxes: list[tuple[str, float, float, float, float]]) -> list[str]:
+    pairs = itertools.combinations(editor.page.evaluate(BOXES), 2)
     return [
         f"{one} and {other}"
-        for (one, *a), (other, *b) in itertools.combinations(boxes, 2)
+        for (one, *a), (other, *b) in pairs
         if min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])
     ]
 
