@@ -40,10 +40,8 @@ class ImageSequenceCheck:
     RETURN_NAMES = ("report", "missing", "is_good", "path_pattern")
     OUTPUT_TOOLTIPS = (
         "What was found, as text: the verdict, then one line for each problem.",
-        "The frames to render again, because they are missing, unfinished or broken, such as 1005,1010-1012; empty if there are "
-        "none. For the input frames of Load Image Sequence (Batch), and --frames of the farm's command.",
-        "Whether no fault was found. Black frames, neighbours with the same pixels and stray files are no faults: they may be "
-        "meant.",
+        "The frames to render again: missing, unfinished and broken ones, such as 1005,1010-1012. A loader takes them as frames.",
+        "Whether no fault was found. Black frames, neighbours with the same pixels and stray files may be meant.",
         "The pattern that was checked, for a loader: the check then stands before it, and 'raise error' stops it.",
     )
 
@@ -54,12 +52,8 @@ class ImageSequenceCheck:
             "sequence, wildcards (plate_*.png), or the path of one of its frames."
         )
         folder = "The ComfyUI folder that path_pattern starts in."
-        start = (
-            "The first frame to check. 0 means the first one on disk; with a pattern and a frame_count, it means frame 0."
-        )
-        count = (
-            "How many frames there should be: those that are not on disk are missing. 0 checks up to the last one on disk."
-        )
+        start = "The first frame to check. 0 means the first one on disk; with a pattern and a frame_count, it means frame 0."
+        count = "How many frames there should be: those that are not on disk are missing. 0 checks up to the last one on disk."
         thoroughness = (
             "quick: read the beginning and the end of every file, which finds everything but damage in the middle, NaN, black "
             "frames and neighbours with the same pixels. decode every frame: find those as well."
