@@ -7,6 +7,7 @@ from itertools import chain, pairwise
 
 # That a message shows. The sparse frames of a large folder are thousands.
 MOST_RANGES = 20
+MOST_GROUPS = 5
 
 
 def ranges(frames: Iterable[int]) -> str:
@@ -69,6 +70,12 @@ def numbers_in(runs: Iterable[tuple[int, int]]) -> Iterator[int]:
 def as_ranges(runs: Iterable[Sequence[int]]) -> str:
     """(first, last) pairs as text: [(1001, 1003), (1008, 1008)] -> '1001-1003,1008'."""
     return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)
+
+
+def grouped(groups: Sequence[Iterable[int]]) -> str:
+    """Groups of frame numbers for a message, the first MOST_GROUPS of them: '0-59,80; 60-79'."""
+    shown = [shortened(ranges(group)) for group in groups[:MOST_GROUPS]]
+    return "; ".join([*shown, "\u2026"] if len(groups) > MOST_GROUPS else shown)
 
 
 def named(frames: Iterable[int]) -> str:
