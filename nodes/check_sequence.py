@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from ..io_utils.checking.check import check
 from ..io_utils.checking.choose import CheckRequest
+from ..io_utils.comfyui import report
+from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
+from ..io_utils.comfyui.identity import Known
+from ..io_utils.comfyui.look import Look
+from ..io_utils.loading.choose_batch import check_pattern
+from ..io_utils.loading.facts import UNKNOWN
 from ..io_utils.naming.frame_pattern import LARGEST_FRAME
-from ._inputs import widget
+from . import _loader
+from ._inputs import read, verdict, widget
+
+_watch = CacheWatch()
 
 
 class ImageSequenceCheck:
@@ -76,3 +87,42 @@ class ImageSequenceCheck:
             },
             "hidden": {"unique_id": "UNIQUE_ID"},
         }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, path_pattern: Any = None) -> bool | str:
+        return verdict(check_pattern, path_pattern)
+
+    @classmethod
+    def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
+        return _loader.mark(cls, CheckRequest, inputs, _watch, unique_id)
+
+    @classmethod
+    def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
+        known = _loader.known_files(inputs, lambda: read(cls, CheckRequest, inputs))
+        if known.files is None:
+            return known
+        try:
+            pattern = read(cls, CheckRequest, inputs).choose().sequence.path_pattern
+        except (ValueError, OSError):  # the run raises it, too
+            return known
+        return replace(known, outputs=(None, None, None, pattern))
+
+    @classmethod
+    def look(cls, **inputs: Any) -> Look:
+        if "path_pattern" not in inputs:
+            return Look(facts=UNKNOWN)
+        request = read(cls, CheckRequest, _loader.unwired(cls, inputs))
+        chosen = request.choose()
+        shown = report.described_sequences(chosen.shown, missing=chosen.some_missing)
+        return Look(shown, request.facts(chosen))
+
+    def check(self, unique_id: Any = None, **inputs: Any) -> dict[str, Any]:
+        request = read(self, CheckRequest, inputs)
+        chosen = request.choose()
+        # Record before reading: if a file changes meanwhile, the next run checks it again.
+        _watch.record(unique_id, Unchanged(request.fingerprint, chosen.fingerprint))
+        found = check(chosen, request.thoroughness, report.comfyui_run())
+        found.stop_if_asked(request.on_problem)
+        ui = report.checked(chosen.shown, found.text, found.as_json(), missing=chosen.some_missing)
+        pattern = chosen.sequence.path_pattern
+        return {"ui": ui, "result": (str(found.text), found.missing, found.is_good, pattern)}

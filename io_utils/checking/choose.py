@@ -6,19 +6,24 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
+from typing import Any
 
 from ..errors import FrameMissingError, ImageSequenceError, SequenceMissingError
 from ..loading.access import naming_the_denied
 from ..loading.choose_batch import FOLDER_WORDS
+from ..loading.facts import Missing, facts
 from ..loading.selection import fingerprint, stamp
 from ..naming.file_sequence import FileSequence
-from ..naming.frame_range import absent
+from ..naming.frame_range import absent, amount, as_ranges, numbers_in
 from ..naming.inventory import folder_missing, inventory
 from ..naming.lookalikes import lookalikes
 from ..naming.meant_sequence import Meant, SequenceText
 from ..naming.regular_files import entry_names, is_regular
 from ..policies import OnProblem, Thoroughness
 from ..request import limited
+
+MOST_SHOWN = 10_000
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,16 @@ class Chosen:
     def missing(self) -> list[tuple[int, int]]:
         """The frames without a file, as (first, last) pairs: there may be 2^53."""
         return absent(self.frames, self.first, self.last)
+
+    @property
+    def shown(self) -> list[tuple[FileSequence, int]]:
+        """The (sequence, frame) of every file, for the browser."""
+        return [(self.sequence, frame) for frame in self.frames]
+
+    @property
+    def some_missing(self) -> list[int]:
+        """The first of the missing frames, as many as a browser can show."""
+        return list(islice(numbers_in(self.missing), MOST_SHOWN))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -82,6 +97,17 @@ class CheckRequest:
         occupied, strays = _beside(meant.sequence, set(on_disk))
         within = tuple(number for number in occupied if first <= number <= last)
         return Chosen(meant.sequence, first, last, frames, within, strays)
+
+    def facts(self, chosen: Chosen) -> dict[str, Any]:
+        """What there is of the chosen frames, see `facts.facts`. Raises OutsideError for a link out of the allowed folders."""
+        for frame in chosen.frames:
+            chosen.sequence.root.confirm(chosen.sequence.file(frame), write=False)
+        pattern, missing = (
+            chosen.sequence.pattern_from(self.folder),
+            Missing(amount(chosen.missing), as_ranges(chosen.missing)),
+        )
+        first = chosen.sequence.file(chosen.frames[0] if chosen.frames else chosen.first)
+        return facts(chosen.frames, missing, pattern, first, "")
 
     def fingerprint(self) -> str:
         """For a cache key: changes only when what `choose` finds changes on disk. Never raises."""

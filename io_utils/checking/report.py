@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
-from typing import Any
+from itertools import chain, pairwise
+from typing import Any, NamedTuple
 
-from ..errors import sentence
+from ..errors import SequenceFaultError, sentence
 from ..formats.base import Stored
 from ..frame_identity import graph_groups
 from ..message import Message, words_of
 from ..naming.file_names import printable
-from ..naming.frame_range import absent, amount, as_ranges, in_short, runs_in_short, runs_of
-from ..policies import Thoroughness
+from ..naming.frame_range import absent, amount, as_ranges, grouped, in_short, runs_in_short, runs_of
+from ..policies import OnProblem, Thoroughness
 from .choose import Chosen
 from .examine import Damage, Examined, Fault, Picture
 
@@ -91,6 +91,12 @@ class Report:
     def missing(self) -> str:
         """The frames to render again, all of them, as a loader and the farm's command take them."""
         return as_ranges(self.again)
+
+    def stop_if_asked(self, on_problem: OnProblem) -> None:
+        """Raise SequenceFaultError for faults under RAISE."""
+        if on_problem is OnProblem.RAISE and not self.is_good:
+            kinds = [problem.kind.value for problem in self.problems if problem.kind.is_fault]
+            raise SequenceFaultError(kinds, self.missing, str(self.text))
 
     def as_json(self) -> dict[str, Any]:
         """{is_good, checked, missing, problems}: strings, numbers and booleans. Long lists of frames are cut, see `cut`."""
@@ -172,185 +178,165 @@ def _damages(chosen: Chosen, faults: Mapping[int, Fault]) -> Iterable[Problem]:
     for number, fault in sorted(faults.items()):
         by_damage[fault.damage][number] = fault
     there = (number for number in sorted({*chosen.frames, *faults}) if number not in by_damage[Damage.MISSING])
-    missing = absent(there, chosen.first, chosen.last)
-    if missing:
-        yield Problem(
-            Kind.MISSING,
-            missing,
-            Message(
-                ("Frame %frames% is missing. Render it.", "%count% frames are missing: %frames%. Render them."),
-                count=amount(missing),
-                frames=runs_in_short(missing),
-            ),
+    if missing := absent(there, chosen.first, chosen.last):
+        message = Message(
+            ("Frame %frames% is missing. Render it.", "%count% frames are missing: %frames%. Render them."),
+            **_counted(missing),
         )
-    if torn := list(by_damage[Damage.TORN]):
-        yield _problem(
-            Kind.TORN,
-            torn,
+        yield Problem(Kind.MISSING, missing, message)
+    if torn := runs_of(by_damage[Damage.TORN]):
+        message = Message(
             (
                 "Frame %frames% is unfinished: its file ends too soon. Render or copy it again.",
                 "%count% frames are unfinished: %frames%. Their files end too soon. Render or copy them again.",
             ),
+            **_counted(torn),
         )
+        yield Problem(Kind.TORN, torn, message)
     if foreign := by_damage[Damage.FOREIGN]:
-        yield _problem(
-            Kind.FOREIGN,
-            foreign,
+        message = Message(
             (
-                "Frame %frames% is not an image that this pack reads: %reason%. Move it away, and render the frame.",
-                "%count% frames are not images that this pack reads: %frames%. Of the first: %reason%. Move them away, and "
-                "render the frames.",
+                "The file of frame %frames% is no frame: %reason%. Move it away, and render the frame.",
+                "%count% files are no frames: %frames%. The first: %reason%. Move them away, and render the frames.",
             ),
+            **_counted(runs_of(foreign)),
             reason=_first(foreign).reason,
         )
+        yield Problem(Kind.FOREIGN, runs_of(foreign), message)
     if broken := by_damage[Damage.BROKEN]:
-        yield _problem(
-            Kind.BROKEN,
-            broken,
+        message = Message(
             (
                 "Frame %frames% is broken: %reason%. Render or copy it again.",
-                "%count% frames are broken: %frames%. Of the first: %reason%. Render or copy them again.",
+                "%count% frames are broken: %frames%. The first: %reason%. Render or copy them again.",
             ),
+            **_counted(runs_of(broken)),
             reason=_first(broken).reason,
         )
-    for fault, unread in _grouped(by_damage[Damage.UNREAD]).items():
-        yield _problem(
-            Kind.UNREAD,
-            unread,
+        yield Problem(Kind.BROKEN, runs_of(broken), message)
+    for fault, unread in _by_value(by_damage[Damage.UNREAD]).items():
+        message = Message(
             (
                 "Frame %frames% could not be checked: %reason%. %remedy%",
-                "%count% frames could not be checked: %frames%. Of each: %reason%. %remedy%",
+                "%count% frames could not be checked: %frames%. The reason: %reason%. %remedy%",
             ),
+            **_counted(runs_of(unread)),
             reason=fault.reason,
             remedy=sentence(fault.remedy),
         )
+        yield Problem(Kind.UNREAD, runs_of(unread), message)
 
 
 def _differences(pictures: Mapping[int, Picture]) -> Iterable[Problem]:
-    """Of formats, sizes, channels and depths. What most frames have counts as right, and in doubt the first frame."""
-    aspects: tuple[tuple[Kind, Callable[[Picture], str], tuple[str, str]], ...] = (
-        (
-            Kind.FORMAT,
-            lambda picture: picture.format,
+    """What most frames have counts as right; in doubt, what the first frame has."""
+    if others := _others({number: picture.format for number, picture in pictures.items()}):
+        message = Message(
             (
-                "Frame %frames% is %others% inside, most frames are %most%. Save it again: other programs go by the extension.",
-                "%count% frames are of another kind inside than most, which are %most%: %others%. Save them again: other "
-                "programs go by the extension.",
+                "Frame %frames% is %others% inside, most are %most%. Save it again: other programs believe the extension.",
+                "%count% frames are %others% inside, most are %most%. Save them again: other programs believe the extension.",
             ),
-        ),
-        (
-            Kind.SIZE,
-            lambda picture: str(picture.extent),
+            **others.words,
+        )
+        yield Problem(Kind.FORMAT, others.frames, message)
+    if others := _others({number: str(picture.extent) for number, picture in pictures.items()}):
+        message = Message(
             (
-                "Frame %frames% is %others%, most frames are %most%. Render it again in that size, or resize it as it is loaded.",
-                "%count% frames have another size than most, which are %most%: %others%. Render them again in that size, or "
-                "resize them as they are loaded.",
+                "Frame %frames% is %others%, most are %most%. Render it in that size, or have the loader resize it.",
+                "%count% frames are %others%, most are %most%. Render them in that size, or have the loader resize them.",
             ),
-        ),
-        (
-            Kind.CHANNELS,
-            lambda picture: _CHANNELS[picture.stored.channels],
+            **others.words,
+        )
+        yield Problem(Kind.SIZE, others.frames, message)
+    if others := _others({number: _CHANNELS[picture.stored.channels] for number, picture in pictures.items()}):
+        message = Message(
             (
-                "Frame %frames% is %others%, most frames are %most%. Save all frames with or without alpha.",
-                "%count% frames have other channels than most, which are %most%: %others%. Save all frames with or without "
-                "alpha.",
+                "Frame %frames% is %others%, most are %most%. Save it again with the same channels.",
+                "%count% frames are %others%, most are %most%. Save them again with the same channels.",
             ),
-        ),
-        (
-            Kind.DEPTH,
-            lambda picture: _depth(picture.stored),
+            **others.words,
+        )
+        yield Problem(Kind.CHANNELS, others.frames, message)
+    if others := _others({number: _depth(picture.stored) for number, picture in pictures.items()}):
+        message = Message(
             (
-                "Frame %frames% has %others%, most frames have %most%. Save it again with the same file type.",
-                "%count% frames have another bit depth than most, which have %most%: %others%. Save them again with the same "
-                "file type.",
+                "Frame %frames% has %others%, most have %most%. Save it again with the same file type.",
+                "%count% frames have %others%, most have %most%. Save them again with the same file type.",
             ),
-        ),
-    )
-    for kind, value_of, template in aspects:
-        values = {number: value_of(picture) for number, picture in pictures.items()}
-        most = _most_common(values.values()) if values else ""
-        others = {number: value for number, value in values.items() if value != most}
-        if others:
-            groups = _grouped(others)
-            listed = next(iter(groups)) if len(others) == 1 else _listed(groups)
-            yield _problem(kind, others, template, most=most, others=listed)
+            **others.words,
+        )
+        yield Problem(Kind.DEPTH, others.frames, message)
 
 
 def _of_the_pixels(found: Mapping[int, Examined]) -> Iterable[Problem]:
-    if broken := [number for number, each in found.items() if each.content and not each.content.is_finite]:
-        yield _problem(
-            Kind.NAN,
-            broken,
+    if frames := runs_of(number for number, each in found.items() if each.content and not each.content.is_finite):
+        message = Message(
             (
-                "Frame %frames% has values that are NaN or infinite. Render it again, with more precision if they come back.",
-                "%count% frames have values that are NaN or infinite: %frames%. Render them again, with more precision if "
-                "they come back.",
+                "Frame %frames% has values that are NaN or infinite. Render it again.",
+                "%count% frames have values that are NaN or infinite: %frames%. Render them again.",
             ),
+            **_counted(frames),
         )
+        yield Problem(Kind.NAN, frames, message)
 
 
 def _graphs(found: Mapping[int, Examined]) -> Iterable[Problem]:
-    groups = graph_groups({number: each.identity for number, each in found.items() if each.picture})
-    if len(groups) > 1:
-        largest = max(groups, key=len)
-        others = sorted(number for group in groups if group is not largest for number in group)
-        yield Problem(
-            Kind.GRAPHS,
-            runs_of(others),
-            Message(
-                "The frames are of %count% graphs: %groups%. Render those that are old again, with on_existing at 'skip "
-                "unchanged'.",
-                count=len(groups),
-                groups=_some([in_short(group) for group in groups], "; "),
-            ),
+    identities = {number: each.identity for number, each in found.items() if each.picture}
+    groups = graph_groups(identities)
+    if len(groups) == 1:
+        return
+    known = [group for group in groups if identities[group[0]]]
+    if len(known) > 1:
+        largest = max(known, key=len)
+        others = runs_of(number for group in known if group is not largest for number in group)
+        message = Message(
+            "%count% graphs made the frames: %groups%. Queue the old ones again, with on_existing at 'skip unchanged'.",
+            count=len(known),
+            groups=grouped(known),
         )
+        yield Problem(Kind.GRAPHS, others, message)
+    if silent := runs_of(number for number, identity in identities.items() if not identity):
+        message = Message(
+            (
+                "Frame %frames% does not say which graph made it, but others do. Queue it again if it is old.",
+                "%count% frames do not say which graph made them, but others do: %frames%. Queue them again if they are old.",
+            ),
+            **_counted(silent),
+        )
+        yield Problem(Kind.GRAPHS, silent, message)
 
 
 def _remarks(chosen: Chosen, found: Mapping[int, Examined]) -> Iterable[Problem]:
     contents = {number: each.content for number, each in found.items() if each.content}
-    black = [number for number, content in contents.items() if content.is_black and not content.is_transparent]
-    clear = [number for number, content in contents.items() if content.is_transparent]
+    black = runs_of(n for n, content in contents.items() if content.is_black and not content.is_transparent)
+    clear = runs_of(n for n, content in contents.items() if content.is_transparent)
+    same = _repeated({number: content.digest for number, content in contents.items() if not content.is_black})
     if black:
-        yield _problem(
-            Kind.BLACK,
-            black,
-            ("Remark: frame %frames% is black.", "Remark: %count% frames are black: %frames%."),
+        message = Message(
+            ("Remark: frame %frames% is black.", "Remark: %count% frames are black: %frames%."), **_counted(black)
         )
+        yield Problem(Kind.BLACK, black, message)
     if clear:
-        yield _problem(
-            Kind.BLACK,
-            clear,
+        message = Message(
             (
                 "Remark: frame %frames% is transparent everywhere.",
                 "Remark: %count% frames are transparent everywhere: %frames%.",
             ),
+            **_counted(clear),
         )
-    if same := _repeated({number: content.digest for number, content in contents.items() if not content.is_black}):
-        yield Problem(
-            Kind.SAME,
-            same,
-            Message(
-                "Remark: %count% frames have the same pixels as their neighbours: %frames%.",
-                count=amount(same),
-                frames=runs_in_short(same),
-            ),
-        )
+        yield Problem(Kind.BLACK, clear, message)
+    if same:
+        message = Message("Remark: %count% frames have the same pixels as a neighbour: %frames%.", **_counted(same))
+        yield Problem(Kind.SAME, same, message)
     if chosen.strays:
-        yield Problem(
-            Kind.STRAY,
-            (),
-            Message(
-                (
-                    "Remark: the file %names% looks like a frame, but %pattern% does not match it. Move it away or rename it if "
-                    "it belongs to the sequence.",
-                    "Remark: %count% files look like frames, but %pattern% does not match them: %names%. Move them away, or "
-                    "rename those that belong to the sequence.",
-                ),
-                count=len(chosen.strays),
-                names=_some([repr(printable(name)) for name in chosen.strays], ", "),
-                pattern=repr(printable(chosen.sequence.pattern.relative()[1].hashes)),
+        message = Message(
+            (
+                "Remark: one file looks like a frame, but is not named like %pattern%: %names%. Is it meant to be there?",
+                "Remark: %count% files look like frames, but are not named like %pattern%: %names%. Are they meant to be there?",
             ),
+            count=len(chosen.strays),
+            names=_some([printable(name) for name in chosen.strays]),
+            pattern=printable(chosen.sequence.pattern.relative()[1].hashes),
         )
+        yield Problem(Kind.STRAY, (), message)
 
 
 def _repeated(digests: Mapping[int, bytes]) -> list[tuple[int, int]]:
@@ -365,9 +351,26 @@ def _repeated(digests: Mapping[int, bytes]) -> list[tuple[int, int]]:
     return runs
 
 
-def _problem(kind: Kind, frames: Iterable[int], template: tuple[str, str], **values: str | int) -> Problem:
-    runs = runs_of(frames)
-    return Problem(kind, runs, Message(template, count=amount(runs), frames=runs_in_short(runs), **values))
+def _counted(runs: Sequence[tuple[int, int]]) -> dict[str, str | int]:
+    """The values of a message about these frames."""
+    return {"count": amount(runs), "frames": runs_in_short(runs)}
+
+
+class _Others(NamedTuple):
+    """The frames that have another value than most, and the values of a message about them."""
+
+    frames: Sequence[tuple[int, int]]
+    words: Mapping[str, str | int]
+
+
+def _others(values: Mapping[int, str]) -> _Others | None:
+    most = _most_common(values.values()) if values else ""
+    groups = _by_value({number: value for number, value in values.items() if value != most})
+    if not groups:
+        return None
+    runs = runs_of(chain.from_iterable(groups.values()))
+    listed = [value if amount(runs) == 1 else f"{value} ({in_short(frames)})" for value, frames in groups.items()]
+    return _Others(runs, {**_counted(runs), "most": most, "others": _some(listed)})
 
 
 def _most_common(values: Iterable[Any]) -> Any:
@@ -379,7 +382,7 @@ def _first(faults: Mapping[int, Fault]) -> Fault:
     return faults[min(faults)]
 
 
-def _grouped(values: Mapping[int, Any]) -> dict[Any, list[int]]:
+def _by_value(values: Mapping[int, Any]) -> dict[Any, list[int]]:
     """The frames with each value, in the order of the first ones."""
     groups: dict[Any, list[int]] = {}
     for number, value in values.items():
@@ -387,13 +390,9 @@ def _grouped(values: Mapping[int, Any]) -> dict[Any, list[int]]:
     return groups
 
 
-def _listed(groups: Mapping[str, Sequence[int]]) -> str:
-    return _some([f"{in_short(frames)} ({value})" for value, frames in groups.items()], ", ")
-
-
-def _some(texts: Sequence[str], separator: str) -> str:
+def _some(texts: Sequence[str]) -> str:
     """The first few of `texts`, and an ellipsis if there are more."""
-    return separator.join([*texts[:_MOST_NAMED], *(["\u2026"] if len(texts) > _MOST_NAMED else [])])
+    return ", ".join([*texts[:_MOST_NAMED], *(["\u2026"] if len(texts) > _MOST_NAMED else [])])
 
 
 def _described(picture: Picture) -> str:
