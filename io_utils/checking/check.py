@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..cancellable_run import Run
+from ..loading.access import inside
 from ..policies import Thoroughness
 from .choose import Chosen
 from .examine import Examined, Picture, examine
@@ -26,8 +28,14 @@ def check(chosen: Chosen, thoroughness: Thoroughness, run: Run | None = None) ->
     groups = [chosen.frames[start : start + at_once] for start in range(0, len(chosen.frames), at_once)]
     pictures: dict[Picture | None, Picture | None] = {}
 
+    require_inside = inside(chosen.sequence.root)
+
     def look_at(group: Sequence[int]) -> list[tuple[int, Examined]]:
-        return [(number, examine(chosen.sequence, number, decode=decode)) for number in group]
+        return [(number, look_at_one(chosen.sequence.file(number))) for number in group]
+
+    def look_at_one(path: Path) -> Examined:
+        require_inside(path)
+        return examine(path, decode=decode)
 
     found: dict[int, Examined] = {}
     for group in run.each(look_at, groups):

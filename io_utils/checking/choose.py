@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from ..errors import FrameMissingError, ImageSequenceError, SequenceMissingError
-from ..loading.access import naming_the_denied
+from ..loading.access import inside, naming_the_denied
 from ..loading.choose_batch import FOLDER_WORDS
 from ..loading.facts import Missing, facts
 from ..loading.selection import fingerprint, stamp
@@ -100,8 +100,9 @@ class CheckRequest:
 
     def facts(self, chosen: Chosen) -> dict[str, Any]:
         """What there is of the chosen frames, see `facts.facts`. Raises OutsideError for a link out of the allowed folders."""
+        require_inside = inside(chosen.sequence.root)
         for frame in chosen.frames:
-            chosen.sequence.root.confirm(chosen.sequence.file(frame), write=False)
+            require_inside(chosen.sequence.file(frame))
         pattern, missing = (
             chosen.sequence.pattern_from(self.folder),
             Missing(amount(chosen.missing), as_ranges(chosen.missing)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import Enum
+from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -13,7 +14,6 @@ from ..formats import registry
 from ..formats.base import Extent, State, Stored
 from ..formats.open_file import open_regular
 from ..frame_identity import FrameIdentity
-from ..naming.file_sequence import FileSequence
 
 # Lossy files hold black as 0 or 1 of 255, and so do fades. In linear light, the sRGB curve makes 1 of 255 of 1/12.92 of that.
 _BLACK = 1 / 255
@@ -69,12 +69,11 @@ class Examined(NamedTuple):
     content: Content | None = None
 
 
-def examine(sequence: FileSequence, number: int, *, decode: bool) -> Examined:
-    """Look into the file of frame `number`, once: its beginning and its end, and with `decode` all of it.
+def examine(path: Path, *, decode: bool) -> Examined:
+    """Look into the file of a frame, once: its beginning and its end, and with `decode` all of it.
 
-    Raises OutsideError for a link out of the allowed folders; nothing for what is in the file.
+    Raises nothing for what is in the file, or for what the system says about it.
     """
-    path = sequence.root.confirm(sequence.file(number), write=False)
     try:
         with open_regular(path) as file:
             return _examine(file, decode)
