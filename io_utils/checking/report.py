@@ -139,7 +139,12 @@ _NO_FILE = "it is not a file"
 def _verdict(
     chosen: Chosen, checked: int, problems: Sequence[Problem], pictures: Mapping[int, Picture]
 ) -> Iterable[Message]:
-    frames = as_ranges([(chosen.first, chosen.last)])
+    pattern = chosen.sequence.pattern
+    frames = (
+        as_ranges([(chosen.first, chosen.last)])
+        if pattern.has_number
+        else repr(printable(pattern.relative()[1].name(0)))
+    )
     count = sum(problem.kind.is_fault for problem in problems)
     picture = _described(_most_common(pictures.values())) if pictures else ""
     if not count:
@@ -168,8 +173,8 @@ def _verdict(
 def _not_looked_for(thoroughness: Thoroughness, pictures: Mapping[int, Picture]) -> Iterable[Message]:
     if thoroughness is Thoroughness.QUICK and pictures:
         yield Message(
-            "This was the quick check. Damage inside the files, NaN, black frames and repeated frames were not looked for: set "
-            "thoroughness to 'decode every frame' to find them."
+            "This was the quick check: damage inside the files, NaN, black frames and repeated frames were not looked for. "
+            "'decode every frame' finds them."
         )
 
 
@@ -206,8 +211,8 @@ def _damages(chosen: Chosen, faults: Mapping[int, Fault]) -> Iterable[Problem]:
     if broken := by_damage[Damage.BROKEN]:
         message = Message(
             (
-                "Frame %frames% is broken: %reason%. Render or copy it again.",
-                "%count% frames are broken: %frames%. The first: %reason%. Render or copy them again.",
+                "Frame %frames% is broken: %reason%. Delete it, and render or copy it again.",
+                "%count% frames are broken: %frames%. The first: %reason%. Delete them, and render or copy them again.",
             ),
             **_counted(runs_of(broken)),
             reason=_first(broken).reason,
