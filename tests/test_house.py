@@ -35,6 +35,7 @@ IDS = {
     "ImageSequenceFrameCounterFromDirectory": "Frame Counter (Resume from Directory)",
     "ImageSequenceFromAnimation": "Animation Sequence to Images",
     "ImageSequenceAddLayer": "Add EXR Layer",
+    "ImageSequenceCheck": "Check Image Sequence",
 }
 SAVERS = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceSaveBatch"]
 
@@ -81,6 +82,10 @@ WALLS: dict[str, tuple[set[str], str]] = {
     "loading": (
         SHARED | {"naming", "formats", "colour"},
         "it does not depend on saving or on ComfyUI, and code that they share belongs to naming or formats",
+    ),
+    "checking": (
+        SHARED | {"naming", "formats", "loading"},
+        "it reads what the loaders read, and depends neither on saving nor on ComfyUI, so that a farm can check without it",
     ),
     "comfyui": (
         {"errors", "host", "cancellable_run", "wire", "message", "frame_identity", "naming", "formats", "colour"},
@@ -283,10 +288,21 @@ class TestFarm:
         ast.parse(self.CLIENT.read_text(encoding="utf-8"), feature_version=(3, 9))
 
     @pytest.mark.parametrize("file", sorted((PACK / "farm").glob("*.py")), ids=label)
-    def test_no_program_imports_the_pack(self, file: Path) -> None:
+    def test_no_program_but_the_check_imports_the_pack(self, file: Path) -> None:
+        """The check reads files as the loaders do, so it needs the core of the pack, and says so. It needs no nodes."""
         own = {path.stem if path.is_file() else path.name for path in PACK.iterdir()} - {"farm"}
+        allowed = {"io_utils"} if file.name == "check_sequence.py" else set()
 
-        assert [name for dots, name in imports(file) if dots or name.split(".")[0] in own] == []
+        used = {name.split(".")[0] for dots, name in imports(file) if not dots} & own
+        assert used == allowed
+        assert [name for dots, name in imports(file) if dots] == []
+
+    def test_the_check_imports_the_pack_only_once_it_knows_where_it_is(self) -> None:
+        check = ast.parse((PACK / "farm" / "check_sequence.py").read_text(encoding="utf-8"))
+
+        at_the_top = [node for node in check.body if isinstance(node, (ast.ImportFrom, ast.Import))]
+        names = {name for node in at_the_top for name in ast.unparse(node).split()}
+        assert not [name for name in names if name.startswith("io_utils")]
 
 
 class TestInit:
@@ -299,7 +315,7 @@ class TestInit:
                 return node.value
         raise AssertionError(f"{name} is not assigned in __init__.py")
 
-    def test_node_class_mappings_are_a_literal_dict_of_the_nine_ids(self) -> None:
+    def test_node_class_mappings_are_a_literal_dict_of_the_ids(self) -> None:
         mappings = self.assigned("NODE_CLASS_MAPPINGS")
 
         assert isinstance(mappings, ast.Dict)
@@ -525,6 +541,15 @@ CONTRACT: dict[str, list[Any]] = {
         ("mask", "MASK", {}),
         ("is_color", "BOOLEAN", {"default": False}),
     ],
+    "ImageSequenceCheck": [
+        ("path_pattern", "STRING", {"default": "./frame{:06d}.png"}),
+        STAR,
+        ("folder", ["output", "input", "temp"], {}),
+        ("start_index", "INT", {"default": 0, "min": 0}),
+        ("frame_count", "INT", {"default": 0, "min": 0}),
+        ("thoroughness", ["quick", "decode every frame"], {}),
+        ("on_problem", ["report", "raise error"], {}),
+    ],
 }
 COUNTED = [
     ("frame_counter", "FRAME_COUNTER"),
@@ -559,6 +584,12 @@ OUTPUTS: dict[str, list[tuple[str, str]]] = {
     "ImageSequenceFrameCounterFromDirectory": COUNTED,
     "ImageSequenceFromAnimation": [("images", "IMAGE"), ("frames_per_second", "FLOAT")],
     "ImageSequenceAddLayer": [("layers", "IMAGE_LAYERS")],
+    "ImageSequenceCheck": [
+        ("report", "STRING"),
+        ("missing", "STRING"),
+        ("is_good", "BOOLEAN"),
+        ("path_pattern", "STRING"),
+    ],
 }
 every_node = pytest.mark.parametrize("node_id", list(IDS))
 
@@ -635,9 +666,9 @@ class TestNodes:
         assert all(isinstance(alias, str) and alias for alias in node.SEARCH_ALIASES)
         assert node.CATEGORY == "image/sequence"
 
-    def test_is_an_output_node_only_if_it_saves(self, node: Any, node_id: str) -> None:
+    def test_is_an_output_node_only_if_it_saves_or_checks(self, node: Any, node_id: str) -> None:
         """ComfyUI tests OUTPUT_NODE with `is True`."""
-        assert (getattr(node, "OUTPUT_NODE", False) is True) == (node_id in SAVERS)
+        assert (getattr(node, "OUTPUT_NODE", False) is True) == (node_id in [*SAVERS, "ImageSequenceCheck"])
 
     def test_savers_receive_the_workflow_and_their_own_id(self, node: Any, node_id: str) -> None:
         hidden = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}

@@ -79,7 +79,7 @@ class Known:
 
     Its inputs are those of the prompt, with None for links that bring what only the run knows.
 
-    outputs: the values of its outputs, which then count in place of the node; None if they are not known.
+    outputs: the values of its outputs, which then count in place of the node; None if they are not known, or for one that is not.
     shared: of a node that counts the runs: what its outputs have in common in all of them; None if it does not count.
     number: where such a node stands.
     files: changes with the files that the node will read; None if they are not known.
@@ -279,7 +279,7 @@ class _Walk:
         if self._brought and (link[0], link[1]) in self._brought:
             return ["brought", [self._fact(self._value(item)) for item in self._brought[link[0], link[1]]]], None, None
         source, slot = self._sources[link[0]], int(link[1])
-        if source.outputs is not None and 0 <= slot < len(source.outputs):
+        if source.outputs is not None and 0 <= slot < len(source.outputs) and source.outputs[slot] is not None:
             return None, source.outputs[slot], None if source.shared is None else self._fact(source.shared[slot])
         if source.animation == source.digest:
             return [source.digest, slot], None, None

@@ -20,7 +20,7 @@ from ..naming.allowed_roots import Root, root_of
 from ..naming.file_names import normalise
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import LARGEST_FRAME, FramePattern
-from ..naming.frame_range import grouped, ranges, shortened
+from ..naming.frame_range import absent, as_ranges, grouped, ranges, shortened
 from ..naming.variants import Variants, batch_folder
 from ..policies import AtEnd, OnExisting
 from ..request import known, limited, word_of
@@ -399,23 +399,10 @@ def _is_whole(sequence: FileSequence, frame: int) -> bool:
     return _facts(sequence, frame)[0]
 
 
-def _missing(whole: Sequence[int], animation: range) -> str:
-    """The frames of `animation` that the sorted `whole` lacks, as "1-2,4"; "" for none.
-
-    Takes time in proportion to `whole`, not to the length of the animation, which may be millions.
-    """
-    runs = []
-    for before, after in zip([animation.start - 1, *whole], [*whole, animation.stop], strict=True):
-        first, last = before + 1, after - 1
-        if first <= last:
-            runs.append(f"{first}" if first == last else f"{first}-{last}")
-    return ",".join(runs)
-
-
 def _ending(whole: Sequence[int], animation: range) -> str:
     """The last line of the log: which frames are missing, or that none is."""
     total = animation.stop - animation.start  # not len(), which ends at 2**63 - 1
-    if missing := _missing(whole, animation):
+    if missing := as_ranges(absent(whole, animation.start, animation.stop - 1)):
         return Message(
             (
                 "Frame %missing% of the animation is missing (%total% in all).",
