@@ -60,8 +60,8 @@ export class MarkRow {
   #legend({ faults, remarks }, step) {
     const count = { faults: framesIn(faults, step), remarks: framesIn(remarks, step) };
     const lines = [
-      { isFault: true, label: this.#t(["%count% frame with a fault", "%count% frames with faults"], { count: count.faults }) },
-      { isFault: false, label: this.#t(["%count% frame with a remark", "%count% frames with remarks"], { count: count.remarks }) },
+      { isFault: true, label: this.#t(["%count% faulty frame", "%count% faulty frames"], { count: count.faults }) },
+      { isFault: false, label: this.#t(["%count% with a remark", "%count% with remarks"], { count: count.remarks }) },
     ];
     return lines.filter(({ isFault }) => (isFault ? count.faults : count.remarks));
   }

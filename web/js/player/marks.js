@@ -34,6 +34,8 @@ export function drawMarks(canvas, range, { faults, remarks }, absent) {
 }
 
 /**
+ * At most one rectangle per pixel, however many ranges there are.
+ *
  * @param {CanvasRenderingContext2D} context
  * @param {FrameRange} range
  * @param {FrameSpan[]} spans
@@ -46,9 +48,13 @@ function drawSpans(context, { first, last, step }, spans, top, height) {
   const inset = (THUMB_PX / canvas.clientWidth) * (canvas.width / 2);
   const pixelsPerFrame = (canvas.width - 2 * inset) / Math.max(1, last - first);
   const markWidth = Math.max(2 * devicePixelRatio, pixelsPerFrame * step);
+  let [start, end] = [-1, -1]; // in pixels, of the last rectangle
   for (const [from, to] of spans) {
     if (to < first || from > last) continue; // a loader also names what is missing before and after its files
-    const left = inset + (Math.max(from, first) - first) * pixelsPerFrame - markWidth / 2;
-    context.fillRect(left, top, (Math.min(to, last) - Math.max(from, first)) * pixelsPerFrame + markWidth, height);
+    const left = Math.round(inset + (Math.max(from, first) - first) * pixelsPerFrame - markWidth / 2);
+    const right = Math.round(inset + (Math.min(to, last) - first) * pixelsPerFrame + markWidth / 2);
+    if (left >= start && right <= end) continue;
+    [start, end] = [left, right];
+    context.fillRect(left, top, right - left, height);
   }
 }
