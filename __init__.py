@@ -3,6 +3,7 @@
 from .io_utils import host
 from .io_utils.comfyui import browse, preview, replaced_nodes
 from .nodes.add_layer import ImageSequenceAddLayer
+from .nodes.check_sequence import ImageSequenceCheck
 from .nodes.frame_counter import ImageSequenceFrameCounter, ImageSequenceFrameCounterFromDirectory
 from .nodes.from_animation import ImageSequenceFromAnimation
 from .nodes.load_batch import ImageSequenceLoadBatch
@@ -21,6 +22,7 @@ NODE_CLASS_MAPPINGS = {
     "ImageSequenceFrameCounterFromDirectory": ImageSequenceFrameCounterFromDirectory,
     "ImageSequenceFromAnimation": ImageSequenceFromAnimation,
     "ImageSequenceAddLayer": ImageSequenceAddLayer,
+    "ImageSequenceCheck": ImageSequenceCheck,
 }
 
 NODE_DISPLAY_NAME_MAPPINGS = {
@@ -33,6 +35,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "ImageSequenceFrameCounterFromDirectory": "Frame Counter (Resume from Directory)",
     "ImageSequenceFromAnimation": "Animation Sequence to Images",
     "ImageSequenceAddLayer": "Add EXR Layer",
+    "ImageSequenceCheck": "Check Image Sequence",
 }
 
 # Help pages; the registry's [tool.comfy] web would list the folder a second time.

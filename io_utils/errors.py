@@ -17,8 +17,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .naming.frame_range import in_short, named
-from .policies import AtEnd, OnSizeMismatch
+from .naming.frame_range import in_short, named, shortened, with_noun
+from .policies import AtEnd, OnProblem, OnSizeMismatch
 
 _LONGEST_SHOWN = 4096  # characters of a path: PATH_MAX on Linux
 _LONGEST_NAME = 100  # characters; the longest name of a colour space in the ACES studio config has 37
@@ -498,6 +498,18 @@ class BatchTooLargeError(InputError):
             f"of {count} at {size[0]} x {size[1]} needs {gib(needed)} of memory, but {gib(free)} are free: {fitting} would "
             f"fit."
         )
+
+
+class SequenceFaultError(InputError):
+    """A sequence with faults, which a check was to stop at.
+
+    Attributes: `kinds` (of the faults), `missing` (the frames to render again, as ranges; "" if there are none), `report`.
+    """
+
+    def __init__(self, kinds: Sequence[str], missing: str, report: str) -> None:
+        self.kinds, self.missing, self.report = list(kinds), missing, report
+        fix = f"Render {with_noun(shortened(missing))} again" if missing else "Repair the sequence"
+        super().__init__(f"{fix}, or set on_problem to {OnProblem.REPORT.value!r}. {report}")
 
 
 class AmbiguousFrameError(InputError):

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, TypeGuard
 
 # The version in pyproject.toml, which is not in every installation. tests/test_house.py compares them.
 VERSION = "0.1.1"
 
-# A text of ours has 110 to 260 characters. Longer ones are somebody else's, and are not parsed.
+# A text of ours has 110 to 700 characters. Longer ones are somebody else's, and are not parsed.
 _LONGEST = 1000
 _DIGEST = re.compile("[0-9a-f]{64}")
+# What a text without one of its facts means.
+_UNSAID: Mapping[str, Any] = {
+    "graph": None,
+    "frame": None,
+    "image": 0,
+    "images": 1,
+    "values": None,
+    "animation": "",
+    "numbers": [],
+}
 
 
 @dataclass(frozen=True)
@@ -25,18 +38,22 @@ class Graph:
         when it runs. A frame of such a graph is never taken for an unchanged one by its digest.
     values: the digest of the graph with the values that texts and numbers have in this frame, in place of the nodes that
         make them. None if there are none, if they are not known yet, or if this is not certain either.
+    animation: the digest of what the frames of an animation share; "" if it is not known.
+    numbers: the values that count from frame to frame, such as a frame counter's and seeds, in a fixed order.
     """
 
     digest: str
     is_certain: bool = True
     values: str | None = None
+    animation: str = field(default="", compare=False)
+    numbers: tuple[float, ...] = field(default=(), compare=False)
 
     def of_row(self, row: int) -> Graph:
         """The graph of item `row` of the lists that it makes, whose items are different pictures."""
         if not row:
             return self
         values = None if self.values is None else _of_row(self.values, row)
-        return Graph(_of_row(self.digest, row), self.is_certain, values)
+        return replace(self, digest=_of_row(self.digest, row), values=values)
 
 
 def _of_row(digest: str, row: int) -> str:
@@ -55,11 +72,14 @@ class FrameIdentity:
     image: int = 0
     images: int = 1
     values: str | None = None
+    animation: str = ""
+    numbers: tuple[float, ...] = ()
     is_certain: bool = field(default=True, compare=False)
 
     @classmethod
     def of(cls, graph: Graph, frame: int, image: int = 0, images: int = 1) -> FrameIdentity:
-        return cls(graph.digest, frame, image, images, graph.values, graph.is_certain)
+        animation = "" if graph.animation == graph.digest else graph.animation
+        return cls(graph.digest, frame, image, images, graph.values, animation, graph.numbers, graph.is_certain)
 
     @classmethod
     def parse(cls, text: str | None) -> FrameIdentity | None:
@@ -72,20 +92,37 @@ class FrameIdentity:
             return None
         if not isinstance(facts, dict):
             return None
-        graph, frame = facts.get("graph"), facts.get("frame")
-        image, images, values = facts.get("image", 0), facts.get("images", 1), facts.get("values")
-        if not _is_digest(graph) or not (values is None or _is_digest(values)):
+        facts = {**_UNSAID, **facts}
+        graph, frame, image, images = facts["graph"], facts["frame"], facts["image"], facts["images"]
+        values, animation, numbers = facts["values"], facts["animation"], facts["numbers"]
+        is_valid = (
+            _is_digest(graph)
+            and (values is None or _is_digest(values))
+            and (animation == "" or _is_digest(animation))
+            and (type(frame) is type(image) is type(images) is int and 0 <= image < images)
+            and (isinstance(numbers, list) and all(map(is_number, numbers)))
+        )
+        if not is_valid:
             return None
-        if not (type(frame) is type(image) is type(images) is int and 0 <= image < images):
-            return None
-        return cls(graph, frame, image, images, values)
+        return cls(graph, frame, image, images, values, animation, tuple(numbers))
 
     @property
     def text(self) -> str:
-        """Strict JSON, ASCII: {"graph": ..., "frame": ..., "version": ...}; "values", and in a batch "image" and "images"."""
-        values = {} if self.values is None else {"values": self.values}
-        place = {"image": self.image, "images": self.images} if self.images > 1 else {}
-        return json.dumps({"graph": self.graph, **values, "frame": self.frame, **place, "version": VERSION})
+        """Strict JSON, ASCII: {"graph": ..., "frame": ..., "version": ...}, and what else there is to say.
+
+        "values"; "animation", if it is not "graph"; "numbers"; in a batch "image" and "images".
+        """
+        facts: dict[str, Any] = {"graph": self.graph}
+        if self.values is not None:
+            facts["values"] = self.values
+        if self.animation:
+            facts["animation"] = self.animation
+        if self.numbers:
+            facts["numbers"] = self.numbers
+        facts["frame"] = self.frame
+        if self.images > 1:
+            facts |= {"image": self.image, "images": self.images}
+        return json.dumps({**facts, "version": VERSION})
 
     def is_that_of(self, found: FrameIdentity | None) -> bool:
         """Whether a file that says `found` has the picture that the graph of this identity would make again.
@@ -96,6 +133,45 @@ class FrameIdentity:
             return False
         is_same_graph = self.is_certain and self.graph == found.graph
         return is_same_graph or (self.values is not None and self.values == found.values)
+
+
+def graph_groups(identities: Mapping[int, FrameIdentity | None]) -> list[list[int]]:
+    """The frames of a sequence in groups, each made by one graph, in the order of their first frames.
+
+    identities: by frame number, what each file says. The files that say nothing are a group, too.
+
+    Frames that are rendered one by one differ in what counts from run to run, such as a frame counter or a seed. A change of
+    such a number is one of the graph only if it is rare, at most at every fourth frame: a seed that was set anew. Numbers may
+    also keep their distance to the frame number. If the graph itself changes at more than half of the frames, three or more,
+    something counts that no node declares, such as a file name that a script puts in, and these changes do not matter.
+    """
+    numbers = sorted(identities)
+    found = [identities[number] for number in numbers]
+    graphs: list[Any] = [None if identity is None else identity.animation or identity.graph for identity in found]
+    steps, changes = len(numbers) - 1, _changes(graphs)
+    if changes >= 3 and 2 * changes > steps:
+        graphs = [graph is not None for graph in graphs]
+    facts = [graphs]
+    for index in range(max((len(identity.numbers) for identity in found if identity), default=0)):
+        known = [identity if identity and index < len(identity.numbers) else None for identity in found]
+        counts: list[Any] = [identity and identity.numbers[index] for identity in known]
+        distances = [identity and identity.numbers[index] - (identity.frame - identity.image) for identity in known]
+        column = min(counts, distances, key=_changes)
+        if 4 * _changes(column) <= steps:
+            facts.append(column)
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for number, *key in zip(numbers, *facts, strict=True):
+        groups.setdefault(tuple(key), []).append(number)
+    return list(groups.values())
+
+
+def _changes(values: Sequence[Any]) -> int:
+    return sum(before != after for before, after in pairwise(values))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a file can say this number: an integer of 64 bits, or a fraction."""
+    return (type(value) is int and abs(value) < 2**64) or (type(value) is float and math.isfinite(value))
 
 
 def _is_digest(value: Any) -> TypeGuard[str]:

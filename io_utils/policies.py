@@ -64,3 +64,17 @@ class ResumeAt(str, Enum):
 
     AFTER_LAST = "after last"
     FIRST_GAP = "first gap"
+
+
+class Thoroughness(str, Enum):
+    """How a sequence is checked: by the beginning and the end of every file, or by its pixels as well."""
+
+    QUICK = "quick"
+    DECODE = "decode every frame"
+
+
+class OnProblem(str, Enum):
+    """What Check Image Sequence does once it has found a fault."""
+
+    REPORT = "report"
+    RAISE = "raise error"

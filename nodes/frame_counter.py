@@ -40,6 +40,12 @@ def _outputs(counter: FrameCounter) -> tuple[FrameCounter, int, int, bool, float
     return counter, int(counter.current_frame), counter.total_frames, counter.is_final_frame, counter.progress
 
 
+def _shared(counter: FrameCounter) -> tuple[Any, ...]:
+    """What the outputs have in common in all frames of an animation."""
+    animation = counter.total_frames, counter.frames_per_second
+    return animation, "frame", counter.total_frames, "is final", "progress"
+
+
 def _look(inputs: dict[str, Any], needed: tuple[str, ...], outlook: Callable[[], dict[str, Any]]) -> Look:
     """Where a counter stands. If one of the inputs `needed` is linked, that is not known before the run."""
     facts = outlook() if all(name in inputs for name in needed) else dict.fromkeys(("frame", "total", "left"))
@@ -51,7 +57,8 @@ def _known(inputs: dict[str, Any], count: Callable[[], FrameCounter], unknown: K
     if any(value is None for value in inputs.values()):
         return unknown
     try:
-        return Known(outputs=_outputs(count()))
+        counter = count()
+        return Known(_outputs(counter), shared=_shared(counter), number=counter.current_frame)
     except (ValueError, TypeError, OSError):  # the run raises it, too
         return unknown
 

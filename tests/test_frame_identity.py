@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from io_utils.frame_identity import VERSION, FrameIdentity, Graph
+from io_utils.frame_identity import VERSION, FrameIdentity, Graph, graph_groups
 
 DIGEST, OTHER, VALUES = "0123456789abcdef" * 4, "f" * 64, "a" * 64
 FACTS = {"graph": DIGEST, "frame": 7, "version": VERSION}
@@ -57,6 +57,14 @@ def test_the_version_and_what_later_versions_add_do_not_matter() -> None:
         pytest.param(json.dumps(FACTS | {"graph": DIGEST + "\n"}), id="a digest and a line feed"),
         pytest.param(json.dumps(FACTS | {"graph": [DIGEST]}), id="a digest in a list"),
         pytest.param(json.dumps(FACTS | {"values": 7}), id="values that are no digest"),
+        pytest.param(json.dumps(FACTS | {"animation": DIGEST[:-1]}), id="a short digest of the animation"),
+        pytest.param(json.dumps(FACTS | {"animation": None}), id="no digest of the animation"),
+        pytest.param(json.dumps(FACTS | {"numbers": 7}), id="numbers that are no list"),
+        pytest.param(json.dumps(FACTS | {"numbers": [True]}), id="true as a number"),
+        pytest.param(json.dumps(FACTS | {"numbers": ["7"]}), id="a number as text"),
+        pytest.param(json.dumps(FACTS | {"numbers": [10**400]}), id="a number of 400 digits"),
+        pytest.param(json.dumps(FACTS | {"numbers": [float("inf")]}), id="an infinite number"),
+        pytest.param(json.dumps(FACTS | {"numbers": "1e999"}).replace('"1e999"', "[1e999]"), id="an overflow"),
         pytest.param(json.dumps(FACTS | {"frame": "7"}), id="a frame as text"),
         pytest.param(json.dumps(FACTS | {"frame": 7.0}), id="a fractional frame"),
         pytest.param(json.dumps(FACTS | {"frame": True}), id="true as a frame"),
@@ -77,6 +85,17 @@ def test_any_other_text_is_no_identity(text: Any) -> None:
 )
 def test_no_text_is_an_error(text: str) -> None:
     assert FrameIdentity.parse(text) is None
+
+
+numbers = st.integers(-(2**64) + 1, 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(numbers, max_size=16).map(tuple), st.sampled_from(["", DIGEST, OTHER]), st.none() | st.just(VALUES))
+def test_what_counts_from_frame_to_frame_is_read_back(counts: Any, animation: str, values: str | None) -> None:
+    identity = FrameIdentity.of(Graph(DIGEST, values=values, animation=animation, numbers=counts), 7, 3, 16)
+
+    assert FrameIdentity.parse(identity.text) == identity
+    assert bool(identity.animation) == (animation == OTHER), "not the same digest twice"
 
 
 class TestGraph:
@@ -106,3 +125,75 @@ class TestGraph:
         assert not FrameIdentity.of(Graph(OTHER, values=OTHER), 7).is_that_of(found)
         assert not FrameIdentity.of(Graph(OTHER, values=VALUES), 8).is_that_of(found)
         assert not FrameIdentity.of(Graph(OTHER), 7).is_that_of(FrameIdentity(DIGEST, 7)), "no values are not the same"
+
+
+def frame(number: int, graph: str = "graph", *counts: float, image: int = 0) -> FrameIdentity:
+    """A frame of an animation whose frames all differ. `graph` is what they share."""
+    return FrameIdentity(f"{graph} {number} {counts}", number, image, image + 1, animation=graph, numbers=counts)
+
+
+def groups(*frames: FrameIdentity | None) -> list[list[int]]:
+    return graph_groups(dict(enumerate(frames)))
+
+
+class TestFramesOfOneGraph:
+    def test_are_those_of_one_batch(self) -> None:
+        assert groups(*[FrameIdentity(DIGEST, 0, image, 5) for image in range(5)]) == [[0, 1, 2, 3, 4]]
+
+    def test_of_two_graphs_are_two_groups_which_may_alternate(self) -> None:
+        assert groups(*[frame(number, "ab"[4 <= number < 6]) for number in range(9)]) == [[0, 1, 2, 3, 6, 7, 8], [4, 5]]
+
+    def test_that_say_nothing_are_a_group(self) -> None:
+        assert groups(None, None, frame(2), frame(3)) == [[0, 1], [2, 3]]
+        assert groups(None, None) == [[0, 1]]
+        assert graph_groups({}) == []
+
+    def test_are_told_by_the_digest_of_the_frame_where_there_is_no_other(self) -> None:
+        first, second = FrameIdentity(DIGEST, 0), FrameIdentity(OTHER, 0)
+
+        assert groups(first, first, second) == [[0, 1], [2]]
+
+    @pytest.mark.parametrize("count", [2, 3, 5, 100])
+    @pytest.mark.parametrize(
+        "counted",
+        [
+            pytest.param(lambda number: number, id="a frame counter"),
+            pytest.param(lambda number: number + 1001, id="a frame counter at another number"),
+            pytest.param(lambda number: 7 * number % 101, id="random seeds"),
+            pytest.param(lambda number: number / 99, id="progress"),
+            pytest.param(lambda number: number // 2, id="on twos"),
+            pytest.param(lambda number: 5, id="a fixed seed"),
+        ],
+    )
+    def test_count_from_frame_to_frame(self, count: int, counted: Any) -> None:
+        frames = [frame(number, "graph", 5, counted(number), number) for number in range(count)]
+
+        assert groups(*frames) == [list(range(count))]
+
+    def test_may_come_from_several_batches(self) -> None:
+        """A counter stands at the first frame of each batch."""
+        frames = [frame(number, "graph", number - number % 10, image=number % 10) for number in range(40)]
+
+        assert groups(*frames) == [list(range(40))]
+
+    @pytest.mark.parametrize("count", [5, 10, 100])
+    def test_are_divided_by_a_seed_that_was_set_anew(self, count: int) -> None:
+        first = count - 2
+        frames = [frame(number, "graph", number, 5 if number < first else 6) for number in range(count)]
+
+        assert groups(*frames) == [list(range(first)), [first, first + 1]]
+
+    def test_are_divided_where_a_counted_seed_was_set_anew(self) -> None:
+        frames = [frame(number, "graph", number + (1000 if number >= 60 else 0)) for number in range(100)]
+
+        assert groups(*frames) == [list(range(60)), list(range(60, 100))]
+
+    def test_may_differ_each_in_what_no_node_declares(self) -> None:
+        """A script puts another file name into every prompt."""
+        assert groups(*[frame(number, f"graph {number}") for number in range(4)]) == [[0, 1, 2, 3]]
+        assert groups(*[frame(number, f"graph {number}") for number in range(4)], None) == [[0, 1, 2, 3], [4]]
+
+    def test_are_found_in_10_000_frames(self) -> None:
+        frames = [frame(number, "ab"[number > 7000], number, 7919 * number % 9973, 5) for number in range(10_000)]
+
+        assert list(map(len, groups(*frames))) == [7001, 2999]

@@ -35,6 +35,7 @@ IDS = {
     "ImageSequenceFrameCounterFromDirectory": "Frame Counter (Resume from Directory)",
     "ImageSequenceFromAnimation": "Animation Sequence to Images",
     "ImageSequenceAddLayer": "Add EXR Layer",
+    "ImageSequenceCheck": "Check Image Sequence",
 }
 SAVERS = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceSaveBatch"]
 
@@ -81,6 +82,10 @@ WALLS: dict[str, tuple[set[str], str]] = {
     "loading": (
         SHARED | {"naming", "formats", "colour"},
         "it does not depend on saving or on ComfyUI, and code that they share belongs to naming or formats",
+    ),
+    "checking": (
+        SHARED | {"naming", "formats", "loading"},
+        "it reads what the loaders read, and depends neither on saving nor on ComfyUI, so that a farm can check without it",
     ),
     "comfyui": (
         {"errors", "host", "cancellable_run", "wire", "message", "frame_identity", "naming", "formats", "colour"},
@@ -299,7 +304,7 @@ class TestInit:
                 return node.value
         raise AssertionError(f"{name} is not assigned in __init__.py")
 
-    def test_node_class_mappings_are_a_literal_dict_of_the_nine_ids(self) -> None:
+    def test_node_class_mappings_are_a_literal_dict_of_the_ids(self) -> None:
         mappings = self.assigned("NODE_CLASS_MAPPINGS")
 
         assert isinstance(mappings, ast.Dict)
@@ -525,6 +530,15 @@ CONTRACT: dict[str, list[Any]] = {
         ("mask", "MASK", {}),
         ("is_color", "BOOLEAN", {"default": False}),
     ],
+    "ImageSequenceCheck": [
+        ("path_pattern", "STRING", {"default": "./frame{:06d}.png"}),
+        STAR,
+        ("folder", ["output", "input", "temp"], {}),
+        ("start_index", "INT", {"default": 0, "min": 0}),
+        ("frame_count", "INT", {"default": 0, "min": 0}),
+        ("thoroughness", ["quick", "decode every frame"], {}),
+        ("on_problem", ["report", "raise error"], {}),
+    ],
 }
 COUNTED = [
     ("frame_counter", "FRAME_COUNTER"),
@@ -559,6 +573,12 @@ OUTPUTS: dict[str, list[tuple[str, str]]] = {
     "ImageSequenceFrameCounterFromDirectory": COUNTED,
     "ImageSequenceFromAnimation": [("images", "IMAGE"), ("frames_per_second", "FLOAT")],
     "ImageSequenceAddLayer": [("layers", "IMAGE_LAYERS")],
+    "ImageSequenceCheck": [
+        ("report", "STRING"),
+        ("missing", "STRING"),
+        ("is_good", "BOOLEAN"),
+        ("path_pattern", "STRING"),
+    ],
 }
 every_node = pytest.mark.parametrize("node_id", list(IDS))
 
@@ -635,9 +655,9 @@ class TestNodes:
         assert all(isinstance(alias, str) and alias for alias in node.SEARCH_ALIASES)
         assert node.CATEGORY == "image/sequence"
 
-    def test_is_an_output_node_only_if_it_saves(self, node: Any, node_id: str) -> None:
+    def test_is_an_output_node_only_if_it_saves_or_checks(self, node: Any, node_id: str) -> None:
         """ComfyUI tests OUTPUT_NODE with `is True`."""
-        assert (getattr(node, "OUTPUT_NODE", False) is True) == (node_id in SAVERS)
+        assert (getattr(node, "OUTPUT_NODE", False) is True) == (node_id in [*SAVERS, "ImageSequenceCheck"])
 
     def test_savers_receive_the_workflow_and_their_own_id(self, node: Any, node_id: str) -> None:
         hidden = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}

@@ -15,6 +15,10 @@ nodes in front of the saver have the same classes and the same inputs, and are l
 - Links from nodes whose outputs are known before they run count as the values that they bring. So a frame counter's
   total_frames counts for the nodes to which it is wired, and a longer animation keeps the frames that do not depend on it.
 - Of this pack's nodes, IS_CHANGED does not count, because it also watches files from earlier runs. `Known` takes its place.
+- The frames of an animation have another digest, too: what they share. In it, inputs that count from run to run do not count,
+  which are frame counters and the numbers that have a control after generate, such as seeds. Their values stand beside it.
+  Texts and numbers that are made of them do not count, either: a frame that is kept after a change of a text with keys still
+  says the text of then.
 
 What cannot be known makes the identity uncertain: files whose names are computed by the graph, values that JSON cannot hold.
 """
@@ -33,12 +37,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import host
-from ..frame_identity import Graph
+from ..frame_identity import Graph, is_number
 
 _log = logging.getLogger(__name__)
 
 # Changes of what a digest is made of need another name here: then all frames count as changed.
 _KIND = "image_sequence 1"
+
+# A file says no more of the numbers that count from run to run: a graph with 16 seeds is known by the first.
+_NUMBERS = 16
+# How such an input counts for the digest of the animation.
+_COUNTING = ("counting",)
+# Those that the browser gives a control after generate, whatever the node declares:
+# https://github.com/Comfy-Org/ComfyUI_frontend, src/scripts/widgets.ts, `inputIsSeed`.
+_SEEDS = frozenset(["seed", "noise_seed"])
 
 # Core's nodes that hold a value.
 _PRIMITIVES = frozenset(
@@ -67,12 +79,16 @@ class Known:
 
     Its inputs are those of the prompt, with None for links that bring what only the run knows.
 
-    outputs: the values of its outputs, which then count in place of the node; None if they are not known.
+    outputs: the values of its outputs, which then count in place of the node; None if they are not known, or for one that is not.
+    shared: of a node that counts the runs: what its outputs have in common in all of them; None if it does not count.
+    number: where such a node stands.
     files: changes with the files that the node will read; None if they are not known.
     covered: the inputs that count by the files that they lead to.
     """
 
     outputs: Sequence[Any] | None = None
+    shared: Sequence[Any] | None = None
+    number: float | None = None
     files: str | None = ""
     covered: Sequence[str] = ()
 
@@ -113,7 +129,8 @@ def _traced(
             return None, []
         values = prompt.get_node(node_id)["inputs"]
         wired = {counted: walk.counted(values[name]) for name, counted in inputs.items() if name in values}
-        return Graph(_digest(_KIND, sorted(wired.items())), walk.is_certain), list(walk.values)
+        digest, animation = (_digest(_KIND, sorted((name, fact[of]) for name, fact in wired.items())) for of in (0, 1))
+        return Graph(digest, walk.is_certain, animation=animation, numbers=walk.numbers), list(walk.values)
     except Exception as error:  # other packs put anything into a prompt
         _log.warning("The frames are saved without the identity of their graph: %s: %s", type(error).__name__, error)
         return None, []
@@ -170,13 +187,34 @@ class Graphs:
 class _Source(NamedTuple):
     """A node whose outputs are used.
 
+    animation: the digest that it shares with the other frames of an animation.
     outputs: their values, if they are known.
+    shared: how these outputs count for the animation; None: as they are.
     makes_values: whether it makes texts and numbers, from texts and numbers only.
     """
 
     digest: str
+    animation: str
     outputs: Sequence[Any] | None = None
+    shared: Sequence[Any] | None = None
     makes_values: bool = False
+
+
+class _Given(NamedTuple):
+    """The inputs of a node.
+
+    known: their values, None for what only the run knows.
+    links: how the links among them count.
+    values: the constants that count.
+    shared: those that count otherwise for the animation, and how.
+    counting: the constants among these that count from run to run themselves.
+    """
+
+    known: dict[str, Any]
+    links: dict[str, Any]
+    values: dict[str, Any]
+    shared: dict[str, Any]
+    counting: list[str]
 
 
 class _Walk:
@@ -189,16 +227,25 @@ class _Walk:
         self._ask = host.change_marks(prompt)
         self._encode = json.JSONEncoder(sort_keys=True, default=self._give_up).encode
         self._sources: dict[str, _Source] = {}
+        self._numbers: set[tuple[str, str, float]] = set()
         self.is_certain = True
         self.values: dict[Link, None] = {}  # the links that bring values to nodes that make something else
 
-    def counted(self, value: Any) -> list[Any]:
-        """How the value of one of the saver's inputs counts."""
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The values that count from run to run, in an order that does not depend on the ids of nodes."""
+        return tuple(number for _, _, number in sorted(self._numbers)[:_NUMBERS])
+
+    def counted(self, value: Any) -> tuple[list[Any], list[Any]]:
+        """How the value of one of the saver's inputs counts, for the frame and for its animation."""
         if not _is_link(value):
-            return ["value", self._fact(value)]
+            fact = ["value", self._fact(value)]
+            return fact, fact
         self._visit(value[0])
         link, constant = self._followed(value)
-        return ["value", self._fact(constant)] if link is None else ["link", *link]
+        fact = ["value", self._fact(constant)] if link is None else ["link", *link]
+        shared = self._shared(value)
+        return fact, fact if shared is None else ["shared", shared]
 
     def _visit(self, node_id: str) -> None:
         stack, opened = [node_id], set()
@@ -227,60 +274,87 @@ class _Walk:
         if (link[0], link[1]) in self._brought:
             return ["brought", [self._fact(self._value(item)) for item in self._brought[link[0], link[1]]]], None
         source, slot = self._sources[link[0]], int(link[1])
-        if source.outputs is None or not 0 <= slot < len(source.outputs):
+        if source.outputs is None or not 0 <= slot < len(source.outputs) or source.outputs[slot] is None:
             return [source.digest, slot], None
         return None, source.outputs[slot]
+
+    def _shared(self, link: list[Any]) -> Any:
+        """How a link counts for the animation; None if in the same way as for a frame."""
+        if self._brought:
+            return None
+        source, slot = self._sources[link[0]], int(link[1])
+        if source.outputs is not None and 0 <= slot < len(source.outputs):
+            return None if source.shared is None else self._fact(source.shared[slot])
+        if source.animation == source.digest:
+            return None
+        return _COUNTING if source.makes_values else [source.animation, slot]
 
     def _source(self, node_id: str, node: Mapping[str, Any]) -> _Source:
         """The node, all of whose sources have been visited."""
         class_type = node["class_type"]
         node_class = self._classes.get(class_type)
         declared = _declared(node_class)
-        given, links, values = self._inputs(node, declared)
+        given = self._inputs(node, declared)
+        links, values, shared = given.links, given.values, given.shared
         wires = [node["inputs"][name] for name in links]
         bring_values = [(source, slot) for source, slot in wires if self._brings_value(source, slot)]
         makes_values = declared.makes_values and len(bring_values) == len(wires)
         if bring_values and not makes_values:
             self.values.update(((source, int(slot)), None) for source, slot in bring_values)
-        known = self._known(node_class, class_type, declared, given)
-        if known is None:
-            mark = self._mark(node_id, node, declared)
-            return _Source(_digest(class_type, sorted(links.items()), sorted(values.items()), mark), None, makes_values)
+        known = self._known(node_class, class_type, declared, given.known)
+        mark = self._mark(node_id, node, declared) if known is None else known.files
+        animation = ""
+        if shared:
+            # Which of many files a counter chooses is the frame's own affair.
+            animation = _digest(class_type, sorted((links | values | shared).items()), mark if known is None else None)
+        known = known or Known()
         if known.files is None:
             self.is_certain = False
-        for name in known.covered if known.files is not None else ():
-            links.pop(name, None)
-            values.pop(name, None)
-        digest = _digest(class_type, sorted(links.items()), sorted(values.items()), known.files)
-        return _Source(digest, known.outputs, makes_values)
+        else:
+            for name in known.covered:
+                links.pop(name, None)
+                values.pop(name, None)
+        digest = _digest(class_type, sorted(links.items()), sorted(values.items()), mark)
+        outputs_shared = known.shared
+        if outputs_shared is None and shared and known.outputs is not None:
+            outputs_shared = [[animation, slot] for slot in range(len(known.outputs))]
+        if known.number is not None:
+            self._numbers.add(("", "", known.number))
+        else:
+            self._numbers.update((animation, name, given.known[name]) for name in given.counting)
+        return _Source(digest, animation or digest, known.outputs, outputs_shared, makes_values)
 
     def _brings_value(self, source: str, slot: float) -> bool:
         return (source, slot) in self._brought or self._sources[source].makes_values
 
-    def _inputs(
-        self, node: Mapping[str, Any], declared: _Declared
-    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        """(the inputs as far as they are known, None for others; how the links among them count; the constants that count)."""
-        given: dict[str, Any] = {}
+    def _inputs(self, node: Mapping[str, Any], declared: _Declared) -> _Given:
+        known: dict[str, Any] = {}
         links: dict[str, Any] = {}
         values: dict[str, Any] = {}
+        shared: dict[str, Any] = {}
+        counting: list[str] = []
         inputs = declared.inputs
         for name, value in node["inputs"].items():
             constant = value
             if isinstance(value, list) and _is_link(value):
                 link, constant = self._followed(value)
+                if (common := self._shared(value)) is not None:
+                    shared[name] = common
                 if link is not None:
-                    links[name], given[name] = link, self._single(value) if self._brought else None
+                    links[name], known[name] = link, self._single(value) if self._brought else None
                     continue
             elif name not in inputs and not declared.passes(name):
                 continue
             converter, default = inputs.get(name, (None, _NO_DEFAULT))
             if type(constant) is not converter:
                 constant = _converted(converter, constant)
-            given[name] = constant
+            known[name] = constant
             if type(constant) is not type(default) or constant != default:
                 values[name] = constant if type(constant) in _SCALARS else self._fact(constant)
-        return given, links, values
+            if name in declared.counting and not isinstance(value, list) and is_number(constant):
+                shared[name] = _COUNTING
+                counting.append(name)
+        return _Given(known, links, values, shared, counting)
 
     def _single(self, link: list[Any]) -> Any:
         """The value that a link has brought; None if that is not known, or it has brought several."""
@@ -341,12 +415,14 @@ class _Declared:
 
     inputs: name -> (the type to which ComfyUI converts a constant, or None; the default of the node's function).
     groups: contain the names of all inputs that get constants, also where they do not list them; None if every input does.
+    counting: the inputs with a control after generate.
     may_mark: whether the class has an IS_CHANGED, as far as can be told from here.
     makes_values: whether all outputs are texts, numbers or frame counters, without side effects or costs that it declares.
     """
 
     inputs: Mapping[str, tuple[type[Any] | None, Any]] = field(default_factory=dict)
     groups: tuple[Container[str], ...] | None = None
+    counting: frozenset[str] = frozenset()
     may_mark: bool = True
     is_v3: bool = False
     makes_values: bool = False
@@ -359,8 +435,10 @@ class _Declared:
         function = getattr(node_class, "execute" if is_v3 else getattr(node_class, "FUNCTION", ""), None)
         is_list = getattr(node_class, "INPUT_IS_LIST", False)
         parameters = {} if function is None or is_list else inspect.signature(function).parameters
-        inputs = {}
+        inputs, counting = {}, set()
         for name, declaration in (item for group in groups for item in group.items()):
+            if name in _SEEDS or (len(declaration) > 1 and declaration[1].get("control_after_generate")):
+                counting.add(name)
             converter = _CONVERT.get(declaration[0]) if isinstance(declaration[0], str) else None
             default = parameters[name].default if name in parameters else _NO_DEFAULT
             is_plain = isinstance(default, (str, int, float, bool))
@@ -370,7 +448,7 @@ class _Declared:
         outputs = getattr(node_class, "RETURN_TYPES", ())
         makes_values = bool(outputs) and all(isinstance(kind, str) and kind in _VALUES for kind in outputs)
         makes_values &= not (getattr(node_class, "OUTPUT_NODE", False) or getattr(node_class, "API_NODE", False))
-        return cls(inputs, None if takes_all else tuple(groups), may_mark, is_v3, makes_values)
+        return cls(inputs, None if takes_all else tuple(groups), frozenset(counting), may_mark, is_v3, makes_values)
 
     def passes(self, name: str) -> bool:
         """Whether ComfyUI passes a constant of this name to the node. (It passes every link.)"""

@@ -90,6 +90,13 @@ def loaded(
     return shown | {"text": [str(summary)]}
 
 
+def checked(
+    frames: Iterable[tuple[FileSequence, int]], summary: str, found: Mapping[str, Any], *, missing: Iterable[int] = ()
+) -> dict[str, list[Any]]:
+    """The `ui` dict of a check, which also shows its report as text. The descriptions also have what was `found`, as `check`."""
+    return ui(frames, missing=missing, message=summary, more={"check": found}) | {"text": [printable(summary)]}
+
+
 def comfyui_run() -> Run:
     """A Run with ComfyUI's progress bar, Cancel and float dtype. It reports to the browser that queued the prompt."""
 

@@ -56,6 +56,14 @@ class Extent(NamedTuple):
         return Extent(self.height, self.width) if is_sideways(orientation) else self
 
 
+class Stored(NamedTuple):
+    """How a file stores its picture: the number of channels that `decode` returns, and the bits of each sample."""
+
+    channels: int
+    bits: int
+    is_float: bool = False
+
+
 Parsed = TypeVar("Parsed")
 
 
@@ -65,6 +73,7 @@ class Header(Generic[Parsed]):
 
     allocated: every extent for which decoding takes memory, before the orientation is applied; the first is the picture's.
     parsed: the format's own header, so that decoding does not parse it again.
+    stored: channels and bits of the picture; palettes count as the colours that they stand for.
     may_have_alpha: False only if the picture certainly has no alpha.
     orientation: the EXIF orientation, 1 to 8.
     planes: how many samples per pixel decoding takes memory for, of `allocated[0]`.
@@ -77,6 +86,7 @@ class Header(Generic[Parsed]):
 
     allocated: tuple[Extent, ...]
     parsed: Parsed
+    stored: Stored
     may_have_alpha: bool = True
     orientation: int = UPRIGHT
     planes: int = 4

@@ -7,6 +7,7 @@ https://entropymine.com/jason/bmpsuite/.
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedFileError
-from .base import ByteArray, Extent, Format, Header, Pixels
+from .base import ByteArray, Extent, Format, Header, Pixels, Stored
 
 _SIGNATURE = b"BM"
 
@@ -177,14 +178,24 @@ def _split_fields(header: BmpHeader, pixels: NDArray[Any]) -> ByteArray:
 
 def _look_up(header: BmpHeader, data: bytes, indices: ByteArray) -> ByteArray:
     """The palette colours of `indices`, (height, width, 3), or 1 channel if the palette is grey."""
+    colours = _palette(io.BytesIO(data), header)
+    pixels: ByteArray = (colours[:, :1] if _is_grey(colours) else colours)[indices]
+    return pixels
+
+
+def _palette(file: IO[bytes], header: BmpHeader) -> ByteArray:
+    """The colours of all 256 indices, (256, 3). Those that the file lacks are black."""
     start, count, entry = header.palette
-    stored = np.frombuffer(data[start : start + count * entry], np.uint8)
+    file.seek(start)
+    stored = np.frombuffer(file.read(count * entry), np.uint8)
     colours = np.zeros((256, 3), np.uint8)
     stored = stored[: len(stored) // entry * entry].reshape(-1, entry)
     colours[: len(stored)] = stored[:, 2::-1]
-    is_grey = (colours == colours[:, :1]).all()
-    pixels: ByteArray = (colours[:, :1] if is_grey else colours)[indices]
-    return pixels
+    return colours
+
+
+def _is_grey(colours: ByteArray) -> bool:
+    return bool((colours == colours[:, :1]).all())
 
 
 def _decode_runs(header: BmpHeader, data: bytes, indices: ByteArray | None) -> None:
@@ -261,7 +272,10 @@ class _Bmp(Format[BmpHeader]):
 
     def read_header(self, file: IO[bytes]) -> Header[BmpHeader]:
         header = BmpHeader.read(file)
-        return Header((Extent(header.width, header.height),), header, may_have_alpha=bool(header.masks[3]))
+        has_alpha = bool(header.masks[3])
+        is_grey = header.bits <= 8 and _is_grey(_palette(file, header))
+        stored = Stored(1 if is_grey else 3 + has_alpha, 8)
+        return Header((Extent(header.width, header.height),), header, stored, may_have_alpha=has_alpha)
 
     def decode(self, data: bytes, header: Header[BmpHeader], at_least: int | None = None) -> Pixels:
         return decode_bmp(data, header.parsed)

@@ -25,7 +25,7 @@ from PIL import Image
 
 from ..errors import UnsupportedFileError
 from . import orientation
-from .base import IDENTITY, AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels
+from .base import IDENTITY, AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels, Stored
 
 _SIGNATURE = b"\xff\xd8\xff"  # SOI, and the start of any other marker: table B.1
 
@@ -487,7 +487,10 @@ class _Jpeg(Format[None]):
 
     def read_header(self, file: IO[bytes]) -> Header[None]:
         frame = _read_headers(file)
-        return Header((Extent(frame.width, frame.height),), None, may_have_alpha=False, orientation=frame.orientation)
+        stored = Stored(1 if frame.channels == 1 else 3, frame.precision)
+        return Header(
+            (Extent(frame.width, frame.height),), None, stored, may_have_alpha=False, orientation=frame.orientation
+        )
 
     def decode(self, data: bytes, header: Header[None], at_least: int | None = None) -> Pixels:
         return decode_jpeg(data, at_least)

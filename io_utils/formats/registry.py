@@ -144,6 +144,11 @@ def read_header(file: IO[bytes], at_most_pixels: int | None = None, layer: str =
         return header
 
 
+def name_of(file: IO[bytes]) -> str:
+    """The name of an image file's format, such as "PNG". Raises BrokenImageError, and the system's OSError."""
+    return _identify(_read_start(file)).name
+
+
 def read_text(file: IO[bytes]) -> dict[str, str]:
     """The text that is embedded in an image file, keyword -> string, for the formats that can read it (`Format.read_text`).
 

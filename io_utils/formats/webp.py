@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, TiffTags
 
 from . import exif, orientation
-from .base import IDENTITY, AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels
+from .base import IDENTITY, AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels, Stored
 
 _LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
 # prompt goes into Model, everything else into Make and the tags below it, as in core's animated WebP (comfy_api 0.19).
@@ -24,7 +24,8 @@ _SOFTWARE = 0x000B
 _TAGS = [tag for tag in range(_MAKE, _SOFTWARE, -1) if TiffTags.lookup(tag).type in (None, TiffTags.ASCII)]
 # An animation has one per frame, plus a few. Malicious files have millions of empty ones.
 _MOST_CHUNKS = 1 << 16
-_EXIF_FLAG, _XMP_FLAG = 0x08, 0x04  # in the VP8X chunk; libwebp ignores chunks without their flag
+_ALPHA_FLAG, _EXIF_FLAG, _XMP_FLAG = 0x10, 0x08, 0x04  # in VP8X; libwebp ignores chunks without their flag
+_LOSSLESS_ALPHA = 0x10  # in the fifth byte of VP8L: RFC 9649, 3.4
 
 # A lossless megapixel photograph takes 0.11 s and 0.83 of the bytes of PNG; with method 4, 0.15 s and 0.82; with quality
 # 80, 0.6 s and the same. A lossy one takes 0.07 s with method 4, the default of libwebp.
@@ -57,6 +58,7 @@ class Container:
     width: int
     height: int
     end: int  # of the file in bytes, according to its RIFF header
+    has_alpha: bool
     exif: bytes = b""
     xmp: bytes = b""
 
@@ -101,6 +103,7 @@ class Container:
             width,
             height,
             end,
+            bool(flags & _ALPHA_FLAG) or chunks.get(b"VP8L", bytes(5))[4] & _LOSSLESS_ALPHA != 0,
             chunks.get(b"EXIF", b"") if flags & _EXIF_FLAG else b"",
             chunks.get(b"XMP ", b"") if flags & _XMP_FLAG else b"",
         )
@@ -213,7 +216,8 @@ class _WebP(Format[Container]):
     def read_header(self, file: IO[bytes]) -> Header[Container]:
         container = Container.read(file)
         stored = Extent(container.width, container.height)
-        return Header((stored,), container, orientation=container.orientation)
+        channels = Stored(4 if container.has_alpha else 3, 8)
+        return Header((stored,), container, channels, orientation=container.orientation)
 
     def decode(self, data: bytes, header: Header[Container], at_least: int | None = None) -> Pixels:
         return decode_webp(data, header.parsed)

@@ -11,7 +11,7 @@ from ..errors import BrokenImageError
 from ..formats import registry
 from ..formats.open_file import open_regular
 from ..naming.allowed_roots import allowed_roots
-from ..naming.frame_range import as_ranges, gaps, ranges
+from ..naming.frame_range import amount, as_ranges, gaps, ranges
 
 # The names of the facts, each of which is null as long as the pattern is unknown.
 UNKNOWN: Mapping[str, Any] = dict.fromkeys(
@@ -33,7 +33,7 @@ class Missing(NamedTuple):
     def between(cls, frames: Sequence[int]) -> Missing:
         """Those between the first and the last of `frames`. Any number may be missing, so they are not counted one by one."""
         found = gaps(frames)
-        return cls(sum(last - first + 1 for first, last in found), as_ranges(found))
+        return cls(amount(found), as_ranges(found))
 
 
 def facts(there: Sequence[int], missing: Missing, path_pattern: str, first: Path, layer: str) -> dict[str, Any]:

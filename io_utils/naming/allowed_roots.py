@@ -20,6 +20,17 @@ from .file_names import check_length, check_names, normalise
 FOLDERS = ("output", "input", "temp")
 ROOTS_FILE = "image_sequence_roots.txt"
 
+
+class _Anywhere(str):
+    """Compared by identity: no text that anybody sends is this one."""
+
+    __slots__ = ()
+
+
+# In place of a kind of folder: any folder of the machine, to read from. For programs that a user starts, never for what
+# comes over the network. Relative paths are below the current directory.
+ANYWHERE = _Anywhere("anywhere")
+
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -93,12 +104,16 @@ def root_of(folder: str, kind: str, *, write: bool, shown: str | None = None) ->
     """The root that `folder` is in, and the path relative to it ('/'-separated, '' for the root itself).
 
     A relative `folder` is below ComfyUI's `kind` folder; an absolute one must be inside an allowed root. It need not exist.
+    With ANYWHERE, any folder is its own root.
     Raises PathError, naming `shown`, if its text breaks a rule, if it or its real path is outside the roots, or if the
     operator's folder that contains it does not exist: it may be a share that is not mounted. Raises ValueError for an
     unknown `kind` and for a bad line in the operator's file.
     """
     shown = folder if shown is None else shown
     check_length(folder, shown)
+    if kind is ANYWHERE and not write:
+        path = Path(os.path.abspath(folder))
+        return Root(path, "", ((os.path.realpath(path.anchor), False),)), ""
     if kind not in FOLDERS:
         raise InputError(
             f"Choose one of {', '.join(map(repr, FOLDERS))}: ComfyUI has no folder {kind!r} for sequences."

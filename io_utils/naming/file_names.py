@@ -9,6 +9,9 @@ from ..errors import PathError
 # Common file systems allow 255 bytes. While a file is being written, its name is 19 bytes longer (see atomic.py).
 MAX_NAME_BYTES = 230
 
+# A file that is being written, or was when its program was killed: see atomic.py.
+PART = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{12}\.part")
+
 # PATH_MAX on Linux; no system accepts longer paths without special calls.
 MAX_LENGTH = 4096
 

@@ -16,12 +16,13 @@ import contextlib
 import errno
 import logging
 import os
-import re
 import secrets
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
+
+from ..naming.file_names import PART
 
 try:
     import fcntl
@@ -29,8 +30,6 @@ except ImportError:  # Windows: an open file cannot be removed, which serves as 
     fcntl = None  # type: ignore[assignment]
 
 _log = logging.getLogger(__name__)
-
-_PART = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{12}\.part")
 
 # Another run's cleanup can remove a part file between its creation and its lock; three losses in a row are not a race.
 _ATTEMPTS = 3
@@ -115,7 +114,7 @@ def remove_parts(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     for name in names:
-        match = _PART.fullmatch(name)
+        match = PART.fullmatch(name)
         if match and is_ours(match["name"]) and _remove_unless_locked(folder / name):
             removed.append(folder / name)
     return removed

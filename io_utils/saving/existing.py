@@ -111,6 +111,16 @@ def identity_of(sequence: FileSequence, frame: int) -> FrameIdentity | None:
         return None
 
 
+def facts_of(sequence: FileSequence, frame: int) -> tuple[bool, FrameIdentity | None]:
+    """Whether the frame's file is whole, and what it says about its origin. Raises what `identity_of` raises."""
+    path = sequence.root.confirm(sequence.file(frame), write=False)
+    try:
+        with open_regular(path) as file:
+            return state(file) is State.WHOLE, FrameIdentity.parse(read_identity(file))
+    except (FileNotFoundError, NotADirectoryError):
+        return False, None
+
+
 def is_unchanged(sequence: FileSequence, frame: int, identity: FrameIdentity | None) -> bool:
     """Whether the frame's file is whole and says `identity`. Raises what `identity_of` raises."""
     return identity is not None and identity.is_that_of(identity_of(sequence, frame))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -13,19 +13,21 @@ from ..animation import AnimationSequence, LogEntry, saves, total_frames, whole_
 from ..errors import InputError, OtherTakeError, PathError
 from ..formats.base import Extent
 from ..formats.file_type import FileType
+from ..frame_identity import FrameIdentity, graph_groups
 from ..message import Message
 from ..naming import tokens
 from ..naming.allowed_roots import Root, root_of
 from ..naming.file_names import normalise
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import LARGEST_FRAME, FramePattern
+from ..naming.frame_range import absent, as_ranges, grouped, ranges, shortened
 from ..naming.variants import Variants, batch_folder
 from ..policies import AtEnd, OnExisting
 from ..request import known, limited, word_of
 from ..wire import UNRENDERED
 from .companions import Companions
 from .destination import destination, unknown
-from .existing import Identify, is_saved, unchanged_images, wants
+from .existing import Identify, facts_of, is_saved, unchanged_images, wants
 from .plan import NO_EXTENT, Frame, Saved, SaveRequest, common_size, require_no_number, require_own_paths
 
 _log = logging.getLogger(__name__)
@@ -309,13 +311,23 @@ class CountedFiles:
         numbers = {item.number for item in saved}
         final = [counter for counter in counters if _is_final(counter) and self.number(counter) in numbers]
         if not final:
+            if changed := _changed_graph(saved[-1]):
+                log = log.add(changed)
             return AnimationSequence(counters[-1]), log
         number, animation = self.number(final[-1]), self.numbers(int(final[-1].total_frames))
         sequences = list(dict.fromkeys(item.sequence for item in saved if item.number == number))
         common = set.intersection(*(_listed(sequence, animation) for sequence in sequences))
-        whole = [n for n in sorted(common) if all(_is_whole(sequence, n) for sequence in sequences)]
-        files = {n: [str(sequence.file(n)) for sequence in sequences] for n in whole}
-        return AnimationSequence(final[-1], files), log.add(_ending(whole, animation))
+        facts = {n: [_facts(sequence, n) for sequence in sequences] for n in sorted(common)}
+        identities = {
+            n: [identity for _, identity in found]
+            for n, found in facts.items()
+            if all(is_whole for is_whole, _ in found)
+        }
+        files = {n: [str(sequence.file(n)) for sequence in sequences] for n in identities}
+        log = log.add(_ending(list(files), animation))
+        for line in _several_graphs(identities):
+            log = log.add(line)
+        return AnimationSequence(final[-1], files), log
 
     def _stopped(self, counter: Any) -> str:
         total = int(counter.total_frames)
@@ -371,35 +383,26 @@ def _listed(sequence: FileSequence, animation: range) -> set[int]:
         return set()
 
 
-def _is_whole(sequence: FileSequence, frame: int) -> bool:
-    """Like `is_saved`, but never raises, because a failure must not cost a rendered frame.
+def _facts(sequence: FileSequence, frame: int) -> tuple[bool, FrameIdentity | None]:
+    """Like `facts_of`, but never raises, because a failure must not cost a rendered frame.
 
     Unreadable files and links that lead out do not count.
     """
     try:
-        return is_saved(sequence, frame)
+        return facts_of(sequence, frame)
     except (PathError, OSError) as error:
         _log.warning("Frame %d of %s does not count: %s", frame, sequence, error)
-        return False
+        return False, None
 
 
-def _missing(whole: Sequence[int], animation: range) -> str:
-    """The frames of `animation` that the sorted `whole` lacks, as "1-2,4"; "" for none.
-
-    Takes time in proportion to `whole`, not to the length of the animation, which may be millions.
-    """
-    runs = []
-    for before, after in zip([animation.start - 1, *whole], [*whole, animation.stop], strict=True):
-        first, last = before + 1, after - 1
-        if first <= last:
-            runs.append(f"{first}" if first == last else f"{first}-{last}")
-    return ",".join(runs)
+def _is_whole(sequence: FileSequence, frame: int) -> bool:
+    return _facts(sequence, frame)[0]
 
 
 def _ending(whole: Sequence[int], animation: range) -> str:
     """The last line of the log: which frames are missing, or that none is."""
     total = animation.stop - animation.start  # not len(), which ends at 2**63 - 1
-    if missing := _missing(whole, animation):
+    if missing := as_ranges(absent(whole, animation.start, animation.stop - 1)):
         return Message(
             (
                 "Frame %missing% of the animation is missing (%total% in all).",
@@ -410,6 +413,55 @@ def _ending(whole: Sequence[int], animation: range) -> str:
             total=total,
         )
     return Message(("The only frame is on disk.", "All %count% frames are on disk."), count=total)
+
+
+def _several_graphs(identities: Mapping[int, Sequence[FrameIdentity | None]]) -> list[Message]:
+    """Lines about frames that several graphs made, or of which only some say what made them.
+
+    identities: by frame number, of each image of the batch. The first image that differs is told.
+    """
+    for of_image in zip(*identities.values(), strict=True):
+        said = dict(zip(identities, of_image, strict=True))
+        groups = graph_groups(said)
+        if len(groups) > 1:
+            silent = [group for group in groups if said[group[0]] is None]
+            known = [group for group in groups if group not in silent]
+            return [_by_several(known)] * (len(known) > 1) + [_by_unknown(group) for group in silent]
+    return []
+
+
+def _by_several(groups: Sequence[Sequence[int]]) -> Message:
+    return Message(
+        "Queue the frames again with on_existing 'skip unchanged' to make them with one graph. Several have made them: "
+        "%groups%.",
+        groups=grouped(groups),
+    )
+
+
+def _by_unknown(frames: Sequence[int]) -> Message:
+    return Message(
+        (
+            "Queue frame %frames% again with on_existing 'skip unchanged' if another graph made it. Its file does not say.",
+            "Queue frames %frames% again with on_existing 'skip unchanged' if another graph made them. Their files do not say.",
+        ),
+        count=len(frames),
+        frames=shortened(ranges(frames)),
+    )
+
+
+def _changed_graph(saved: Saved) -> str:
+    """A line about the two frames before one that was written, if one graph made both, and another one this frame."""
+    numbers = range(saved.number - 2, saved.number + 1)
+    if not saved.written or numbers.start < 0:
+        return ""
+    identities = {number: _facts(saved.sequence, number)[1] for number in numbers}
+    if None in identities.values() or graph_groups(identities) != [list(numbers[:2]), [saved.number]]:
+        return ""
+    return Message(
+        "Queue the earlier frames again with on_existing 'skip unchanged' to make them with this graph. Another one made frame "
+        "%frame%.",
+        frame=str(saved.number - 1),
+    )
 
 
 def _is_final(counter: Any) -> bool:

@@ -598,6 +598,164 @@ class TestValuesThatNodesMake:
         assert self.values(graph(seed=["count", 0]) | {"count": node("Counter", frame=7, total=9)}) is None
 
 
+class Counts(Counter):
+    """Counts by itself, like this pack's counters."""
+
+    @classmethod
+    def KNOWN_BEFORE_RUN(cls, frame: Any = None, total: Any = None) -> Known:
+        return Known((frame, total, frame / total), shared=("frame", total, "progress"), number=frame)
+
+
+class TestAnimation:
+    """The digest that the frames of an animation share, and the numbers in which they differ."""
+
+    @pytest.fixture(autouse=True)
+    def _registered(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Numbered(Sampler):
+            @classmethod
+            def INPUT_TYPES(cls) -> dict[str, Any]:
+                declared = super().INPUT_TYPES()
+                declared["required"]["take"] = ("INT", {"control_after_generate": True})
+                return declared
+
+        class Plate(Loader):
+            @classmethod
+            def INPUT_TYPES(cls) -> dict[str, Any]:
+                return {"required": {"number": ("INT", {"control_after_generate": True}), "layer": ("STRING", {})}}
+
+        kinds = {"Sampler": Sampler, "Numbered": Numbered, "Plate": Plate, "Keyed": Keyed, "Counts": Counts}
+        kinds["PrimitiveInt"] = Numbered
+        stand_in(monkeypatch, "nodes", NODE_CLASS_MAPPINGS=kinds)
+
+    def counted(self, frame: int, total: int = 9, **inputs: Any) -> Prompt:
+        return graph(**inputs) | {"count": node("Counts", frame=frame, total=total)}
+
+    def test_is_that_of_the_frame_if_nothing_counts(self) -> None:
+        batch = identity(graph(seed=None))
+
+        assert batch.animation == batch.digest
+        assert batch.numbers == ()
+
+    @pytest.mark.parametrize("slot", [0, 2])
+    def test_is_the_same_for_all_frames_of_a_counter(self, slot: int) -> None:
+        three, four = (identity(self.counted(frame, cfg=["count", slot], seed=None)) for frame in (3, 4))
+
+        assert three.digest != four.digest
+        assert three.animation == four.animation != three.digest
+        assert (three.numbers, four.numbers) == ((3,), (4,))
+
+    def test_counts_what_a_counter_brings_to_all_frames(self) -> None:
+        wired = [identity(self.counted(3, total, cfg=["count", 1])).animation for total in (9, 9, 10)]
+        other = [identity(self.counted(3, total, cfg=["count", 0])).animation for total in (9, 10)]
+
+        assert wired[0] == wired[1] != wired[2]
+        assert other[0] == other[1], "total_frames is not wired to the graph"
+
+    @pytest.mark.parametrize("name", ["seed", "take"])
+    def test_is_the_same_for_all_values_of_a_control_after_generate(self, name: str) -> None:
+        found = [identity({**graph(), "sample": node("Numbered", text="a fox", **{name: value})}) for value in (7, 8)]
+
+        assert found[0].digest != found[1].digest
+        assert found[0].animation == found[1].animation
+        assert [graph.numbers for graph in found] == [(7,), (8,)]
+
+    def test_is_the_same_behind_all_nodes(self) -> None:
+        def chain(frame: int, text: str = "a fox") -> Graph:
+            nodes = {
+                "first": node("Sampler", text=text, seed=["count", 0]),
+                "middle": node("Sampler", text="", picture=["first", 0]),
+            }
+            return identity(self.counted(frame, picture=["middle", 0], seed=None) | nodes)
+
+        assert chain(3).animation == chain(4).animation
+        assert chain(3).animation != chain(3, "a wolf").animation
+
+    def test_is_the_same_behind_a_text_with_keys(self) -> None:
+        def keyed(frame: int, text: str) -> Graph:
+            return identity(
+                self.counted(frame, text=["keys", 0]) | {"keys": node("Keyed", text=text, frame=["count", 0])}
+            )
+
+        assert keyed(3, "0: noon").animation == keyed(4, "0: noon").animation
+        assert keyed(3, "0: noon").animation == keyed(3, "0: noon, 60: night").animation, (
+            "frame 3 is kept and still says it"
+        )
+
+    def test_is_another_after_a_change_of_a_text_that_is_made_of_other_texts(self) -> None:
+        def joined(text: str) -> Graph:
+            return identity(graph(text=["keys", 0]) | {"keys": node("Keyed", text=text, frame=0)})
+
+        assert joined("a fox").animation != joined("a wolf").animation
+
+    def test_is_the_same_behind_a_primitive_that_counts(self) -> None:
+        found = [
+            identity(graph(cfg=["value", 0], seed=None) | {"value": node("PrimitiveInt", value=value, seed=value)})
+            for value in (7, 8)
+        ]
+
+        assert found[0].digest != found[1].digest
+        assert found[0].animation == found[1].animation
+
+    def test_is_the_same_whichever_of_many_files_a_counter_chooses(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def plate(number: Any, layer: str = "") -> Graph:
+            return identity(
+                self.counted(number, picture=["load", 0], seed=None)
+                | {"load": node("Plate", number=["count", 0], layer=layer)}
+            )
+
+        assert plate(7).digest != plate(8).digest
+        assert plate(7).animation == plate(8).animation != plate(7, "depth").animation
+        assert plate(7).numbers == (7,)
+        posted = [
+            identity(graph(picture=["load", 0], seed=None) | {"load": node("Plate", number=number, layer="")})
+            for number in (7, 8)
+        ]
+        assert posted[0].animation == posted[1].animation
+        assert [graph.numbers for graph in posted] == [(7,), (8,)]
+
+    def test_is_another_after_a_change_of_the_graph(self) -> None:
+        first = identity(graph())
+
+        for changed in (graph(text="a wolf"), graph(cfg=7.0), graph(mark=["edited"])):
+            assert identity(changed).animation != first.animation
+
+    def test_does_not_depend_on_ids_or_on_the_order_of_inputs(self) -> None:
+        def two(first: str, second: str, *, is_reversed: bool) -> Graph:
+            nodes = {
+                first: node("Sampler", text="", seed=5),
+                second: node("Numbered", text="", take=6, picture=[first, 0]),
+            }
+            prompt = graph(picture=[second, 0]) | nodes
+            if is_reversed:
+                prompt = {
+                    key: {**value, "inputs": dict(reversed(value["inputs"].items()))}
+                    for key, value in reversed(prompt.items())
+                }
+            return identity(prompt)
+
+        found, other = two("a", "b", is_reversed=False), two("z", "y", is_reversed=True)
+        assert (found.digest, found.animation, found.numbers) == (other.digest, other.animation, other.numbers)
+        assert sorted(found.numbers) == [5, 6, 7]
+
+    def test_says_no_more_than_16_numbers(self) -> None:
+        nodes = {str(seed): node("Sampler", seed=seed, picture=[str(seed - 1), 0] if seed else 0) for seed in range(40)}
+
+        assert len(identity(graph(picture=["39", 0]) | nodes).numbers) == 16
+
+    @pytest.mark.parametrize("value", [float("nan"), 2**64, "seven", None, [1, 2, 3]])
+    def test_takes_other_values_as_they_are(self, value: Any) -> None:
+        found = identity({**graph(), "sample": node("Numbered", text="a fox", take=value)})
+
+        assert found.numbers == ()
+        assert found.animation == found.digest
+
+    def test_of_items_in_a_list_is_the_same(self) -> None:
+        found = identity(self.counted(3, cfg=["count", 0]))
+
+        assert found.of_row(2).animation == found.animation
+        assert found.of_row(2).numbers == found.numbers
+
+
 def test_the_digest_is_the_same_in_every_release() -> None:
     """If it changes, all frames of all users count as changed: then rename `_KIND`, and say so in the changelog."""
     assert identity(graph(mark=["hash"], picture=["a", 1]) | {"a": node("Sampler", seed=1)}).digest == PINNED

@@ -171,7 +171,7 @@ class ScriptedComfyUI:
         others = {node.__name__: node for node in (PreviewImage, PrimitiveInt, ScriptedFilm)}
         self.classes: dict[str, Any] = {**pack.NODE_CLASS_MAPPINGS, **CORE_NODES, **others}
         self._outcome_of = importlib.import_module(f"{pack.__name__}.nodes._saver").Outcome
-        self.extra_policies: tuple[str, ...] = ()
+        self.unknown_policies: tuple[str, ...] = ()
         self.changed = threading.Condition()
         self.requests: list[Request] = []
         self.posts: list[dict[str, Any]] = []
@@ -420,7 +420,7 @@ class ScriptedComfyUI:
             for inputs in declared.values():
                 if name in inputs:
                     choices, *options = inputs[name]
-                    inputs[name] = ([*choices, *self.extra_policies], *options)
+                    inputs[name] = ([choice for choice in choices if choice not in self.unknown_policies], *options)
         return {
             class_type: {
                 "input": declared,

@@ -188,18 +188,18 @@ class TestFramesOnDisk:
         assert set(comfyui.disk.values()) == {2}
 
     def test_are_compared_with_the_prompt_where_the_server_can(self, comfyui: ScriptedComfyUI, render: Render) -> None:
-        comfyui.extra_policies = ("skip unchanged",)
-
         render(single(), "0")
 
         assert comfyui.posts[0]["prompt"]["2"]["inputs"]["on_existing"] == "skip unchanged"
 
     def test_are_not_compared_where_the_server_cannot(self, comfyui: ScriptedComfyUI, render: Render) -> None:
+        comfyui.unknown_policies = ("skip unchanged",)
+
         render(single(), "0")
 
         assert comfyui.posts[0]["prompt"]["2"]["inputs"]["on_existing"] == "skip"
 
-    @pytest.mark.parametrize(("arguments", "policy"), [((), "skip"), (("--overwrite",), "true")])
+    @pytest.mark.parametrize(("arguments", "policy"), [((), "skip unchanged"), (("--overwrite",), "true")])
     def test_of_the_batch_saver_follow_the_same_rules(
         self, comfyui: ScriptedComfyUI, render: Render, arguments: tuple[str, ...], policy: str
     ) -> None:

@@ -413,7 +413,7 @@ import re
 
 import numpy as np
 
-from .base import Extent, Format, Header
+from .base import Extent, Format, Header, Stored
 
 
 class _Pnm(Format):
@@ -429,7 +429,8 @@ class _Pnm(Format):
         if not head:
             raise ValueError("its header is damaged")
         extent = Extent(int(head[2]), int(head[3]))
-        return Header((extent,), (head.end(), 1 if head[1] == b"5" else 3), may_have_alpha=False)
+        channels = 1 if head[1] == b"5" else 3
+        return Header((extent,), (head.end(), channels), Stored(channels, 8), may_have_alpha=False)
 
     def decode(self, data, header, at_least=None):
         (start, channels), (width, height) = header.parsed, header.extent

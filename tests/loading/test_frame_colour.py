@@ -9,14 +9,14 @@ import pytest
 
 from io_utils.colour.primaries import REC709, REC2020
 from io_utils.errors import ChromaticitiesError, ColorSpaceError, OptionError
-from io_utils.formats.base import Extent, Header
+from io_utils.formats.base import Extent, Header, Stored
 from io_utils.loading.frame_colour import ColourRequest, FrameColour
 
 from ..srgb import encoded, linear
 
 
 def header(**facts: Any) -> Header[None]:
-    return Header((Extent(3, 2),), None, **facts)
+    return Header((Extent(3, 2),), None, Stored(3, 8), **facts)
 
 
 def converted(colour: FrameColour, facts: Header[None], values: np.ndarray) -> np.ndarray:

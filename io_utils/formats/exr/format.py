@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 
 from ...colour.primaries import REC709, Chromaticities
-from ..base import IDENTITY, AnyPixels, Extras, Format, Header, Pixels
+from ..base import IDENTITY, AnyPixels, Extras, Format, Header, Pixels, Stored
 from . import layout, library
 from .encode import COMPRESSIONS, LONGEST_NAME, encode_exr, is_about_color
 from .layers import DATA_LAYERS_ATTRIBUTE, Layer, PartChannels, find
-from .picture import Window, image_of
+from .picture import Window, count_of_channels, image_of
 
 # Attributes about how a file stores its pixels, and those that describe these very pixels. A file that is made from them
 # gets its own: https://openexr.com/en/latest/StandardAttributes.html
@@ -92,6 +92,7 @@ class _Exr(Format[ExrHeader]):
         parts = library.read_parts(file, header_only=True)
         found = find([_channels_of(part) for part in parts], layer)
         header = ExrHeader(found, parts[found.part].header)
+        types = layout.read_layout(file).sample_types[found.part]
         windows = [Window(part.header["dataWindow"]).extent for part in parts]
         samples = sum(len(part.header["channels"]) * box.pixel_count for part, box in zip(parts, windows))
         picture = header.display_window.extent
@@ -99,6 +100,7 @@ class _Exr(Format[ExrHeader]):
         return Header(
             (picture, *windows),
             header,
+            _stored_as(found, [types[name] for name in found.channels]),
             may_have_alpha=found.has_alpha,
             planes=4 + -(-samples // max(1, picture.pixel_count)),
             alpha_is_associated=found.has_alpha and found.is_color,
@@ -143,6 +145,11 @@ def _channels_of(part: Any) -> PartChannels:
     said = attributes.get(DATA_LAYERS_ATTRIBUTE)
     names = [channel.name for channel in attributes["channels"]]
     return PartChannels(str(attributes.get("name", "")), names, said.split("\n") if isinstance(said, str) else None)
+
+
+def _stored_as(layer: Layer, types: Sequence[int]) -> Stored:
+    is_half = set(types) == {layout.SampleType.HALF}
+    return Stored(count_of_channels(layer), 16 if is_half else 32, layout.SampleType.UINT not in types)
 
 
 EXR = _Exr()

@@ -10,8 +10,9 @@ from __future__ import annotations
 import io
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import IO
 
 import numpy as np
@@ -22,6 +23,7 @@ _TILED, _NOT_AN_IMAGE, _MULTI_PART = 0x200, 0x800, 0x1000
 _LONGEST_NAME = 255
 # Limits the time for crafted files to 0.1 s. Real headers have up to 150 attributes, and files up to some 100 parts.
 _MOST_ATTRIBUTES = 20_000
+_LONGEST_CHANNELS = 1 << 20  # bytes; 30,000 channels of an ordinary name
 _FEWEST_ENTRIES, _MOST_ENTRIES = 512, 1 << 16  # read at once
 
 # What precedes a chunk's data, after the part number in files of several parts: coordinates, then the sizes that add up
@@ -34,17 +36,25 @@ _LEADERS = {
 }
 
 
+class SampleType(IntEnum):
+    UINT = 0
+    HALF = 1
+    FLOAT = 2
+
+
 @dataclass(frozen=True)
 class Layout:
     """storages: the type of each part, such as b"scanlineimage".
     table: the offset of the first chunk table.
     texts: (offset, length) of every value that is text.
+    sample_types: the `SampleType` of each channel of each part, by the channel's name.
     """
 
     storages: tuple[bytes, ...]
     table: int
     is_multi_part: bool
     texts: tuple[tuple[int, int], ...]
+    sample_types: tuple[Mapping[str, int], ...]
 
 
 def read_layout(file: IO[bytes]) -> Layout:
@@ -60,6 +70,8 @@ def read_layout(file: IO[bytes]) -> Layout:
     storage = b"deepscanline" if flags & _NOT_AN_IMAGE else b"tiledimage" if flags & _TILED else b"scanlineimage"
     storages: list[bytes] = []
     texts: list[tuple[int, int]] = []
+    sample_types: list[Mapping[str, int]] = []
+    channels: Mapping[str, int] = {}
     is_empty = True
     for attribute in _attributes(file, size):
         if attribute is not None:
@@ -67,18 +79,35 @@ def read_layout(file: IO[bytes]) -> Layout:
             is_empty = False
             if kind in (b"string", b"stringvector"):
                 texts.append((value, length))
+            if name == b"channels" and length <= _LONGEST_CHANNELS:
+                file.seek(value)
+                channels = _sample_types(file.read(length))
             if name == b"type" and length <= _LONGEST_NAME:
                 file.seek(value)
                 declared = file.read(length)
                 is_deep = declared.startswith(b"deep") and bool(flags & _NOT_AN_IMAGE)
                 storage = declared if is_multi_part or is_deep else storage
             continue
+        table = file.tell()
         if not is_empty:
             storages.append(storage)
+            sample_types.append(channels)
         if is_empty or not is_multi_part:  # the headers of several parts end with an empty one
-            return Layout(tuple(storages), file.tell(), is_multi_part, tuple(texts))
+            return Layout(tuple(storages), table, is_multi_part, tuple(texts), tuple(sample_types))
         is_empty = True
     raise ValueError(f"it has more than {_MOST_ATTRIBUTES:,} header attributes")
+
+
+def _sample_types(channels: bytes) -> Mapping[str, int]:
+    """The types in a list of channels: name, type, and 12 bytes of other facts for each. Raises ValueError."""
+    types, position = {}, 0
+    while position < len(channels) and channels[position]:
+        end = channels.index(0, position)
+        if end + 17 > len(channels):
+            raise ValueError("its list of channels is damaged")
+        types[channels[position:end].decode(errors="replace")] = int.from_bytes(channels[end + 1 : end + 5], "little")
+        position = end + 17
+    return types
 
 
 def text_in(start: bytes, name: str) -> str | None:

@@ -67,6 +67,12 @@ def image_of(
     return image
 
 
+def count_of_channels(layer: Layer) -> int:
+    """How many channels the image of `layer` has."""
+    has_chroma = layer.is_luminance and len(layer.channels) - layer.has_alpha > 1
+    return _slots(layer, 3 + layer.has_alpha if has_chroma else len(layer.channels))[1]
+
+
 def _slots(layer: Layer, planes: int) -> tuple[list[int], int]:
     """Where each plane goes, and how many channels the image has. Colour channels that the file lacks are 0."""
     alpha = [3] if layer.has_alpha else []

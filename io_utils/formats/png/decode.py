@@ -71,6 +71,16 @@ class Ihdr:
         return self.colour_type in (_GREY_ALPHA, _RGBA)
 
     @property
+    def colour_channels(self) -> int:
+        """1 for grey, 3 for RGB, also of a palette."""
+        return 1 if self.colour_type in (_GREY, _GREY_ALPHA) else 3
+
+    @property
+    def sample_bits(self) -> int:
+        """Palettes have colours of 8 bits (11.2.2)."""
+        return 8 if self.colour_type == _PALETTE else self.bit_depth
+
+    @property
     def pixel_bits(self) -> int:
         return _CHANNELS[self.colour_type] * self.bit_depth
 

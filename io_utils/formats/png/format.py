@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 
 from .. import orientation
-from ..base import IDENTITY, AnyPixels, Extent, Extras, Format, Header, Pixels
+from ..base import IDENTITY, AnyPixels, Extent, Extras, Format, Header, Pixels, Stored
 from . import decode, encode
 from .decode import Ihdr
 
@@ -29,9 +29,9 @@ class _Png(Format[Ihdr]):
 
     def read_header(self, file: IO[bytes]) -> Header[Ihdr]:
         ihdr, exif, has_transparency = decode.read_header(file)
-        return Header(
-            (Extent(ihdr.width, ihdr.height),), ihdr, ihdr.has_alpha or has_transparency, orientation.of_exif(exif)
-        )
+        has_alpha = ihdr.has_alpha or has_transparency
+        stored = Stored(ihdr.colour_channels + has_alpha, ihdr.sample_bits)
+        return Header((Extent(ihdr.width, ihdr.height),), ihdr, stored, has_alpha, orientation.of_exif(exif))
 
     def decode(self, data: bytes, header: Header[Ihdr], at_least: int | None = None) -> Pixels:
         return decode.decode_png(data, header.parsed)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from ..base import AnyPixels, ByteArray, Samples
+from ..base import AnyPixels, ByteArray, Samples, Stored
 from ..pixels import unassociated
 from .blocks import Blocks
 from .directory import Directory
 from .samples import read_samples
-from .tags import COLOUR_SAMPLES, Compression, Photometric, Tag
+from .tags import COLOUR_SAMPLES, Compression, Photometric, SampleFormat, Tag
 
 _BT601 = (0.299, 0.587, 0.114)  # the default of YCbCrCoefficients, section 21
 _FULL_RANGE = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)  # libtiff's default of ReferenceBlackWhite for YCbCr
@@ -43,6 +43,16 @@ def decode_tiff(data: bytes, directory: Directory) -> AnyPixels:
     alpha_samples = _scale_to_bytes(samples[..., alpha : alpha + 1], bits).astype(colour.dtype)
     pixels = np.concatenate([colour, alpha_samples], axis=-1)
     return unassociated(pixels) if directory.is_alpha_associated else pixels
+
+
+def stored_as(directory: Directory) -> Stored:
+    """How the file stores its picture, which must have passed `require_supported`."""
+    photometric, (bits,), (sample_format,) = directory.photometric, directory.bits, directory.sample_formats
+    colours = 1 if photometric in (Photometric.WHITE_IS_ZERO, Photometric.BLACK_IS_ZERO) else 3
+    has_alpha = directory.alpha_channel is not None
+    if photometric == Photometric.PALETTE:
+        bits = 16 if bits > 8 else 8
+    return Stored(colours + has_alpha, bits, sample_format == SampleFormat.FLOAT)
 
 
 def _scale_to_bytes(samples: Samples, bits: int) -> Samples:

@@ -6,7 +6,7 @@ from typing import IO
 
 from ..base import Format, Header, Pixels
 from .blocks import Blocks
-from .decode import decode_tiff
+from .decode import decode_tiff, stored_as
 from .directory import Directory
 from .support import require_supported
 
@@ -21,7 +21,7 @@ class _Tiff(Format[Directory]):
         directory = Directory(file)
         require_supported(directory)
         has_alpha = directory.alpha_channel is not None
-        return Header((directory.extent,), directory, has_alpha, directory.orientation)
+        return Header((directory.extent,), directory, stored_as(directory), has_alpha, directory.orientation)
 
     def decode(self, data: bytes, header: Header[Directory], at_least: int | None = None) -> Pixels:
         return decode_tiff(data, header.parsed)

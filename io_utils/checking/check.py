@@ -1,0 +1,45 @@
+"""Checks a sequence: looks into every file on threads, with progress and Cancel, and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..cancellable_run import Run
+from ..loading.access import inside
+from ..policies import Thoroughness
+from .choose import Chosen
+from .examine import Examined, Picture, examine
+from .report import Report, report
+
+# Looking at the beginning and the end of a file on a local disk takes 0.1 ms, and handing the job to a thread as long again.
+# On a network disk, at about 10 ms each, sixteen still take no longer than Cancel may.
+_AT_ONCE = 16
+
+
+def check(chosen: Chosen, thoroughness: Thoroughness, run: Run | None = None) -> Report:
+    """The report about the chosen frames. Holds a few hundred bytes for each, and pixels only of the frames in flight.
+
+    Raises OutsideError for a link out of the allowed folders. Cancel passes through.
+    """
+    run = run or Run()
+    decode = thoroughness is Thoroughness.DECODE
+    at_once = 1 if decode else _AT_ONCE
+    groups = [chosen.frames[start : start + at_once] for start in range(0, len(chosen.frames), at_once)]
+    pictures: dict[Picture | None, Picture | None] = {}
+
+    require_inside = inside(chosen.sequence.root)
+
+    def look_at(group: Sequence[int]) -> list[tuple[int, Examined]]:
+        return [(number, look_at_one(chosen.sequence.file(number))) for number in group]
+
+    def look_at_one(path: Path) -> Examined:
+        require_inside(path)
+        return examine(path, decode=decode)
+
+    found: dict[int, Examined] = {}
+    for group in run.each(look_at, groups):
+        for number, examined in group:
+            # Nearly all frames have the same header: hold it once.
+            found[number] = examined._replace(picture=pictures.setdefault(examined.picture, examined.picture))
+    return report(chosen, found, thoroughness)
