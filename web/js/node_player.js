@@ -86,6 +86,7 @@ export class NodePlayer {
     const reports = all.filter(({ pattern }) => pattern);
     this.#setReported(JSON.stringify(described), run);
     if (reports.length) this.#setReports(reports.map((report) => ({ ...report, run })));
+    else if (all[0]?.check) this.#setReports([]); // no frame is there
     else if (progress) this.#keep(progress.report);
     this.update();
     this.remember();
@@ -213,7 +214,8 @@ export class NodePlayer {
   #setReports(reports) {
     const earlier = this.#reports;
     this.#reports = this.#addsFrames ? reports.map((report) => withEarlierFrames(report, earlier)) : reports;
-    this.#frame = this.#addsFrames ? reports[0]?.last : undefined;
+    // A checked sequence may begin with missing frames.
+    this.#frame = this.#addsFrames ? reports[0]?.last : reports[0]?.check && reports[0].first;
   }
 
   /**
