@@ -64,6 +64,19 @@ export function sequenceOf(report) {
 }
 
 /**
+ * The frame to show after a run: the one that it has added, or the first one on disk of a check, whose sequence may begin with
+ * missing ones.
+ *
+ * @param {Report[]} reports of the run
+ * @param {boolean} addsFrame whether each run adds a frame
+ * @returns {number | undefined} undefined for the first of the sequence
+ */
+export function frameToShow([report], addsFrame) {
+  if (addsFrame) return report?.last;
+  return report?.check ? report.first : undefined;
+}
+
+/**
  * The URL of the workflow of a frame, as JSON: the one in the file, for files whose text the frontend does not read, or the
  * one in the workflow file beside it.
  *
