@@ -80,8 +80,7 @@ export class NodePlayer {
     this.attach();
     const progress = this.#progress;
     this.#progress = null;
-    /** @type {Report[]} */
-    const all = described.map((text) => JSON.parse(text));
+    const all = /** @type {Report[]} */ (described.map((text) => JSON.parse(text)));
     this.#message = said(all[0]?.words) || all[0]?.message || "";
     const reports = all.filter(({ pattern }) => pattern);
     this.#setReported(JSON.stringify(described), run);
