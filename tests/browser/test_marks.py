@@ -20,7 +20,9 @@ def mark(*spans, label, is_fault=True, text=""):
 
 MISSING = mark((1005, 1005), (1010, 1012), label="not on disk", text="Render 1005,1010-1012: they are not on disk.")
 TORN = mark((1020, 1020), label="incomplete file")
-SAME = mark((1020, 1021), (1030, 1040), label="same pixels as before", is_fault=False, text="Frames 1020-1021 are the same.")
+SAME = mark(
+    (1020, 1021), (1030, 1040), label="same pixels as before", is_fault=False, text="Frames 1020-1021 are the same."
+)
 
 
 @pytest.fixture
@@ -109,7 +111,8 @@ class TestColours:
         """CIEDE2000; 2.3 can just be noticed. The vision is that of Machado, Oliveira and Fernandes, 2009."""
         seen = np.eye(3) if deficiency is None else colour.matrix_cvd_Machado2009(deficiency, 1.0)
         lab = [
-            colour.XYZ_to_Lab(colour.RGB_to_XYZ(np.clip(seen @ self.linear(name), 0, 1), "sRGB")) for name in CSS_COLOURS
+            colour.XYZ_to_Lab(colour.RGB_to_XYZ(np.clip(seen @ self.linear(name), 0, 1), "sRGB"))
+            for name in CSS_COLOURS
         ]
         assert colour.delta_E(*lab, method="CIE 2000") > 40
 
@@ -129,7 +132,10 @@ class TestTheShownFrame:
         says(stage, "incomplete filesame pixels as before")
         assert parts.all_text_contents() == ["incomplete file", "same pixels as before"]
         assert parts.evaluate_all("all => all.map((part) => part.className)") == ["seqplayer-fault", "seqplayer-remark"]
-        assert stage.page.locator(".seqplayer-mark").get_attribute("title") == "incomplete file\nFrames 1020-1021 are the same."
+        assert (
+            stage.page.locator(".seqplayer-mark").get_attribute("title")
+            == "incomplete file\nFrames 1020-1021 are the same."
+        )
 
     def test_without_a_mark_there_is_a_legend_with_counts(self, shot):
         stage = shot()
@@ -256,7 +262,9 @@ class TestThePointer:
     @pytest.mark.parametrize("frame", [1001, 1040])
     @pytest.mark.parametrize("width", [120, 240, 600])
     def test_at_the_ends_the_hint_stays_in_the_player(self, shot, point, frame, width):
-        stage = shot([mark((1001, 1001), (1040, 1040), label="a label of more than a few words, as translations may be")])
+        stage = shot(
+            [mark((1001, 1001), (1040, 1040), label="a label of more than a few words, as translations may be")]
+        )
         stage.run("document.querySelector('#node').style.width = `${a}px`", width)
         stage.sees(1001)
         point(frame)

@@ -38,13 +38,30 @@ const LABELS = {
 
 /**
  * @param {Check} [check]
+ * @param {number[]} [missing] the frames that are not on disk; of many, `check` names fewer
  * @returns {Mark[]}
  */
-export function marksOf(check) {
+export function marksOf(check, missing = []) {
   return (check?.problems ?? []).map(({ kind, is_fault: isFault, frames, message, words }) => {
     const text = said(words) || message;
-    return { spans: spansOf(frames), isFault, label: LABELS[kind]?.() ?? text, text };
+    const spans = kind === "missing" && missing.length ? runsOf(missing) : spansOf(frames);
+    return { spans, isFault, label: LABELS[kind]?.() ?? text, text };
   });
+}
+
+/**
+ * @param {number[]} frames sorted
+ * @returns {FrameSpan[]}
+ */
+function runsOf(frames) {
+  /** @type {FrameSpan[]} */
+  const runs = [];
+  for (const frame of frames) {
+    const run = runs.at(-1);
+    if (run?.[1] === frame - 1) run[1] = frame;
+    else runs.push([frame, frame]);
+  }
+  return runs;
 }
 
 /**

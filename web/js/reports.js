@@ -52,7 +52,7 @@ export function sequenceOf(report) {
     last: Math.max(report.last, ...(check ? missing.slice(-1) : [])),
     step: report.step,
     missing,
-    marks: marksOf(check),
+    marks: marksOf(check, missing),
     fps: report.fps,
     linear: Boolean(report.linear),
     pattern,
