@@ -201,8 +201,8 @@ def _damages(chosen: Chosen, faults: Mapping[int, Fault]) -> Iterable[Problem]:
     if foreign := by_damage[Damage.FOREIGN]:
         message = Message(
             (
-                "The file of frame %frames% is no frame: %reason%. Move it away, and render the frame.",
-                "%count% files are no frames: %frames%. The first: %reason%. Move them away, and render the frames.",
+                "Frame %frames% cannot be read: %reason%. Move its file away, and render it.",
+                "%count% frames cannot be read: %frames%. The first: %reason%. Move their files away, and render them.",
             ),
             **_counted(runs_of(foreign)),
             reason=_first(foreign).reason,
@@ -293,7 +293,7 @@ def _graphs(found: Mapping[int, Examined]) -> Iterable[Problem]:
         largest = max(known, key=len)
         others = runs_of(number for group in known if group is not largest for number in group)
         message = Message(
-            "%count% graphs made the frames: %groups%. Queue the old ones again, with on_existing at 'skip unchanged'.",
+            "%count% graphs made the frames: %groups%. Queue the old ones again with on_existing 'skip unchanged'.",
             count=len(known),
             groups=grouped(known),
         )
