@@ -24,13 +24,18 @@ def saved(folder: str, frame: int, **changes: int) -> Nodes:
         "make": ("ProbeCostly", {"frame": frame, **SMALL, **changes}),
         "save": (
             "ImageSequenceSaveFrame",
-            {"images": ["make", 0], "filename_prefix": f"{folder}/f", "current_frame": frame},
+            {"images": ["make", 0], "filename_prefix": folder, "current_frame": frame},
         ),
     }
 
 
+def file(folder: Path, frame: int) -> Path:
+    """Where the saver puts the frame: its prefix is the folder's name and the beginning of the file's."""
+    return folder / f"{folder.name}_{frame:05d}.png"
+
+
 def check(folder: str, **inputs: Any) -> tuple[str, dict[str, Any]]:
-    return "ImageSequenceCheck", {"path_pattern": f"{folder}/f_#####.png", **inputs}
+    return "ImageSequenceCheck", {"path_pattern": f"{folder}/{folder}_#####.png", **inputs}
 
 
 def film(folder: str, **inputs: Any) -> Nodes:
@@ -74,12 +79,12 @@ def test_what_was_rendered_is_good(comfyui: Any, render: Any) -> None:
 
 def test_every_fault_is_told(comfyui: Any, render: Any) -> None:
     folder = render("faults", range(12))
-    (folder / "f_00003.png").unlink()
-    torn = folder / "f_00005.png"
+    (file(folder, 3)).unlink()
+    torn = file(folder, 5)
     torn.write_bytes(torn.read_bytes()[:-20])
-    Image.new("RGB", (64, 48)).save(folder / "f_00007.png")
-    Image.new("RGB", (32, 48), "red").save(folder / "f_00008.png")
-    (folder / "f_00010.png").write_text("not an image")
+    Image.new("RGB", (64, 48)).save(file(folder, 7))
+    Image.new("RGB", (32, 48), "red").save(file(folder, 8))
+    (file(folder, 10)).write_text("not an image")
 
     ui = comfyui.run(check=check("faults", frame_count=13, thoroughness="decode every frame"))
 
@@ -106,7 +111,7 @@ def test_it_is_answered_from_the_cache_until_a_file_changes(comfyui: Any, render
     history = comfyui.server.wait(comfyui.post(**nodes))
     assert "check" in json.dumps([data for event, data in history["status"]["messages"] if event == "execution_cached"])
 
-    (folder / "f_00001.png").unlink()
+    (file(folder, 1)).unlink()
 
     assert told(comfyui.run(**nodes))["missing"] == "1"
 
@@ -130,11 +135,11 @@ class TestBeforeAFilm:
 
     def test_the_missing_frames_are_rendered_by_what_they_are_wired_to(self, comfyui: Any, render: Any) -> None:
         """The loader takes the list; here it loads them from a second take."""
-        folder = render("takes/a", [1, 2, 5])
-        render("takes/b", range(1, 6))
-        nodes = film("takes/a")
+        folder = render("take_a", [1, 2, 5])
+        render("take_b", range(1, 6))
+        nodes = film("take_a")
         kind, inputs = nodes["load"]
-        nodes["load"] = (kind, inputs | {"path_pattern": "takes/b/f_#####.png", "frames": ["check", 1]})
+        nodes["load"] = (kind, inputs | {"path_pattern": "take_b/take_b_#####.png", "frames": ["check", 1]})
 
         ui = comfyui.run(**nodes)
 
@@ -152,7 +157,7 @@ class TestBeforeAFilm:
         comfyui.run(other=("EmptyImage", {"width": 8, "height": 8, "batch_size": 1, "color": 0}), **nodes)
         assert {path.name: path.stat().st_mtime_ns for path in (folder / "film").iterdir()} == before
 
-        Image.new("RGB", (64, 48), "red").save(folder / "f_00002.png")
+        Image.new("RGB", (64, 48), "red").save(file(folder, 2))
         comfyui.run(**nodes)
         assert {path.name: path.stat().st_mtime_ns for path in (folder / "film").iterdir()} != before
 
@@ -175,7 +180,7 @@ def test_bad_input_is_refused_before_anything_runs(comfyui: Any, inputs: dict[st
 def test_cancel_ends_the_check(comfyui: Any, render: Any) -> None:
     folder = render("cancel", [0], width=1024, height=1024)
     for number in range(1, 1000):
-        os.link(folder / "f_00000.png", folder / f"f_{number:05d}.png")
+        os.link(file(folder, 0), file(folder, number))
 
     prompt_id = comfyui.post(check=check("cancel", thoroughness="decode every frame"))
     while not comfyui.server.get_json("/queue")["queue_running"]:
