@@ -79,7 +79,7 @@ class Known:
 
     Its inputs are those of the prompt, with None for links that bring what only the run knows.
 
-    outputs: the values of its outputs, which then count in place of the node; None if they are not known, or for one that is not.
+    outputs: the values of its outputs, which then count in place of the node; None if they are not known, or for one of them.
     shared: of a node that counts the runs: what its outputs have in common in all of them; None if it does not count.
     number: where such a node stands.
     files: changes with the files that the node will read; None if they are not known.
