@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,9 @@ from . import _loader
 from ._inputs import read, verdict, widget
 
 _watch = CacheWatch()
+# The cache keys of checks that could not read every file: they run again, although no file has changed. Permissions may have.
+_uncertain: set[str] = set()
+_attempts = itertools.count()
 
 
 class ImageSequenceCheck:
@@ -94,7 +98,8 @@ class ImageSequenceCheck:
 
     @classmethod
     def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
-        return _loader.mark(cls, CheckRequest, inputs, _watch, unique_id)
+        key = _loader.mark(cls, CheckRequest, inputs, _watch, unique_id)
+        return f"{key} {next(_attempts)}" if key in _uncertain else key
 
     @classmethod
     def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
@@ -122,6 +127,10 @@ class ImageSequenceCheck:
         # Record before reading: if a file changes meanwhile, the next run checks it again.
         _watch.record(unique_id, Unchanged(request.fingerprint, chosen.fingerprint))
         found = check(chosen, request.thoroughness, report.comfyui_run())
+        _uncertain.discard(chosen.fingerprint)
+        if not found.is_certain:
+            _uncertain.add(chosen.fingerprint)
+            _watch.record(unique_id, Unchanged(request.fingerprint, "not known"))
         found.stop_if_asked(request.on_problem)
         ui = report.checked(chosen.shown, found.text, found.as_json(), missing=chosen.some_missing)
         pattern = chosen.sequence.path_pattern
