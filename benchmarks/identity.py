@@ -121,7 +121,7 @@ def identity(file: Path) -> FrameIdentity | None:
 
 def pillow_text(file: Path) -> object:
     """The texts of a PNG file, which stand in front of its pixels."""
-    with Image.open(file) as image:
+    with Image.open(file, formats=["PNG"]) as image:
         return image.info["image_sequence"]
 
 

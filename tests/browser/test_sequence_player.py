@@ -290,7 +290,7 @@ class TestAbsentFrames:
         """The positions of the marks on the slider, 0..1, at the middle of each."""
         row = stage.run("""(() => {
             const canvas = document.querySelector('.seqplayer-slider canvas');
-            const { data } = canvas.getContext('2d').getImageData(0, 1, canvas.width, 1);
+            const { data } = canvas.getContext('2d').getImageData(0, canvas.height - 2, canvas.width, 1);
             return Array.from({ length: canvas.width }, (_, x) => data[4 * x + 3] > 127);
         })()""")
         starts = [x for x in range(1, len(row)) if row[x] and not row[x - 1]]

@@ -103,6 +103,11 @@ def test_a_saver_says_what_becomes_of_the_frames_that_are_there(editor, tmp_path
     picture(editor, tmp_path, "saver")
     editor.page.evaluate(TYPE, [saver, "overwrite", "error"])
     says(editor, "3 frames are there already (1-3): the run will stop.")
+    editor.page.evaluate(TYPE, [saver, "overwrite", "skip unchanged"])
+    says(editor, "3 frames are there already (1-3): those that have changed will be replaced.")
+    picture(editor, tmp_path, "skip_unchanged")
+    editor.run()
+    says(editor, "Kept 3 frames")
     editor.page.evaluate(TYPE, [saver, "start_index", 4])
     says(editor, f"Next: {name}/f_0004.png. 3 frames are there already (1-3).")
 

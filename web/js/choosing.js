@@ -19,20 +19,24 @@ import { isLinked } from "./node_values.js";
 
 const ANYWHERE = ["output", "input", "temp", ""];
 
+/** @type {Kind} */
+const BATCH = {
+  decisive: "path_pattern",
+  types: ANYWHERE,
+  pointsAt: (node) => placeAt(text(node, "folder"), folderOf(text(node, "path_pattern"))),
+  values: ({ place, sequence }) => ({
+    ...(place.type ? { folder: place.type } : {}),
+    path_pattern: hashes(sequence.path_pattern),
+    start_index: sequence.first,
+    frame_count: 0,
+    frames: "",
+  }),
+};
+
 /** @type {Record<string, Kind>} */
 const KINDS = {
-  ImageSequenceLoadBatch: {
-    decisive: "path_pattern",
-    types: ANYWHERE,
-    pointsAt: (node) => placeAt(text(node, "folder"), folderOf(text(node, "path_pattern"))),
-    values: ({ place, sequence }) => ({
-      ...(place.type ? { folder: place.type } : {}),
-      path_pattern: hashes(sequence.path_pattern),
-      start_index: sequence.first,
-      frame_count: 0,
-      frames: "",
-    }),
-  },
+  ImageSequenceLoadBatch: BATCH,
+  ImageSequenceCheck: BATCH,
   ImageSequenceLoadFrame: {
     decisive: "pattern",
     types: ANYWHERE,

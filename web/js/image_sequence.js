@@ -22,7 +22,12 @@ import { WidgetVisibility } from "./widget_visibility.js";
 
 // Their reports are added to the frames of earlier runs.
 export const ONE_FRAME_PER_RUN = ["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceLoadFrame"];
-const MANY_FRAMES_PER_RUN = ["ImageSequenceSaveBatch", "ImageSequenceLoadBatch", "ImageSequenceFromAnimation"];
+const MANY_FRAMES_PER_RUN = [
+  "ImageSequenceSaveBatch",
+  "ImageSequenceLoadBatch",
+  "ImageSequenceFromAnimation",
+  "ImageSequenceCheck",
+];
 
 /** @type {WeakMap<ComfyNode, WidgetVisibility>} */
 const visibilities = new WeakMap();

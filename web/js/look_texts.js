@@ -24,17 +24,17 @@ export function textBelow(node, look, ofRun) {
 /**
  * @param {ComfyNode} node
  * @param {import("./node_look.js").Look} look
- * @param {boolean} hasRun whether the report of a run with these values is shown. A loader's says what a look would.
+ * @param {boolean} hasRun whether the report of a run with these values is shown. A loader's and a check's say what a look would.
  * @returns {string} "" if there is nothing to say
  */
 function lookText(node, { values, refusal, isUntouched, facts }, hasRun) {
   const kind = node.comfyClass ?? "";
-  if (isUntouched && kind.startsWith("ImageSequenceLoad")) return t("Choose or upload frames, or type where they are.");
-  if (refusal) {
-    const found = kind.startsWith("ImageSequenceLoad") ? loaderText(facts) : "";
-    return [found, inWordsOfTheNode(node, refusal)].filter(Boolean).join("\n");
-  }
-  if (kind.startsWith("ImageSequenceLoad")) return hasRun ? "" : loaderText(facts);
+  const isLoader = kind.startsWith("ImageSequenceLoad");
+  const reads = isLoader || kind === "ImageSequenceCheck";
+  if (isUntouched && isLoader) return t("Choose or upload frames, or type where they are.");
+  if (isUntouched && reads) return t("Choose frames, or type where they are.");
+  if (refusal) return [reads ? loaderText(facts) : "", inWordsOfTheNode(node, refusal)].filter(Boolean).join("\n");
+  if (reads) return hasRun ? "" : loaderText(facts);
   if (kind.startsWith("ImageSequenceSave")) {
     // Behind a counter that is past the end, no frame comes.
     const isOver = "frame_counter" in values && facts.number === null && facts.in_the_way === 0;

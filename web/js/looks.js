@@ -12,6 +12,7 @@ import { RUN_ENDS } from "./prompts.js";
 const LOOKING = [
   "ImageSequenceLoadBatch",
   "ImageSequenceLoadFrame",
+  "ImageSequenceCheck",
   "ImageSequenceSaveFrame",
   "ImageSequenceSaveCounted",
   "ImageSequenceSaveBatch",

@@ -20,10 +20,11 @@ import { isLinked, sourceOf, valuesOf } from "./node_values.js";
 
 const TYPING_PAUSE_MS = 250;
 
-// Nothing can be said of a loader without these.
+// Nothing can be said of a loader or a check without these.
 const NEEDED = {
   ImageSequenceLoadBatch: ["path_pattern"],
   ImageSequenceLoadFrame: ["directory_path", "pattern"],
+  ImageSequenceCheck: ["path_pattern"],
 };
 
 const SAVER_WITH_COUNTER = "ImageSequenceSaveCounted";

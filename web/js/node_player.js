@@ -17,7 +17,7 @@ import { SequencePlayer } from "./player/sequence_player.js";
 import { addPlayerWidget } from "./player_widget.js";
 import { recall, remember, storageKey } from "./remembered.js";
 import { attachTo } from "./renderer.js";
-import { sequenceOf, withEarlierFrames } from "./reports.js";
+import { frameToShow, sequenceOf, withEarlierFrames } from "./reports.js";
 import { RunValues } from "./run_values.js";
 import { isPending } from "./server_queue.js";
 import { workflowAction } from "./workflow_action.js";
@@ -80,12 +80,12 @@ export class NodePlayer {
     this.attach();
     const progress = this.#progress;
     this.#progress = null;
-    /** @type {Report[]} */
-    const all = described.map((text) => JSON.parse(text));
+    const all = /** @type {Report[]} */ (described.map((text) => JSON.parse(text)));
     this.#message = said(all[0]?.words) || all[0]?.message || "";
     const reports = all.filter(({ pattern }) => pattern);
     this.#setReported(JSON.stringify(described), run);
-    if (reports.length) this.#setReports(reports.map((report) => ({ ...report, run })));
+    // A check may find that no frame is there.
+    if (reports.length || all[0]?.check) this.#setReports(reports.map((report) => ({ ...report, run })));
     else if (progress) this.#keep(progress.report);
     this.update();
     this.remember();
@@ -213,7 +213,7 @@ export class NodePlayer {
   #setReports(reports) {
     const earlier = this.#reports;
     this.#reports = this.#addsFrames ? reports.map((report) => withEarlierFrames(report, earlier)) : reports;
-    this.#frame = this.#addsFrames ? reports[0]?.last : undefined;
+    this.#frame = frameToShow(reports, this.#addsFrames);
   }
 
   /**

@@ -15,6 +15,7 @@
  * @property {boolean} [linear] whether the files are scene-linear; absent in reports that an older version remembered
  * @property {boolean} [float] of a loader: whether the files are floating point
  * @property {string} [layer] of a loader: the layer that it loaded; empty for the picture
+ * @property {import("./check_marks.js").Check} [check] of Check Image Sequence: what it has found
  * @property {number | null} fps
  * @property {string} [message] in English
  * @property {Words} [words] the message, to be translated; absent in reports that an older version remembered
@@ -27,13 +28,14 @@
  */
 
 import { api } from "../../../scripts/api.js";
+import { marksOf } from "./check_marks.js";
 
 /**
  * @param {RunReport} report
  * @returns {Sequence}
  */
 export function sequenceOf(report) {
-  const { pattern, subfolder, type, folder, layer, run } = report;
+  const { pattern, subfolder, type, folder, layer, run, check, missing } = report;
   /** @param {number} frame */
   const name = (frame) => frameName(pattern, frame);
   /** @param {number} frame */
@@ -45,10 +47,12 @@ export function sequenceOf(report) {
   return {
     key: keyOf(report),
     label: joinPath(subfolder || folder, pattern.replace(/\{[^{}]*\}/g, "#")),
-    first: report.first,
-    last: report.last,
+    // Frames that a check has missed at the ends are shown as missing.
+    first: Math.min(report.first, ...(check ? missing.slice(0, 1) : [])),
+    last: Math.max(report.last, ...(check ? missing.slice(-1) : [])),
     step: report.step,
-    missing: report.missing,
+    missing,
+    marks: marksOf(check, missing),
     fps: report.fps,
     linear: Boolean(report.linear),
     pattern,
@@ -57,6 +61,19 @@ export function sequenceOf(report) {
     preview: (frame, size, stops) => previewUrl([...query(frame), ["size", String(size)], ...exposure(stops)], run),
     full: (frame, stops) => previewUrl([...query(frame), ...exposure(stops)], run),
   };
+}
+
+/**
+ * The frame to show after a run: the one that it has added, or the first one on disk of a check, whose sequence may begin with
+ * missing ones.
+ *
+ * @param {Report[]} reports of the run
+ * @param {boolean} addsFrame whether each run adds a frame
+ * @returns {number | undefined} undefined for the first of the sequence
+ */
+export function frameToShow([report], addsFrame) {
+  if (addsFrame) return report?.last;
+  return report?.check ? report.first : undefined;
 }
 
 /**

@@ -9,6 +9,8 @@ const ICONS = {
   zoom: '<path d="M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.7 10.7 14 14M7 4.800v4.400M4.8 7h4.4"/>',
   fit: '<path d="M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.7 10.7 14 14M4.8 7h4.4"/>',
   open: '<path d="M9 2.5h4.5V7M13.5 2.5l-6 6M11.5 9.5v4h-9v-9h4"/>',
+  previous: '<path d="M10.5 3 5.5 8l5 5"/>',
+  next: '<path d="M5.5 3l5 5-5 5"/>',
   done: '<path d="M3 8.5 6.5 12 13 4.5"/>',
   copy: '<path d="M5.5 5.5v-3h8v8h-3M2.5 5.5h8v8h-8z"/>',
 };

@@ -17,11 +17,26 @@ export function frameLabel(t, sequence, frame) {
 }
 
 /**
- * @param {Translate} t
- * @param {number} frame
+ * `label`, with what is to be known about the frame.
+ *
+ * @param {string} label
+ * @param {import("./frame_marks.js").FoundMark[]} found
  */
-export function missingText(t, frame) {
-  return t("Frame %frame% is not on disk.", { frame: String(frame) });
+export function markedLabel(label, found) {
+  return [label, ...found.map(({ mark }) => mark.label)].join(", ");
+}
+
+/**
+ * Why a frame cannot be shown, or "".
+ *
+ * @param {Translate} t
+ * @param {import("./sequence.js").Picture} picture
+ * @param {"missing" | import("./frame_cache.js").FrameError | null} problem
+ */
+export function problemText(t, { sequence, frame }, problem) {
+  if (!problem) return "";
+  if (problem === "missing") return t("Frame %frame% is not on disk.", { frame: String(frame) });
+  return failureText(t, sequence.name(frame), problem);
 }
 
 /**
@@ -29,7 +44,7 @@ export function missingText(t, frame) {
  * @param {string} name of the file
  * @param {import("./frame_cache.js").FrameError} failure
  */
-export function failureText(t, name, { message, status }) {
+function failureText(t, name, { message, status }) {
   if (message) return message;
   if (status === 0) return t("The server does not answer.");
   if (status === 404) return t("%name% is gone.", { name });

@@ -2,7 +2,8 @@
 
 /**
  * The keys of the player: arrows, page keys, Home and End go through the frames, space plays. In scene-linear sequences
- * + and - change the exposure by a third of a stop, and 0 resets it.
+ * + and - change the exposure by a third of a stop, and 0 resets it. In sequences with marks, N and P go to the next and the
+ * previous marked range.
  *
  * @typedef {object} KeyCommands
  * @property {object | null} sequence without one, keys do nothing
@@ -13,6 +14,8 @@
  * @property {boolean} canExpose
  * @property {(stops: number) => void} expose
  * @property {(thirds: number) => void} exposeBy thirds of a stop
+ * @property {boolean} hasMarks
+ * @property {(direction: 1 | -1) => void} goToMark
  */
 
 const LEAP = 10; // frames
@@ -74,5 +77,11 @@ function actionOf({ key, shiftKey }, commands) {
     "-": () => commands.exposeBy(-1),
     0: () => commands.expose(0),
   };
-  return actions[key] ?? (commands.canExpose ? exposures[key] : null) ?? null;
+  /** @type {Record<string, () => void>} */
+  const marks = {
+    n: () => commands.goToMark(1),
+    p: () => commands.goToMark(-1),
+  };
+  const exposure = commands.canExpose ? exposures[key] : null;
+  return actions[key] ?? exposure ?? (commands.hasMarks ? marks[key.toLowerCase()] : null) ?? null;
 }

@@ -7,10 +7,10 @@
  */
 
 // Pixels of height below which nothing can be made out. A picture comes with one line of text; an error and further lines
-// come on top of it. So does the row for the exposure.
+// come on top of it. So do the rows that only some sequences have.
 const MIN_HEIGHT = { empty: 0, text: 16, picture: 130 };
 const LINE_HEIGHT = 16;
-const EXPOSURE_HEIGHT = 26;
+const ROW_HEIGHT = 26;
 const GAP = 4;
 
 export class Layout {
@@ -20,7 +20,7 @@ export class Layout {
   /** @type {LayoutName} */
   #name = "empty";
   #toldHeight = 0;
-  #hasExposure = false;
+  #rows = 0;
 
   /**
    * @param {HTMLElement} element
@@ -45,15 +45,15 @@ export class Layout {
     if (this.#name === "empty") return least;
     if (this.#name === "text") return Math.max(least, message + error);
     const texts = Math.max(0, message - LINE_HEIGHT) + (error && error + GAP);
-    return least + texts + (this.#hasExposure ? EXPOSURE_HEIGHT : 0);
+    return least + texts + this.#rows * ROW_HEIGHT;
   }
 
   /**
    * @param {boolean} hasPicture
-   * @param {boolean} hasExposure whether the row for the exposure is shown
+   * @param {number} rows that only some sequences have
    */
-  update(hasPicture, hasExposure) {
-    this.#hasExposure = hasExposure;
+  update(hasPicture, rows) {
+    this.#rows = rows;
     const before = this.#name;
     this.#name = hasPicture ? "picture" : this.#messages.hasText ? "text" : "empty";
     this.#element.dataset.layout = this.#name;

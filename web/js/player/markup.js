@@ -16,7 +16,7 @@ export function build(element, t) {
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", t("Image sequence"));
   const html = escaping(t);
-  element.innerHTML = stage(html) + transport(html) + exposure(html) + caption(html) + texts(html);
+  element.innerHTML = stage(html) + transport(html) + exposure(html) + marks(html) + caption(html) + texts(html);
   return findParts(element);
 }
 
@@ -55,6 +55,7 @@ function transport(t) {
     <div class="seqplayer-slider">
       <input type="range" aria-label="${t("Frame")}">
       <canvas aria-hidden="true"></canvas>
+      <div class="seqplayer-hint" aria-hidden="true" hidden></div>
     </div>
     <button type="button" data-do="mode"></button>
     <label class="seqplayer-fps" title="${t("Frames per second")}"
@@ -70,6 +71,17 @@ function exposure(t) {
     ${icon("exposure")}
     <div class="seqplayer-slider"><input type="range" aria-label="${t("Exposure")}"></div>
     <span class="seqplayer-stops"></span>
+  </div>`;
+}
+
+/** @param {(english: string) => string} t */
+function marks(t) {
+  const [previous, next] = [t("Previous fault or remark (P)"), t("Next fault or remark (N)")];
+  return `
+  <div class="seqplayer-marks" hidden>
+    <button type="button" data-do="previous-mark" title="${previous}" aria-label="${previous}">${icon("previous")}</button>
+    <button type="button" data-do="next-mark" title="${next}" aria-label="${next}">${icon("next")}</button>
+    <span class="seqplayer-mark"></span>
   </div>`;
 }
 
@@ -112,10 +124,15 @@ function findParts(element) {
     transport: find(".seqplayer-transport", HTMLDivElement),
     slider: find(".seqplayer-transport .seqplayer-slider input", HTMLInputElement),
     marks: find(".seqplayer-slider canvas", HTMLCanvasElement),
+    markHint: find(".seqplayer-hint", HTMLDivElement),
     fps: find(".seqplayer-fps input", HTMLInputElement),
     exposureRow: find(".seqplayer-exposure", HTMLDivElement),
     exposure: find(".seqplayer-exposure input", HTMLInputElement),
     stops: find(".seqplayer-stops", HTMLSpanElement),
+    markRow: find(".seqplayer-marks", HTMLDivElement),
+    previousMark: find("[data-do=previous-mark]", HTMLButtonElement),
+    nextMark: find("[data-do=next-mark]", HTMLButtonElement),
+    markText: find(".seqplayer-mark", HTMLSpanElement),
     number: find(".seqplayer-number", HTMLSpanElement),
     frame: find(".seqplayer-frame input", HTMLInputElement),
     last: find(".seqplayer-last", HTMLSpanElement),

@@ -47,9 +47,14 @@ export class Messages {
     this.#alert = error;
     this.#copy = copyError;
     this.#t = translate;
-    const sizes = new ResizeObserver(() => onHeight());
-    for (const box of [message, error]) {
+    const boxes = [message, error];
+    const sizes = new ResizeObserver(() => {
+      onHeight();
+      boxes.forEach(showRest);
+    });
+    for (const box of boxes) {
       sizes.observe(box);
+      box.addEventListener("scroll", () => showRest(box));
       scrolling.add(box);
       copyFrom(box);
     }
@@ -89,6 +94,7 @@ export class Messages {
   showNotice(notice) {
     clearTimeout(this.#timer);
     this.#line.textContent = notice || this.#message;
+    showRest(this.#line);
     if (notice) this.#timer = setTimeout(() => this.showNotice(""), NOTICE_MS);
   }
 
@@ -97,6 +103,7 @@ export class Messages {
     if (error === this.#alert.textContent) return;
     this.#alert.textContent = error;
     this.#alert.scrollTop = 0;
+    showRest(this.#alert);
     labelButton(this.#copy, "copy", this.#t("Copy this text"));
   }
 
@@ -109,6 +116,15 @@ export class Messages {
       labelButton(this.#copy, "copy", this.#t("The browser does not allow copying. Press Ctrl+C."));
     }
   }
+}
+
+/**
+ * Show whether a text goes on below what can be seen: many systems hide scrollbars.
+ *
+ * @param {HTMLElement} box
+ */
+function showRest(box) {
+  box.classList.toggle("seqplayer-more", box.scrollTop + box.clientHeight < box.scrollHeight - 1);
 }
 
 /**

@@ -8,10 +8,19 @@
  * @property {number} last frame number, at least `first`
  * @property {number} step between frame numbers, at least 1
  *
+ * @typedef {[first: number, last: number]} FrameSpan frame numbers
+ *
+ * @typedef {object} Mark what is to be known about some frames
+ * @property {FrameSpan[]} spans in order, without overlaps; what lies outside the sequence is not shown
+ * @property {boolean} isFault whether something is wrong; a remark may be meant
+ * @property {string} label in two or three words, in the user's language
+ * @property {string} text in full
+ *
  * @typedef {object} SequenceFacts
  * @property {string} key the same from run to run: in a sequence with the same key the user keeps the position
  * @property {string} label shown in the list to choose from, when there are several
  * @property {number[]} missing frame numbers known to be absent
+ * @property {Mark[]} [marks]
  * @property {number | null} fps
  * @property {boolean} [linear] whether the files hold scene-linear light, so that pictures can be exposed
  * @property {string} [pattern] of the file names, for actions

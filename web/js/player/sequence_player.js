@@ -19,9 +19,11 @@ import { Choice } from "./choice.js";
 import { ExposureControl } from "./exposure.js";
 import { inEnglish } from "./fill.js";
 import { FrameDisplay } from "./frame_display.js";
-import { failureText, frameLabel, missingText } from "./frame_texts.js";
+import { frameLabel, markedLabel, problemText } from "./frame_texts.js";
 import { listenToKeys } from "./keyboard.js";
 import { Layout } from "./layout.js";
+import { listenToMarks } from "./mark_hint.js";
+import { MarkRow } from "./mark_row.js";
 import { drawMarks } from "./marks.js";
 import { build } from "./markup.js";
 import { Messages } from "./messages.js";
@@ -49,6 +51,7 @@ export class SequencePlayer {
   #choice;
   #transport;
   #exposure;
+  #markRow;
   #tools;
 
   /**
@@ -78,11 +81,13 @@ export class SequencePlayer {
     this.#choice = new Choice(parts.choice, (sequence) => viewer.choose(sequence));
     this.#transport = new Transport(parts, translate, viewer);
     this.#exposure = new ExposureControl(parts, translate, (stops) => viewer.expose(stops));
+    this.#markRow = new MarkRow(parts, translate, (direction) => viewer.goToMark(direction));
     this.#tools = new Tools(parts, translate, actions, {
       toggleZoom: () => viewer.toggleZoom(),
       act: (run) => this.#act(run),
     });
     listenToFrame(parts, (frame) => viewer.seek(frame));
+    listenToMarks(parts, viewer);
     listenToKeys(this.element, viewer);
     listenToPointer(parts.view, parts.picture, viewer);
   }
@@ -195,17 +200,20 @@ export class SequencePlayer {
   #describe() {
     const { wanted } = this.#display;
     if (wanted) this.#describeFrame(wanted);
-    this.#layout.update(Boolean(wanted), this.#viewer.canExpose);
+    this.#layout.update(Boolean(wanted), Number(this.#viewer.canExpose) + Number(this.#viewer.hasMarks));
   }
 
   /** @param {Picture} wanted */
   #describeFrame(wanted) {
     const { sequence } = wanted;
-    const problem = this.#problemText(wanted);
+    const { marks } = this.#viewer;
+    const problem = problemText(this.#t, wanted, this.#display.problem(wanted));
     // The caption describes the picture on the canvas: the wanted one may still be loading.
     const frame = problem ? wanted.frame : this.#view.shownFrame(sequence) ?? wanted.frame;
     this.#choice.update(sequence);
-    this.#transport.update(sequence, this.#playback, frameLabel(this.#t, sequence, wanted.frame));
+    const label = markedLabel(frameLabel(this.#t, sequence, wanted.frame), marks.between(wanted.frame));
+    this.#transport.update(sequence, this.#playback, label);
+    this.#markRow.update(marks, frame, sequence.step);
     this.#exposure.update(sequence, this.#view.exposure);
     updateCaption(this.#parts, sequence, frame, Boolean(problem));
     this.#view.describe({
@@ -216,21 +224,9 @@ export class SequencePlayer {
     this.#tools.update(this.#view.isZoomed, this.#view.fullUrl(sequence, wanted.frame));
   }
 
-  /**
-   * Why the wanted frame cannot be shown, or "".
-   *
-   * @param {Picture} wanted
-   */
-  #problemText(wanted) {
-    const problem = this.#display.problem(wanted);
-    if (!problem) return "";
-    if (problem === "missing") return missingText(this.#t, wanted.frame);
-    return failureText(this.#t, wanted.sequence.name(wanted.frame), problem);
-  }
-
   #drawMarks() {
     const { sequence, absentFrames } = this.#display;
-    if (sequence) drawMarks(this.#parts.marks, sequence, absentFrames);
+    if (sequence) drawMarks(this.#parts.marks, sequence, this.#viewer.marks, absentFrames);
   }
 
   /** @param {Action["run"]} run */

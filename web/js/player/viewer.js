@@ -11,12 +11,14 @@
  */
 
 import { exposureAt } from "./exposure.js";
+import { FrameMarks } from "./frame_marks.js";
 import { frameCount } from "./sequence.js";
 
 export class Viewer {
   #playback;
   #view;
   #display;
+  #marks = new FrameMarks(null);
 
   /**
    * @param {Playback} playback
@@ -39,6 +41,15 @@ export class Viewer {
 
   get canExpose() {
     return Boolean(this.sequence?.linear);
+  }
+
+  /** What is marked in the sequence. */
+  get marks() {
+    return this.#marks;
+  }
+
+  get hasMarks() {
+    return !this.#marks.isEmpty;
   }
 
   /**
@@ -100,6 +111,12 @@ export class Viewer {
   /** @param {number} steps */
   move(steps) {
     this.seek(this.#playback.frameAt(steps));
+  }
+
+  /** @param {1 | -1} direction to the next or the previous marked range */
+  goToMark(direction) {
+    const frame = this.#marks.startFrom(this.#playback.frame, direction);
+    if (frame !== null) this.seek(frame);
   }
 
   /** @returns {(fraction: number) => void} moves from here by this fraction of the sequence */
@@ -193,6 +210,7 @@ export class Viewer {
 
   /** @param {Sequence | null} sequence */
   #setSequence(sequence) {
+    this.#marks = new FrameMarks(sequence);
     this.#playback.setSequence(sequence);
     this.#display.setSequence(sequence);
   }
