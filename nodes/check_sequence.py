@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 from ..io_utils.checking.check import check
@@ -103,14 +102,13 @@ class ImageSequenceCheck:
 
     @classmethod
     def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
-        known = _loader.known_files(inputs, lambda: read(cls, CheckRequest, inputs))
-        if known.files is None:
-            return known
+        if any(value is None for value in inputs.values()):  # a link to what only the run knows
+            return Known(files=None)
         try:
-            pattern = read(cls, CheckRequest, inputs).choose().sequence.path_pattern
-        except (ValueError, OSError):  # the run raises it, too
-            return known
-        return replace(known, outputs=(None, None, None, pattern))
+            chosen = read(cls, CheckRequest, inputs).choose()
+        except (ValueError, TypeError, OSError):  # the run raises it, too
+            return Known(files=None)
+        return Known(outputs=(None, None, None, chosen.sequence.path_pattern), files=chosen.fingerprint)
 
     @classmethod
     def look(cls, **inputs: Any) -> Look:
