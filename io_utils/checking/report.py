@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from .examine import Damage, Examined, Fault, Picture
 
 # In the description for the browser. 10,000 frames without neighbours take 50,000 characters.
 LONGEST_TEXT = 10_000
+_LONGEST_REASON = 300
 _MOST_NAMED = 5  # values or files in a line of the report
 
 _CHANNELS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA"}
@@ -86,6 +88,11 @@ class Report:
     @property
     def is_good(self) -> bool:
         return not any(problem.kind.is_fault for problem in self.problems)
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether every file could be read. If not, the next check may find something else although no file has changed."""
+        return not any(problem.kind is Kind.UNREAD for problem in self.problems)
 
     @property
     def missing(self) -> str:
@@ -201,11 +208,11 @@ def _damages(chosen: Chosen, faults: Mapping[int, Fault]) -> Iterable[Problem]:
     if foreign := by_damage[Damage.FOREIGN]:
         message = Message(
             (
-                "Frame %frames% cannot be read: %reason%. Move its file away, and render it.",
-                "%count% frames cannot be read: %frames%. The first: %reason%. Move their files away, and render them.",
+                "Frame %frames% cannot be used: %reason%. Move it away, and render the frame.",
+                "%count% frames cannot be used: %frames%. The first: %reason%. Move them away, and render the frames.",
             ),
             **_counted(runs_of(foreign)),
-            reason=_first(foreign).reason,
+            reason=_in_a_line(_first(foreign).reason),
         )
         yield Problem(Kind.FOREIGN, runs_of(foreign), message)
     if broken := by_damage[Damage.BROKEN]:
@@ -215,7 +222,7 @@ def _damages(chosen: Chosen, faults: Mapping[int, Fault]) -> Iterable[Problem]:
                 "%count% frames are broken: %frames%. The first: %reason%. Delete them, and render or copy them again.",
             ),
             **_counted(runs_of(broken)),
-            reason=_first(broken).reason,
+            reason=_in_a_line(_first(broken).reason),
         )
         yield Problem(Kind.BROKEN, runs_of(broken), message)
     for fault, unread in _by_value(by_damage[Damage.UNREAD]).items():
@@ -225,7 +232,7 @@ def _damages(chosen: Chosen, faults: Mapping[int, Fault]) -> Iterable[Problem]:
                 "%count% frames could not be checked: %frames%. The reason: %reason%. %remedy%",
             ),
             **_counted(runs_of(unread)),
-            reason=fault.reason,
+            reason=_in_a_line(fault.reason),
             remedy=sentence(fault.remedy),
         )
         yield Problem(Kind.UNREAD, runs_of(unread), message)
@@ -376,6 +383,11 @@ def _others(values: Mapping[int, str]) -> _Others | None:
     runs = runs_of(chain.from_iterable(groups.values()))
     listed = [value if amount(runs) == 1 else f"{value} ({in_short(frames)})" for value, frames in groups.items()]
     return _Others(runs, {**_counted(runs), "most": most, "others": _some(listed)})
+
+
+def _in_a_line(reason: str) -> str:
+    """`reason`, which may be a decoder's own text, in a line of bearable length."""
+    return textwrap.shorten(printable(reason), _LONGEST_REASON, placeholder="\u2026")
 
 
 def _most_common(values: Iterable[Any]) -> Any:

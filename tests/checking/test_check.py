@@ -411,6 +411,17 @@ class TestBlack:
         assert found(report_of(decode=True)) == {"black": "0-3"}
 
 
+class TestLayers:
+    def test_of_a_file_without_a_picture_are_looked_at(self, output: Path) -> None:
+        for number in (1, 2, 3):
+            parts = {name: exr_files.planes("XYZ", 4, 6) for name in ("normal", "position")}
+            parts["normal"]["X"][0, 0] = np.nan if number == 2 else number
+            (output / f"f_{number:02d}.exr").write_bytes(exr_files.of_parts(parts))
+
+        assert found(report_of("f_##.exr")) == {}
+        assert found(report_of("f_##.exr", decode=True)) == {"nan": "2"}
+
+
 class TestStrays:
     def test_are_remarked_with_their_names(self, output: Path) -> None:
         put_noise(output, 1, 2)
@@ -576,7 +587,7 @@ class TestARun:
         looked: list[Path] = []
         pressed = threading.Event()
 
-        def look(path: Path, *, decode: bool) -> Examined:
+        def look(path: Path, budget: Any) -> Examined:
             looked.append(path)
             pressed.set()
             return Examined(Fault(Damage.TORN))
@@ -616,6 +627,30 @@ class TestARun:
 
         assert report_of(decode=True).is_good
         assert 1 <= most <= in_flight()
+
+    def test_decodes_one_frame_at_a_time_if_memory_holds_no_more(
+        self, output: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put_noise(output, *range(20))
+        lock, now, most = threading.Lock(), 0, 0
+        real = examining.registry.decode_as_stored
+
+        def counted(*args: Any) -> Any:
+            nonlocal now, most
+            with lock:
+                now += 1
+                most = max(most, now)
+            try:
+                return real(*args)
+            finally:
+                with lock:
+                    now -= 1
+
+        monkeypatch.setattr(examining.registry, "decode_as_stored", counted)
+        monkeypatch.setattr("io_utils.checking.check.free_bytes", lambda: 100)
+
+        assert report_of(decode=True).is_good
+        assert most == 1
 
     def test_opens_every_file_once_and_reads_no_pixels_if_it_is_quick(
         self, output: Path, monkeypatch: pytest.MonkeyPatch

@@ -127,11 +127,11 @@ class TestBeforeAFilm:
         assert not (folder / "film").exists()
 
     def test_a_good_sequence_goes_on_and_the_pattern_leads_the_loader_to_it(self, comfyui: Any, render: Any) -> None:
-        folder = render("going", range(1, 4))
+        folder = render("going", range(1, 6))
 
         comfyui.run(**film("going", on_problem="raise error"))
 
-        assert len(list((folder / "film").iterdir())) == 3
+        assert len(list((folder / "film").iterdir())) == 5
 
     def test_the_missing_frames_are_rendered_by_what_they_are_wired_to(self, comfyui: Any, render: Any) -> None:
         """The loader takes the list; here it loads them from a second take."""

@@ -247,7 +247,7 @@ def test_a_cancelled_check_is_passed_on(monkeypatch: pytest.MonkeyPatch, run: Ru
     put_noise(output, 1)
     pressed: list[Any] = []
 
-    def press(*_: Any, **__: Any) -> None:
+    def press(*_: Any) -> None:
         pressed.append(True)
         raise KeyboardInterrupt
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +18,7 @@ from io_utils.naming.frame_list import frame_list
 from .. import hosted
 from ..checking.frames import put_noise
 from ..conftest import PACK
-from ..disk import InterruptProcessingException, cancel_at, delete, is_plain, put, tear
+from ..disk import Fails, InterruptProcessingException, cancel_at, delete, is_plain, put, tear
 from .calls import cache_key
 
 Prompt = dict[str, dict[str, Any]]
@@ -184,6 +186,28 @@ class TestTheCacheKey:
         after = cache_key(node, path_pattern=None, unique_id="1")
         assert after != before
         assert cache_key(node, path_pattern=None, unique_id="1") == after
+
+    @pytest.mark.parametrize("pattern", ["f_##.png", None])
+    def test_changes_until_every_file_could_be_read(
+        self, node: Any, pack: ModuleType, output: Path, monkeypatch: pytest.MonkeyPatch, pattern: str | None
+    ) -> None:
+        """A permission that somebody gives changes neither the size nor the time of a file."""
+        put_noise(output, 1, 2)
+
+        def key() -> str:
+            return cache_key(node, path_pattern=pattern, unique_id="1")
+
+        fails = Fails(os.open, lambda call, path, *rest: str(path).endswith("f_02.png"), errno.EACCES)
+        with monkeypatch.context() as context:
+            context.setattr(f"{pack.__name__}.io_utils.formats.open_file.os.open", fails)
+            before = key()
+            assert not check(node, unique_id="1").is_good
+            assert fails.fired == 1
+        after = key()
+        assert after != before
+
+        assert check(node, unique_id="1").is_good
+        assert key() == key()
 
 
 class TestBeforeARun:
