@@ -27,7 +27,7 @@ class ImageSequenceCheck:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
         "Checks the files of a numbered sequence: missing, unfinished and broken frames, sizes, channels and bit depths that "
-        "differ, NaN, frames of several graphs. Reports black frames, neighbours with the same pixels and stray files, too. "
+        "differ, NaN, frames of several graphs. Also reports black frames, neighbours with the same pixels and stray files. "
         "It can stop the run before a film is made of a sequence with faults."
     )
     SEARCH_ALIASES = [
@@ -55,7 +55,7 @@ class ImageSequenceCheck:
     OUTPUT_TOOLTIPS = (
         "What was found, as text: the verdict, then one line for each problem.",
         "The frames to render again: missing, unfinished and broken ones, such as 1005,1010-1012. A loader takes them as frames.",
-        "Whether no fault was found. Black frames, neighbours with the same pixels and stray files may be meant.",
+        "True if there is no fault. Black frames, neighbours with the same pixels and stray files do not count: they may be meant.",
         "The pattern that was checked, for a loader: the check then stands before it, and 'raise error' stops it.",
     )
 

@@ -300,7 +300,7 @@ def _graphs(found: Mapping[int, Examined]) -> Iterable[Problem]:
         largest = max(known, key=len)
         others = runs_of(number for group in known if group is not largest for number in group)
         message = Message(
-            "%count% graphs made the frames: %groups%. Queue the old ones again, with on_existing at 'skip unchanged'.",
+            "%count% graphs made the frames: %groups%. Queue the old ones again with on_existing 'skip unchanged'.",
             count=len(known),
             groups=grouped(known),
         )

@@ -441,8 +441,8 @@ def _by_several(groups: Sequence[Sequence[int]]) -> Message:
 def _by_unknown(frames: Sequence[int]) -> Message:
     return Message(
         (
-            "Queue frame %frames% again with on_existing 'skip unchanged' unless it is up to date: its file names no graph.",
-            "Queue frames %frames% again with on_existing 'skip unchanged' unless they are up to date: their files name no graph.",
+            "Queue frame %frames% again with on_existing 'skip unchanged' unless it is up to date: its file does not say what made it.",
+            "Queue frames %frames% again with on_existing 'skip unchanged' unless they are up to date: their files do not say what made them.",
         ),
         count=len(frames),
         frames=shortened(ranges(frames)),

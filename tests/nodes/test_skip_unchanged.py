@@ -371,7 +371,8 @@ class TestFramesOfSeveralGraphs:
             Image.open(bench.output / f"shot/f_{number:04d}.png").save(bench.output / f"shot/f_{number:04d}.png")
 
         assert self.animation(bench, range(0), on_existing="skip")[-1][-1] == (
-            "Queue frames 2-3 again with on_existing 'skip unchanged' unless they are up to date: their files name no graph."
+            "Queue frames 2-3 again with on_existing 'skip unchanged' unless they are up to date: their files do not say "
+            "what made them."
         )
 
     def test_says_nothing_about_the_frames_of_a_program_that_never_says_it(self, bench: Bench) -> None:
