@@ -29,10 +29,14 @@ def inside(root: Root) -> Callable[[Path], None]:
     """A function that raises OutsideError for a file that must not be read. For many files: resolves each folder once."""
     may_read = cache(root.may_read)
 
+    def may_lead_out(file: Path) -> bool:
+        try:
+            return file.is_symlink() and not may_read(os.path.dirname(target_of(str(file))))
+        except OSError:  # a link to itself, or one that has just vanished
+            return True
+
     def require_inside(file: Path) -> None:
-        if not may_read(str(file.parent)) or (
-            file.is_symlink() and not may_read(os.path.dirname(target_of(str(file))))
-        ):
+        if not may_read(str(file.parent)) or may_lead_out(file):
             root.confirm(file, write=False)
 
     return require_inside

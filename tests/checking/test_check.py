@@ -24,7 +24,7 @@ from io_utils.checking.check import check
 from io_utils.checking.choose import CheckRequest
 from io_utils.checking.examine import Damage, Examined, Fault
 from io_utils.checking.report import report
-from io_utils.errors import OutsideError
+from io_utils.errors import BrokenImageError, OutsideError
 from io_utils.formats.exr import library
 from io_utils.frame_identity import FrameIdentity
 from io_utils.naming.allowed_roots import ANYWHERE
@@ -161,6 +161,20 @@ class TestDamage:
         assert first == "3 problems in 12 frames, 1-12."
         assert second == "Most frames are 6 x 4, RGB, 8 bits, PNG."
         assert lines[0] == "4 frames are missing: 2-3,11-12. Render them."
+
+    def test_has_its_reason_in_one_line_of_bearable_length(self, output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        put_noise(output, 1, 2)
+
+        def long(*_: Any) -> None:
+            raise BrokenImageError("a line\n" * 1000 + "\udce4")
+
+        monkeypatch.setattr(examining.registry, "decode_as_stored", long)
+
+        answer = report_of(decode=True)
+
+        assert found(answer) == {"broken": "1-2"}
+        assert len(answer.text.splitlines()) == 2
+        assert len(answer.text) < 600
 
     def test_of_all_frames_leaves_nothing_to_describe(self, output: Path) -> None:
         (output / "f_01.png").write_text("a text")
@@ -552,6 +566,15 @@ class TestMeanwhile:
         (output / "f_02.png").mkdir()
 
         assert found(check(choice, Thoroughness.DECODE)) == {"missing": "2"}
+
+    @needs_links
+    def test_a_file_that_is_replaced_by_a_link_to_itself_cannot_be_checked(self, output: Path) -> None:
+        put_noise(output, 1, 2, 3)
+        choice = CheckRequest(path_pattern="f_##.png").choose()
+        (output / "f_02.png").unlink()
+        (output / "f_02.png").symlink_to(output / "f_02.png")
+
+        assert found(check(choice, Thoroughness.QUICK)) == {"unread": "2"}
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
     def test_a_file_that_is_replaced_by_a_pipe_does_not_block(self, output: Path) -> None:
