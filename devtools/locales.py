@@ -35,6 +35,9 @@ _LITERAL = r'"(?:[^"\\\n]|\\.)*"'
 # A text, or its singular and plural.
 _ENGLISH = re.compile(rf"(?:({_LITERAL})|\[\s*({_LITERAL})\s*,\s*({_LITERAL})\s*,?\s*\])\s*[,)]")
 
+# Lists in nodeDefs.json.
+_LISTS = ("options", "outputs")
+
 Texts = dict[str, Any]
 
 
@@ -198,10 +201,10 @@ def _translated(definitions: Texts, words: Callable[[str], str | None]) -> Texts
 
 
 def _in_order_of(before: Texts, content: Texts) -> Texts:
-    """`content` in the order of `before`; new texts come last. Options keep the order of their list."""
+    """`content` in the order of `before`; new texts come last. Options and outputs keep the order of their lists."""
     kept = {name: content[name] for name in before if name in content}
     return {
-        name: _in_order_of(before.get(name, {}), value) if isinstance(value, dict) and name != "options" else value
+        name: _in_order_of(before.get(name, {}), value) if isinstance(value, dict) and name not in _LISTS else value
         for name, value in (kept | content).items()
     }
 

@@ -141,7 +141,7 @@ def node(
 
 def pictures() -> Iterator[Picture]:
     """All pictures of the pack."""
-    runs = {"count frames": FRAMES, "one frame": 12, "frame by frame": 12, "crash": 24, "plate": 12}
+    runs = {"count frames": FRAMES, "one frame": 12, "frame by frame": 12, "crash": 24, "plate": 12, "changed": FRAMES}
     for path in sorted(TEMPLATES.glob("*.json")):
         count = next((number for words, number in runs.items() if words in path.stem), 1)
         yield Picture(path.with_suffix(".jpg"), 1200, count, template=path.stem)
@@ -187,6 +187,15 @@ def _help_pictures() -> Iterator[Picture]:
         node("PreviewAny", 460, 180, (300, 140)),
         links=[(0, "frame_range", 1, "source")],
         **plates,
+    )
+    yield page(
+        "ImageSequenceCheck",
+        node("PreviewAny", 460, 180, (300, 140)),
+        links=[(0, "missing", 1, "source")],
+        size=(410, 640),
+        path_pattern="faulty/plate.####.png",
+        folder="input",
+        thoroughness="decode every frame",
     )
     yield page(
         "ImageSequenceLoadFrame",
@@ -273,6 +282,7 @@ def _help_pictures() -> Iterator[Picture]:
 def write_frames(base: Path) -> None:
     """Write the frames that the pictures show: `plate` with a gap and `whole` in the input folder, `counted` in output.
 
+    `faulty` in the input folder is `plate` with an unfinished frame, a smaller one, a black one and a repeated one.
     One picture and its depth are in the input folder itself: `beauty.png` and `depth.png`.
     """
     for name, pattern, first, folder in (
@@ -285,6 +295,12 @@ def write_frames(base: Path) -> None:
             if name == "plate" and first + index in _GAP:
                 continue
             landscape(index / (FRAMES - 1), first + index).save(folder / name / pattern.format(first + index))
+    faulty = shutil.copytree(base / "input" / "plate", base / "input" / "faulty")
+    unfinished = faulty / "plate.1005.png"
+    unfinished.write_bytes(unfinished.read_bytes()[:-5000])
+    landscape(0.6, 1015).resize((_WIDTH // 2, _HEIGHT // 2)).save(faulty / "plate.1015.png")
+    Image.new("RGB", (_WIDTH, _HEIGHT)).save(faulty / "plate.1018.png")
+    shutil.copy(faulty / "plate.1021.png", faulty / "plate.1022.png")
     landscape(0.3, _FIRST).save(base / "input" / "beauty.png")
     landscape_depth().save(base / "input" / "depth.png")
 

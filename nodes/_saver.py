@@ -81,8 +81,8 @@ DIGITS_TOOLTIP = "Least number of digits of the frame number; shorter numbers ar
 ON_EXISTING_TOOLTIP = (
     "When the frame is on disk already. overwrite: replace it in one step. skip: keep it, and do not even run the "
     "graph in front of this node; queueing a whole range again renders only what is missing. error: stop, before that "
-    "graph runs. skip unchanged: keep it if this very graph made it, as its file says, and render and replace it otherwise; "
-    "after a change of the graph, only the frames that it concerns are rendered."
+    "graph runs. skip unchanged: keep it if its file says that this very graph made it, and render and replace it otherwise; "
+    "after you change the graph, only the frames that the change affects are rendered."
 )
 
 _watch = CacheWatch()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
 from typing import Any
 
 from ..io_utils.checking.check import check
@@ -18,13 +18,16 @@ from . import _loader
 from ._inputs import read, verdict, widget
 
 _watch = CacheWatch()
+# The cache keys of checks that could not read every file: they run again, although no file has changed. Permissions may have.
+_uncertain: set[str] = set()
+_attempts = itertools.count()
 
 
 class ImageSequenceCheck:
     CATEGORY = "image/sequence"
     DESCRIPTION = (
         "Checks the files of a numbered sequence: missing, unfinished and broken frames, sizes, channels and bit depths that "
-        "differ, NaN, frames of several graphs. Reports black frames, neighbours with the same pixels and stray files, too. "
+        "differ, NaN, frames of several graphs. Also reports black frames, neighbours with the same pixels and stray files. "
         "It can stop the run before a film is made of a sequence with faults."
     )
     SEARCH_ALIASES = [
@@ -52,7 +55,7 @@ class ImageSequenceCheck:
     OUTPUT_TOOLTIPS = (
         "What was found, as text: the verdict, then one line for each problem.",
         "The frames to render again: missing, unfinished and broken ones, such as 1005,1010-1012. A loader takes them as frames.",
-        "Whether no fault was found. Black frames, neighbours with the same pixels and stray files may be meant.",
+        "True if there is no fault. Black frames, neighbours with the same pixels and stray files do not count: they may be meant.",
         "The pattern that was checked, for a loader: the check then stands before it, and 'raise error' stops it.",
     )
 
@@ -94,18 +97,18 @@ class ImageSequenceCheck:
 
     @classmethod
     def IS_CHANGED(cls, unique_id: Any = None, **inputs: Any) -> str:
-        return _loader.mark(cls, CheckRequest, inputs, _watch, unique_id)
+        key = _loader.mark(cls, CheckRequest, inputs, _watch, unique_id)
+        return f"{key} {next(_attempts)}" if key in _uncertain else key
 
     @classmethod
     def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
-        known = _loader.known_files(inputs, lambda: read(cls, CheckRequest, inputs))
-        if known.files is None:
-            return known
+        if any(value is None for value in inputs.values()):  # a link to what only the run knows
+            return Known(files=None)
         try:
-            pattern = read(cls, CheckRequest, inputs).choose().sequence.path_pattern
-        except (ValueError, OSError):  # the run raises it, too
-            return known
-        return replace(known, outputs=(None, None, None, pattern))
+            chosen = read(cls, CheckRequest, inputs).choose()
+        except (ValueError, TypeError, OSError):  # the run raises it, too
+            return Known(files=None)
+        return Known(outputs=(None, None, None, chosen.sequence.path_pattern), files=chosen.fingerprint)
 
     @classmethod
     def look(cls, **inputs: Any) -> Look:
@@ -122,6 +125,10 @@ class ImageSequenceCheck:
         # Record before reading: if a file changes meanwhile, the next run checks it again.
         _watch.record(unique_id, Unchanged(request.fingerprint, chosen.fingerprint))
         found = check(chosen, request.thoroughness, report.comfyui_run())
+        _uncertain.discard(chosen.fingerprint)
+        if not found.is_certain:
+            _uncertain.add(chosen.fingerprint)
+            _watch.record(unique_id, Unchanged(request.fingerprint, "not known"))
         found.stop_if_asked(request.on_problem)
         ui = report.checked(chosen.shown, found.text, found.as_json(), missing=chosen.some_missing)
         pattern = chosen.sequence.path_pattern

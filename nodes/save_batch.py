@@ -51,8 +51,9 @@ class ImageSequenceSaveBatch:
         )
         overwrite = (
             "When a frame is on disk already. true: replace it in one step. false: keep it and write the new one beside "
-            "it as <name>-0. skip: keep it and write nothing. error: stop before anything is written. skip unchanged: if this "
-            "very graph made the whole batch, as its files say, keep it and do not run the graph; replace it otherwise."
+            "it as <name>-0. skip: keep it and write nothing. error: stop before anything is written. skip unchanged: if "
+            "the files say that this very graph made the whole batch, keep it and do not even run the graph; otherwise render "
+            "it and replace what another graph made."
         )
         filetype = (
             f"{_saver.FILETYPE_TOOLTIP} as the pattern's extension says: 8-bit PNG, JPG, lossless WebP or 32-bit EXR; PNG if "

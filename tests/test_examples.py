@@ -19,6 +19,7 @@ VIDEO = PACK / "example_workflows" / "Image sequence to video.json"
 PAGES = PACK / "web" / "docs"
 NODE_IDS = [
     "ImageSequenceAddLayer",
+    "ImageSequenceCheck",
     "ImageSequenceFrameCounter",
     "ImageSequenceFrameCounterFromDirectory",
     "ImageSequenceFromAnimation",
@@ -42,7 +43,10 @@ CORE_NODES = {
     "InvertMask",
     "PreviewAny",
     "PreviewImage",
+    "PrimitiveStringMultiline",
     "SaveVideo",
+    "StringCompare",
+    "StringSubstring",
 }
 NOTES = {"MarkdownNote", "Note"}
 
@@ -70,7 +74,10 @@ SEARCHES = {
     "footage": LOADERS,
     "import footage": LOADERS,
     "frame range": {"ImageSequenceLoadBatch", "ImageSequenceFrameCounter"},
-    "missing frames": {*LOADERS, "ImageSequenceFrameCounterFromDirectory"},
+    "missing frames": {*LOADERS, "ImageSequenceFrameCounterFromDirectory", "ImageSequenceCheck"},
+    "check frames": {"ImageSequenceCheck"},
+    "broken frames": {"ImageSequenceCheck"},
+    "black frames": {"ImageSequenceCheck"},
     "png sequence": {*SAVERS, *LOADERS},
     "exr": {*SAVERS, *LOADERS, "ImageSequenceAddLayer"},
     "save exr": {*SAVERS, "ImageSequenceAddLayer"},
@@ -365,6 +372,10 @@ SYMPTOMS = {
     "The video lacks frames that are now on disk",
     "Nothing downstream of this node runs",
     "The video is shorter than total_frames",
+    "Every frame is rendered again, although nothing has changed",
+    "The batch is rendered again, although nothing has changed",
+    "A frame is kept, although the picture would be another one",
+    "The check finds no missing frames, but the end is missing",
 }
 REMARKS = re.compile(r" and the like$| in the saver's log$|\(.*?\)")
 # What a message fills in: quoted text, numbers and ranges of numbers, and what a page leaves out.

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ..cancellable_run import Run
 from ..loading.access import inside
+from ..loading.memory import free_bytes
 from ..policies import Thoroughness
+from .budget import Budget
 from .choose import Chosen
 from .examine import Examined, Picture, examine
 from .report import Report, report
@@ -23,8 +25,10 @@ def check(chosen: Chosen, thoroughness: Thoroughness, run: Run | None = None) ->
     Raises OutsideError for a link out of the allowed folders. Cancel passes through.
     """
     run = run or Run()
-    decode = thoroughness is Thoroughness.DECODE
-    at_once = 1 if decode else _AT_ONCE
+    free = free_bytes()
+    # Half of it: ComfyUI's models and other programs grow meanwhile.
+    budget = Budget(free and free // 2) if thoroughness is Thoroughness.DECODE else None
+    at_once = 1 if budget else _AT_ONCE
     groups = [chosen.frames[start : start + at_once] for start in range(0, len(chosen.frames), at_once)]
     pictures: dict[Picture | None, Picture | None] = {}
 
@@ -35,7 +39,7 @@ def check(chosen: Chosen, thoroughness: Thoroughness, run: Run | None = None) ->
 
     def look_at_one(path: Path) -> Examined:
         require_inside(path)
-        return examine(path, decode=decode)
+        return examine(path, budget)
 
     found: dict[int, Examined] = {}
     for group in run.each(look_at, groups):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from enum import Enum
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from ..errors import BrokenImageError, MissingPackageError, UnknownLayerError, UnsupportedFileError
 from ..formats import registry
-from ..formats.base import Extent, State, Stored
+from ..formats.base import Extent, Header, State, Stored
 from ..formats.open_file import open_regular
 from ..frame_identity import FrameIdentity
+from .budget import Budget
 
 # Lossy files hold black as 0 or 1 of 255, and so do fades. In linear light, the sRGB curve makes 1 of 255 of 1/12.92 of that.
 _BLACK = 1 / 255
@@ -69,14 +71,14 @@ class Examined(NamedTuple):
     content: Content | None = None
 
 
-def examine(path: Path, *, decode: bool) -> Examined:
-    """Look into the file of a frame, once: its beginning and its end, and with `decode` all of it.
+def examine(path: Path, budget: Budget | None = None) -> Examined:
+    """Look into the file of a frame, once: its beginning and its end. With a `budget` of memory, decode it.
 
     Raises nothing for what is in the file, or for what the system says about it.
     """
     try:
         with open_regular(path) as file:
-            return _examine(file, decode)
+            return _examine(file, budget)
     except (FileNotFoundError, NotADirectoryError):  # it was there when the folder was listed
         return Examined(Fault(Damage.MISSING))
     except PermissionError as error:
@@ -88,7 +90,7 @@ def examine(path: Path, *, decode: bool) -> Examined:
         return Examined(Fault(Damage.UNREAD, "it does not fit into the memory that is free", "close other programs"))
 
 
-def _examine(file: IO[bytes], decode: bool) -> Examined:
+def _examine(file: IO[bytes], budget: Budget | None) -> Examined:
     identity = FrameIdentity.parse(registry.read_identity(file))
     state = registry.state(file)
     if state is State.TORN:
@@ -104,9 +106,11 @@ def _examine(file: IO[bytes], decode: bool) -> Examined:
             header = registry.read_header(file, layer=layer)
         picture = Picture(registry.name_of(file), header.extent, header.stored)
         content = None
-        if decode:
+        if budget:
+            size = file.seek(0, os.SEEK_END)
             file.seek(0)
-            content = _content(registry.decode_as_stored(file.read(), layer))
+            with budget.taking(size + _memory_for(header)):
+                content = _content(registry.decode_as_stored(file.read(), layer))
     except MissingPackageError as error:
         return Examined(Fault(Damage.UNREAD, error.reason, error.remedy))
     except UnsupportedFileError as error:
@@ -114,6 +118,13 @@ def _examine(file: IO[bytes], decode: bool) -> Examined:
     except BrokenImageError as error:
         return Examined(Fault(Damage.FOREIGN if state is State.FOREIGN else Damage.BROKEN, str(error)))
     return Examined(None, picture, identity, content)
+
+
+def _memory_for(header: Header[Any]) -> int:
+    """Bytes that decoding takes: the pixels, and the decoder's own copy."""
+    stored = header.stored
+    sample = 4 if stored.is_float or stored.bits > 16 else 2 if stored.bits > 8 else 1
+    return 2 * sample * header.planes * header.extent.pixel_count
 
 
 def _content(picture: registry.Picture) -> Content:

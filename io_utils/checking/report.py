@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from .examine import Damage, Examined, Fault, Picture
 
 # In the description for the browser. 10,000 frames without neighbours take 50,000 characters.
 LONGEST_TEXT = 10_000
+_LONGEST_REASON = 300
 _MOST_NAMED = 5  # values or files in a line of the report
 
 _CHANNELS = {1: "grey", 2: "grey and alpha", 3: "RGB", 4: "RGBA"}
@@ -88,6 +90,11 @@ class Report:
         return not any(problem.kind.is_fault for problem in self.problems)
 
     @property
+    def is_certain(self) -> bool:
+        """Whether every file could be read. If not, the next check may find something else although no file has changed."""
+        return not any(problem.kind is Kind.UNREAD for problem in self.problems)
+
+    @property
     def missing(self) -> str:
         """The frames to render again, all of them, as a loader and the farm's command take them."""
         return as_ranges(self.again)
@@ -139,7 +146,12 @@ _NO_FILE = "it is not a file"
 def _verdict(
     chosen: Chosen, checked: int, problems: Sequence[Problem], pictures: Mapping[int, Picture]
 ) -> Iterable[Message]:
-    frames = as_ranges([(chosen.first, chosen.last)])
+    pattern = chosen.sequence.pattern
+    frames = (
+        as_ranges([(chosen.first, chosen.last)])
+        if pattern.has_number
+        else repr(printable(pattern.relative()[1].name(0)))
+    )
     count = sum(problem.kind.is_fault for problem in problems)
     picture = _described(_most_common(pictures.values())) if pictures else ""
     if not count:
@@ -168,8 +180,8 @@ def _verdict(
 def _not_looked_for(thoroughness: Thoroughness, pictures: Mapping[int, Picture]) -> Iterable[Message]:
     if thoroughness is Thoroughness.QUICK and pictures:
         yield Message(
-            "This was the quick check. Damage inside the files, NaN, black frames and repeated frames were not looked for: set "
-            "thoroughness to 'decode every frame' to find them."
+            "This was the quick check: damage inside the files, NaN, black frames and repeated frames were not looked for. "
+            "'decode every frame' finds them."
         )
 
 
@@ -196,21 +208,21 @@ def _damages(chosen: Chosen, faults: Mapping[int, Fault]) -> Iterable[Problem]:
     if foreign := by_damage[Damage.FOREIGN]:
         message = Message(
             (
-                "The file of frame %frames% is no frame: %reason%. Move it away, and render the frame.",
-                "%count% files are no frames: %frames%. The first: %reason%. Move them away, and render the frames.",
+                "Frame %frames% cannot be used: %reason%. Move it away, and render the frame.",
+                "%count% frames cannot be used: %frames%. The first: %reason%. Move them away, and render the frames.",
             ),
             **_counted(runs_of(foreign)),
-            reason=_first(foreign).reason,
+            reason=_in_a_line(_first(foreign).reason),
         )
         yield Problem(Kind.FOREIGN, runs_of(foreign), message)
     if broken := by_damage[Damage.BROKEN]:
         message = Message(
             (
-                "Frame %frames% is broken: %reason%. Render or copy it again.",
-                "%count% frames are broken: %frames%. The first: %reason%. Render or copy them again.",
+                "Frame %frames% is broken: %reason%. Delete it, and render or copy it again.",
+                "%count% frames are broken: %frames%. The first: %reason%. Delete them, and render or copy them again.",
             ),
             **_counted(runs_of(broken)),
-            reason=_first(broken).reason,
+            reason=_in_a_line(_first(broken).reason),
         )
         yield Problem(Kind.BROKEN, runs_of(broken), message)
     for fault, unread in _by_value(by_damage[Damage.UNREAD]).items():
@@ -220,7 +232,7 @@ def _damages(chosen: Chosen, faults: Mapping[int, Fault]) -> Iterable[Problem]:
                 "%count% frames could not be checked: %frames%. The reason: %reason%. %remedy%",
             ),
             **_counted(runs_of(unread)),
-            reason=fault.reason,
+            reason=_in_a_line(fault.reason),
             remedy=sentence(fault.remedy),
         )
         yield Problem(Kind.UNREAD, runs_of(unread), message)
@@ -288,7 +300,7 @@ def _graphs(found: Mapping[int, Examined]) -> Iterable[Problem]:
         largest = max(known, key=len)
         others = runs_of(number for group in known if group is not largest for number in group)
         message = Message(
-            "%count% graphs made the frames: %groups%. Queue the old ones again, with on_existing at 'skip unchanged'.",
+            "%count% graphs made the frames: %groups%. Queue the old ones again with on_existing 'skip unchanged'.",
             count=len(known),
             groups=grouped(known),
         )
@@ -371,6 +383,11 @@ def _others(values: Mapping[int, str]) -> _Others | None:
     runs = runs_of(chain.from_iterable(groups.values()))
     listed = [value if amount(runs) == 1 else f"{value} ({in_short(frames)})" for value, frames in groups.items()]
     return _Others(runs, {**_counted(runs), "most": most, "others": _some(listed)})
+
+
+def _in_a_line(reason: str) -> str:
+    """`reason`, which may be a decoder's own text, in a line of bearable length."""
+    return textwrap.shorten(printable(reason), _LONGEST_REASON, placeholder="\u2026")
 
 
 def _most_common(values: Iterable[Any]) -> Any:

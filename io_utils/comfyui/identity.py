@@ -79,7 +79,7 @@ class Known:
 
     Its inputs are those of the prompt, with None for links that bring what only the run knows.
 
-    outputs: the values of its outputs, which then count in place of the node; None if they are not known, or for one that is not.
+    outputs: the values of its outputs, which then count in place of the node; None if they are not known, or for one of them.
     shared: of a node that counts the runs: what its outputs have in common in all of them; None if it does not count.
     number: where such a node stands.
     files: changes with the files that the node will read; None if they are not known.
@@ -204,15 +204,15 @@ class _Given(NamedTuple):
     """The inputs of a node.
 
     known: their values, None for what only the run knows.
-    links: how the links among them count.
-    values: the constants that count.
+    facts: how they count: scalars, tuples for other constants, lists for links.
+    links: the names of these links.
     shared: those that count otherwise for the animation, and how.
     counting: the constants among these that count from run to run themselves.
     """
 
     known: dict[str, Any]
-    links: dict[str, Any]
-    values: dict[str, Any]
+    facts: dict[str, Any]
+    links: list[str]
     shared: dict[str, Any]
     counting: list[str]
 
@@ -242,106 +242,99 @@ class _Walk:
             fact = ["value", self._fact(value)]
             return fact, fact
         self._visit(value[0])
-        link, constant = self._followed(value)
+        link, constant, shared = self._followed(value)
         fact = ["value", self._fact(constant)] if link is None else ["link", *link]
-        shared = self._shared(value)
         return fact, fact if shared is None else ["shared", shared]
 
     def _visit(self, node_id: str) -> None:
-        stack, opened = [node_id], set()
+        stack: list[str] = [node_id]
+        opened: dict[str, dict[str, list[Any]]] = {}  # the links of each node that waits for its sources
         while stack:
             current = stack[-1]
             node = self._get_node(current)
             if current not in opened:
-                opened.add(current)
-                links = [value for value in node["inputs"].values() if isinstance(value, list) and _is_link(value)]
-                waiting = [source for source, slot in links if source not in self._sources]
+                links = {
+                    name: value for name, value in node["inputs"].items() if type(value) is list and _is_link(value)
+                }
+                opened[current] = links
+                waiting = [source for source, _ in links.values() if source not in self._sources]
                 if self._brought:  # nothing in front of these counts
-                    followed = {source for source, slot in links if (source, slot) not in self._brought}
+                    followed = {source for source, slot in links.values() if (source, slot) not in self._brought}
                     waiting = [source for source in waiting if source in followed]
                 if waiting:
-                    if not opened.isdisjoint(waiting):
+                    if not opened.keys().isdisjoint(waiting):
                         raise ValueError(f"node {current} depends on itself")
                     stack += waiting
                     continue
             if current not in self._sources:
-                self._sources[current] = self._source(current, node)
-            opened.discard(current)
+                self._sources[current] = self._source(current, node, opened[current])
+            del opened[current]
             stack.pop()
 
-    def _followed(self, link: list[Any]) -> tuple[list[Any] | None, Any]:
-        """How a link counts; or None, and the constant that it brings from a source whose outputs are known."""
-        if (link[0], link[1]) in self._brought:
-            return ["brought", [self._fact(self._value(item)) for item in self._brought[link[0], link[1]]]], None
-        source, slot = self._sources[link[0]], int(link[1])
-        if source.outputs is None or not 0 <= slot < len(source.outputs) or source.outputs[slot] is None:
-            return [source.digest, slot], None
-        return None, source.outputs[slot]
+    def _followed(self, link: list[Any]) -> tuple[list[Any] | None, Any, Any]:
+        """How a link counts; or None, and the constant that it brings from a source whose outputs are known.
 
-    def _shared(self, link: list[Any]) -> Any:
-        """How a link counts for the animation; None if in the same way as for a frame."""
-        if self._brought:
-            return None
+        Then how it counts for the animation; None if in the same way.
+        """
+        if self._brought and (link[0], link[1]) in self._brought:
+            return ["brought", [self._fact(self._value(item)) for item in self._brought[link[0], link[1]]]], None, None
         source, slot = self._sources[link[0]], int(link[1])
-        if source.outputs is not None and 0 <= slot < len(source.outputs):
-            return None if source.shared is None else self._fact(source.shared[slot])
+        if source.outputs is not None and 0 <= slot < len(source.outputs) and source.outputs[slot] is not None:
+            return None, source.outputs[slot], None if source.shared is None else self._fact(source.shared[slot])
         if source.animation == source.digest:
-            return None
-        return _COUNTING if source.makes_values else [source.animation, slot]
+            return [source.digest, slot], None, None
+        return [source.digest, slot], None, _COUNTING if source.makes_values else [source.animation, slot]
 
-    def _source(self, node_id: str, node: Mapping[str, Any]) -> _Source:
-        """The node, all of whose sources have been visited."""
+    def _source(self, node_id: str, node: Mapping[str, Any], wires: Mapping[str, list[Any]]) -> _Source:
+        """The node. All sources of its `wires`, the inputs that are links, have been visited."""
         class_type = node["class_type"]
         node_class = self._classes.get(class_type)
         declared = _declared(node_class)
-        given = self._inputs(node, declared)
-        links, values, shared = given.links, given.values, given.shared
-        wires = [node["inputs"][name] for name in links]
-        bring_values = [(source, slot) for source, slot in wires if self._brings_value(source, slot)]
-        makes_values = declared.makes_values and len(bring_values) == len(wires)
+        given = self._inputs(node["inputs"], wires, declared)
+        facts, shared = given.facts, given.shared
+        bring_values = [wires[name] for name in given.links if self._brings_value(*wires[name])]
+        makes_values = declared.makes_values and len(bring_values) == len(given.links)
         if bring_values and not makes_values:
             self.values.update(((source, int(slot)), None) for source, slot in bring_values)
         known = self._known(node_class, class_type, declared, given.known)
         mark = self._mark(node_id, node, declared) if known is None else known.files
         animation = ""
-        if shared:
-            # Which of many files a counter chooses is the frame's own affair.
-            animation = _digest(class_type, sorted((links | values | shared).items()), mark if known is None else None)
-        known = known or Known()
-        if known.files is None:
-            self.is_certain = False
+        if shared:  # which of many files a counter chooses is the frame's own affair
+            animation = _digest(class_type, sorted((facts | shared).items()), mark if known is None else None)
+        number = outputs = common = None
+        if known is not None:
+            number, outputs, common = known.number, known.outputs, known.shared
+            self.is_certain &= known.files is not None
+            for name in known.covered if known.files is not None else ():
+                facts.pop(name, None)
+            if common is None and shared and outputs is not None:
+                common = [[animation, slot] for slot in range(len(outputs))]
+        if number is not None:
+            self._numbers.add(("", "", number))
         else:
-            for name in known.covered:
-                links.pop(name, None)
-                values.pop(name, None)
-        digest = _digest(class_type, sorted(links.items()), sorted(values.items()), mark)
-        outputs_shared = known.shared
-        if outputs_shared is None and shared and known.outputs is not None:
-            outputs_shared = [[animation, slot] for slot in range(len(known.outputs))]
-        if known.number is not None:
-            self._numbers.add(("", "", known.number))
-        else:
-            self._numbers.update((animation, name, given.known[name]) for name in given.counting)
-        return _Source(digest, animation or digest, known.outputs, outputs_shared, makes_values)
+            self._numbers.update([(animation, name, given.known[name]) for name in given.counting])
+        digest = _digest(class_type, sorted(facts.items()), mark)
+        return _Source(digest, animation or digest, outputs, common, makes_values)
 
     def _brings_value(self, source: str, slot: float) -> bool:
         return (source, slot) in self._brought or self._sources[source].makes_values
 
-    def _inputs(self, node: Mapping[str, Any], declared: _Declared) -> _Given:
+    def _inputs(self, given: Mapping[str, Any], wires: Mapping[str, list[Any]], declared: _Declared) -> _Given:
         known: dict[str, Any] = {}
-        links: dict[str, Any] = {}
-        values: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
+        links: list[str] = []
         shared: dict[str, Any] = {}
         counting: list[str] = []
         inputs = declared.inputs
-        for name, value in node["inputs"].items():
+        for name, value in given.items():
             constant = value
-            if isinstance(value, list) and _is_link(value):
-                link, constant = self._followed(value)
-                if (common := self._shared(value)) is not None:
+            if name in wires:
+                link, constant, common = self._followed(value)
+                if common is not None:
                     shared[name] = common
                 if link is not None:
-                    links[name], known[name] = link, self._single(value) if self._brought else None
+                    facts[name], known[name] = link, self._single(value) if self._brought else None
+                    links.append(name)
                     continue
             elif name not in inputs and not declared.passes(name):
                 continue
@@ -350,11 +343,11 @@ class _Walk:
                 constant = _converted(converter, constant)
             known[name] = constant
             if type(constant) is not type(default) or constant != default:
-                values[name] = constant if type(constant) in _SCALARS else self._fact(constant)
-            if name in declared.counting and not isinstance(value, list) and is_number(constant):
+                facts[name] = constant if type(constant) in _SCALARS else self._fact(constant)
+            if name in declared.counting and name not in wires and is_number(constant):
                 shared[name] = _COUNTING
                 counting.append(name)
-        return _Given(known, links, values, shared, counting)
+        return _Given(known, facts, links, shared, counting)
 
     def _single(self, link: list[Any]) -> Any:
         """The value that a link has brought; None if that is not known, or it has brought several."""

@@ -432,8 +432,8 @@ def _several_graphs(identities: Mapping[int, Sequence[FrameIdentity | None]]) ->
 
 def _by_several(groups: Sequence[Sequence[int]]) -> Message:
     return Message(
-        "Queue the frames again with on_existing 'skip unchanged' to make them with one graph. Several have made them: "
-        "%groups%.",
+        "Queue the whole range again with on_existing 'skip unchanged' to bring all frames up to date: several graphs made them "
+        "(%groups%).",
         groups=grouped(groups),
     )
 
@@ -441,8 +441,8 @@ def _by_several(groups: Sequence[Sequence[int]]) -> Message:
 def _by_unknown(frames: Sequence[int]) -> Message:
     return Message(
         (
-            "Queue frame %frames% again with on_existing 'skip unchanged' if another graph made it. Its file does not say.",
-            "Queue frames %frames% again with on_existing 'skip unchanged' if another graph made them. Their files do not say.",
+            "Queue frame %frames% again with on_existing 'skip unchanged' unless it is up to date: its file does not say what made it.",
+            "Queue frames %frames% again with on_existing 'skip unchanged' unless they are up to date: their files do not say what made them.",
         ),
         count=len(frames),
         frames=shortened(ranges(frames)),
@@ -458,7 +458,7 @@ def _changed_graph(saved: Saved) -> str:
     if None in identities.values() or graph_groups(identities) != [list(numbers[:2]), [saved.number]]:
         return ""
     return Message(
-        "Queue the earlier frames again with on_existing 'skip unchanged' to make them with this graph. Another one made frame "
+        "Queue the earlier frames again with on_existing 'skip unchanged' to bring them up to date: another graph made frame "
         "%frame%.",
         frame=str(saved.number - 1),
     )

@@ -170,6 +170,16 @@ def test_texts_keep_their_places_in_the_files(tmp_path: Path) -> None:
     assert list(written["nodes"]) == ["c", "d"]
 
 
+@pytest.mark.parametrize("name", ["options", "outputs"])
+def test_lists_keep_their_own_order(tmp_path: Path, name: str) -> None:
+    """Also where only the last of them had a translation so far."""
+    locales._write(tmp_path / "nodeDefs.json", {"Node": {name: {"2": "C"}}})
+    locales._write(tmp_path / "nodeDefs.json", {"Node": {name: {"0": "A", "1": "B", "2": "C"}}})
+
+    written = json.loads((tmp_path / "nodeDefs.json").read_text(encoding="utf-8"))
+    assert list(written["Node"][name]) == ["0", "1", "2"]
+
+
 @every_translation
 def test_the_player_s_placeholders_are_in_every_translation(language: str) -> None:
     words = locales.load_words(language)

@@ -264,6 +264,23 @@ def test_the_message_tells_what_was_kept(comfyui):
     assert message(quality=90) == "Kept frame 3, which this graph made: said/said_00003.png"
 
 
+def test_a_finished_animation_tells_whether_one_graph_made_it(comfyui, queue):
+    def message(frame: int, text: str) -> str:
+        nodes = painted("several", frame, text)
+        nodes["count"][1]["total_frames"] = 6
+        (shown,) = comfyui.run(**nodes)["save"]["image_sequence"]
+        return json.loads(shown)["message"]
+
+    earlier = [message(frame, "a fox") for frame in range(4)]
+    changed, final = (message(frame, "a wolf") for frame in (4, 5))
+    renewed = [message(frame, "a wolf") for frame in (0, 1, 2, 3, 5)]
+
+    assert not any("graph" in text for text in earlier)
+    assert "another graph made frame 3" in changed
+    assert "several graphs made them (0-3; 4-5)" in final
+    assert renewed[-1].splitlines()[1:] == ["All 6 frames are on disk."]
+
+
 def test_nothing_is_written_under_disable_metadata(start):
     with start("--disable-metadata") as server:
         prompt = {name: {"class_type": kind, "inputs": inputs} for name, (kind, inputs) in saved("bare", 3).items()}

@@ -53,7 +53,15 @@ def editor(server, browser, request) -> Iterator[Editor]:
     page.close()
 
 
+# Frontend 1.42 gives a Vue node the size of the node that had its id in the graph before.
+CLEAR = """async () => {
+    app.graph.clear();
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+
 def show(editor: Editor, name: str) -> None:
+    editor.page.evaluate(CLEAR)
     editor.page.evaluate(OPEN, name)
     editor.page.wait_for_function(DRAWN)
 

@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 
+import check_sequence
 import comfyui_frames
+
+from ..checking.frames import put_noise
+from ..disk import tear
 
 FARM = Path(__file__).resolve().parents[2] / "farm"
 README = (FARM / "README.md").read_text(encoding="utf-8")
@@ -31,6 +35,7 @@ HANDED_OVER = {
     "$(frames)": "1001-1010",
     "<SeqStart>-<SeqEnd>": "1001-1010",
     "FIRST-LAST": "1001-1010",
+    '"$missing"': "1005,1010-1012",
     '"<Scene>"': "/mnt/shot.json",
 }
 
@@ -90,6 +95,21 @@ class TestCommandLines:
         ended = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
         assert ended.returncode == comfyui_frames.REFUSED
         assert "Check the path of the prompt: /mnt/shot.json " in ended.stderr
+
+    @pytest.mark.parametrize("line", re.findall(r"check_sequence\.py (.*?)\)?$", README, re.MULTILINE))
+    def test_the_check_accepts_it_and_the_report_is_in_its_words(
+        self, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """On 240 frames of which some are wrong, in another folder."""
+        put_noise(tmp_path, *{*range(1001, 1241)} - {1005, 1010, 1011, 1012}, name="plate_{:04d}.png")
+        tear(tmp_path / "plate_1020.png")
+
+        code = check_sequence.main(shlex.split(line.replace("/mnt/renders", str(tmp_path))))
+
+        assert code == check_sequence.FAULTY
+        told = capsys.readouterr().out.replace("6 x 4", "1920 x 1080")
+        shown = block_with("$ python check_sequence.py").partition("\n")[2]
+        assert told.startswith("1005,1010-1012,1020\n" if "--missing" in line else shown)
 
     def test_the_output_that_is_shown_is_in_the_words_of_the_client(self) -> None:
         source = (FARM / "comfyui_frames.py").read_text(encoding="utf-8")

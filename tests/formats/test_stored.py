@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,7 +35,7 @@ def test_the_header_says_how_many_channels_decoding_returns(name: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "channels"), kinds.READ)
-def test_the_header_says_what_another_program_wrote(tmp_path, kind: str, channels: int) -> None:
+def test_the_header_says_what_another_program_wrote(tmp_path: Path, kind: str, channels: int) -> None:
     path = tmp_path / f"f{kinds.KINDS[kind].extension}"
     kinds.KINDS[kind].write(path, kinds.picture(0, channels))
     wide = {"png16": (16, False), "tiff16": (16, False), "tiff float": (32, True), "exr": (32, True)}
@@ -43,7 +45,7 @@ def test_the_header_says_what_another_program_wrote(tmp_path, kind: str, channel
     assert stored(path.read_bytes()) == Stored(channels, bits, is_float)
 
 
-def by_tifffile(dtype: str, **options: object) -> bytes:
+def by_tifffile(dtype: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, np.zeros((4, 6), dtype), **options)
     return buffer.getvalue()

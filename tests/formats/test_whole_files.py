@@ -8,6 +8,7 @@ import os
 import socket
 from pathlib import Path
 
+import cv2
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -162,3 +163,55 @@ class TestFileOnDisk:
         for look in (reaches_its_end, registry.read_header):
             with pytest.raises(OSError, match="Input/output error"):
                 look(Failing(encode_png(noise())))
+
+
+class CountedReads(io.BytesIO):
+    """A file that counts how often it is read."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+class TestAPngOfManyChunks:
+    """libpng writes 8 KiB to a chunk, so that a frame of 4 MB has 500 of them."""
+
+    @staticmethod
+    def of(chunks: int, last: int = 100, behind: bytes = b"") -> bytes:
+        """A PNG by hand with `chunks` chunks of 64 bytes of pixels and one of `last` bytes, which are not compressed pixels."""
+        start = sample_files.of("png")["png 2-8"][:33]
+        pixels = sample_files.png_chunk(b"IDAT", bytes(64)) * chunks + sample_files.png_chunk(b"IDAT", bytes(last))
+        return start + pixels + behind + sample_files.png_chunk(b"IEND")
+
+    @pytest.mark.parametrize("chunks", [0, 1, 2, 3, 4, 5, 7, 8, 9, 31, 500])
+    @pytest.mark.parametrize("last", [64, 100])
+    def test_is_whole_at_its_full_length_only(self, chunks: int, last: int) -> None:
+        data = self.of(chunks, last)
+
+        assert whole(data)
+        assert [cut for cut in range(1, min(len(data), 400)) if whole(data[:-cut])] == []
+
+    @pytest.mark.parametrize("chunks", [1, 2, 6, 500])
+    def test_its_orientation_is_found_behind_the_pixels(self, chunks: int) -> None:
+        data = self.of(chunks, behind=sample_files.png_chunk(b"eXIf", sample_files.exif(6)))
+
+        assert registry.read_header(io.BytesIO(data)).orientation == 6
+
+    def test_is_looked_at_in_few_places(self) -> None:
+        few, many = CountedReads(self.of(0)), CountedReads(self.of(10_000))
+
+        for file in (few, many):
+            assert reaches_its_end(file)
+            registry.read_header(file)
+
+        assert many.reads - few.reads < 100
+
+    def test_by_opencv_is_looked_at_in_few_places(self) -> None:
+        _, encoded = cv2.imencode(".png", noise(600, 400))
+        file = CountedReads(bytes(encoded))
+
+        assert bytes(encoded).count(b"IDAT") > 80
+        assert reaches_its_end(file)
+        assert file.reads < 40

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from io_utils.errors import OutsideError, PathError, PatternError
-from io_utils.naming.allowed_roots import Root, allowed_roots, root_of, roots_file
+from io_utils.naming.allowed_roots import ANYWHERE, Root, allowed_roots, root_of, roots_file
 from io_utils.naming.file_names import check_names
 from io_utils.naming.file_sequence import FileSequence
 from io_utils.naming.frame_pattern import FramePattern
@@ -547,3 +547,25 @@ class TestOperatorsFile:
 def test_a_root_is_a_value(output: Path) -> None:
     assert isinstance(root_of("a", "output", write=True)[0], Root)
     assert root_of("a", "output", write=True) == root_of("a", "output", write=True)
+
+
+class TestAnywhere:
+    """For programs that a user starts: any folder may be read, and none written."""
+
+    def test_any_folder_is_its_own_root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "in").mkdir()
+
+        root, below = root_of("in/../in", ANYWHERE, write=False)
+
+        assert (root.path, root.kind, below) == (tmp_path / "in", "", "")
+        assert root.may_read("/")
+        assert root.confirm(tmp_path / "f.png", write=False) == tmp_path / "f.png"
+
+    def test_nothing_is_written_anywhere(self, base: Path) -> None:
+        with pytest.raises(ValueError, match="Choose one of"):
+            root_of(str(base), ANYWHERE, write=True)
+
+    def test_no_text_from_outside_means_it(self, base: Path) -> None:
+        with pytest.raises(ValueError, match="Choose one of"):
+            root_of(str(base), "anywhere", write=False)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from io_utils.naming.frame_range import in_short, named, ranges
+from io_utils.naming.frame_range import absent, amount, as_ranges, in_short, named, numbers_in, ranges, runs_of
 
 
 class TestRanges:
@@ -53,3 +53,23 @@ def test_a_message_names_at_most_twenty_ranges() -> None:
 )
 def test_the_noun_is_singular_for_one_frame_only(frames: list[int], text: str) -> None:
     assert named(frames) == text
+
+
+class TestAbsent:
+    @given(st.sets(st.integers(10, 60)))
+    def test_names_every_number_that_is_not_there_once(self, frames: set[int]) -> None:
+        runs = absent(sorted(frames), 10, 60)
+
+        assert list(numbers_in(runs)) == [n for n in range(10, 61) if n not in frames]
+        assert amount(runs) == 51 - len(frames)
+        assert runs == runs_of(numbers_in(runs)), "in as few runs as possible"
+
+    def test_gaps_of_2_to_the_53_take_no_time(self) -> None:
+        runs = absent([0, 2**53], 0, 2**54)
+
+        assert as_ranges(runs) == f"1-{2**53 - 1},{2**53 + 1}-{2**54}"
+        assert amount(runs) == 2**54 - 1
+
+    def test_all_are_absent_if_none_is_there(self) -> None:
+        assert absent([], 7, 7) == [(7, 7)]
+        assert absent([7], 7, 7) == []

@@ -95,6 +95,10 @@ def add_layer(output: Path) -> Inputs:
     return {"name": "normal", "image": wire(images())}
 
 
+def check(output: Path) -> Inputs:
+    return {"path_pattern": "r/f_####.png"}
+
+
 # The inputs of each node in an ordinary run. The output folder has r/f_0000.png and r/f_0001.png.
 NODES: dict[str, Callable[[Path], Inputs]] = {
     "SaveFrame": save_frame,
@@ -106,6 +110,7 @@ NODES: dict[str, Callable[[Path], Inputs]] = {
     "FrameCounterFromDirectory": resume,
     "FromAnimation": from_animation,
     "AddLayer": add_layer,
+    "Check": check,
 }
 SAVERS = {"SaveFrame": "images", "SaveCounted": "image", "SaveBatch": "images"}
 LOADERS = ("LoadBatch", "LoadFrame", "FromAnimation")
@@ -247,6 +252,7 @@ MORE: dict[str, Inputs] = {
     "FrameCounterFromDirectory": {"resume_at": "after last", "first_frame": 0},
     "FromAnimation": {"batch_index": 0},
     "AddLayer": {"is_color": False},
+    "Check": {"folder": "output", "start_index": 0, "frame_count": 2, "thoroughness": "quick", "on_problem": "report"},
 }
 
 

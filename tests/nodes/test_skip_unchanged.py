@@ -16,7 +16,7 @@ from devtools.embedded_host import EmbeddedHost
 from io_utils.frame_identity import VERSION
 
 from ..conftest import PACK
-from ..disk import put, shades
+from ..disk import put, put_frames, shades
 
 Prompt = dict[str, dict[str, Any]]
 
@@ -302,6 +302,97 @@ class TestFrameCounters:
         assert bench.rendered(prompt | {"count": resume}) == [0]
         assert bench.rendered(prompt | {"count": resume}) == [1]
         assert bench.rendered(prompt) == []
+
+
+class TestFramesOfSeveralGraphs:
+    """What the saver of an animation says if one graph made some of its frames, and another one the rest."""
+
+    def animation(self, bench: Bench, changed: range, total: int = 8, **settings: Any) -> list[list[str]]:
+        """Render all frames, those in `changed` with a graph that also has a mask. The lines of each run's message."""
+        messages = []
+        for frame in range(total):
+            prompt = graph("SaveCounted", shade=["count", 1], **settings)
+            prompt["count"]["inputs"] |= {"frame_index": frame, "total_frames": total}
+            if frame in changed:
+                prompt["save"]["inputs"]["mask"] = ["render", 1]
+            bench.rendered(prompt)
+            messages.append(bench.message.splitlines())
+        return messages
+
+    def test_says_nothing_if_one_graph_made_them(self, bench: Bench) -> None:
+        *earlier, final = self.animation(bench, range(0))
+
+        assert all(len(lines) == 1 for lines in earlier)
+        assert final[1:] == ["All 8 frames are on disk."]
+
+    def test_names_the_frames_of_each_graph_at_the_end(self, bench: Bench) -> None:
+        *_, final = self.animation(bench, range(3, 5))
+
+        _, on_disk, graphs = final
+        assert on_disk == "All 8 frames are on disk."
+        assert graphs == (
+            "Queue the whole range again with on_existing 'skip unchanged' to bring all frames up to date: several graphs made "
+            "them (0-2,5-7; 3-4)."
+        )
+
+    def test_of_every_image_of_a_batch(self, bench: Bench) -> None:
+        assert "several graphs made them (0-3; 4-7)." in self.animation(bench, range(4, 8))[-1][-1]
+        for file in (bench.output / "shot").iterdir():
+            file.unlink()
+        prompt = graph("SaveCounted", count=2)
+
+        def batch(frame: int, count: int) -> None:
+            prompt["count"]["inputs"] |= {"frame_index": frame, "total_frames": 8}
+            prompt["render"]["inputs"]["count"] = count
+            bench.rendered(prompt)
+
+        for frame in range(8):
+            batch(frame, 3 if frame == 2 else 2)
+
+        assert "several graphs made them (0-1,3-7; 2)." in bench.message
+
+    def test_tells_the_change_at_once_when_the_next_frame_is_saved(self, bench: Bench) -> None:
+        messages = self.animation(bench, range(4, 8))
+
+        assert messages[4][1] == (
+            "Queue the earlier frames again with on_existing 'skip unchanged' to bring them up to date: another graph made "
+            "frame 3."
+        )
+        assert [len(lines) for lines in messages] == [1, 1, 1, 1, 2, 1, 1, 3], "once, and at the end"
+
+    def test_a_longer_animation_is_made_by_the_same_graph(self, bench: Bench) -> None:
+        self.animation(bench, range(0), total=4)
+
+        assert self.animation(bench, range(0), total=8)[-1][1:] == ["All 8 frames are on disk."]
+
+    def test_names_the_frames_that_do_not_say_which_graph_made_them(self, bench: Bench) -> None:
+        self.animation(bench, range(0))
+        for number in (2, 3):
+            Image.open(bench.output / f"shot/f_{number:04d}.png").save(bench.output / f"shot/f_{number:04d}.png")
+
+        assert self.animation(bench, range(0), on_existing="skip")[-1][-1] == (
+            "Queue frames 2-3 again with on_existing 'skip unchanged' unless they are up to date: their files do not say "
+            "what made them."
+        )
+
+    def test_says_nothing_about_the_frames_of_a_program_that_never_says_it(self, bench: Bench) -> None:
+        put_frames(bench.output / "shot", *range(8), name="f_{:04d}.png")
+
+        assert self.animation(bench, range(0), on_existing="skip")[-1][1:] == ["All 8 frames are on disk."]
+
+    def test_a_text_with_keys_may_change_for_some_of_them(self, bench: Bench) -> None:
+        def keyed(text: str) -> None:
+            for frame in range(8):
+                prompt = graph("SaveCounted", shade=50) | {"keys": node("Keyed", text=text, frame=["count", 1])}
+                prompt["render"]["inputs"]["also"] = ["keys", 0]
+                prompt["count"]["inputs"] |= {"frame_index": frame, "total_frames": 8}
+                bench.rendered(prompt)
+
+        keyed("0: noon, 6: night")
+        keyed("0: noon, 6: dawn")
+
+        assert bench.message.splitlines()[1:] == ["All 8 frames are on disk."]
+        assert "Saved frame 7" in bench.message
 
 
 class TestLoaders:

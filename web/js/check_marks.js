@@ -23,7 +23,7 @@ import { said, t } from "./locale.js";
 const LABELS = {
   missing: () => t("not on disk"),
   torn: () => t("unfinished file"),
-  foreign: () => t("not an image"),
+  foreign: () => t("cannot be used"),
   broken: () => t("broken file"),
   unread: () => t("could not be checked"),
   format: () => t("another kind of file inside"),
