@@ -55,11 +55,11 @@ def marks(stage):
     stage.view.focus()
     while True:
         stage.press("n")
-        number = int(stage.page.locator(".seqplayer-number").text_content())
-        if found and number <= found[-1][0]:
+        number = stage.slider.input_value()
+        if found and int(number) <= found[-1][0]:
             return found
-        stage.page.wait_for_function("document.querySelector('.seqplayer-mark').className === 'seqplayer-mark'")
-        found.append((number, stage.page.locator(".seqplayer-mark").text_content()))
+        stage.page.locator(".seqplayer-number", has_text=re.compile(f"^{number}$")).wait_for()
+        found.append((int(number), stage.page.locator(".seqplayer-mark").text_content()))
 
 
 def slider(stage):
