@@ -374,7 +374,7 @@ SYMPTOMS = {
     "The video is shorter than total_frames",
     "Every frame is rendered again, although nothing has changed",
     "The batch is rendered again, although nothing has changed",
-    "A frame is kept, although the picture would be another one",
+    "A frame is kept, although the picture would be different",
     "The check finds no missing frames, but the end is missing",
 }
 REMARKS = re.compile(r" and the like$| in the saver's log$|\(.*?\)")

@@ -88,7 +88,11 @@ def test_a_look_neither_changes_the_workflow_nor_is_stored(editor, server):
 def test_a_saver_says_what_becomes_of_the_frames_that_are_there(editor, tmp_path):
     name = f"save_{next(FOLDERS)}"
     nodes = [
-        {"type": "ProbeCostly", "values": {"frame": 0, "count": 3}, "pos": [60, 160]},
+        {
+            "type": "ProbeCostly",
+            "values": {"frame": 0, "count": 3, "control_after_generate": "fixed"},
+            "pos": [60, 160],
+        },
         {
             "type": "ImageSequenceSaveBatch",
             "values": {"path_pattern": f"{name}/f_####.png", "start_index": 1, "overwrite": "true"},
@@ -107,7 +111,7 @@ def test_a_saver_says_what_becomes_of_the_frames_that_are_there(editor, tmp_path
     says(editor, "3 frames are there already (1-3): those that have changed will be replaced.")
     picture(editor, tmp_path, "skip_unchanged")
     editor.run()
-    says(editor, "Kept 3 frames")
+    says(editor, "Kept frames 1-3, which this graph made:")
     editor.page.evaluate(TYPE, [saver, "start_index", 4])
     says(editor, f"Next: {name}/f_0004.png. 3 frames are there already (1-3).")
 

@@ -31,8 +31,9 @@ function lookText(node, { values, refusal, isUntouched, facts }, hasRun) {
   const kind = node.comfyClass ?? "";
   const isLoader = kind.startsWith("ImageSequenceLoad");
   const reads = isLoader || kind === "ImageSequenceCheck";
-  if (isUntouched && isLoader) return t("Choose or upload frames, or type where they are.");
-  if (isUntouched && reads) return t("Choose frames, or type where they are.");
+  const isNew = isUntouched && !hasRun;
+  if (isNew && isLoader) return t("Choose or upload frames, or type where they are.");
+  if (isNew && reads) return t("Choose frames, or type where they are.");
   if (refusal) return [reads ? loaderText(facts) : "", inWordsOfTheNode(node, refusal)].filter(Boolean).join("\n");
   if (reads) return hasRun ? "" : loaderText(facts);
   if (kind.startsWith("ImageSequenceSave")) {

@@ -49,7 +49,7 @@ export class MarkRow {
     if (shown === this.#shown) return;
     this.#shown = shown;
     markText.classList.toggle("seqplayer-legend", !here.length);
-    markText.title = here.map(({ text }) => text).join("\n");
+    markText.title = lines.map(({ text }) => text).join("\n");
     markText.replaceChildren(...lines.map(lineOf));
   }
 
@@ -59,9 +59,11 @@ export class MarkRow {
    */
   #legend({ faults, remarks }, step) {
     const count = { faults: framesIn(faults, step), remarks: framesIn(remarks, step) };
+    const faulty = this.#t(["%count% faulty frame", "%count% faulty frames"], { count: count.faults });
+    const remarkable = this.#t(["%count% with a remark", "%count% with remarks"], { count: count.remarks });
     const lines = [
-      { isFault: true, label: this.#t(["%count% faulty frame", "%count% faulty frames"], { count: count.faults }) },
-      { isFault: false, label: this.#t(["%count% with a remark", "%count% with remarks"], { count: count.remarks }) },
+      { isFault: true, label: faulty, text: faulty },
+      { isFault: false, label: remarkable, text: remarkable },
     ];
     return lines.filter(({ isFault }) => (isFault ? count.faults : count.remarks));
   }
