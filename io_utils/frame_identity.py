@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, TypeGuard
 
+from .message import Message
+from .naming.frame_range import amount, grouped, runs_in_short, runs_of
+
 # The version in pyproject.toml, which is not in every installation. tests/test_house.py compares them.
 VERSION = "0.1.1"
 
@@ -163,6 +166,41 @@ def graph_groups(identities: Mapping[int, FrameIdentity | None]) -> list[list[in
     for number, *key in zip(numbers, *facts, strict=True):
         groups.setdefault(tuple(key), []).append(number)
     return list(groups.values())
+
+
+def graph_problems(
+    identities: Mapping[int, FrameIdentity | None],
+) -> list[tuple[list[tuple[int, int]], Message]]:
+    """What a user is told of frames that several graphs made, or of which only some say what made them.
+
+    identities: see `graph_groups`. Returns (frames, message) pairs: the frames, as (first, last) of each run, are those that
+    the largest group lacks, and those that say nothing. Empty if one graph made all frames, or no file says anything.
+    """
+    groups = graph_groups(identities)
+    if len(groups) < 2:
+        return []
+    known = [group for group in groups if identities[group[0]]]
+    problems = []
+    if len(known) > 1:
+        largest = max(known, key=len)
+        others = runs_of(number for group in known if group is not largest for number in group)
+        message = Message(
+            "%count% graphs made the frames: %groups%. Queue the old ones again with on_existing 'skip unchanged'.",
+            count=len(known),
+            groups=grouped(known),
+        )
+        problems.append((others, message))
+    if silent := runs_of(number for number, identity in identities.items() if not identity):
+        message = Message(
+            (
+                "Frame %frames% does not say which graph made it, but others do. Queue it again if it is old.",
+                "%count% frames do not say which graph made them, but others do: %frames%. Queue them again if they are old.",
+            ),
+            count=amount(silent),
+            frames=runs_in_short(silent),
+        )
+        problems.append((silent, message))
+    return problems
 
 
 def _changes(values: Sequence[Any]) -> int:

@@ -64,7 +64,10 @@ WALLS: dict[str, tuple[set[str], str]] = {
         "the values that nodes pass to each other hold no files",
     ),
     "colour": ({"errors", "host"}, "it turns pixels into other pixels, and knows no files but the operator's config"),
-    "frame_identity": (set(), "what a file says about its origin is a text, for every room to read"),
+    "frame_identity": (
+        {"message", "naming.frame_range"},
+        "what a file says about its origin is a text, for every room to read",
+    ),
     "frame_metadata": ({"errors", "wire"}, "the values that nodes pass to each other hold no files"),
     "image_layers": ({"errors", "wire"}, "the values that nodes pass to each other hold no files"),
     "formats": (

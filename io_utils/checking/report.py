@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from ..errors import SequenceFaultError, sentence
 from ..formats.base import Stored
-from ..frame_identity import graph_groups
+from ..frame_identity import graph_problems
 from ..message import Message, words_of
 from ..naming.file_names import printable
-from ..naming.frame_range import absent, amount, as_ranges, grouped, in_short, runs_in_short, runs_of
+from ..naming.frame_range import absent, amount, as_ranges, in_short, runs_in_short, runs_of
 from ..policies import OnProblem, Thoroughness
 from .choose import Chosen
 from .examine import Damage, Examined, Fault, Picture
@@ -292,28 +292,7 @@ def _of_the_pixels(found: Mapping[int, Examined]) -> Iterable[Problem]:
 
 def _graphs(found: Mapping[int, Examined]) -> Iterable[Problem]:
     identities = {number: each.identity for number, each in found.items() if each.picture}
-    groups = graph_groups(identities)
-    if len(groups) == 1:
-        return
-    known = [group for group in groups if identities[group[0]]]
-    if len(known) > 1:
-        largest = max(known, key=len)
-        others = runs_of(number for group in known if group is not largest for number in group)
-        message = Message(
-            "%count% graphs made the frames: %groups%. Queue the old ones again with on_existing 'skip unchanged'.",
-            count=len(known),
-            groups=grouped(known),
-        )
-        yield Problem(Kind.GRAPHS, others, message)
-    if silent := runs_of(number for number, identity in identities.items() if not identity):
-        message = Message(
-            (
-                "Frame %frames% does not say which graph made it, but others do. Queue it again if it is old.",
-                "%count% frames do not say which graph made them, but others do: %frames%. Queue them again if they are old.",
-            ),
-            **_counted(silent),
-        )
-        yield Problem(Kind.GRAPHS, silent, message)
+    return [Problem(Kind.GRAPHS, frames, message) for frames, message in graph_problems(identities)]
 
 
 def _remarks(chosen: Chosen, found: Mapping[int, Examined]) -> Iterable[Problem]:

@@ -13,14 +13,14 @@ from ..animation import AnimationSequence, LogEntry, saves, total_frames, whole_
 from ..errors import InputError, OtherTakeError, PathError
 from ..formats.base import Extent
 from ..formats.file_type import FileType
-from ..frame_identity import FrameIdentity, graph_groups
+from ..frame_identity import FrameIdentity, graph_groups, graph_problems
 from ..message import Message
 from ..naming import tokens
 from ..naming.allowed_roots import Root, root_of
 from ..naming.file_names import normalise
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import LARGEST_FRAME, FramePattern
-from ..naming.frame_range import absent, as_ranges, grouped, ranges, shortened
+from ..naming.frame_range import absent, as_ranges
 from ..naming.variants import Variants, batch_folder
 from ..policies import AtEnd, OnExisting
 from ..request import known, limited, word_of
@@ -416,37 +416,14 @@ def _ending(whole: Sequence[int], animation: range) -> str:
 
 
 def _several_graphs(identities: Mapping[int, Sequence[FrameIdentity | None]]) -> list[Message]:
-    """Lines about frames that several graphs made, or of which only some say what made them.
+    """Lines about frames that several graphs made, see `graph_problems`.
 
     identities: by frame number, of each image of the batch. The first image that differs is told.
     """
     for of_image in zip(*identities.values(), strict=True):
-        said = dict(zip(identities, of_image, strict=True))
-        groups = graph_groups(said)
-        if len(groups) > 1:
-            silent = [group for group in groups if said[group[0]] is None]
-            known = [group for group in groups if group not in silent]
-            return [_by_several(known)] * (len(known) > 1) + [_by_unknown(group) for group in silent]
+        if problems := graph_problems(dict(zip(identities, of_image, strict=True))):
+            return [message for _, message in problems]
     return []
-
-
-def _by_several(groups: Sequence[Sequence[int]]) -> Message:
-    return Message(
-        "Queue the whole range again with on_existing 'skip unchanged' to bring all frames up to date: several graphs made them "
-        "(%groups%).",
-        groups=grouped(groups),
-    )
-
-
-def _by_unknown(frames: Sequence[int]) -> Message:
-    return Message(
-        (
-            "Queue frame %frames% again with on_existing 'skip unchanged' unless it is up to date: its file does not say what made it.",
-            "Queue frames %frames% again with on_existing 'skip unchanged' unless they are up to date: their files do not say what made them.",
-        ),
-        count=len(frames),
-        frames=shortened(ranges(frames)),
-    )
 
 
 def _changed_graph(saved: Saved) -> str:

@@ -51,7 +51,7 @@ def run(stage, output, prompt="1"):
 
 def marks(stage):
     """The marked ranges as the keys find them: (frame, what the row says)."""
-    found = []
+    found: list[tuple[int, str]] = []
     stage.view.focus()
     while True:
         stage.press("n")

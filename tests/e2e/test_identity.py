@@ -277,7 +277,7 @@ def test_a_finished_animation_tells_whether_one_graph_made_it(comfyui, queue):
 
     assert not any("graph" in text for text in earlier)
     assert "another graph made frame 3" in changed
-    assert "several graphs made them (0-3; 4-5)" in final
+    assert "2 graphs made the frames: 0-3; 4-5." in final
     assert renewed[-1].splitlines()[1:] == ["All 6 frames are on disk."]
 
 

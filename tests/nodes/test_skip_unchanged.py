@@ -331,12 +331,11 @@ class TestFramesOfSeveralGraphs:
         _, on_disk, graphs = final
         assert on_disk == "All 8 frames are on disk."
         assert graphs == (
-            "Queue the whole range again with on_existing 'skip unchanged' to bring all frames up to date: several graphs made "
-            "them (0-2,5-7; 3-4)."
+            "2 graphs made the frames: 0-2,5-7; 3-4. Queue the old ones again with on_existing 'skip unchanged'."
         )
 
     def test_of_every_image_of_a_batch(self, bench: Bench) -> None:
-        assert "several graphs made them (0-3; 4-7)." in self.animation(bench, range(4, 8))[-1][-1]
+        assert "2 graphs made the frames: 0-3; 4-7." in self.animation(bench, range(4, 8))[-1][-1]
         for file in (bench.output / "shot").iterdir():
             file.unlink()
         prompt = graph("SaveCounted", count=2)
@@ -349,7 +348,7 @@ class TestFramesOfSeveralGraphs:
         for frame in range(8):
             batch(frame, 3 if frame == 2 else 2)
 
-        assert "several graphs made them (0-1,3-7; 2)." in bench.message
+        assert "2 graphs made the frames: 0-1,3-7; 2." in bench.message
 
     def test_tells_the_change_at_once_when_the_next_frame_is_saved(self, bench: Bench) -> None:
         messages = self.animation(bench, range(4, 8))
@@ -371,8 +370,7 @@ class TestFramesOfSeveralGraphs:
             Image.open(bench.output / f"shot/f_{number:04d}.png").save(bench.output / f"shot/f_{number:04d}.png")
 
         assert self.animation(bench, range(0), on_existing="skip")[-1][-1] == (
-            "Queue frames 2-3 again with on_existing 'skip unchanged' unless they are up to date: their files do not say "
-            "what made them."
+            "2 frames do not say which graph made them, but others do: 2-3. Queue them again if they are old."
         )
 
     def test_says_nothing_about_the_frames_of_a_program_that_never_says_it(self, bench: Bench) -> None:
