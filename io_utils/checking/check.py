@@ -27,11 +27,10 @@ def check(chosen: Chosen, thoroughness: Thoroughness, run: Run | None = None) ->
     run = run or Run()
     free = free_bytes()
     # Half of it: ComfyUI's models and other programs grow meanwhile.
-    budget = Budget(free and free // 2) if thoroughness is Thoroughness.DECODE else None
+    budget = Budget(None if free is None else free // 2) if thoroughness is Thoroughness.DECODE else None
     at_once = 1 if budget else _AT_ONCE
     groups = [chosen.frames[start : start + at_once] for start in range(0, len(chosen.frames), at_once)]
     pictures: dict[Picture | None, Picture | None] = {}
-
     require_inside = inside(chosen.sequence.root)
 
     def look_at(group: Sequence[int]) -> list[tuple[int, Examined]]:
