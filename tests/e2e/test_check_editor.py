@@ -94,6 +94,7 @@ def test_the_whole_report_can_be_read(editor, server, tmp_path):
     editor.make([check(name)], [])
     editor.run()
     says(editor, "4 frames are missing: 1005,1010-1012.")
+    editor.sees(1001)  # the node has grown with the picture
     text = message(editor).inner_text()
     lines = text.splitlines()
     assert len(lines) >= 7
