@@ -54,9 +54,9 @@ class ImageSequenceCheck:
     RETURN_NAMES = ("report", "missing", "is_good", "path_pattern")
     OUTPUT_TOOLTIPS = (
         "What was found, as text: the verdict, then one line for each problem.",
-        "The frames to render again: missing, unfinished and broken ones, such as 1005,1010-1012. A loader takes them as frames.",
+        "The frames to render again: missing, unfinished and broken ones, such as 1005,1010-1012. The input frames of a loader takes such a list.",
         "True if there is no fault. Black frames, neighbours with the same pixels and stray files do not count: they may be meant.",
-        "The pattern that was checked, for a loader: the check then stands before it, and 'raise error' stops it.",
+        "The pattern that was checked, for a loader: it then waits for the check, and 'raise error' stops it.",
     )
 
     @classmethod
@@ -73,7 +73,7 @@ class ImageSequenceCheck:
             "frames and neighbours with the same pixels. decode every frame: find those as well."
         )
         problem = (
-            "When a fault is found. report: say it, and go on. raise error: stop the run before the nodes that are wired to "
+            "When a fault is found. report: say so, and go on. raise error: stop the run before the nodes that are wired to "
             "this one."
         )
         large = {"max": LARGEST_FRAME}

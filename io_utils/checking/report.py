@@ -243,8 +243,8 @@ def _differences(pictures: Mapping[int, Picture]) -> Iterable[Problem]:
     if others := _others({number: picture.format for number, picture in pictures.items()}):
         message = Message(
             (
-                "Frame %frames% is %others% inside, most are %most%. Save it again: other programs believe the extension.",
-                "%count% frames are %others% inside, most are %most%. Save them again: other programs believe the extension.",
+                "Frame %frames% is %others% inside, most are %most%. Save it again: other programs go by the extension.",
+                "%count% frames are %others% inside, most are %most%. Save them again: other programs go by the extension.",
             ),
             **others.words,
         )
