@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,8 @@ VERSION = "0.1.1"
 # A text of ours has 110 to 700 characters. Longer ones are somebody else's, and are not parsed.
 _LONGEST = 1000
 _DIGEST = re.compile("[0-9a-f]{64}")
+_SHORT = 8
+_NUMBER = re.compile("[0-9a-f]{16}")
 # What a text without one of its facts means.
 _UNSAID: Mapping[str, Any] = {
     "graph": None,
@@ -67,7 +68,10 @@ def _of_row(digest: str, row: int) -> str:
 class FrameIdentity:
     """What a file says about its origin: it is frame `frame`, which `graph` made as image `image` of `images`.
 
-    The count tells how many files there are of a batch, before it is rendered again.
+    images: tells how many files there are of a batch, before it is rendered again.
+    numbers: of each number that counts from frame to frame, a digest of its value and one of its distance to the number of
+        the batch's first frame, 8 hexadecimal digits each. They tell changes, and nobody reads a seed in a picture that was
+        saved without its workflow.
     """
 
     graph: str
@@ -76,13 +80,17 @@ class FrameIdentity:
     images: int = 1
     values: str | None = None
     animation: str = ""
-    numbers: tuple[float, ...] = ()
+    numbers: tuple[str, ...] = ()
     is_certain: bool = field(default=True, compare=False)
 
     @classmethod
     def of(cls, graph: Graph, frame: int, image: int = 0, images: int = 1) -> FrameIdentity:
+        first = frame - image
+        numbers = (
+            _short(graph.animation, number) + _short(graph.animation, number - first) for number in graph.numbers
+        )
         animation = "" if graph.animation == graph.digest else graph.animation
-        return cls(graph.digest, frame, image, images, graph.values, animation, graph.numbers, graph.is_certain)
+        return cls(graph.digest, frame, image, images, graph.values, animation, tuple(numbers), graph.is_certain)
 
     @classmethod
     def parse(cls, text: str | None) -> FrameIdentity | None:
@@ -103,7 +111,7 @@ class FrameIdentity:
             and (values is None or _is_digest(values))
             and (animation == "" or _is_digest(animation))
             and (type(frame) is type(image) is type(images) is int and 0 <= image < images)
-            and (isinstance(numbers, list) and all(map(is_number, numbers)))
+            and (isinstance(numbers, list) and all(map(_is_number, numbers)))
         )
         if not is_valid:
             return None
@@ -145,21 +153,20 @@ def graph_groups(identities: Mapping[int, FrameIdentity | None]) -> list[list[in
 
     Frames that are rendered one by one differ in what counts from run to run, such as a frame counter or a seed. A change of
     such a number is one of the graph only if it is rare, at most at every fourth frame: a seed that was set anew. Numbers may
-    also keep their distance to the frame number. If the graph itself changes at more than half of the frames, three or more,
-    something counts that no node declares, such as a file name that a script puts in, and these changes do not matter.
+    also keep their distance to the frame number. If the graph itself changes at every frame, or at more
+    than half of many, something counts that no node declares, such as a file name that a script puts in, and these changes do
+    not matter.
     """
     numbers = sorted(identities)
     found = [identities[number] for number in numbers]
     graphs: list[Any] = [None if identity is None else identity.animation or identity.graph for identity in found]
     steps, changes = len(numbers) - 1, _changes(graphs)
-    if changes >= 3 and 2 * changes > steps:
+    if changes == steps >= 2 or (changes >= 3 and 2 * changes > steps):
         graphs = [graph is not None for graph in graphs]
-    facts = [graphs]
+    facts: list[Sequence[Any]] = [graphs]
     for index in range(max((len(identity.numbers) for identity in found if identity), default=0)):
-        known = [identity if identity and index < len(identity.numbers) else None for identity in found]
-        counts: list[Any] = [identity and identity.numbers[index] for identity in known]
-        distances = [identity and identity.numbers[index] - (identity.frame - identity.image) for identity in known]
-        column = min(counts, distances, key=_changes)
+        said = [identity.numbers[index] if identity and index < len(identity.numbers) else "" for identity in found]
+        column = min([text[:_SHORT] for text in said], [text[_SHORT:] for text in said], key=_changes)
         if 4 * _changes(column) <= steps:
             facts.append(column)
     groups: dict[tuple[Any, ...], list[int]] = {}
@@ -207,9 +214,12 @@ def _changes(values: Sequence[Any]) -> int:
     return sum(before != after for before, after in pairwise(values))
 
 
-def is_number(value: Any) -> bool:
-    """Whether a file can say this number: an integer of 64 bits, or a fraction."""
-    return (type(value) is int and abs(value) < 2**64) or (type(value) is float and math.isfinite(value))
+def _short(animation: str, number: float) -> str:
+    return hashlib.sha256(f"{animation} {number}".encode()).hexdigest()[:_SHORT]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and _NUMBER.fullmatch(value) is not None
 
 
 def _is_digest(value: Any) -> TypeGuard[str]:

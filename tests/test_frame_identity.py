@@ -60,11 +60,9 @@ def test_the_version_and_what_later_versions_add_do_not_matter() -> None:
         pytest.param(json.dumps(FACTS | {"animation": DIGEST[:-1]}), id="a short digest of the animation"),
         pytest.param(json.dumps(FACTS | {"animation": None}), id="no digest of the animation"),
         pytest.param(json.dumps(FACTS | {"numbers": 7}), id="numbers that are no list"),
-        pytest.param(json.dumps(FACTS | {"numbers": [True]}), id="true as a number"),
-        pytest.param(json.dumps(FACTS | {"numbers": ["7"]}), id="a number as text"),
-        pytest.param(json.dumps(FACTS | {"numbers": [10**400]}), id="a number of 400 digits"),
-        pytest.param(json.dumps(FACTS | {"numbers": [float("inf")]}), id="an infinite number"),
-        pytest.param(json.dumps(FACTS | {"numbers": "1e999"}).replace('"1e999"', "[1e999]"), id="an overflow"),
+        pytest.param(json.dumps(FACTS | {"numbers": [7]}), id="a number that is no digest"),
+        pytest.param(json.dumps(FACTS | {"numbers": [DIGEST]}), id="a long digest of a number"),
+        pytest.param(json.dumps(FACTS | {"numbers": [["0" * 16]]}), id="a digest of a number in a list"),
         pytest.param(json.dumps(FACTS | {"frame": "7"}), id="a frame as text"),
         pytest.param(json.dumps(FACTS | {"frame": 7.0}), id="a fractional frame"),
         pytest.param(json.dumps(FACTS | {"frame": True}), id="true as a frame"),
@@ -87,7 +85,7 @@ def test_no_text_is_an_error(text: str) -> None:
     assert FrameIdentity.parse(text) is None
 
 
-numbers = st.integers(-(2**64) + 1, 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(st.lists(numbers, max_size=16).map(tuple), st.sampled_from(["", DIGEST, OTHER]), st.none() | st.just(VALUES))
@@ -96,6 +94,11 @@ def test_what_counts_from_frame_to_frame_is_read_back(counts: Any, animation: st
 
     assert FrameIdentity.parse(identity.text) == identity
     assert bool(identity.animation) == (animation == OTHER), "not the same digest twice"
+    assert len(identity.text) <= 1000
+
+
+def test_a_seed_is_not_to_be_read() -> None:
+    assert "987654321" not in FrameIdentity.of(Graph(DIGEST, animation=OTHER, numbers=(987654321,)), 7).text
 
 
 class TestGraph:
@@ -129,7 +132,9 @@ class TestGraph:
 
 def frame(number: int, graph: str = "graph", *counts: float, image: int = 0) -> FrameIdentity:
     """A frame of an animation whose frames all differ. `graph` is what they share."""
-    return FrameIdentity(f"{graph} {number} {counts}", number, image, image + 1, animation=graph, numbers=counts)
+    return FrameIdentity.of(
+        Graph(f"{graph} {number} {counts}", animation=graph, numbers=counts), number, image, image + 1
+    )
 
 
 def groups(*frames: FrameIdentity | None) -> list[list[int]]:
@@ -190,7 +195,9 @@ class TestFramesOfOneGraph:
 
     def test_may_differ_each_in_what_no_node_declares(self) -> None:
         """A script puts another file name into every prompt."""
-        assert groups(*[frame(number, f"graph {number}") for number in range(4)]) == [[0, 1, 2, 3]]
+        for count in (3, 4, 9):
+            assert groups(*[frame(number, f"graph {number}") for number in range(count)]) == [list(range(count))]
+        assert groups(frame(0, "a"), frame(1, "b")) == [[0], [1]], "of two frames nobody knows"
         assert groups(*[frame(number, f"graph {number}") for number in range(4)], None) == [[0, 1, 2, 3], [4]]
 
     def test_are_found_in_10_000_frames(self) -> None:

@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import host
-from ..frame_identity import Graph, is_number
+from ..frame_identity import Graph
 
 _log = logging.getLogger(__name__)
 
@@ -344,7 +344,7 @@ class _Walk:
             known[name] = constant
             if type(constant) is not type(default) or constant != default:
                 facts[name] = constant if type(constant) in _SCALARS else self._fact(constant)
-            if name in declared.counting and name not in wires and is_number(constant):
+            if name in declared.counting and name not in wires and _is_number(constant):
                 shared[name] = _COUNTING
                 counting.append(name)
         return _Given(known, facts, links, shared, counting)
@@ -485,6 +485,10 @@ def _is_link(value: Any) -> bool:
     return (
         isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], (int, float))
     )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int or (type(value) is float and math.isfinite(value))
 
 
 def _is_nan(value: Any) -> bool:
