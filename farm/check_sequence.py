@@ -105,10 +105,9 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _number(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError
-    return number
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"write a whole number from 0 in place of {text!r}")
+    return int(text)
 
 
 def _run() -> Any:
@@ -145,6 +144,10 @@ if __name__ == "__main__":
         ended = CANCELLED
     except BrokenPipeError:
         ended = NO_READER
+    except OSError as error:  # a full disk, where the output goes
+        with contextlib.suppress(OSError):
+            _refuse(f"Make room where the output goes: {error.strerror or error}.")
+        ended = REFUSED
     # At once: Python would wait for the files that are being read, and complain about a closed output.
     with contextlib.suppress(OSError):
         sys.stderr.flush()

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any, TypeGuard
 
 from .message import Message
@@ -151,23 +150,23 @@ def graph_groups(identities: Mapping[int, FrameIdentity | None]) -> list[list[in
 
     identities: by frame number, what each file says. The files that say nothing are a group, too.
 
-    Frames that are rendered one by one differ in what counts from run to run, such as a frame counter or a seed. A change of
-    such a number is one of the graph only if it is rare, at most at every fourth frame: a seed that was set anew. Numbers may
-    also keep their distance to the frame number. If the graph itself changes at every frame, or at more
-    than half of many, something counts that no node declares, such as a file name that a script puts in, and these changes do
-    not matter.
+    Frames that are rendered one by one differ in what counts from run to run, such as a frame counter or a seed. Another value
+    of such a number is another graph only if there are few of them, at most one for every four frames: a seed that was set
+    anew. Numbers may also keep their distance to the frame number. If more than half of three or more frames have a graph of
+    their own, something counts that no node declares, such as a file name that a script puts in, and does not matter.
     """
     numbers = sorted(identities)
     found = [identities[number] for number in numbers]
     graphs: list[Any] = [None if identity is None else identity.animation or identity.graph for identity in found]
-    steps, changes = len(numbers) - 1, _changes(graphs)
-    if changes == steps >= 2 or (changes >= 3 and 2 * changes > steps):
+    if len(numbers) > 2 and 2 * len(set(graphs)) > len(numbers) + 1:
         graphs = [graph is not None for graph in graphs]
     facts: list[Sequence[Any]] = [graphs]
     for index in range(max((len(identity.numbers) for identity in found if identity), default=0)):
         said = [identity.numbers[index] if identity and index < len(identity.numbers) else "" for identity in found]
-        column = min([text[:_SHORT] for text in said], [text[_SHORT:] for text in said], key=_changes)
-        if 4 * _changes(column) <= steps:
+        column = min(
+            [text[:_SHORT] for text in said], [text[_SHORT:] for text in said], key=lambda texts: len(set(texts))
+        )
+        if 4 * (len(set(column)) - 1) < len(numbers):
             facts.append(column)
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, *key in zip(numbers, *facts, strict=True):
@@ -192,7 +191,7 @@ def graph_problems(
         largest = max(known, key=len)
         others = runs_of(number for group in known if group is not largest for number in group)
         message = Message(
-            "%count% graphs made the frames: %groups%. Queue the old ones again with on_existing 'skip unchanged'.",
+            "%count% graphs made the frames: %groups%. Queue all of them again with on_existing 'skip unchanged'.",
             count=len(known),
             groups=grouped(known),
         )
@@ -208,10 +207,6 @@ def graph_problems(
         )
         problems.append((silent, message))
     return problems
-
-
-def _changes(values: Sequence[Any]) -> int:
-    return sum(before != after for before, after in pairwise(values))
 
 
 def _short(animation: str, number: float) -> str:

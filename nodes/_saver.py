@@ -252,8 +252,8 @@ def _why_nothing_is_kept(request: SaveRequest, identified: bool) -> list[Message
     if not graph.is_certain and graph.values is None:
         return [
             Message(
-                "Frames of this graph always count as changed: it loads files, or passes on values, that are known only "
-                "when it runs."
+                "Choose 'skip' to keep these frames: what this graph loads is known only when it runs, so they always "
+                "count as changed."
             )
         ]
     return []

@@ -99,15 +99,13 @@ class CheckRequest:
         return Chosen(meant.sequence, first, last, frames, within, strays)
 
     def facts(self, chosen: Chosen) -> dict[str, Any]:
-        """What there is of the chosen frames, see `facts.facts`. Raises OutsideError for a link out of the allowed folders."""
-        require_inside = inside(chosen.sequence.root)
-        for frame in chosen.frames:
-            require_inside(chosen.sequence.file(frame))
-        pattern, missing = (
-            chosen.sequence.pattern_from(self.folder),
-            Missing(amount(chosen.missing), as_ranges(chosen.missing)),
-        )
-        first = chosen.sequence.file(chosen.frames[0] if chosen.frames else chosen.first)
+        """What there is of the chosen frames, see `facts.facts`. Raises OutsideError if they are outside the allowed folders."""
+        files = map(chosen.sequence.file, chosen.frames)
+        # A link may lead out, which is for the check to report.
+        first = next((file for file in files if not file.is_symlink()), chosen.sequence.file(chosen.first))
+        inside(chosen.sequence.root)(first)
+        pattern = chosen.sequence.pattern_from(self.folder)
+        missing = Missing(amount(chosen.missing), as_ranges(chosen.missing))
         return facts(chosen.frames, missing, pattern, first, "")
 
     def fingerprint(self) -> str:

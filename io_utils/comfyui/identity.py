@@ -10,6 +10,8 @@ nodes in front of the saver have the same classes and the same inputs, and are l
   node's function: for the function there is no difference to an absent one.
 - Change marks (`is_changed`, what a node's IS_CHANGED answered) count, such as Load Image's hash of the file. NaN, "always
   run", does not: a node that says so would change every picture, although most do so only for the sake of a side effect.
+  But where pictures begin with such a node, which may be a loader, nothing tells whether they have changed. Nor does
+  anything behind a node whose IS_CHANGED has failed, as that of a loader does if the name of its file comes by a link.
 - Texts and numbers that nodes make of others count by their nodes and, in a second digest, by their values: after a change of
   a text with keys, a frame whose own text is still the same is unchanged.
 - Links from nodes whose outputs are known before they run count as the values that they bring. So a frame counter's
@@ -297,7 +299,11 @@ class _Walk:
         if bring_values and not makes_values:
             self.values.update(((source, int(slot)), None) for source, slot in bring_values)
         known = self._known(node_class, class_type, declared, given.known)
-        mark = self._mark(node_id, node, declared) if known is None else known.files
+        if known is None:
+            begins = len(bring_values) == len(given.links)
+            mark = self._mark(node_id, node, declared, begins=begins)
+        else:
+            mark = known.files
         animation = ""
         if shared:  # which of many files a counter chooses is the frame's own affair
             animation = _digest(class_type, sorted((facts | shared).items()), mark if known is None else None)
@@ -371,8 +377,8 @@ class _Walk:
         )
         return known
 
-    def _mark(self, node_id: str, node: Mapping[str, Any], declared: _Declared) -> Any:
-        """The node's change mark; None for those that do not count."""
+    def _mark(self, node_id: str, node: Mapping[str, Any], declared: _Declared, *, begins: bool) -> Any:
+        """The node's change mark; None for those that do not count. begins: it gets no more than texts and numbers."""
         if "is_changed" in node:
             mark = node["is_changed"]
         elif not declared.may_mark:
@@ -383,11 +389,18 @@ class _Walk:
             except LookupError:
                 self.is_certain = False
                 return None
-        marks = [item for item in mark if not _is_nan(item)] if isinstance(mark, list) else [mark]
-        try:
-            return _strict.encode(marks) if marks and mark is not False else None
-        except (TypeError, ValueError):  # ComfyUI takes such a mark for a new one in every run, as NaN
+        if mark is False or mark == []:
             return None
+        answers = mark if isinstance(mark, list) else [mark]
+        marks = [item for item in answers if not _is_nan(item)]
+        try:
+            encoded = _strict.encode(marks)
+        except (TypeError, ValueError):  # ComfyUI takes such a mark for a new one in every run, as NaN
+            marks = []
+        has_failed = not isinstance(mark, list) and not marks
+        if has_failed or (begins and len(marks) < len(answers)):
+            self.is_certain = False
+        return encoded if marks else None
 
     def _fact(self, value: Any) -> Any:
         """A value for a digest: of a plain type, or JSON."""

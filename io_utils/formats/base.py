@@ -106,8 +106,7 @@ class Header(Generic[Parsed]):
 LIT = "imageSequence.lit"
 
 
-# The keyword of the text that says which graph made a file, and how much of the file may precede its end. In EXR, plates can
-# have attributes before it.
+# The keyword of the text that says which graph made a file, and, except in EXR, how much of the file may precede its end.
 IDENTITY = "image_sequence"
 IDENTITY_BYTES = 1 << 16
 
@@ -208,8 +207,11 @@ class Format(ABC, Generic[Parsed]):
         """The text embedded in a file: keyword -> string. Empty for formats whose text this pack does not read."""
         return {}
 
-    def read_identity(self, start: bytes) -> str | None:
-        """The text under `IDENTITY`, if it is in the first bytes of a file; None if it is not. May raise for damaged files."""
+    def read_identity(self, file: IO[bytes]) -> str | None:
+        """The text under `IDENTITY` of a file that stands at its beginning; None if it is not where this pack writes it.
+
+        May raise for damaged files.
+        """
         return None
 
     @abstractmethod

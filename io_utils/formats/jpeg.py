@@ -25,7 +25,7 @@ from PIL import Image
 
 from ..errors import UnsupportedFileError
 from . import orientation
-from .base import IDENTITY, AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels, Stored
+from .base import IDENTITY, IDENTITY_BYTES, AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels, Stored
 
 _SIGNATURE = b"\xff\xd8\xff"  # SOI, and the start of any other marker: table B.1
 
@@ -495,9 +495,9 @@ class _Jpeg(Format[None]):
     def decode(self, data: bytes, header: Header[None], at_least: int | None = None) -> Pixels:
         return decode_jpeg(data, at_least)
 
-    def read_identity(self, start: bytes) -> str | None:
+    def read_identity(self, file: IO[bytes]) -> str | None:
         """The first comment that is one, before the frame header."""
-        file = io.BytesIO(start)
+        file = io.BytesIO(file.read(IDENTITY_BYTES))
         file.seek(2)
         while (marker := _next_marker(file)) == _COM or _APP0 <= marker <= _APP15:
             contents = _read_segment(file, marker)

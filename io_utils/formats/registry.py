@@ -15,7 +15,7 @@ import av
 from PIL import Image
 
 from ..errors import BrokenImageError, UnsupportedFileError
-from .base import IDENTITY_BYTES, Format, Header, Pixels, State
+from .base import Format, Header, Pixels, State
 from .bmp import BMP
 from .exr.format import EXR
 from .jpeg import JPEG
@@ -162,13 +162,12 @@ def read_text(file: IO[bytes]) -> dict[str, str]:
 def read_identity(file: IO[bytes]) -> str | None:
     """The text that says which graph made an image file; None if there is none, or it is not where this pack writes it.
 
-    One read of `IDENTITY_BYTES`. Raises the system's OSError if the file cannot be read, and nothing for what is in it.
+    A read of `IDENTITY_BYTES`, or in EXR of the attributes up to it. Raises the system's OSError if the file cannot be read,
+    and nothing for what is in it.
     """
-    file.seek(0)
-    start = file.read(IDENTITY_BYTES)
     try:
         with _errors_as_broken_image():
-            return _identify(start[:_START_BYTES]).read_identity(start)
+            return _identify(_read_start(file)).read_identity(file)
     except BrokenImageError:
         return None
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, TiffTags
 
 from . import exif, orientation
-from .base import IDENTITY, AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels, Stored
+from .base import IDENTITY, IDENTITY_BYTES, AnyPixels, ByteArray, Extent, Extras, Format, Header, Pixels, Stored
 
 _LARGEST_SIDE = 16383  # 14 bits: https://developers.google.com/speed/webp/docs/riff_container
 # prompt goes into Model, everything else into Make and the tags below it, as in core's animated WebP (comfy_api 0.19).
@@ -222,7 +222,8 @@ class _WebP(Format[Container]):
     def decode(self, data: bytes, header: Header[Container], at_least: int | None = None) -> Pixels:
         return decode_webp(data, header.parsed)
 
-    def read_identity(self, start: bytes) -> str | None:
+    def read_identity(self, file: IO[bytes]) -> str | None:
+        start = file.read(IDENTITY_BYTES)
         if start[12:16] != b"VP8X" or start[30:34] != b"EXIF":
             return None
         value = exif.text(start[38:], _SOFTWARE)

@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import ForeignFileError, FrameExistsError, FrameGoneError, InputError, NotAFileError
+from ..errors import ForeignFileError, FrameExistsError, FrameGoneError, InputError, NotAFileError, PathError
 from ..formats.base import State
 from ..formats.open_file import open_regular
 from ..formats.registry import read_identity, state, state_of
@@ -100,19 +100,22 @@ def identity_of(sequence: FileSequence, frame: int) -> FrameIdentity | None:
 
     The text is read first, because to find out whether a file is whole may take longer: all of a JPG is read.
 
-    Raises PathError for a link out of the allowed folders, and the system's OSError if the file cannot be read.
+    A link out of the allowed folders is not opened, and says nothing. Raises the system's OSError if the file cannot be read.
     """
-    path = sequence.root.confirm(sequence.file(frame), write=False)
     try:
+        path = sequence.root.confirm(sequence.file(frame), write=False)
         with open_regular(path) as file:
             identity = FrameIdentity.parse(read_identity(file))
             return identity if identity and state(file) is State.WHOLE else None
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PathError):
         return None
 
 
 def facts_of(sequence: FileSequence, frame: int) -> tuple[bool, FrameIdentity | None]:
-    """Whether the frame's file is whole, and what it says about its origin. Raises what `identity_of` raises."""
+    """Whether the frame's file is whole, and what it says about its origin.
+
+    Raises PathError for a link out of the allowed folders, and the system's OSError if the file cannot be read.
+    """
     path = sequence.root.confirm(sequence.file(frame), write=False)
     try:
         with open_regular(path) as file:

@@ -354,12 +354,12 @@ class CountedFiles:
             return ""
         if is_single:
             return Message(
-                "This frame is a single image, but %others% hold batches. If those are from another take, move them away, or "
+                "This frame is a single image, but %others% hold batches. If those are from another take, move them away. Otherwise "
                 "skipping and resuming will stop at them.",
                 others=others,
             )
         return Message(
-            "If the frames in %others% are of another take, move them away, or skipping and resuming will wait for them: this "
+            "If the frames in %others% are of another take, move them away. Otherwise skipping and resuming will wait for them: this "
             "batch has %count% images.",
             others=others,
             count=len(ours),

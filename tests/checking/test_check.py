@@ -528,15 +528,28 @@ class TestWhatCannotBeRead:
         assert found(report_of(decode=True)) == {"unread": "1"}
 
     @needs_links
-    def test_a_link_out_of_the_allowed_folders_is_refused(
+    def test_a_link_out_of_the_allowed_folders_is_not_opened(
         self, output: Path, tmp_path_factory: pytest.TempPathFactory
     ) -> None:
         put_noise(output, 1)
         secret = put(tmp_path_factory.mktemp("elsewhere") / "secret.png")
         (output / "f_02.png").symlink_to(secret)
 
+        answer = report_of()
+        assert found(answer) == {"unread": "2"}
+        assert "it is a link to a file outside the folders that may be read" in answer.text
+        assert answer.missing == ""
+
+    @needs_links
+    def test_a_folder_outside_the_allowed_ones_is_refused(
+        self, output: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        elsewhere = tmp_path_factory.mktemp("elsewhere")
+        put_noise(elsewhere, 1)
+        (output / "shots").symlink_to(elsewhere)
+
         with pytest.raises(OutsideError):
-            report_of()
+            report_of("shots/f_##.png")
 
     @needs_links
     def test_a_link_inside_is_followed(self, output: Path) -> None:

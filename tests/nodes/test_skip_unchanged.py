@@ -331,7 +331,7 @@ class TestFramesOfSeveralGraphs:
         _, on_disk, graphs = final
         assert on_disk == "All 8 frames are on disk."
         assert graphs == (
-            "2 graphs made the frames: 0-2,5-7; 3-4. Queue the old ones again with on_existing 'skip unchanged'."
+            "2 graphs made the frames: 0-2,5-7; 3-4. Queue all of them again with on_existing 'skip unchanged'."
         )
 
     def test_of_every_image_of_a_batch(self, bench: Bench) -> None:
@@ -445,7 +445,7 @@ class TestLoaders:
 
         assert bench.rendered(prompt) == [3, 50]
         assert bench.rendered(prompt) == [3, 50]
-        assert "Frames of this graph always count as changed: it loads files" in bench.message
+        assert "Choose 'skip' to keep these frames: what this graph loads" in bench.message
 
     def test_frames_of_a_loaded_batch_count_together(self, bench: Bench) -> None:
         self.loaded(bench)

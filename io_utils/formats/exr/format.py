@@ -119,9 +119,12 @@ class _Exr(Format[ExrHeader]):
         parsed = header.parsed
         return image_of(parsed.layer, part.channels, parsed.data_window, parsed.display_window, parsed.chromaticities)
 
-    def read_identity(self, start: bytes) -> str | None:
-        """OpenEXR writes attributes in the order of their names, so that this one precedes `prompt` and `workflow`."""
-        return layout.text_in(start, IDENTITY)
+    def read_identity(self, file: IO[bytes]) -> str | None:
+        """OpenEXR writes attributes in the order of their names, so that this one precedes `prompt` and `workflow`.
+
+        A plate may have long ones before it, such as a Cryptomatte manifest, which are not read.
+        """
+        return layout.text_in(file, IDENTITY)
 
     def is_whole(self, file: IO[bytes]) -> bool:
         return layout.is_whole(file)

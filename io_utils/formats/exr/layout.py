@@ -7,7 +7,6 @@ a copy that is stopped lacks the last chunk or its end.
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ _TILED, _NOT_AN_IMAGE, _MULTI_PART = 0x200, 0x800, 0x1000
 _LONGEST_NAME = 255
 # Limits the time for crafted files to 0.1 s. Real headers have up to 150 attributes, and files up to some 100 parts.
 _MOST_ATTRIBUTES = 20_000
+_LONGEST_TEXT = 1 << 16  # bytes of a text that this reads
 _LONGEST_CHANNELS = 1 << 20  # bytes; 30,000 channels of an ordinary name
 _FEWEST_ENTRIES, _MOST_ENTRIES = 512, 1 << 16  # read at once
 
@@ -110,19 +110,20 @@ def _sample_types(channels: bytes) -> Mapping[str, int]:
     return types
 
 
-def text_in(start: bytes, name: str) -> str | None:
-    """The text attribute `name`, if it is in `start`, the first bytes of a file; None if the first header has none.
+def text_in(file: IO[bytes], name: str) -> str | None:
+    """The text attribute `name`; None if the first header has none, or a text that is not ASCII or of over 64 KiB.
 
-    Raises ValueError if `start` ends before.
+    Raises ValueError if the header is damaged.
     """
-    file = io.BytesIO(start)
+    size = file.seek(0, os.SEEK_END)
     file.seek(8)
-    for attribute in _attributes(file, len(start)):
+    for attribute in _attributes(file, size):
         if attribute is None:
             return None
         found, kind, value, length = attribute
-        if found == name.encode() and kind == b"string":
-            return start[value : value + length].decode("ascii")
+        if found == name.encode() and kind == b"string" and length <= _LONGEST_TEXT:
+            file.seek(value)
+            return file.read(length).decode("ascii")
     return None
 
 

@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 
 from .. import orientation
-from ..base import IDENTITY, AnyPixels, Extent, Extras, Format, Header, Pixels, Stored
+from ..base import IDENTITY, IDENTITY_BYTES, AnyPixels, Extent, Extras, Format, Header, Pixels, Stored
 from . import decode, encode
 from .decode import Ihdr
 
@@ -36,8 +36,8 @@ class _Png(Format[Ihdr]):
     def decode(self, data: bytes, header: Header[Ihdr], at_least: int | None = None) -> Pixels:
         return decode.decode_png(data, header.parsed)
 
-    def read_identity(self, start: bytes) -> str | None:
-        return decode.text_before_pixels(start, IDENTITY)
+    def read_identity(self, file: IO[bytes]) -> str | None:
+        return decode.text_before_pixels(file.read(IDENTITY_BYTES), IDENTITY)
 
     def is_whole(self, file: IO[bytes]) -> bool:
         return decode.is_whole(file)
