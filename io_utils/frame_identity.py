@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, TypeGuard
 
 from .message import Message
@@ -19,7 +20,9 @@ VERSION = "0.1.1"
 _LONGEST = 1000
 _DIGEST = re.compile("[0-9a-f]{64}")
 _SHORT = 8
-_NUMBER = re.compile("[0-9a-f]{16}")
+# Frames in a row whose number is the same, or has the same distance to the frame number.
+_STRETCH = 5
+_TWO_SHORT = re.compile("[0-9a-f]{16}")
 # What a text without one of its facts means.
 _UNSAID: Mapping[str, Any] = {
     "graph": None,
@@ -29,6 +32,7 @@ _UNSAID: Mapping[str, Any] = {
     "values": None,
     "animation": "",
     "numbers": [],
+    "keys": "",
 }
 
 
@@ -43,6 +47,7 @@ class Graph:
         make them. None if there are none, if they are not known yet, or if this is not certain either.
     animation: the digest of what the frames of an animation share; "" if it is not known.
     numbers: the values that count from frame to frame, such as a frame counter's and seeds, in a fixed order.
+    keys: the digest of the nodes that make texts and numbers of these, such as a text with keys; "" if there are none.
     """
 
     digest: str
@@ -50,6 +55,7 @@ class Graph:
     values: str | None = None
     animation: str = field(default="", compare=False)
     numbers: tuple[float, ...] = field(default=(), compare=False)
+    keys: str = field(default="", compare=False)
 
     def of_row(self, row: int) -> Graph:
         """The graph of item `row` of the lists that it makes, whose items are different pictures."""
@@ -80,6 +86,7 @@ class FrameIdentity:
     values: str | None = None
     animation: str = ""
     numbers: tuple[str, ...] = ()
+    keys: str = ""
     is_certain: bool = field(default=True, compare=False)
 
     @classmethod
@@ -89,7 +96,8 @@ class FrameIdentity:
             _short(graph.animation, number) + _short(graph.animation, number - first) for number in graph.numbers
         )
         animation = "" if graph.animation == graph.digest else graph.animation
-        return cls(graph.digest, frame, image, images, graph.values, animation, tuple(numbers), graph.is_certain)
+        keys = graph.keys[: 2 * _SHORT]
+        return cls(graph.digest, frame, image, images, graph.values, animation, tuple(numbers), keys, graph.is_certain)
 
     @classmethod
     def parse(cls, text: str | None) -> FrameIdentity | None:
@@ -104,23 +112,24 @@ class FrameIdentity:
             return None
         facts = {**_UNSAID, **facts}
         graph, frame, image, images = facts["graph"], facts["frame"], facts["image"], facts["images"]
-        values, animation, numbers = facts["values"], facts["animation"], facts["numbers"]
+        values, animation, numbers, keys = facts["values"], facts["animation"], facts["numbers"], facts["keys"]
         is_valid = (
             _is_digest(graph)
             and (values is None or _is_digest(values))
             and (animation == "" or _is_digest(animation))
             and (type(frame) is type(image) is type(images) is int and 0 <= image < images)
-            and (isinstance(numbers, list) and all(map(_is_number, numbers)))
+            and (isinstance(numbers, list) and all(map(_is_short, numbers)))
+            and (keys == "" or _is_short(keys))
         )
         if not is_valid:
             return None
-        return cls(graph, frame, image, images, values, animation, tuple(numbers))
+        return cls(graph, frame, image, images, values, animation, tuple(numbers), keys)
 
     @property
     def text(self) -> str:
         """Strict JSON, ASCII: {"graph": ..., "frame": ..., "version": ...}, and what else there is to say.
 
-        "values"; "animation", if it is not "graph"; "numbers"; in a batch "image" and "images".
+        "values"; "animation", if it is not "graph"; "numbers"; "keys"; in a batch "image" and "images".
         """
         facts: dict[str, Any] = {"graph": self.graph}
         if self.values is not None:
@@ -129,6 +138,8 @@ class FrameIdentity:
             facts["animation"] = self.animation
         if self.numbers:
             facts["numbers"] = self.numbers
+        if self.keys:
+            facts["keys"] = self.keys
         facts["frame"] = self.frame
         if self.images > 1:
             facts |= {"image": self.image, "images": self.images}
@@ -150,24 +161,49 @@ def graph_groups(identities: Mapping[int, FrameIdentity | None]) -> list[list[in
 
     identities: by frame number, what each file says. The files that say nothing are a group, too.
 
-    Frames that are rendered one by one differ in what counts from run to run, such as a frame counter or a seed. Another value
-    of such a number is another graph only if there are few of them, at most one for every four frames: a seed that was set
-    anew. Numbers may also keep their distance to the frame number. If more than half of three or more frames have a graph of
-    their own, something counts that no node declares, such as a file name that a script puts in, and does not matter.
+    Frames that are rendered one by one differ in what counts from run to run, such as a frame counter or a seed, and that is
+    no other graph. But a seed that was set anew is one, and so is the change from a fixed seed to a counting one, see
+    `_division`. If more than half of three or more frames have a graph of their own, something counts that no node declares,
+    such as a file name that a script puts in, and graphs are not compared.
     """
     numbers = sorted(identities)
     found = [identities[number] for number in numbers]
-    graphs: list[Any] = [None if identity is None else identity.animation or identity.graph for identity in found]
-    if len(numbers) > 2 and 2 * len(set(graphs)) > len(numbers) + 1:
-        graphs = [graph is not None for graph in graphs]
+    graphs = [None if identity is None else identity.animation or identity.graph for identity in found]
     facts: list[Sequence[Any]] = [graphs]
+    if _is_each_its_own(graphs):
+        facts = [[graph is not None for graph in graphs]]
     for index in range(max((len(identity.numbers) for identity in found if identity), default=0)):
         said = [identity.numbers[index] if identity and index < len(identity.numbers) else "" for identity in found]
-        column = min(
-            [text[:_SHORT] for text in said], [text[_SHORT:] for text in said], key=lambda texts: len(set(texts))
-        )
-        if 4 * (len(set(column)) - 1) < len(numbers):
-            facts.append(column)
+        facts.append(_division([text[:_SHORT] for text in said], [text[_SHORT:] for text in said]))
+    return _grouped(numbers, facts)
+
+
+def _is_each_its_own(graphs: Sequence[str | None]) -> bool:
+    return len(graphs) > 2 and 2 * len(set(graphs)) > len(graphs) + 1
+
+
+def _division(values: Sequence[str], distances: Sequence[str]) -> Sequence[Any]:
+    """What one of the numbers that count says of each frame: frames of different graphs differ in it.
+
+    values, distances: the two digests of the number, see `FrameIdentity`. If there are few of either, no more than one for
+    every four frames, it is that one. Otherwise the number counts, or is random, and its values say nothing; but where it
+    stands still, or keeps its distance to the frame number, for `_STRETCH` frames and more, it does not do so by chance.
+    """
+    fewest = min(values, distances, key=lambda texts: len(set(texts)))
+    if 4 * (len(set(fewest)) - 1) < len(fewest):
+        return fewest
+    division: list[str | None] = [None] * len(values)
+    for texts in (values, distances):
+        start = 0
+        for _, same in groupby(texts):
+            count = len(list(same))
+            if count >= _STRETCH:
+                division[start : start + count] = texts[start : start + count]
+            start += count
+    return division
+
+
+def _grouped(numbers: Sequence[int], facts: Sequence[Sequence[Any]]) -> list[list[int]]:
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, *key in zip(numbers, *facts, strict=True):
         groups.setdefault(tuple(key), []).append(number)
@@ -209,12 +245,36 @@ def graph_problems(
     return problems
 
 
+def graph_remarks(identities: Mapping[int, FrameIdentity | None]) -> list[tuple[list[tuple[int, int]], Message]]:
+    """What a user is told of frames of which the files cannot say whether one graph made them, as `graph_problems`.
+
+    After a change of a text with keys, "skip unchanged" keeps the frames whose own text is the same, and these still say what
+    the text was then. So frames from before and after a change belong together if all have been queued since.
+    """
+    known = {number: identity for number, identity in sorted(identities.items()) if identity}
+    if _is_each_its_own([identity.animation or identity.graph for identity in known.values()]):
+        return [
+            ([], Message("Remark: which graph made the frames cannot be compared, because every frame has its own."))
+        ]
+    keys = [identity.keys for identity in known.values()]
+    groups = _grouped(list(known), [keys])
+    if len(groups) < 2 or _is_each_its_own(keys):
+        return []
+    largest = max(groups, key=len)
+    message = Message(
+        "Remark: a text with keys, or something else that nodes make of the frame number, has changed between these frames: "
+        "%groups%. Have all been queued with 'skip unchanged' since?",
+        groups=grouped(groups),
+    )
+    return [(runs_of(number for group in groups if group is not largest for number in group), message)]
+
+
 def _short(animation: str, number: float) -> str:
     return hashlib.sha256(f"{animation} {number}".encode()).hexdigest()[:_SHORT]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, str) and _NUMBER.fullmatch(value) is not None
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str) and _TWO_SHORT.fullmatch(value) is not None
 
 
 def _is_digest(value: Any) -> TypeGuard[str]:

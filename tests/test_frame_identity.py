@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from io_utils.frame_identity import VERSION, FrameIdentity, Graph, graph_groups
+from io_utils.frame_identity import VERSION, FrameIdentity, Graph, graph_groups, graph_remarks
 
 DIGEST, OTHER, VALUES = "0123456789abcdef" * 4, "f" * 64, "a" * 64
 FACTS = {"graph": DIGEST, "frame": 7, "version": VERSION}
@@ -60,6 +60,8 @@ def test_the_version_and_what_later_versions_add_do_not_matter() -> None:
         pytest.param(json.dumps(FACTS | {"animation": DIGEST[:-1]}), id="a short digest of the animation"),
         pytest.param(json.dumps(FACTS | {"animation": None}), id="no digest of the animation"),
         pytest.param(json.dumps(FACTS | {"numbers": 7}), id="numbers that are no list"),
+        pytest.param(json.dumps(FACTS | {"keys": DIGEST}), id="a long digest of keys"),
+        pytest.param(json.dumps(FACTS | {"keys": None}), id="no digest of keys"),
         pytest.param(json.dumps(FACTS | {"numbers": [7]}), id="a number that is no digest"),
         pytest.param(json.dumps(FACTS | {"numbers": [DIGEST]}), id="a long digest of a number"),
         pytest.param(json.dumps(FACTS | {"numbers": [["0" * 16]]}), id="a digest of a number in a list"),
@@ -193,6 +195,29 @@ class TestFramesOfOneGraph:
 
         assert groups(*frames) == [list(range(60)), list(range(60, 100))]
 
+    @pytest.mark.parametrize(
+        "seeds",
+        [
+            pytest.param([5] * 20 + list(range(100, 120)), id="fixed, then counting"),
+            pytest.param([5] * 10 + [7 * number % 101 for number in range(10)], id="fixed, then random"),
+            pytest.param([3 * number for number in range(10)] + [5] * 10, id="counting by 3, then fixed"),
+            pytest.param([5] * 100 + list(range(100)), id="100 fixed, then counting"),
+            pytest.param([6 if number % 4 == 3 else 5 for number in range(40)], id="every fourth again"),
+            pytest.param([0, 0, 0, 7, 7, 0, 0], id="two in the middle again"),
+        ],
+    )
+    def test_are_divided_where_a_seed_is_used_in_another_way(self, seeds: list[int]) -> None:
+        found = groups(*[frame(number, "graph", number, seed) for number, seed in enumerate(seeds)])
+
+        assert len(found) == 2
+
+    @pytest.mark.parametrize("graphs", ["xyxyxy", "xyxyxyxyxyxyxyxyxyxyxyxy", "xyyxyy", "yxyyxyyxyyxy"])
+    def test_may_alternate_as_two_machines_render_them(self, graphs: str) -> None:
+        assert len(groups(*[frame(number, graph, number) for number, graph in enumerate(graphs)])) == 2
+
+    def test_of_a_third_graph_do_not_hide_those_of_two_others(self) -> None:
+        assert groups(*[frame(number, graph) for number, graph in enumerate("xzxyyy")]) == [[0, 2], [1], [3, 4, 5]]
+
     def test_may_differ_each_in_what_no_node_declares(self) -> None:
         """A script puts another file name into every prompt."""
         for count in (3, 4, 9):
@@ -204,3 +229,28 @@ class TestFramesOfOneGraph:
         frames = [frame(number, "ab"[number > 7000], number, 7919 * number % 9973, 5) for number in range(10_000)]
 
         assert list(map(len, groups(*frames))) == [7001, 2999]
+
+
+def keyed(number: int, keys: str) -> FrameIdentity:
+    return FrameIdentity.of(Graph(f"{number} {keys}", animation="graph", keys=keys * 64), number)
+
+
+class TestRemarks:
+    def said(self, *frames: FrameIdentity | None) -> list[tuple[list[tuple[int, int]], str]]:
+        return [(runs, str(message)) for runs, message in graph_remarks(dict(enumerate(frames)))]
+
+    def test_there_are_none_for_frames_of_one_graph(self) -> None:
+        assert self.said(*[frame(number) for number in range(9)]) == []
+        assert self.said(*[keyed(number, "a") for number in range(9)]) == []
+        assert self.said(None, None, None) == self.said() == []
+
+    def test_of_frames_from_before_and_after_a_change_of_keys(self) -> None:
+        ((frames, text),) = self.said(*[keyed(number, "b" if 4 <= number < 6 else "a") for number in range(9)])
+
+        assert frames == [(4, 5)]
+        assert "has changed between these frames: 0-3,6-8; 4-5." in text
+
+    def test_of_graphs_that_cannot_be_compared(self) -> None:
+        assert self.said(*[frame(number, f"graph {number}") for number in range(9)]) == [
+            ([], "Remark: which graph made the frames cannot be compared, because every frame has its own.")
+        ]

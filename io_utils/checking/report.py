@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..errors import SequenceFaultError, sentence
 from ..formats.base import Stored
-from ..frame_identity import graph_problems
+from ..frame_identity import FrameIdentity, graph_problems, graph_remarks
 from ..message import Message, words_of
 from ..naming.file_names import printable
 from ..naming.frame_range import absent, amount, as_ranges, in_short, runs_in_short, runs_of
@@ -44,11 +44,12 @@ class Kind(str, Enum):
     GRAPHS = "graphs"
     BLACK = "black"
     SAME = "same"
+    KEYS = "keys"
     STRAY = "stray"
 
     @property
     def is_fault(self) -> bool:
-        return self not in (Kind.BLACK, Kind.SAME, Kind.STRAY)
+        return self not in (Kind.BLACK, Kind.SAME, Kind.KEYS, Kind.STRAY)
 
 
 @dataclass(frozen=True)
@@ -291,8 +292,11 @@ def _of_the_pixels(found: Mapping[int, Examined]) -> Iterable[Problem]:
 
 
 def _graphs(found: Mapping[int, Examined]) -> Iterable[Problem]:
-    identities = {number: each.identity for number, each in found.items() if each.picture}
-    return [Problem(Kind.GRAPHS, frames, message) for frames, message in graph_problems(identities)]
+    return [Problem(Kind.GRAPHS, frames, message) for frames, message in graph_problems(_identities(found))]
+
+
+def _identities(found: Mapping[int, Examined]) -> dict[int, FrameIdentity | None]:
+    return {number: each.identity for number, each in found.items() if each.picture}
 
 
 def _remarks(chosen: Chosen, found: Mapping[int, Examined]) -> Iterable[Problem]:
@@ -317,6 +321,8 @@ def _remarks(chosen: Chosen, found: Mapping[int, Examined]) -> Iterable[Problem]
     if same:
         message = Message("Remark: %count% frames have the same pixels as a neighbour: %frames%.", **_counted(same))
         yield Problem(Kind.SAME, same, message)
+    for frames, message in graph_remarks(_identities(found)):
+        yield Problem(Kind.KEYS, frames, message)
     if chosen.strays:
         message = Message(
             (

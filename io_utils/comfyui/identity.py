@@ -20,7 +20,7 @@ nodes in front of the saver have the same classes and the same inputs, and are l
 - The frames of an animation have another digest, too: what they share. In it, inputs that count from run to run do not count,
   which are frame counters and the numbers that have a control after generate, such as seeds. Their values stand beside it.
   Texts and numbers that are made of them do not count, either: a frame that is kept after a change of a text with keys still
-  says the text of then.
+  says the text of then. The nodes that make them have a digest of their own.
 
 What cannot be known makes the identity uncertain: files whose names are computed by the graph, values that JSON cannot hold.
 """
@@ -132,7 +132,8 @@ def _traced(
         values = prompt.get_node(node_id)["inputs"]
         wired = {counted: walk.counted(values[name]) for name, counted in inputs.items() if name in values}
         digest, animation = (_digest(_KIND, sorted((name, fact[of]) for name, fact in wired.items())) for of in (0, 1))
-        return Graph(digest, walk.is_certain, animation=animation, numbers=walk.numbers), list(walk.values)
+        graph = Graph(digest, walk.is_certain, animation=animation, numbers=walk.numbers, keys=walk.keys)
+        return graph, list(walk.values)
     except Exception as error:  # other packs put anything into a prompt
         _log.warning("The frames are saved without the identity of their graph: %s: %s", type(error).__name__, error)
         return None, []
@@ -230,6 +231,7 @@ class _Walk:
         self._encode = json.JSONEncoder(sort_keys=True, default=self._give_up).encode
         self._sources: dict[str, _Source] = {}
         self._numbers: set[tuple[str, str, float]] = set()
+        self._keyed: set[str] = set()
         self.is_certain = True
         self.values: dict[Link, None] = {}  # the links that bring values to nodes that make something else
 
@@ -237,6 +239,11 @@ class _Walk:
     def numbers(self) -> tuple[float, ...]:
         """The values that count from run to run, in an order that does not depend on the ids of nodes."""
         return tuple(number for _, _, number in sorted(self._numbers)[:_NUMBERS])
+
+    @property
+    def keys(self) -> str:
+        """A digest of the nodes that make texts and numbers of what counts; "" if there are none."""
+        return _digest(sorted(self._keyed)) if self._keyed else ""
 
     def counted(self, value: Any) -> tuple[list[Any], list[Any]]:
         """How the value of one of the saver's inputs counts, for the frame and for its animation."""
@@ -298,6 +305,8 @@ class _Walk:
         makes_values = declared.makes_values and len(bring_values) == len(given.links)
         if bring_values and not makes_values:
             self.values.update(((source, int(slot)), None) for source, slot in bring_values)
+            sources = [self._sources[source] for source, _ in bring_values if source in self._sources]
+            self._keyed.update(source.animation for source in sources if source.animation != source.digest)
         known = self._known(node_class, class_type, declared, given.known)
         if known is None:
             begins = len(bring_values) == len(given.links)

@@ -697,6 +697,8 @@ class TestAnimation:
         assert keyed(3, "0: noon").animation == keyed(3, "0: noon, 60: night").animation, (
             "frame 3 is kept and still says it"
         )
+        assert keyed(3, "0: noon").keys == keyed(4, "0: noon").keys != keyed(3, "0: noon, 60: night").keys
+        assert identity(graph()).keys == ""
 
     def test_is_another_after_a_change_of_a_text_that_is_made_of_other_texts(self) -> None:
         def joined(text: str) -> Graph:
