@@ -30,6 +30,8 @@ HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UN
 # The prompt with the nodes that others have added to it while they ran, and the change marks of all.
 SAVER_HIDDEN = {**HIDDEN, "dynprompt": "DYNPROMPT"}
 
+_CLASSES = frozenset(["ImageSequenceSaveFrame", "ImageSequenceSaveCounted", "ImageSequenceSaveBatch"])
+
 # What the graph makes, and what counts for its identity: the inputs of the savers, and one name for each.
 _MADE = {"images": "images", "image": "images", "mask": "mask", "layers": "layers", "metadata": "metadata"}
 
@@ -167,6 +169,11 @@ class Hidden:
             return _graphs.of(self.dynprompt, self.unique_id, _MADE)
         return graph_of(StaticPrompt(self.prompt), self.unique_id, _MADE) if self.unique_id and self.prompt else None
 
+    def has_saver(self, node_id: Any) -> bool:
+        """Whether node `node_id` of the prompt that runs is a saver."""
+        prompt = self.dynprompt
+        return prompt is not None and prompt.has_node(node_id) and prompt.get_node(node_id)["class_type"] in _CLASSES
+
     @property
     def nodes(self) -> NodeValues:
         """The values of the other nodes, for tokens."""
@@ -175,6 +182,9 @@ class Hidden:
 
 def generation(inputs: dict[str, Any]) -> str:
     """For IS_CHANGED: changes once after a file that this node saved has vanished.
+
+    Under "skip unchanged", also after one that it saved or kept has become another file, whoever has replaced it. Under other
+    policies, a file that somebody has edited stays.
 
     Also changes with the values of tokens: a second later, a folder called %second% is another one, and the same graph must
     write there. `inputs` are ComfyUI's, with None for linked ones.
@@ -231,7 +241,13 @@ def save(frames: list[Frame], request: SaveRequest, hidden_inputs: Hidden) -> Ou
     identified = not host.metadata_disabled()
     saved = write_frames(frames, request, text, report.comfyui_run(), identified=identified)
     workflows, warnings = write_workflow(saved, text, request.on_existing) if request.workflow_file else ([], [])
-    _watch.record_files(hidden_inputs.unique_id, [*(item.path for item in saved), *workflows])
+    stays = request.on_existing is OnExisting.UNCHANGED
+    _watch.record_files(
+        hidden_inputs.unique_id,
+        workflows if stays else [*(item.path for item in saved), *workflows],
+        {item.path: item.stamp for item in saved if stays},
+        is_beside=hidden_inputs.has_saver,
+    )
     files = [Message("Workflow: %file%", file=path.name) for path in workflows]
     unkept = _why_nothing_is_kept(request, identified) if any(item.written for item in saved) else []
     return Outcome(saved, Message.lines([summary(saved), *unkept, *files, *warnings]))

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
+
+from ..naming.regular_files import Stamp, stamp
 
 # An entry takes a few hundred bytes. By the time one is evicted, ComfyUI has long dropped the results that it is for.
 MAX_ENTRIES = 4096
+# A file that a node has saved takes 300 bytes.
+MAX_FILES = 200_000
 
 
 class Watch(Protocol):
@@ -27,6 +32,10 @@ class Watch(Protocol):
 class _Entry:
     generation: int = 0
     watch: Watch | None = None
+
+    @property
+    def files(self) -> int:
+        return len(self.watch) if isinstance(self.watch, FilesSaved) else 0
 
 
 class CacheWatch:
@@ -62,25 +71,52 @@ class CacheWatch:
             entry.watch = FilesRead()
         entry.watch.add(watch, files)
 
-    def record_files(self, node_id: Hashable, files: Iterable[Path]) -> None:
+    def record_files(
+        self,
+        node_id: Hashable,
+        files: Iterable[Path],
+        stamps: Mapping[Path, Stamp | None] = MappingProxyType({}),
+        *,
+        is_beside: Callable[[Hashable], bool] = lambda _: False,
+    ) -> None:
         """Call this after a run that saved `files`: they, and those of earlier runs with these settings, are watched.
 
         Earlier runs count because a linked frame number is not part of the settings, and ComfyUI may have all of these
         runs in its cache (--cache-lru, --cache-ram).
+
+        stamps: of files that must not only be there, but stay as the run has left them, see `FilesSaved`.
+        is_beside: whether a node is in the same prompt. Two savers of one prompt that save to the same paths replace each
+            other's frames in every run. The later one wins, and the earlier one does not count as changed: otherwise they
+            would run in turn for ever.
         """
         entry = self._entry(node_id)
-        if not isinstance(entry.watch, FilesThere):
-            entry.watch = FilesThere()
-        entry.watch.add(files)
+        if not isinstance(entry.watch, FilesSaved):
+            entry.watch = FilesSaved()
+        entry.watch.add(files, stamps)
+        for other, settings in self._settings.items():
+            watch = self._entries[other, settings].watch
+            if isinstance(watch, FilesSaved) and watch is not entry.watch and is_beside(other):
+                watch.accept(stamps)
+        self._limit_files(entry)
 
     def _entry(self, node_id: Hashable) -> _Entry:
         key = (node_id, self._settings.get(node_id))
         entry = self._entries.setdefault(key, _Entry())
         self._entries.move_to_end(key)
         if len(self._entries) > MAX_ENTRIES:
-            (evicted, settings), _ = self._entries.popitem(last=False)
-            if self._settings.get(evicted) == settings:
-                del self._settings[evicted]
+            self._evict()
+        return entry
+
+    def _limit_files(self, latest: _Entry) -> None:
+        """Evict until at most MAX_FILES files are watched. The latest entry stays, however many it has."""
+        files = sum(entry.files for entry in self._entries.values())
+        while files > MAX_FILES and files > latest.files:
+            files -= self._evict().files
+
+    def _evict(self) -> _Entry:
+        (node_id, settings), entry = self._entries.popitem(last=False)
+        if self._settings.get(node_id) == settings:
+            del self._settings[node_id]
         return entry
 
 
@@ -103,6 +139,9 @@ class FilesThere:
         for file in files:
             self._names.setdefault(file.parent, set()).add(file.name)
 
+    def __len__(self) -> int:
+        return sum(len(names) for names in self._names.values())
+
     def lost(self) -> bool:
         return any(self._lost_in(folder, names) for folder, names in self._names.items())
 
@@ -113,6 +152,46 @@ class FilesThere:
             return not names.issubset(os.listdir(folder))
         except OSError:
             return True
+
+
+class FilesSaved:
+    """Watches the files of a saver's runs: all must be there, and those with a stamp must be the very files.
+
+    A run that replaces a file with a stamp makes the earlier run lost that left it, which may be in ComfyUI's cache: two
+    graphs in front of one saver have the same settings, and --cache-lru keeps the results of both. ComfyUI does not tell
+    IS_CHANGED which of them it asks for, so the later one runs once more, too. It looks, and keeps its file.
+
+    There is no listing that tells stamps, so each costs a call: 10,000 take 30 ms on a local disk.
+    """
+
+    def __init__(self) -> None:
+        self._there = FilesThere()
+        self._stamps: dict[str, dict[str, Stamp | None]] = {}
+        self._is_replaced = False
+
+    def __len__(self) -> int:
+        return len(self._there) + sum(len(stamps) for stamps in self._stamps.values())
+
+    def add(self, files: Iterable[Path], stamps: Mapping[Path, Stamp | None]) -> None:
+        self._there.add(files)
+        for file, left in stamps.items():
+            before = self._stamps.setdefault(os.fspath(file.parent), {}).setdefault(file.name, left)
+            self._is_replaced |= before != left
+            self._stamps[os.fspath(file.parent)][file.name] = left
+
+    def accept(self, stamps: Mapping[Path, Stamp | None]) -> None:
+        """Take those of the files that are watched for the ones to be there."""
+        for file, left in stamps.items():
+            watched = self._stamps.get(os.fspath(file.parent), {})
+            if file.name in watched:
+                watched[file.name] = left
+
+    def lost(self) -> bool:
+        return self._is_replaced or self._there.lost() or any(self._changed_in(folder) for folder in self._stamps)
+
+    def _changed_in(self, folder: str) -> bool:
+        stamps = self._stamps[folder].items()
+        return any(left is None or stamp(os.path.join(folder, name)) != left for name, left in stamps)
 
 
 class Unchanged:
@@ -149,8 +228,5 @@ class FilesRead:
 
 
 def _state(file: Path) -> tuple[int, int] | None:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
+    found = stamp(file)
+    return None if found is None else (found.size, found.modified_ns)

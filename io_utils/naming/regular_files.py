@@ -1,4 +1,4 @@
-"""Lists the regular files in a folder."""
+"""Lists the regular files in a folder, and tells whether a file is still the same."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Stamp(NamedTuple):
+    """What tells a file from another one under its name. `inode` does so if both have one size and the clock is coarse."""
+
+    size: int
+    modified_ns: int
+    inode: int
 
 
 def regular_files(folder: Path) -> list[str]:
@@ -32,6 +41,15 @@ def is_regular(path: Path) -> bool:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError):  # ValueError: a name that no file can have, such as one with a null character
         return False
+
+
+def stamp(path: str | Path) -> Stamp | None:
+    """The stamp of the file at `path`, or behind the link there; None if the system finds no file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

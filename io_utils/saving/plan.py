@@ -33,6 +33,7 @@ from ..naming.allowed_roots import root_of
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_pattern import numbers_in, without_numbers_in
 from ..naming.node_values import NodeValues
+from ..naming.regular_files import Stamp
 from ..policies import OnExisting
 from ..request import known, limited
 from ..wire import UNRENDERED, Unrendered
@@ -152,6 +153,7 @@ class Saved:
 
     flattened_by: the format ("JPG") that cannot hold the frame's transparency, which was composited on black; else "".
     is_unchanged: whether it was kept because this graph made it.
+    stamp: tells whether the file there is still the one that this run wrote or kept.
     """
 
     sequence: FileSequence
@@ -159,6 +161,7 @@ class Saved:
     written: bool
     flattened_by: str = ""
     is_unchanged: bool = False
+    stamp: Stamp | None = None
 
     @cached_property
     def path(self) -> Path:

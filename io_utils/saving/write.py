@@ -14,6 +14,7 @@ from ..formats.base import Extras
 from ..message import Message
 from ..naming.file_sequence import FileSequence
 from ..naming.frame_range import named, ranges
+from ..naming.regular_files import stamp
 from ..policies import OnExisting
 from ..wire import UNRENDERED
 from .atomic import sync_folders, write_whole
@@ -192,7 +193,9 @@ def _write_frame(
 ) -> tuple[Saved, int]:
     """Write one frame. Returns where it is on disk now, and how many of its values were NaN."""
     policy, path = request.on_existing, frame.sequence.root.confirm(frame.path, write=True)
-    kept = Saved(frame.sequence, frame.number, written=False, is_unchanged=policy is OnExisting.UNCHANGED)
+    # Before the look into the file: one that replaces it afterwards has another stamp.
+    found, is_unchanged = stamp(path), policy is OnExisting.UNCHANGED
+    kept = Saved(frame.sequence, frame.number, written=False, is_unchanged=is_unchanged, stamp=found)
     if frame.image is UNRENDERED:
         require_kept(frame, policy)
         return kept, 0
@@ -228,7 +231,7 @@ def _write_frame(
     except OSError as error:
         raise FrameWriteError(frame.number, path, error) from error
     flattened_by = request.filetype.image_format.name if saved.written and encoded.flattened else ""
-    return replace(saved, flattened_by=flattened_by), encoded.nan_count
+    return replace(saved, flattened_by=flattened_by, stamp=stamp(saved.path)), encoded.nan_count
 
 
 def _without_workflow(path: Path, reason: str) -> str:

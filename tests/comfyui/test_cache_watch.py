@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from io_utils.comfyui.cache_watch import MAX_ENTRIES, CacheWatch, FilesRead, FilesThere, Unchanged
+from io_utils.naming.regular_files import stamp
 
 NODE, SETTINGS = "7", "prefix a"
 
@@ -381,3 +383,145 @@ class TestFilesRead:
         assert cache_watch.generation(NODE, SETTINGS) == before
         os.utime(files[1], (1, 1))
         assert cache_watch.generation(NODE, SETTINGS) != before
+
+
+class TestFilesThatMustStay:
+    """Under "skip unchanged", a frame that is no longer the one that the node has left must be looked at again."""
+
+    OTHER = "8"
+
+    @pytest.fixture
+    def cache_watch(self) -> CacheWatch:
+        cache_watch = CacheWatch()
+        for node in (NODE, self.OTHER):
+            cache_watch.generation(node, SETTINGS)
+        return cache_watch
+
+    @staticmethod
+    def save(
+        cache_watch: CacheWatch, file: Path, content: bytes = b"", node: str = NODE, prompt: tuple[str, ...] = ()
+    ) -> None:
+        """A run: replaces the file if there is content, and keeps it otherwise."""
+        if content:
+            replace(file, content)
+        cache_watch.record_files(node, [], {file: stamp(file)}, is_beside=prompt.__contains__)
+
+    @pytest.mark.parametrize("frames", [1, 500])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda file: file.write_bytes(b"another picture"),
+            lambda file: os.truncate(file, 2),
+            lambda file: os.utime(file, (1, 1)),
+            lambda file: replace(file, b"other", os.stat(file).st_mtime_ns),
+            Path.unlink,
+        ],
+        ids=["written", "cut", "touched", "replaced by one of its size and time", "deleted"],
+    )
+    def test_are_lost_once_when_one_changes(
+        self, cache_watch: CacheWatch, folder: Folder, frames: int, change: Callable[[Path], None]
+    ) -> None:
+        files = folder.write(*(f"f_{frame}.png" for frame in range(frames)))
+        before = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record_files(NODE, [], {file: stamp(file) for file in files})
+        assert generations(cache_watch) == [before] * 3
+
+        change(files[-1])
+        after = generations(cache_watch)
+
+        assert len(set(after)) == 1
+        assert after[0] != before
+
+    def test_are_not_lost_by_runs_that_keep_them(self, cache_watch: CacheWatch, tmp_path: Path) -> None:
+        before = cache_watch.generation(NODE, SETTINGS)
+        self.save(cache_watch, tmp_path / "f", b"a")
+        for _ in range(3):
+            self.save(cache_watch, tmp_path / "f")
+            assert cache_watch.generation(NODE, SETTINGS) == before
+
+    def test_are_lost_once_when_another_graph_in_front_of_the_node_replaces_them(
+        self, cache_watch: CacheWatch, tmp_path: Path
+    ) -> None:
+        """--cache-lru has the results of both. The later graph looks once more, keeps its file, and then stays in the cache."""
+        before = cache_watch.generation(NODE, SETTINGS)
+        self.save(cache_watch, tmp_path / "f", b"graph a")
+        assert cache_watch.generation(NODE, SETTINGS) == before
+        self.save(cache_watch, tmp_path / "f", b"graph b")
+        after = cache_watch.generation(NODE, SETTINGS)
+        self.save(cache_watch, tmp_path / "f")
+
+        assert after != before
+        assert generations(cache_watch) == [after] * 3
+
+    def test_settle_even_if_the_graph_replaces_them_whenever_it_runs(
+        self, cache_watch: CacheWatch, tmp_path: Path
+    ) -> None:
+        self.save(cache_watch, tmp_path / "f", b"graph a")
+        self.save(cache_watch, tmp_path / "f", b"graph b")
+        after = cache_watch.generation(NODE, SETTINGS)
+        self.save(cache_watch, tmp_path / "f", b"graph b, once more")
+
+        assert generations(cache_watch) == [after] * 3
+
+    def test_are_lost_when_a_saver_of_another_prompt_replaces_them(
+        self, cache_watch: CacheWatch, tmp_path: Path
+    ) -> None:
+        before = cache_watch.generation(NODE, SETTINGS)
+        self.save(cache_watch, tmp_path / "f", b"graph a", NODE, prompt=(NODE,))
+        self.save(cache_watch, tmp_path / "f", b"graph b", self.OTHER, prompt=(self.OTHER,))
+
+        assert cache_watch.generation(NODE, SETTINGS) != before
+
+    @pytest.mark.parametrize("runs", [(NODE, OTHER), (OTHER,)], ids=["both run", "one is cached"])
+    def test_of_two_savers_in_one_prompt_do_not_make_them_run_in_turn(
+        self, cache_watch: CacheWatch, tmp_path: Path, runs: tuple[str, ...]
+    ) -> None:
+        both = (NODE, self.OTHER)
+        for node in both:
+            self.save(cache_watch, tmp_path / "f", f"graph of {node}".encode(), node, both)
+        for node in runs:
+            cache_watch.generation(node, SETTINGS)
+            self.save(cache_watch, tmp_path / "f", f"new graph of {node}".encode(), node, both)
+        # What one has replaced may be looked at once more.
+        looked_at = [node for node in both for _ in generations(cache_watch, 1, node)]
+        for node in looked_at:
+            self.save(cache_watch, tmp_path / "f", f"again {node}".encode(), node, both)
+        settled = [cache_watch.generation(node, SETTINGS) for node in both]
+
+        for _ in range(3):
+            assert [cache_watch.generation(node, SETTINGS) for node in both] == settled
+
+    def test_may_be_beside_others_that_must_only_be_there(self, cache_watch: CacheWatch, folder: Folder) -> None:
+        frame, workflow = folder.write("f_0.png", "f_#.workflow.json")
+        before = cache_watch.generation(NODE, SETTINGS)
+        cache_watch.record_files(NODE, [workflow], {frame: stamp(frame)})
+        workflow.write_bytes(b"edited")
+        assert cache_watch.generation(NODE, SETTINGS) == before
+
+        folder.delete(workflow.name)
+
+        assert cache_watch.generation(NODE, SETTINGS) != before
+
+    def test_are_limited_in_number(
+        self, cache_watch: CacheWatch, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The settings that were used last stay, whatever they watch."""
+        monkeypatch.setattr("io_utils.comfyui.cache_watch.MAX_FILES", 5)
+        settings = ["first", "second", "third"]
+        files = folder.write(*(f"f_{frame}.png" for frame in range(4)))
+        before = {}
+        for each in settings:
+            before[each] = cache_watch.generation(NODE, each)
+            cache_watch.record_files(NODE, [], {file: stamp(file) for file in files})
+        files[0].write_bytes(b"another picture")
+
+        assert [each for each in settings if cache_watch.generation(NODE, each) != before[each]] == ["third"]
+
+
+def replace(file: Path, content: bytes, modified_ns: int | None = None) -> None:
+    """Put another file in its place, as the savers and other programs do."""
+    part = file.with_name(f"{file.name}.part")
+    part.write_bytes(content)
+    if modified_ns is not None:
+        os.utime(part, ns=(modified_ns, modified_ns))
+    part.replace(file)
