@@ -34,7 +34,7 @@ const LABELS = {
   graphs: () => t("another or unknown graph"),
   black: () => t("black or transparent"),
   same: () => t("same pixels as a neighbour"),
-  keys: () => t("from before or after a change of keys"),
+  keys: () => t("before or after changed keys"),
 };
 
 /**
