@@ -129,7 +129,9 @@ class ImageSequenceCheck:
         if not found.is_certain:
             _uncertain.add(chosen.fingerprint)
             _watch.record(unique_id, Unchanged(request.fingerprint, "not known"))
-        found.stop_if_asked(request.on_problem)
         ui = report.checked(chosen.shown, found.text, found.as_json(), missing=chosen.some_missing)
+        if found.stops(request.on_problem):
+            report.show_before_error(ui)
+            raise found.error
         pattern = chosen.sequence.path_pattern
         return {"ui": ui, "result": (str(found.text), found.missing, found.is_good, pattern)}

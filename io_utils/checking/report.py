@@ -100,11 +100,14 @@ class Report:
         """The frames to render again, all of them, as a loader and the farm's command take them."""
         return as_ranges(self.again)
 
-    def stop_if_asked(self, on_problem: OnProblem) -> None:
-        """Raise SequenceFaultError for faults under RAISE."""
-        if on_problem is OnProblem.RAISE and not self.is_good:
-            kinds = [problem.kind.value for problem in self.problems if problem.kind.is_fault]
-            raise SequenceFaultError(kinds, self.missing, str(self.text))
+    def stops(self, on_problem: OnProblem) -> bool:
+        """Whether `error` is to be raised."""
+        return on_problem is OnProblem.RAISE and not self.is_good
+
+    @property
+    def error(self) -> SequenceFaultError:
+        kinds = [problem.kind.value for problem in self.problems if problem.kind.is_fault]
+        return SequenceFaultError(kinds, self.missing, str(self.text))
 
     def as_json(self) -> dict[str, Any]:
         """{is_good, checked, missing, problems}: strings, numbers and booleans. Long lists of frames are cut, see `cut`."""

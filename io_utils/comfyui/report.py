@@ -97,6 +97,13 @@ def checked(
     return ui(frames, missing=missing, message=summary, more={"check": found}) | {"text": [printable(summary)]}
 
 
+def show_before_error(shown: Mapping[str, list[Any]]) -> None:
+    """Show what `ui` has made in the player of a node that raises an error next: ComfyUI sends no `ui` of it."""
+    described = json.loads(shown["image_sequence"][0])
+    if "pattern" in described:
+        host.notify(PROGRESS_EVENT, {"sequence": described, "done": 1, "total": 1, "text": described["message"]})
+
+
 def comfyui_run() -> Run:
     """A Run with ComfyUI's progress bar, Cancel and float dtype. It reports to the browser that queued the prompt."""
 

@@ -99,6 +99,18 @@ class TestTheReport:
         assert re.fullmatch(r"[\w ]{5,30}", stage.page.locator(".seqplayer-mark").text_content())
         assert "A text that is" in stage.page.locator(".seqplayer-mark").get_attribute("title")
 
+    def test_leaves_its_marks_when_the_run_stops_with_an_error(self, node):
+        stage = node()
+        (shown,) = checked(MISSING, SAME, missing=GONE)["image_sequence"]
+        stage.run("api.tell('execution_start', { prompt_id: '1' })")
+        stage.run("api.tell('image_sequence.progress', { node: 7, sequence: a, text: '' })", json.loads(shown))
+        stage.run(
+            "api.tell('execution_error', { node_id: 7, exception_message: 'Render frames 1005,1010-1012 again.' })"
+        )
+        stage.says("Render frames 1005,1010-1012 again.", "error")
+        stage.says("4 faulty frames", "mark")
+        stage.says("1001", "number")
+
     def test_is_replaced_by_that_of_the_next_run(self, node):
         stage = node()
         run(stage, checked(MISSING, missing=GONE))

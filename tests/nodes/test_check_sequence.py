@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,7 +18,7 @@ from io_utils.naming.frame_list import frame_list
 from .. import hosted
 from ..checking.frames import put_noise
 from ..conftest import PACK
-from ..disk import Fails, InterruptProcessingException, cancel_at, delete, is_plain, put, tear
+from ..disk import Fails, InterruptProcessingException, cancel_at, delete, is_plain, put, stand_in, tear
 from .calls import cache_key
 
 Prompt = dict[str, dict[str, Any]]
@@ -117,6 +117,27 @@ class TestAFault:
         error: Any = raised.value
         assert (error.kinds, error.missing) == (["missing", "torn", "size"], "3-4,6,9")
         assert error.report in str(error)
+
+    def test_are_shown_in_the_player_before_the_error_because_comfyui_sends_only_its_text(
+        self, node: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        heard: list[dict[str, Any]] = []
+
+        class Browser:
+            client_id = "browser"
+
+            def send_sync(self, event: str, data: dict[str, Any], sid: str) -> None:
+                heard.append(data)
+
+        stand_in(monkeypatch, "server", PromptServer=SimpleNamespace(instance=Browser()))
+        stand_in(monkeypatch, "comfy_execution.utils", get_executing_context=lambda: SimpleNamespace(node_id="3"))
+        with pytest.raises(ValueError, match="again"):
+            check(node, on_problem="raise error")
+
+        assert is_plain(heard)
+        shown = heard[-1]
+        assert shown["node"] == "3"
+        assert shown["sequence"] == check(node).json
 
     def test_of_size_alone_asks_for_repair(self, node: Any, output: Path) -> None:
         with pytest.raises(ValueError, match=r"^Repair the sequence, or set on_problem to 'report'\."):

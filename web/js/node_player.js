@@ -245,6 +245,6 @@ export class NodePlayer {
   /** @param {RunReport} report of the frames that were made */
   #keep(report) {
     this.#reports = [report];
-    this.#frame = report.last;
+    this.#frame = frameToShow([report], true);
   }
 }

@@ -72,8 +72,8 @@ export function sequenceOf(report) {
  * @returns {number | undefined} undefined for the first of the sequence
  */
 export function frameToShow([report], addsFrame) {
-  if (addsFrame) return report?.last;
-  return report?.check ? report.first : undefined;
+  if (report?.check) return report.first;
+  return addsFrame ? report?.last : undefined;
 }
 
 /**
