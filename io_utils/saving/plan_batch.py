@@ -113,7 +113,8 @@ class BatchSaveRequest(SaveRequest):
         """The frames on disk that the graph would make again, under UNCHANGED; [] unless all of them are there."""
         if self.on_existing is not OnExisting.UNCHANGED or tokens.needs_image(self.path_pattern):
             return []
-        return unchanged_images(self.identity, lambda index: Frame(self.sequence(), self.start_index + index))
+        sequence = self.sequence()
+        return unchanged_images(self.identity, lambda index: Frame(sequence, self.start_index + index))
 
     def frames(self, batches: Iterable[object] | Unrendered, companions: Companions | None = None) -> list[Frame]:
         """The frames of one or many batches, (N, H, W, C) each, numbered from `start_index`, with their `companions`.
