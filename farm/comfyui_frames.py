@@ -6,7 +6,8 @@
     python comfyui_frames.py render shot.json --frames 1001-1100 --finish
 
 The prompt is a file in ComfyUI's API format, or a frame that was saved with its workflow. Each frame is one run of the
-prompt. Frames that are on disk are kept, so the same command can run again, on any machine: it renders what is missing.
+prompt. Frames that are on disk are kept, so the same command can run again, on any machine: it renders what is missing, and
+without --finish also what another prompt made, where the server can tell.
 
 Exit codes: 0 all frames are on disk; 1 a frame failed; 2 the command or the prompt was refused; 75 there is no server
 here, try again later or elsewhere; 130 or 143 cancelled.
@@ -379,6 +380,20 @@ _POLICIES = _and_earlier(
     }
 )
 _OVERWRITE = {"on_existing": "overwrite", "overwrite": "true"}
+_SKIP, _COMPARE = "skip", "skip unchanged"
+_NO_METADATA = "--disable-metadata"  # an argument of ComfyUI: the files do not say what made them
+# In the savers' messages: how lines begin that say why "skip unchanged" keeps nothing (nodes/_saver.py of the pack), and what
+# lines contain that say which frames belong together (io_utils/frame_identity.py).
+_WHY_NOTHING_IS_KEPT = (
+    f"Start ComfyUI without {_NO_METADATA}",
+    "Frames of this graph always count as changed",
+)
+_SEVERAL_GRAPHS = (" graphs made the frames: ", " say which graph made ")
+# A remark of --finish.
+NOT_COMPARED = (
+    "If the prompt has changed, run the command without --finish first: --finish keeps the frames on disk, whichever prompt "
+    "made them."
+)
 # Their inputs that decide the numbers of their files.
 _NUMBERED_BY = _and_earlier(
     {
@@ -457,6 +472,10 @@ class Job:
         """The class of a node."""
         kind: str = self.prompt[node]["class_type"]
         return kind
+
+    def name_of(self, node: str) -> str:
+        """A node as messages name it."""
+        return f"Node {node} ({self.class_of(node)})"
 
 
 def _changed(prompt: Prompt, changes: Mapping[Input, Any]) -> Prompt:
@@ -856,13 +875,17 @@ class _Run:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a frame. `fault` is None unless it failed: then it has error, node and class_type."""
+    """What became of a frame. `fault` is None unless it failed: then it has error, node and class_type.
+
+    notes: what its savers say that a user should know
+    """
 
     frame: int
     state: str
     files: list[str]
     seconds: float
     fault: dict[str, str] | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Renderer:
@@ -1058,19 +1081,32 @@ class Renderer:
         if "partial_execution_targets" not in run.body:
             made = (node for node in outputs if not self._job.is_of_sequence(node))
             files = [file for node in made for file in _files(outputs[node])]
-            return Result(run.frame, "finished", files, seconds)
-        states, files = set(), []
+            # Not of the runs before: until all frames are done, some may still be those of another prompt.
+            several = [
+                f"{self._job.name_of(saver)}: {line}"
+                for saver in self._job.savers
+                for line in _message_lines(outputs.get(saver, {}))
+                if any(words in line for words in _SEVERAL_GRAPHS)
+            ]
+            return Result(run.frame, "finished", files, seconds, notes=tuple(several))
+        states, files, notes = set(), [], []
         for saver in self._job.savers:
             kind = self._job.class_of(saver)
             if saver in outputs:
                 states.add(_state(outputs[saver]))
                 files += _files(outputs[saver])
+                notes += [
+                    f"{self._job.name_of(saver)}: {line} To keep them, set its {_POLICIES[kind]} to {_SKIP} in the prompt."
+                    for line in _message_lines(outputs[saver])
+                    if line.startswith(_WHY_NOTHING_IS_KEPT)
+                ]
             elif kind in _SUCCESSORS:  # the earlier packs' savers report nothing
                 states.add("saved")
             else:
                 fault = {"error": "no image reached the saver, so nothing was saved", "node": saver, "class_type": kind}
                 return Result(run.frame, "failed", [], seconds, fault)
-        return Result(run.frame, next(state for state in STATES if state in states), files, seconds)
+        state = next(state for state in STATES if state in states)
+        return Result(run.frame, state, files, seconds, notes=tuple(notes))
 
 
 def _seconds(messages: Mapping[str, Any]) -> float:
@@ -1102,6 +1138,11 @@ def _reports(output: Mapping[str, Any]) -> list[dict[str, Any]]:
         with contextlib.suppress(ValueError, TypeError):
             reports.append(json.loads(text))
     return [report for report in reports if isinstance(report, dict)]
+
+
+def _message_lines(output: Mapping[str, Any]) -> list[str]:
+    """The lines of what a node of this pack tells its user."""
+    return [line for report in _reports(output) for line in str(report.get("message") or "").splitlines()]
 
 
 def _state(output: Mapping[str, Any]) -> str:
@@ -1184,6 +1225,7 @@ class Tally:
         self._done = 0
         self._states = dict.fromkeys(STATES, 0)
         self._started = time.monotonic()
+        self._noted: set[str] = set()
         self.failed: list[int] = []
 
     def begin(self, frames: list[int]) -> None:
@@ -1198,6 +1240,12 @@ class Tally:
             self.failed.append(result.frame)
         facts = {"frame": result.frame, "state": result.state, "files": result.files, "seconds": result.seconds}
         return {"event": "frame", **facts, "done": self._done, "total": len(self._frames), **(result.fault or {})}
+
+    def notes(self, texts: Iterable[str]) -> list[Event]:
+        """The events that tell of remarks: of each once, however many frames repeat it."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._noted]
+        self._noted.update(new)
+        return [{"event": "note", "text": text} for text in new]
 
     def end(self, code: int, text: str) -> Event:
         """The last event."""
@@ -1240,15 +1288,17 @@ def _render(options: argparse.Namespace, tell: Tell, tally: Tally, stop: threadi
     tell(start_event(job, frames, url))
 
     server = Server(url, options.wait, stop)
-    changes, notes = policies(server, job, is_overwrite=options.overwrite)
-    for note in notes:
-        tell({"event": "note", "text": note})
+    changes, remarks = policies(server, job, is_overwrite=options.overwrite, is_finish=options.finish)
+    for note in tally.notes(remarks):
+        tell(note)
     # An input that no node reads: the savers run and look at the disk, whatever the server has in its cache. It may say
     # "saved" of an earlier run, or hold the sequence that a saver listed while frames were missing.
     changes.update({(saver, "farm_run"): uuid.uuid4().hex for saver in job.savers})
     renderer = Renderer(server, job, changes, options.lookahead)
     with contextlib.closing(renderer.render(frames)) as results:
         for result in results:
+            for note in tally.notes(result.notes):
+                tell(note)
             tell(tally.frame(result))
     if tally.failed:
         return FAILED, tally.summary()
@@ -1268,14 +1318,20 @@ def _finish(renderer: Renderer, job: Job, frames: list[int], tell: Tell, tally: 
     for last in sorted(job.finals) or [max(frames)]:
         result = renderer.finish(last)
         fault = result.fault or {}
+        for note in tally.notes(result.notes):
+            tell(note)
         tell({"event": "finish", "frame": last, "files": result.files, "seconds": result.seconds, **fault})
         if fault:
             return FAILED, f"The frames are done, but what comes after them failed: {_where(fault)}{fault['error']}"
     return DONE, tally.summary()
 
 
-def policies(server: Server, job: Job, *, is_overwrite: bool) -> tuple[dict[Input, Any], list[str]]:
-    """(inputs that make the savers keep or replace frames on disk, remarks about savers that cannot keep them).
+def policies(server: Server, job: Job, *, is_overwrite: bool, is_finish: bool) -> tuple[dict[Input, Any], list[str]]:
+    """(inputs that make the savers keep or replace frames on disk, remarks about frames that are not kept or not compared).
+
+    Frames on disk are compared with the prompt, except by a saver that is set to "skip", and by --finish. All machines have
+    compared them before it, each with the plates that it has itself: one whose plates have other times would render the
+    others' frames again, and so would any if the graph always counts as changed.
 
     Raises NoServerError and Cancelled.
     """
@@ -1288,13 +1344,31 @@ def policies(server: Server, job: Job, *, is_overwrite: bool) -> tuple[dict[Inpu
         if not known:
             continue  # the server will refuse the prompt, and say why
         offered = _options(known, name)
-        wanted = (_OVERWRITE[name],) if is_overwrite else ("skip unchanged", "skip")
-        value = next((value for value in wanted if value in offered), None)
-        if value is not None:
+        value = _OVERWRITE[name] if is_overwrite else _SKIP
+        if not is_overwrite and _COMPARE in offered and job.prompt[saver]["inputs"].get(name) != _SKIP:
+            fault = NOT_COMPARED if is_finish else _why_incomparable(server)
+            remarks += [fault] if fault else []
+            value = _SKIP if fault else _COMPARE
+        if value in offered:
             changes[saver, name] = value
         elif not is_overwrite:
-            remarks.append(f"Node {saver} ({kind}) cannot keep frames that are on disk: it renders all of them.")
+            remarks.append(f"{job.name_of(saver)} cannot keep frames that are on disk: it renders all of them.")
     return changes, remarks
+
+
+def _why_incomparable(server: Server) -> str:
+    """Why the files on a server do not say what made them. Empty if they do, or if the server does not tell."""
+    try:
+        system = server.patiently("/system_stats").get("system")
+    except RefusedError:  # no such route
+        return ""
+    arguments = system.get("argv") if isinstance(system, dict) else None
+    if not isinstance(arguments, list) or _NO_METADATA not in arguments:
+        return ""
+    return (
+        f"Start ComfyUI without {_NO_METADATA} to render frames again that another prompt made: the files of {server.url} do "
+        "not say what made them, so all frames on disk are kept."
+    )
 
 
 def _node_info(server: Server, kind: str) -> dict[str, Any]:
@@ -1629,7 +1703,8 @@ def _parser() -> _Parser:
     render.add_argument(
         "--finish",
         action="store_true",
-        help="after all frames, run the whole prompt at the final frame, with what waits for the finished animation",
+        help="render only what is missing, whichever prompt made the others; then run the whole prompt at the final frame, "
+        "with what waits for the finished animation",
     )
     output = render.add_mutually_exclusive_group()
     output.add_argument(

@@ -92,7 +92,7 @@ class Machine(distributed.WorkerPlugin):
         spec.loader.exec_module(self.client)
         self.server = self.client.server_url(os.environ.get("COMFYUI_SERVER") or self.client.DEFAULT_SERVER)
         self.place = {"worker": str(worker.name), "server": self.server}
-        self.notes: set[str] = set()
+        self.notes: set[str] = {self.client.NOT_COMPARED}  # the chunks before the finish have compared them
 
     async def teardown(self, worker: distributed.Worker) -> None:
         """Cancel what is being rendered, and leave the worker to the next job."""

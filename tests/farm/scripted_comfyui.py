@@ -1,13 +1,15 @@
 """A server on 127.0.0.1 that behaves like ComfyUI 0.19.3 towards the farm's client, and fails as a test tells it to.
 
 It queues prompts first in, first out and runs one at a time. Nothing is rendered: a saver notes the name of its file in `disk`.
-What the savers report comes from the pack itself, and so does what nodes offer (INPUT_TYPES).
+What the savers report comes from the pack itself, and so does what nodes offer (INPUT_TYPES). What made a file stands in
+`makers`, as it stands in real files.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import importlib
 import json
 import os
@@ -18,13 +20,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple, final
 from urllib.parse import unquote
 
 from devtools.core_nodes import CORE_NODES
 from io_utils.animation import FrameCounter
 from io_utils.comfyui.replaced_nodes import REPLACEMENTS, rewrite
+from io_utils.frame_identity import FrameIdentity, Graph, graph_problems
+from io_utils.message import Message
 from io_utils.naming.allowed_roots import Root
 from io_utils.naming.file_sequence import FileSequence
 from io_utils.naming.frame_pattern import FramePattern
@@ -170,7 +174,7 @@ class ScriptedComfyUI:
     def __init__(self, pack: ModuleType) -> None:
         others = {node.__name__: node for node in (PreviewImage, PrimitiveInt, ScriptedFilm)}
         self.classes: dict[str, Any] = {**pack.NODE_CLASS_MAPPINGS, **CORE_NODES, **others}
-        self._outcome_of = importlib.import_module(f"{pack.__name__}.nodes._saver").Outcome
+        self._saver_nodes = importlib.import_module(f"{pack.__name__}.nodes._saver")
         self.unknown_policies: tuple[str, ...] = ()
         self.changed = threading.Condition()
         self.requests: list[Request] = []
@@ -179,6 +183,10 @@ class ScriptedComfyUI:
         self.running: Item | None = None
         self.history: dict[str, dict[str, Any]] = {}
         self.disk: Counter[str] = Counter()
+        self.makers: dict[str, str | None] = {}
+        self.disables_metadata = False  # so that no file says what made it
+        self.knows_graphs = True  # False: the graph loads files that are only known when it runs
+        self.times_of_plates = "as they were made"  # another machine's copies may have others
         self.written: list[str] = []
         self.most_queued = 0
         self.faults: list[Fault] = []
@@ -378,6 +386,10 @@ class ScriptedComfyUI:
     def _get_object_info(self, class_type: str, _: Any) -> Answer:
         return Answer.of(200, self._object_info(class_type))
 
+    def _get_system_stats(self, _: str, __: Any) -> Answer:
+        argv = ["main.py", "--listen", *(["--disable-metadata"] if self.disables_metadata else [])]
+        return Answer.of(200, {"system": {"os": "linux", "argv": argv}, "devices": []})
+
     def _get_history(self, prompt_id: str, _: Any) -> Answer:
         entry = self.history.get(prompt_id)
         return Answer.of(200, {} if entry is None else {prompt_id: entry})
@@ -533,7 +545,7 @@ class ScriptedComfyUI:
         for node_id in item.outputs:
             saver = self._saver(item.prompt[node_id])
             if saver is not None:
-                ui = self._saved(saver(item.prompt, node_id))
+                ui = self._saved(saver(item.prompt, node_id), self._graph(item.prompt, node_id))
                 if item.prompt[node_id]["class_type"].startswith("ImageSequence"):
                     outputs[node_id] = ui
             elif self._may_run(item.prompt, node_id):
@@ -547,21 +559,47 @@ class ScriptedComfyUI:
         counters = [node["inputs"] for node in prompt.values() if node["class_type"] in _COUNTERS]
         return not behind or any(int(c["frame_index"]) == int(c["total_frames"]) - 1 for c in counters)
 
-    def _saved(self, plan: _Plan) -> dict[str, Any]:
+    def _graph(self, prompt: dict[str, Any], node_id: str) -> Graph:
+        """What makes the images of a saver. The frame is left out: the name of the file says it."""
+        nodes = [node for node in _in_front(prompt, node_id) if node["class_type"] not in _COUNTERS]
+        made = json.dumps([nodes, self.times_of_plates])
+        return Graph(hashlib.sha256(made.encode()).hexdigest(), is_certain=self.knows_graphs)
+
+    def _saved(self, plan: _Plan, graph: Graph) -> dict[str, Any]:
         if plan.past_the_end is not None:
             return self._ui([], plan.past_the_end)
         saved = []
         for frame in plan.frames:
             name = plan.sequence.pattern.name(frame)
-            is_kept = plan.policy in ("skip", "skip unchanged") and name in self.disk
+            is_unchanged = graph.is_certain and self.makers.get(name) == graph.digest
+            is_kept = name in self.disk and (
+                plan.policy == "skip" or (plan.policy == "skip unchanged" and is_unchanged)
+            )
             if not is_kept:
                 self.disk[name] += 1
+                self.makers[name] = None if self.disables_metadata else graph.digest
                 self.written.append(name)
             saved.append(Saved(plan.sequence, frame, written=not is_kept))
-        return self._ui(saved, summary(saved))
+        return self._ui(saved, Message.lines([summary(saved), *self._remarks(plan, graph, saved)]))
+
+    def _remarks(self, plan: _Plan, graph: Graph, saved: list[Saved]) -> list[Any]:
+        """What the pack's savers add to their messages."""
+        remarks: list[Any] = []
+        if plan.policy == "skip unchanged" and any(item.written for item in saved):
+            request = SimpleNamespace(on_existing=self._saver_nodes.OnExisting.UNCHANGED, graph=lambda: graph)
+            remarks += self._saver_nodes._why_nothing_is_kept(request, not self.disables_metadata)
+        if plan.is_final:
+            names = {frame: plan.sequence.pattern.name(frame) for frame in range(plan.frames[0] + 1)}
+            identities = {
+                frame: FrameIdentity(maker, frame) if (maker := self.makers[name]) else None
+                for frame, name in names.items()
+                if name in self.disk
+            }
+            remarks += [message for _, message in graph_problems(identities)]
+        return remarks
 
     def _ui(self, saved: list[Saved], message: str) -> dict[str, Any]:
-        ui: dict[str, Any] = self._outcome_of(saved, message).ui(fps=float(_FRAMES_PER_SECOND))
+        ui: dict[str, Any] = self._saver_nodes.Outcome(saved, message).ui(fps=float(_FRAMES_PER_SECOND))
         if not self.counts_frames:
             reports = [json.loads(text) for text in ui["image_sequence"]]
             ui["image_sequence"] = [
@@ -589,6 +627,7 @@ class _Plan:
     frames: list[int]
     policy: str
     past_the_end: str | None = None
+    is_final: bool = False
 
 
 def _single(prompt: dict[str, Any], node_id: str) -> _Plan:
@@ -613,7 +652,7 @@ def _counted(prompt: dict[str, Any], node_id: str) -> _Plan:
     if counter.is_after_last_frame and inputs["at_end"] == "stop output":
         _, log = files.outcome([counter], [], "")
         return _Plan(files.single, [], policy, log.message)
-    return _Plan(files.single, [files.number(counter)], policy)
+    return _Plan(files.single, [files.number(counter)], policy, is_final=counter.is_final_frame)
 
 
 def _batch(prompt: dict[str, Any], node_id: str) -> _Plan:
@@ -632,7 +671,7 @@ def _value(prompt: dict[str, Any], value: Any) -> int:
 
 def _in_front(prompt: dict[str, Any], node_id: str) -> Iterator[dict[str, Any]]:
     for value in prompt[node_id]["inputs"].values():
-        if isinstance(value, list):
+        if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
             yield prompt[value[0]]
             yield from _in_front(prompt, value[0])
 

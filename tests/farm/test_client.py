@@ -45,6 +45,16 @@ def frames_of(comfyui: ScriptedComfyUI) -> list[int]:
     return [post["prompt"]["2"]["inputs"]["current_frame"] for post in comfyui.posts]
 
 
+def remarks(outcome: Outcome) -> list[str]:
+    return [event["text"] for event in outcome.events if event["event"] == "note"]
+
+
+def changed(prompt: dict[str, Any]) -> dict[str, Any]:
+    """The prompt with another image."""
+    image = prompt["1"]
+    return {**prompt, "1": {**image, "inputs": {**image["inputs"], "color": image["inputs"]["color"] + 1}}}
+
+
 def ids(comfyui: ScriptedComfyUI) -> list[str]:
     return [post["prompt_id"] for post in comfyui.posts]
 
@@ -199,6 +209,95 @@ class TestFramesOnDisk:
 
         assert comfyui.posts[0]["prompt"]["2"]["inputs"]["on_existing"] == "skip"
 
+    def test_of_another_prompt_are_rendered_again(self, comfyui: ScriptedComfyUI, render: Render) -> None:
+        render(single(), "0-1")
+        again = render(changed(single()), "0-2")
+
+        assert again.frames == {0: "saved", 1: "saved", 2: "saved"}
+        assert remarks(again) == []
+
+    def test_of_another_prompt_are_kept_if_its_saver_is_set_to_skip(
+        self, comfyui: ScriptedComfyUI, render: Render
+    ) -> None:
+        render(single(), "0-1")
+        again = render(changed(single(on_existing="skip")), "0-2")
+
+        assert again.frames == {0: "kept", 1: "kept", 2: "saved"}
+        assert remarks(again) == []
+        assert comfyui.posted("GET /system_stats") == [None], "only the first prompt needs to know"
+
+    def test_are_kept_by_a_saver_set_to_skip_even_if_they_always_count_as_changed(
+        self, comfyui: ScriptedComfyUI, render: Render
+    ) -> None:
+        comfyui.knows_graphs = False
+        prompt = counted(total_frames=4, on_existing="skip")
+
+        render(prompt, "0-1")
+        again = render(prompt, "0-3")
+        finish = render(prompt, "0-3", "--finish")
+
+        assert again.frames == {0: "kept", 1: "kept", 2: "saved", 3: "saved"}
+        assert set(finish.frames.values()) == {"kept"}
+        assert remarks(again) == remarks(finish) == []
+        assert set(comfyui.disk.values()) == {1}
+
+    @pytest.mark.parametrize("policy", ["overwrite", "error", "skip unchanged", ["9", 0]], ids=repr)
+    def test_are_compared_whatever_else_the_saver_is_set_to(
+        self, comfyui: ScriptedComfyUI, render: Render, policy: Any
+    ) -> None:
+        render({**single(on_existing=policy), "9": {"class_type": "PrimitiveInt", "inputs": {"value": 1}}}, "0")
+
+        assert comfyui.posts[0]["prompt"]["2"]["inputs"]["on_existing"] == "skip unchanged"
+
+    def test_are_kept_where_files_do_not_say_what_made_them_and_one_note_says_so(
+        self, comfyui: ScriptedComfyUI, render: Render
+    ) -> None:
+        comfyui.disables_metadata = True
+
+        render(single(), "0-1")
+        again = render(single(), "0-2")
+
+        assert again.frames == {0: "kept", 1: "kept", 2: "saved"}
+        (note,) = remarks(again)
+        assert note.startswith("Start ComfyUI without --disable-metadata")
+        assert comfyui.url in note
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Answer(404, b"404: Not Found"),
+            Answer.of(200, {}),
+            Answer.of(200, {"system": {"os": "linux"}}),
+            Answer.of(200, {"system": []}),
+            Answer.of(200, {"system": {"argv": "main.py"}}),
+        ],
+        ids=["no route", "no system", "no argv", "a system that is none", "an argv that is none"],
+    )
+    def test_are_compared_where_the_server_does_not_tell_and_the_savers_remark_is_passed_on_once(
+        self, comfyui: ScriptedComfyUI, render: Render, answer: Answer
+    ) -> None:
+        comfyui.disables_metadata = True
+        comfyui.answer("GET /system_stats", answer)
+
+        outcome = render(single(), "0-3")
+
+        assert comfyui.posts[0]["prompt"]["2"]["inputs"]["on_existing"] == "skip unchanged"
+        (note,) = remarks(outcome)
+        assert note.startswith("Node 2 (ImageSequenceSaveFrame): Start ComfyUI without --disable-metadata")
+
+    def test_that_always_count_as_changed_are_rendered_again_and_one_note_says_how_to_keep_them(
+        self, comfyui: ScriptedComfyUI, render: Render
+    ) -> None:
+        comfyui.knows_graphs = False
+
+        render(single(), "0-1")
+        again = render(single(), "0-1")
+
+        assert again.frames == {0: "saved", 1: "saved"}
+        (note,) = remarks(again)
+        assert note.startswith("Node 2 (ImageSequenceSaveFrame): Frames of this graph always count as changed")
+        assert note.endswith(" To keep them, set its on_existing to skip in the prompt.")
+
     @pytest.mark.parametrize(("arguments", "policy"), [((), "skip unchanged"), (("--overwrite",), "true")])
     def test_of_the_batch_saver_follow_the_same_rules(
         self, comfyui: ScriptedComfyUI, render: Render, arguments: tuple[str, ...], policy: str
@@ -232,7 +331,7 @@ class TestFramesOnDisk:
 
         assert outcome.code == 0
         assert outcome.frames == {0: "saved", 1: "saved"}
-        (note,) = (event["text"] for event in outcome.events if event["event"] == "note")
+        (note,) = remarks(outcome)
         assert "cannot keep frames" in note
         assert "on_existing" not in comfyui.posts[0]["prompt"]["2"]["inputs"]
 
@@ -259,6 +358,54 @@ class TestFinish:
         assert outcome.frames == {0: "kept", 1: "saved", 2: "saved", 3: "kept"}
         assert comfyui.written.count("ScriptedFilm") == 1
         assert set(comfyui.disk.values()) == {1}
+
+    @pytest.mark.parametrize("why", ["other times of the plates", "files that are only known when it runs"])
+    def test_renders_nothing_that_is_on_disk_whatever_has_changed(
+        self, comfyui: ScriptedComfyUI, render: Render, why: str
+    ) -> None:
+        """The chunks before it have compared the frames, each machine with the plates that it has itself."""
+        render(counted(total_frames=4), "0-2")
+        if why == "other times of the plates":
+            comfyui.times_of_plates = "as they were copied"
+        else:
+            comfyui.knows_graphs = False
+
+        outcome = render(counted(total_frames=4), "0-3", "--finish")
+
+        assert outcome.frames == {0: "kept", 1: "kept", 2: "kept", 3: "saved"}
+        assert comfyui.written.count("ScriptedFilm") == 1
+        assert set(comfyui.disk.values()) == {1}
+
+    def test_says_how_to_compare_the_frames_with_the_prompt(self, comfyui: ScriptedComfyUI, render: Render) -> None:
+        (note,) = remarks(render(counted(total_frames=2), "0-1", "--finish"))
+
+        assert note.startswith("If the prompt has changed, run the command without --finish first")
+
+    def test_after_the_command_without_it_makes_the_film_of_the_prompt_as_it_is_now(
+        self, comfyui: ScriptedComfyUI, render: Render
+    ) -> None:
+        render(counted(total_frames=3), "0-2", "--finish")
+        again = render(changed(counted(total_frames=3)), "0-2")
+        finish = render(changed(counted(total_frames=3)), "0-2", "--finish")
+
+        assert set(again.frames.values()) == {"saved"}
+        assert set(finish.frames.values()) == {"kept"}
+        assert len(set(comfyui.makers.values())) == 1
+
+    def test_passes_on_that_several_prompts_made_the_frames(self, comfyui: ScriptedComfyUI, render: Render) -> None:
+        render(counted(total_frames=8), "0-3")
+        others = render(changed(counted(total_frames=8)), "4-7")
+        finish = render(changed(counted(total_frames=8)), "0-7", "--finish")
+
+        assert remarks(others) == [], "another machine may be rendering the first ones"
+        assert any("2 graphs made the frames: 0-3; 4-7." in note for note in remarks(finish))
+
+    def test_replaces_all_frames_with_overwrite(self, comfyui: ScriptedComfyUI, render: Render) -> None:
+        render(counted(total_frames=2), "0-1")
+        outcome = render(counted(total_frames=2), "0-1", "--finish", "--overwrite")
+
+        assert set(outcome.frames.values()) == {"saved"}
+        assert remarks(outcome) == []
 
     def test_makes_the_savers_look_at_the_disk_whatever_the_server_has_in_its_cache(
         self, comfyui: ScriptedComfyUI, render: Render
@@ -559,7 +706,7 @@ class TestAServerWithAnAccident:
         self.check(comfyui, render(single(), "0-3", "--lookahead", "1"))
         assert frames_of(comfyui) == [0, 1, 2, 3]
 
-    @pytest.mark.parametrize("request_line", ["GET /history", "GET /object_info", "POST /prompt"])
+    @pytest.mark.parametrize("request_line", ["GET /history", "GET /object_info", "GET /system_stats", "POST /prompt"])
     @pytest.mark.parametrize("answer", [DROPPED, ERROR_500, NOT_JSON, CUT], ids=["dropped", "500", "not JSON", "cut"])
     def test_that_answers_nonsense_once(
         self, comfyui: ScriptedComfyUI, render: Render, request_line: str, answer: Answer
@@ -672,7 +819,7 @@ class TestAServerThatIsGone:
 
     @pytest.mark.parametrize(
         "request_line",
-        ["GET /object_info", "POST /prompt", "GET /history"],
+        ["GET /object_info", "GET /system_stats", "POST /prompt", "GET /history"],
     )
     @pytest.mark.parametrize(
         "answer", [DROPPED, ERROR_500, NOT_JSON, HANGING], ids=["dropped", "500", "not JSON", "hanging"]
