@@ -8,7 +8,7 @@ from typing import Any
 
 from ..io_utils import host
 from ..io_utils.comfyui import report
-from ..io_utils.comfyui.cache_watch import CacheWatch
+from ..io_utils.comfyui.cache_watch import CacheWatch, graph_key
 from ..io_utils.comfyui.identity import VALUE, Graphs, Known, StaticPrompt, graph_of
 from ..io_utils.comfyui.look import Look
 from ..io_utils.comfyui.metadata import text_entries
@@ -191,15 +191,24 @@ def generation(inputs: dict[str, Any]) -> str:
     """
     node_id = Hidden.taken_from(inputs).unique_id
     texts = [item for value in inputs.values() for item in listed(value) if isinstance(item, str)]
+    facts = [repr(sorted(inputs.items())), *_running_graph(node_id, texts)]
     if tokens.needs_time(*texts):
         now = _moments.note(node_id)
     else:
         now = tokens.moment()
         _moments.forget(node_id)
-        if not tokens.needs_nodes(*texts):
-            return _watch.generation(node_id, repr(sorted(inputs.items())))
-    filled = _tokens.filled(texts, now)
-    return f"{_watch.generation(node_id, repr((sorted(inputs.items()), filled)))} {filled}"
+    if tokens.needs_time(*texts) or tokens.needs_nodes(*texts):
+        facts.append(str(_tokens.filled(texts, now)))
+    return " ".join([_watch.generation(node_id, tuple(facts)), *facts[1:]])
+
+
+def _running_graph(node_id: Any, texts: list[str]) -> list[str]:
+    """Under "skip unchanged", the key of the graph that leads to a saver, if it is known, so that the files of each are watched.
+
+    Without it, a saver runs once more after every change of the graph, because it has replaced the earlier graph's files.
+    """
+    running = host.running_prompt() if OnExisting.UNCHANGED.value in texts else None
+    return [] if running is None or node_id not in running[0] else [graph_key(running[0], node_id)]
 
 
 def known_before_run() -> Known:

@@ -247,7 +247,7 @@ class _Walk:
 
     def counted(self, value: Any) -> tuple[list[Any], list[Any]]:
         """How the value of one of the saver's inputs counts, for the frame and for its animation."""
-        if not _is_link(value):
+        if not is_link(value):
             fact = ["value", self._fact(value)]
             return fact, fact
         self._visit(value[0])
@@ -263,7 +263,7 @@ class _Walk:
             node = self._get_node(current)
             if current not in opened:
                 links = {
-                    name: value for name, value in node["inputs"].items() if type(value) is list and _is_link(value)
+                    name: value for name, value in node["inputs"].items() if type(value) is list and is_link(value)
                 }
                 opened[current] = links
                 waiting = [source for source, _ in links.values() if source not in self._sources]
@@ -502,7 +502,7 @@ def _converted(converter: type[Any] | None, value: Any) -> Any:
         return value
 
 
-def _is_link(value: Any) -> bool:
+def is_link(value: Any) -> bool:
     """ComfyUI's rule: a list of a node's id and the index of one of its outputs."""
     return (
         isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], (int, float))

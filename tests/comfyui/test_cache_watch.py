@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
+import pickle
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
-from io_utils.comfyui.cache_watch import MAX_ENTRIES, CacheWatch, FilesRead, FilesThere, Unchanged
+from io_utils.comfyui.cache_watch import MAX_ENTRIES, CacheWatch, FilesRead, FilesThere, Unchanged, graph_key
 from io_utils.naming.regular_files import stamp
 
 NODE, SETTINGS = "7", "prefix a"
@@ -172,11 +175,14 @@ class TestGeneration:
 
         assert cache_watch.generation(NODE, SETTINGS) != before
 
-    def test_of_a_run_without_is_changed_still_counts(self, folder: Folder) -> None:
+    def test_of_runs_without_is_changed_takes_no_memory(self, folder: Folder) -> None:
+        """--cache-none: ComfyUI never asks, however many frames a server renders."""
         cache_watch = CacheWatch()
-        cache_watch.record_files(NODE, folder.write("f_0.png"))
+        empty = pickle.dumps(cache_watch)
+        files = folder.write("f_0.png")
+        cache_watch.record_files(NODE, files, {file: stamp(file) for file in files})
 
-        assert cache_watch.generation(NODE, SETTINGS)
+        assert pickle.dumps(cache_watch) == empty
 
 
 class TestEviction:
@@ -525,3 +531,33 @@ def replace(file: Path, content: bytes, modified_ns: int | None = None) -> None:
     if modified_ns is not None:
         os.utime(part, ns=(modified_ns, modified_ns))
     part.replace(file)
+
+
+class TestGraphKey:
+    GRAPH: ClassVar[dict[str, Any]] = {
+        "1": {"class_type": "Render", "inputs": {"seed": 4}},
+        "2": {"class_type": "Blur", "inputs": {"image": ["1", 0], "radii": [1, 2], "odd": [["1"], 0]}},
+        "3": {"class_type": "Save", "inputs": {"image": ["2", 0], "mask": ["1", 1], "prefix": "f"}},
+        "4": {"class_type": "Render", "inputs": {"seed": 9}},
+    }
+
+    def test_tells_graphs_apart(self) -> None:
+        others = [json.loads(json.dumps(self.GRAPH)) for _ in range(4)]
+        others[0]["1"]["inputs"]["seed"] = 5
+        others[1]["2"]["class_type"] = "Sharpen"
+        others[2]["3"]["inputs"]["mask"] = ["4", 1]
+        others[3]["3"]["inputs"]["mask"] = ["1", 0]
+
+        assert len({graph_key(graph, "3") for graph in (self.GRAPH, *others)}) == 5
+
+    def test_does_not_depend_on_other_branches_ids_titles_and_order(self) -> None:
+        text = json.dumps(dict(reversed(self.GRAPH.items()))).replace('"1"', '"12:7"').replace('"2"', '"1"')
+        other = json.loads(text)
+        other["4"]["inputs"]["seed"] = 10
+        other["1"]["_meta"] = {"title": "soft"}
+        other["1"]["inputs"]["odd"] = [["1"], 0]
+
+        assert graph_key(other, "3") == graph_key(self.GRAPH, "3")
+
+    def test_of_a_graph_that_goes_in_circles_ends(self) -> None:
+        assert graph_key({"1": {"class_type": "Loop", "inputs": {"image": ["1", 0]}}}, "1")

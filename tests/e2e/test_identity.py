@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from .conftest import Bench
+
 Nodes = dict[str, tuple[str, dict[str, Any]]]
 
 FRAMES = range(100)
@@ -253,6 +255,52 @@ class TestABatch:
         (comfyui.output / "variants" / "batch_0002" / "f_0001.png").unlink()
         assert queue([graph(0, 3, quality=90), graph(1, 3, quality=90)]) == [1]
         assert queue([graph(0, 2)]) == [0]
+
+
+@pytest.mark.parametrize("cache", [(), ("--cache-lru", "100")], ids=["classic cache", "--cache-lru"])
+def test_a_result_in_the_cache_does_not_stand_for_a_file_that_is_no_longer_the_same(start, tmp_path, cache):
+    base = tmp_path / "base"
+    bench: Bench
+
+    def run(seed: int = 0) -> tuple[list[int], str]:
+        """The frames that were rendered, and what the saver says."""
+        bench.rendered()
+        (shown,) = bench.run(**saved("watched", 1, seed))["save"]["image_sequence"]
+        return bench.rendered(), json.loads(shown)["message"]
+
+    with start(*cache, base=base) as server:
+        bench, frame = Bench(server), base / "output" / "watched" / "watched_00001.png"
+        saved_it: tuple[list[int], str] = ([1], "Saved frame 1: watched/watched_00001.png")
+        cached: tuple[list[int], str] = ([], saved_it[1])
+        assert run() == saved_it
+        of_this_graph = pixels(frame)
+        assert run() == cached
+
+        def check(rendered: list[int]) -> None:
+            """The graph saves its frame again, once."""
+            assert run() == (rendered, saved_it[1])
+            assert pixels(frame) == of_this_graph
+            inode = frame.stat().st_ino
+            assert run() == cached
+            assert frame.stat().st_ino == inode
+
+        whole = frame.read_bytes()
+        Image.new("RGB", (64, 48), (255, 0, 0)).save(frame)
+        check([])  # the image is still in ComfyUI's cache
+        os.truncate(frame, len(whole) - 6)
+        check([])
+        assert run(seed=1) == saved_it
+        assert pixels(frame) != of_this_graph
+        assert run(seed=1) == cached, "the later graph does not run once more"
+        check([] if cache else [1])
+        os.utime(frame)
+        kept: tuple[list[int], str] = ([], "Kept frame 1, which this graph made: watched/watched_00001.png")
+        assert [run(), run()] == [kept, kept], "another time, but the same picture"
+
+
+def pixels(frame: Path) -> bytes:
+    with Image.open(frame) as image:
+        return image.tobytes()
 
 
 def test_the_message_tells_what_was_kept(comfyui):

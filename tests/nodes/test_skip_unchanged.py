@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from devtools.change_marks import write_change_marks
 from devtools.embedded_host import EmbeddedHost
 from io_utils.frame_identity import VERSION
 
@@ -567,3 +568,68 @@ def test_many_frames_are_kept_without_listing_the_folder(bench: Bench, monkeypat
     for frame in range(3):
         assert bench.rendered(graph(current_frame=frame)) == []
     assert listed == []
+
+
+@every_saver
+class TestTheMarkOfASaver:
+    """What IS_CHANGED answers is part of the key of ComfyUI's cache: a result stands only as long as its files do."""
+
+    @pytest.fixture
+    def mark(self, bench: Bench) -> Callable[[Prompt], str]:
+        """What the saver answers if a prompt is queued."""
+
+        def ask(prompt: Prompt) -> str:
+            checked: Prompt = json.loads(json.dumps(prompt))
+            write_change_marks(checked, bench.host.node_classes)
+            (answer,) = checked["save"]["is_changed"]
+            return str(answer)
+
+        return ask
+
+    def test_stays_when_its_frame_is_kept(self, bench: Bench, saver: str, mark: Callable[[Prompt], str]) -> None:
+        before = mark(graph(saver))
+        for _ in range(3):
+            bench.rendered(graph(saver))
+            assert mark(graph(saver)) == before
+
+    @pytest.mark.parametrize("change", ["cut", "another program's", "another saver's"])
+    def test_changes_once_when_its_frame_is_no_longer_the_same(
+        self, bench: Bench, saver: str, mark: Callable[[Prompt], str], change: str
+    ) -> None:
+        before = mark(graph(saver))
+        bench.rendered(graph(saver))
+        (file,) = bench.output.rglob("*.png")
+        if change == "cut":
+            os.truncate(file, file.stat().st_size - 6)
+        elif change == "another program's":
+            Image.new("RGB", (6, 4)).save(file)
+        else:
+            nodes = graph(saver, shade=60)
+            bench.rendered({"other": nodes.pop("save"), **nodes})
+        after = mark(graph(saver))
+
+        assert after != before
+        assert bench.rendered(graph(saver)) == [50]
+        assert mark(graph(saver)) == after
+
+    def test_stays_under_another_policy_when_somebody_edits_the_frame(
+        self, bench: Bench, saver: str, mark: Callable[[Prompt], str]
+    ) -> None:
+        policy: dict[str, Any] = {"overwrite": "true"} if saver == "SaveBatch" else {"on_existing": "overwrite"}
+        before = mark(graph(saver, **policy))
+        bench.rendered(graph(saver, **policy))
+        (file,) = bench.output.rglob("*.png")
+        Image.new("RGB", (6, 4)).save(file)
+
+        assert mark(graph(saver, **policy)) == before
+
+    def test_settles_for_two_savers_with_one_path(
+        self, bench: Bench, saver: str, mark: Callable[[Prompt], str]
+    ) -> None:
+        image = "image" if saver == "SaveCounted" else "images"
+        prompt = graph(saver) | {"render 2": node("Render", shade=60, count=1)}
+        prompt["later"] = node(f"ImageSequence{saver}", **(prompt["save"]["inputs"] | {image: ["render 2", 0]}))
+        before = mark(prompt)
+
+        assert sorted(bench.rendered(prompt)) == [50, 60]
+        assert mark(prompt) == before
