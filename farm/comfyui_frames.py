@@ -386,7 +386,7 @@ _NO_METADATA = "--disable-metadata"  # an argument of ComfyUI: the files do not 
 # lines contain that say which frames belong together (io_utils/frame_identity.py).
 _WHY_NOTHING_IS_KEPT = (
     f"Start ComfyUI without {_NO_METADATA}",
-    "Frames of this graph always count as changed",
+    "Choose 'skip' to keep these frames",
 )
 _SEVERAL_GRAPHS = (" graphs made the frames: ", " say which graph made ")
 # A remark of --finish.

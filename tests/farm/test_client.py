@@ -295,7 +295,9 @@ class TestFramesOnDisk:
 
         assert again.frames == {0: "saved", 1: "saved"}
         (note,) = remarks(again)
-        assert note.startswith("Node 2 (ImageSequenceSaveFrame): Frames of this graph always count as changed")
+        assert note.startswith(
+            "Node 2 (ImageSequenceSaveFrame): Choose 'skip' to keep these frames: what this graph loads"
+        )
         assert note.endswith(" To keep them, set its on_existing to skip in the prompt.")
 
     @pytest.mark.parametrize(("arguments", "policy"), [((), "skip unchanged"), (("--overwrite",), "true")])
