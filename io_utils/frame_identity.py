@@ -92,9 +92,7 @@ class FrameIdentity:
     @classmethod
     def of(cls, graph: Graph, frame: int, image: int = 0, images: int = 1) -> FrameIdentity:
         first = frame - image
-        numbers = (
-            _short(graph.animation, number) + _short(graph.animation, number - first) for number in graph.numbers
-        )
+        numbers = (_short(number) + _short(number - first) for number in graph.numbers)
         animation = "" if graph.animation == graph.digest else graph.animation
         keys = graph.keys[: 2 * _SHORT]
         return cls(graph.digest, frame, image, images, graph.values, animation, tuple(numbers), keys, graph.is_certain)
@@ -269,8 +267,8 @@ def graph_remarks(identities: Mapping[int, FrameIdentity | None]) -> list[tuple[
     return [(runs_of(number for group in groups if group is not largest for number in group), message)]
 
 
-def _short(animation: str, number: float) -> str:
-    return hashlib.sha256(f"{animation} {number}".encode()).hexdigest()[:_SHORT]
+def _short(number: float) -> str:
+    return hashlib.sha256(f"{number}".encode()).hexdigest()[:_SHORT]
 
 
 def _is_short(value: Any) -> bool:

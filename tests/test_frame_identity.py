@@ -211,6 +211,11 @@ class TestFramesOfOneGraph:
 
         assert len(found) == 2
 
+    def test_are_divided_by_a_seed_even_if_each_has_its_own_graph(self) -> None:
+        frames = [frame(number, f"graph {number}", 1 if 4 <= number < 7 else 0) for number in range(12)]
+
+        assert groups(*frames) == [[0, 1, 2, 3, 7, 8, 9, 10, 11], [4, 5, 6]]
+
     @pytest.mark.parametrize("graphs", ["xyxyxy", "xyxyxyxyxyxyxyxyxyxyxyxy", "xyyxyy", "yxyyxyyxyyxy"])
     def test_may_alternate_as_two_machines_render_them(self, graphs: str) -> None:
         assert len(groups(*[frame(number, graph, number) for number, graph in enumerate(graphs)])) == 2
