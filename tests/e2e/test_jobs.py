@@ -172,7 +172,7 @@ def test_a_list_of_batches_is_one_sequence(comfyui):
 
 def test_help_pages_are_served_for_every_node(comfyui):
     nodes = [name for name in comfyui.server.get_json("/object_info") if name.startswith("ImageSequence")]
-    assert len(nodes) == 9
+    assert len(nodes) == 10
     for name in nodes:
         assert comfyui.server.get(f"/extensions/image-sequence-pack/docs/{name}.md")
 
