@@ -187,37 +187,41 @@ class FilesSaved:
     A run that replaces a file of an earlier one with these settings makes that one lost: --cache-lru keeps the results of
     both. IS_CHANGED cannot tell which of them it is asked for, so the later one runs once more, too, and keeps its file.
 
-    There is no listing that tells stamps, so each costs a call: 10,000 take 50 ms on a local disk.
+    There is no listing that tells stamps, so each costs a call: 10,000 take 50 ms on a local disk. A counter that resumes from
+    a folder has the same settings in every run, so of earlier runs only the latest files keep their stamps. The others must
+    still be there.
     """
+
+    _EARLIER = 100
 
     def __init__(self) -> None:
         self._there = FilesThere()
-        self._stamps: dict[str, dict[str, Stamp | None]] = {}
+        self._stamps: dict[str, Stamp | None] = {}  # the latest last
         self._is_replaced = False
 
     def __len__(self) -> int:
-        return len(self._there) + sum(len(stamps) for stamps in self._stamps.values())
+        return len(self._there) + len(self._stamps)
 
     def add(self, files: Iterable[Path], stamps: Mapping[Path, Stamp | None]) -> None:
         self._there.add(files)
         for file, left in stamps.items():
-            watched = self._stamps.setdefault(os.fspath(file.parent), {})
-            self._is_replaced |= watched.get(file.name, left) != left
-            watched[file.name] = left
+            path = os.fspath(file)
+            self._is_replaced |= self._stamps.pop(path, left) != left
+            self._stamps[path] = left
+        for path in list(self._stamps)[: -(len(stamps) + self._EARLIER)]:
+            del self._stamps[path]
+            self._there.add([Path(path)])
 
     def accept(self, stamps: Mapping[Path, Stamp | None]) -> None:
         """Count watched files as unchanged if they are as in `stamps`."""
         for file, left in stamps.items():
-            watched = self._stamps.get(os.fspath(file.parent), {})
-            if file.name in watched:
-                watched[file.name] = left
+            path = os.fspath(file)
+            if path in self._stamps:
+                self._stamps[path] = left
 
     def lost(self) -> bool:
-        return self._is_replaced or self._there.lost() or any(self._changed_in(folder) for folder in self._stamps)
-
-    def _changed_in(self, folder: str) -> bool:
-        stamps = self._stamps[folder].items()
-        return any(left is None or stamp(os.path.join(folder, name)) != left for name, left in stamps)
+        changed = any(left is None or stamp(path) != left for path, left in self._stamps.items())
+        return self._is_replaced or changed or self._there.lost()
 
 
 class Unchanged:

@@ -497,6 +497,23 @@ class TestFilesThatMustStay:
         for _ in range(3):
             assert [cache_watch.generation(node, SETTINGS) for node in both] == settled
 
+    def test_of_many_earlier_runs_must_only_be_there(self, cache_watch: CacheWatch, folder: Folder) -> None:
+        """A counter that resumes from a folder has the same settings in all of 10,000 runs."""
+        files = folder.write(*(f"f_{frame}.png" for frame in range(300)))
+        for file in files:
+            self.save(cache_watch, file)
+        before = cache_watch.generation(NODE, SETTINGS)
+
+        replace(files[10], b"another picture")
+        assert cache_watch.generation(NODE, SETTINGS) == before, "not one of the latest"
+        replace(files[-50], b"another picture")
+        assert cache_watch.generation(NODE, SETTINGS) != before
+        for file in files:
+            self.save(cache_watch, file)
+        before = cache_watch.generation(NODE, SETTINGS)
+        folder.delete(files[10].name)
+        assert cache_watch.generation(NODE, SETTINGS) != before
+
     def test_may_be_beside_others_that_must_only_be_there(self, cache_watch: CacheWatch, folder: Folder) -> None:
         frame, workflow = folder.write("f_0.png", "f_#.workflow.json")
         before = cache_watch.generation(NODE, SETTINGS)
