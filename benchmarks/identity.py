@@ -22,7 +22,8 @@ from PIL import Image
 from benchmarks.hosts import InProcess, Prompt, node
 from benchmarks.measure import Report, cpu_seconds, machine, times
 from io_utils.comfyui.identity import StaticPrompt, graph_of
-from io_utils.formats.registry import read_identity, state_of
+from io_utils.formats.base import State
+from io_utils.formats.registry import read_identity, state
 from io_utils.frame_identity import FrameIdentity, graph_groups
 
 RUNS = 15
@@ -111,7 +112,7 @@ def digests(report: Report) -> None:
 
 def whole_and_identity(file: Path) -> FrameIdentity | None:
     with file.open("rb") as opened:
-        return FrameIdentity.parse(read_identity(opened)) if state_of(file) else None
+        return FrameIdentity.parse(read_identity(opened)) if state(opened) is State.WHOLE else None
 
 
 def identity(file: Path) -> FrameIdentity | None:

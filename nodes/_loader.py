@@ -10,6 +10,13 @@ from ..io_utils.comfyui.identity import Known
 from . import _colour
 from ._inputs import read, widget
 
+_NOT_KNOWN = Known(files=None)
+
+PATH_PATTERN_TOOLTIP = (
+    "The frames below the chosen folder: a pattern with the frame number as {:06d}, %06d or ######, a folder with one "
+    "sequence, wildcards (plate_*.png), or the path of one of its frames."
+)
+FOLDER_TOOLTIP = "The ComfyUI folder that path_pattern starts in."
 LAYER_TOOLTIP = (
     "Which layer of an EXR file to load, by its name: depth, normal, left.diffuse, Z, or the name of a part. Empty: the "
     "picture. An unknown name is refused, and the error lists the layers of the file."
@@ -74,9 +81,14 @@ def known_files(inputs: Mapping[str, Any], request: Callable[[], Request], cover
     Not known if an input is linked (None) to what only the run knows. IS_CHANGED cannot take its place: for linked inputs
     it counts how often files were edited since ComfyUI started.
     """
+    return known(inputs, lambda: Known(files=request().fingerprint(), covered=covered))
+
+
+def known(inputs: Mapping[str, Any], ask: Callable[[], Known], unknown: Known = _NOT_KNOWN) -> Known:
+    """For KNOWN_BEFORE_RUN: `ask()`; `unknown` if an input is linked (None) to what only the run knows, or is refused there."""
     if any(value is None for value in inputs.values()):
-        return Known(files=None)
+        return unknown
     try:
-        return Known(files=request().fingerprint(), covered=covered)
-    except (ValueError, TypeError):  # the run raises it, too
-        return Known(files=None)
+        return ask()
+    except (ValueError, TypeError, OSError):  # the run raises it, too
+        return unknown

@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from ..io_utils.checking.check import check
-from ..io_utils.checking.choose import CheckRequest
+from ..io_utils.checking.choose import CheckRequest, Chosen
 from ..io_utils.comfyui import report
 from ..io_utils.comfyui.cache_watch import CacheWatch, Unchanged
 from ..io_utils.comfyui.identity import Known
@@ -21,6 +21,10 @@ _watch = CacheWatch()
 # The cache keys of checks that could not read every file: they run again, although no file has changed. Permissions may have.
 _uncertain: set[str] = set()
 _attempts = itertools.count()
+
+
+def _known(chosen: Chosen) -> Known:
+    return Known(outputs=(None, None, None, chosen.sequence.path_pattern), files=chosen.fingerprint)
 
 
 class ImageSequenceCheck:
@@ -61,11 +65,6 @@ class ImageSequenceCheck:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        pattern = (
-            "The frames below the chosen folder: a pattern with the frame number as {:06d}, %06d or ######, a folder with one "
-            "sequence, wildcards (plate_*.png), or the path of one of its frames."
-        )
-        folder = "The ComfyUI folder that path_pattern starts in."
         start = "The first frame to check. 0 means the first one on disk; with a pattern and a frame_count, it means frame 0."
         count = "How many frames there should be: those that are not on disk are missing. 0 checks up to the last one on disk."
         thoroughness = (
@@ -79,10 +78,10 @@ class ImageSequenceCheck:
         large = {"max": LARGEST_FRAME}
         return {
             "required": {
-                "path_pattern": widget(CheckRequest, "path_pattern", pattern),
+                "path_pattern": widget(CheckRequest, "path_pattern", _loader.PATH_PATTERN_TOOLTIP),
             },
             "optional": {
-                "folder": widget(CheckRequest, "folder", folder),
+                "folder": widget(CheckRequest, "folder", _loader.FOLDER_TOOLTIP),
                 "start_index": widget(CheckRequest, "start_index", start, **large),
                 "frame_count": widget(CheckRequest, "frame_count", count, **large),
                 "thoroughness": widget(CheckRequest, "thoroughness", thoroughness),
@@ -102,13 +101,7 @@ class ImageSequenceCheck:
 
     @classmethod
     def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
-        if any(value is None for value in inputs.values()):  # a link to what only the run knows
-            return Known(files=None)
-        try:
-            chosen = read(cls, CheckRequest, inputs).choose()
-        except (ValueError, TypeError, OSError):  # the run raises it, too
-            return Known(files=None)
-        return Known(outputs=(None, None, None, chosen.sequence.path_pattern), files=chosen.fingerprint)
+        return _loader.known(inputs, lambda: _known(read(cls, CheckRequest, inputs).choose()))
 
     @classmethod
     def look(cls, **inputs: Any) -> Look:

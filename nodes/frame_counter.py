@@ -52,15 +52,8 @@ def _look(inputs: dict[str, Any], needed: tuple[str, ...], outlook: Callable[[],
     return Look(facts=facts)
 
 
-def _known(inputs: dict[str, Any], count: Callable[[], FrameCounter], unknown: Known) -> Known:
-    """The outputs of a counter; `unknown` if an input is linked (None) to what only the run knows, or is refused there."""
-    if any(value is None for value in inputs.values()):
-        return unknown
-    try:
-        counter = count()
-        return Known(_outputs(counter), shared=_shared(counter), number=counter.current_frame)
-    except (ValueError, TypeError, OSError):  # the run raises it, too
-        return unknown
+def _known(counter: FrameCounter) -> Known:
+    return Known(_outputs(counter), shared=_shared(counter), number=counter.current_frame)
 
 
 class ImageSequenceFrameCounter:
@@ -98,7 +91,7 @@ class ImageSequenceFrameCounter:
 
     @classmethod
     def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
-        return _known(inputs, lambda: read(cls, CountRequest, inputs).choose(), unknown=Known())
+        return _loader.known(inputs, lambda: _known(read(cls, CountRequest, inputs).choose()), unknown=Known())
 
     def count(self, **inputs: Any) -> tuple[Any, ...]:
         return _outputs(read(self, CountRequest, inputs).choose())
@@ -164,7 +157,7 @@ class ImageSequenceFrameCounterFromDirectory:
     @classmethod
     def KNOWN_BEFORE_RUN(cls, **inputs: Any) -> Known:
         nodes = _tokens.running_nodes() or NodeValues()
-        return _known(inputs, lambda: read(cls, ResumeRequest, inputs, nodes=nodes).choose(), unknown=Known(files=None))
+        return _loader.known(inputs, lambda: _known(read(cls, ResumeRequest, inputs, nodes=nodes).choose()))
 
     @classmethod
     def look(cls, **inputs: Any) -> Look:

@@ -66,10 +66,6 @@ class ImageSequenceLoadBatch:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        pattern = (
-            "The frames below the chosen folder: a pattern with the frame number as {:06d}, %06d or ######, a folder with one "
-            "sequence, wildcards (plate_*.png), or the path of one of its frames."
-        )
         start = (
             "The first frame to load. 0 means frame 0. If there is none, and path_pattern is a folder, wildcards or the path of "
             "a frame, it means the first frame on disk."
@@ -87,16 +83,15 @@ class ImageSequenceLoadBatch:
             "x2 is every second frame; 1100-1001 counts down. If empty, those three decide."
         )
         large = {"max": LARGEST_FRAME}
-        folder = "The ComfyUI folder that path_pattern starts in."
         return {
             "required": {
-                "path_pattern": widget(BatchRequest, "path_pattern", pattern),
+                "path_pattern": widget(BatchRequest, "path_pattern", _loader.PATH_PATTERN_TOOLTIP),
                 "start_index": widget(BatchRequest, "start_index", start, **large),
                 "frame_count": widget(BatchRequest, "frame_count", count, **large),
                 "ignore_missing_images": widget(BatchRequest, "ignore_missing_images", missing),
             },
             "optional": {
-                "folder": widget(BatchRequest, "folder", folder),
+                "folder": widget(BatchRequest, "folder", _loader.FOLDER_TOOLTIP),
                 "step": widget(BatchRequest, "step", "Load every step-th frame.", advanced=True, **large),
                 "on_size_mismatch": widget(BatchRequest, "on_size_mismatch", mismatch, advanced=True),
                 **_loader.colour_inputs(BatchRequest),

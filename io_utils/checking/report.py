@@ -125,14 +125,13 @@ def report(chosen: Chosen, found: Mapping[int, Examined], thoroughness: Thorough
     faults = {number: examined.fault for number, examined in found.items() if examined.fault}
     faults |= {number: Fault(Damage.FOREIGN, _NO_FILE) for number in chosen.occupied}
     pictures = {number: examined.picture for number, examined in found.items() if examined.picture}
-    problems = [
+    problems = [  # in the order of `Kind`
         *_damages(chosen, faults),
         *_differences(pictures),
         *_of_the_pixels(found),
         *_graphs(found),
         *_remarks(chosen, found),
     ]
-    problems.sort(key=lambda problem: list(Kind).index(problem.kind))
     usable = (number for number in chosen.frames if number not in faults or not faults[number].damage.must_be_rendered)
     again = absent(usable, chosen.first, chosen.last)
     checked = chosen.last - chosen.first + 1

@@ -139,10 +139,12 @@ def unchanged_images(identity: Identify, place: Callable[[int], Frame]) -> list[
     """
     first = place(0)
     found = identity_of(first.sequence, first.number)
+    if found is None:
+        return []
     frames: list[Frame] = []
-    for index in range(found.images if found else 0):
+    for index in range(found.images):
         frame = place(index)
-        frame = replace(frame, identity=identity(frame.number, index, found.images if found else 1))
+        frame = replace(frame, identity=identity(frame.number, index, found.images))
         if not is_unchanged(frame.sequence, frame.number, frame.identity):
             return []
         frames.append(frame)

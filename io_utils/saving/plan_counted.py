@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import wire
 from ..animation import AnimationSequence, LogEntry, saves, total_frames, whole_frame
@@ -31,6 +31,8 @@ from .existing import Identify, facts_of, is_saved, unchanged_images, wants
 from .plan import NO_EXTENT, Frame, Saved, SaveRequest, common_size, require_no_number, require_own_paths
 
 _log = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -384,19 +386,26 @@ def _listed(sequence: FileSequence, animation: range) -> set[int]:
 
 
 def _facts(sequence: FileSequence, frame: int) -> tuple[bool, FrameIdentity | None]:
-    """Like `facts_of`, but never raises, because a failure must not cost a rendered frame.
-
-    Unreadable files and links that lead out do not count.
-    """
-    try:
-        return facts_of(sequence, frame)
-    except (PathError, OSError) as error:
-        _log.warning("Frame %d of %s does not count: %s", frame, sequence, error)
-        return False, None
+    nothing: tuple[bool, FrameIdentity | None] = (False, None)
+    return _if_readable(facts_of, sequence, frame, nothing)
 
 
 def _is_whole(sequence: FileSequence, frame: int) -> bool:
-    return _facts(sequence, frame)[0]
+    return _if_readable(is_saved, sequence, frame, False)
+
+
+def _if_readable(
+    look: Callable[[FileSequence, int], Found], sequence: FileSequence, frame: int, nothing: Found
+) -> Found:
+    """What `look` finds at a frame. Never raises, because a failure must not cost a rendered frame.
+
+    Unreadable files and links that lead out do not count: there is `nothing`.
+    """
+    try:
+        return look(sequence, frame)
+    except (PathError, OSError) as error:
+        _log.warning("Frame %d of %s does not count: %s", frame, sequence, error)
+        return nothing
 
 
 def _ending(whole: Sequence[int], animation: range) -> str:
