@@ -9,5 +9,6 @@ from .held_out import HELD_OUT as HELD_OUT
 from .registry import KINDS as KINDS
 from .registry import Pixels as Pixels
 from .registry import Registry as Registry
+from .tuning import TUNING as TUNING
 from .variants import VARIED as VARIED
 from .variants import frames as frames

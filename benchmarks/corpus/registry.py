@@ -39,10 +39,13 @@ class Registry:
         """Register the decorated function, under its own name, as a content of this kind."""
 
         def register(maker: Maker) -> Maker:
-            self._makers[maker.__name__] = kind, maker
+            self.add(kind, maker.__name__, maker)
             return maker
 
         return register
+
+    def add(self, kind: str, name: str, maker: Maker) -> None:
+        self._makers[name] = kind, maker
 
     def names(self) -> dict[str, str]:
         """Name -> kind, in the order of KINDS."""

@@ -21,7 +21,7 @@ def frames(content: str, size: Size, seed: int) -> Frame:
     return _MAKERS[content](np.random.default_rng(seed), size, seed % 3)
 
 
-def _scene(rng: Random, size: Size, slope: float) -> Plane:
+def scene(rng: Random, size: Size, slope: float) -> Plane:
     """Return a picture without noise: structure common to the channels, a little of its own in each, hard edges."""
     shared = 0.16 * spectrum(rng, size, slope) + 0.35 * (shapes(rng, size, 25) - 0.5)
     colour = [0.04 * spectrum(rng, size, slope + 0.3) for _ in range(3)]
@@ -31,13 +31,13 @@ def _scene(rng: Random, size: Size, slope: float) -> Plane:
 def _photo(rng: Random, size: Size, variant: int) -> Frame:
     """Photographs, rendered or taken: detail at every scale, and sensor noise of 0.003 to 0.008 of full scale."""
     sigma = (0.004, 0.003, 0.008)[variant]
-    scene = _scene(rng, size, (1.6, 1.9, 1.4)[variant])
-    return rounded(scene + rng.normal(0, sigma, scene.shape))
+    picture = scene(rng, size, (1.6, 1.9, 1.4)[variant])
+    return rounded(picture + rng.normal(0, sigma, picture.shape))
 
 
 def _smooth(rng: Random, size: Size, variant: int) -> Frame:
     """Denoised renders and upscaled pictures: the same scenes without noise and with less fine detail."""
-    return rounded(_scene(rng, size, (2.0, 2.4, 1.8)[variant]))
+    return rounded(scene(rng, size, (2.0, 2.4, 1.8)[variant]))
 
 
 def _text(rng: Random, size: Size, variant: int) -> Frame:
