@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from io_utils.formats.png.encode import SIGNATURE, chunk
-from io_utils.formats.png.filters import AVERAGE, NONE, SUB, UP, Strip, filtered
+from io_utils.formats.png.filters import AVERAGE, NONE, PAETH, SUB, UP, Strip, filtered
 
-FILTERS = st.sampled_from([NONE, SUB, UP, AVERAGE])
+FILTERS = st.sampled_from([NONE, SUB, UP, AVERAGE, PAETH])
 
 
 def unfiltered(lines: bytes, height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -40,7 +40,7 @@ def test_pypng_undoes_any_filter_on_any_strip(height: int, width: int, filter_ty
     assert np.array_equal(unfiltered(lines, height, width), rows)
 
 
-@pytest.mark.parametrize("filter_type", [UP, AVERAGE])
+@pytest.mark.parametrize("filter_type", [UP, AVERAGE, PAETH])
 def test_the_first_row_has_no_row_above_and_is_predicted_from_the_left(filter_type: int) -> None:
     rows = np.arange(12, dtype=np.uint8).reshape(2, 6)
 
@@ -49,11 +49,38 @@ def test_the_first_row_has_no_row_above_and_is_predicted_from_the_left(filter_ty
     assert lines[:, 0].tolist() == [SUB, filter_type]
 
 
+def test_paeth_is_the_predictor_of_the_standard_for_all_neighbours() -> None:
+    """Left, above and corner in all 2 ** 24 combinations; predicting zeros, so that the residuals are the negated predictors."""
+    left, corner = np.divmod(np.arange(1 << 16), 256)
+    for above in range(256):
+        rows = np.zeros((2, 3 * (1 << 16)), np.uint8)
+        rows[0, 0::3], rows[0, 1::3], rows[1, 0::3] = corner, above, left
+
+        residual = filtered(rows, Strip(1, 2), 1, PAETH)[0, 1:]
+
+        estimate = left + above - corner
+        to_left, to_above, to_corner = (np.abs(estimate - one) for one in (left, above, corner))
+        nearest = np.where(to_above <= to_corner, above, corner)
+        predictor = np.where((to_left <= to_above) & (to_left <= to_corner), left, nearest)
+        assert np.array_equal(np.negative(residual[1::3]), predictor.astype(np.uint8))
+
+
+@pytest.mark.parametrize("height", [31, 32, 33, 64, 65])
+def test_paeth_does_not_depend_on_blocks_of_rows(height: int) -> None:
+    rows = np.random.default_rng(height).integers(0, 256, (height + 1, 30), np.uint8)
+
+    whole = filtered(rows, Strip(1, height + 1), 3, PAETH)
+
+    assert np.array_equal(
+        whole, np.concatenate([filtered(rows, Strip(y, y + 1), 3, PAETH) for y in range(1, height + 1)])
+    )
+
+
 def test_the_rows_are_not_modified() -> None:
     rows = np.full((3, 6), 7, np.uint8)
     rows.flags.writeable = False
 
-    for filter_type in (NONE, SUB, UP, AVERAGE):
+    for filter_type in (NONE, SUB, UP, AVERAGE, PAETH):
         filtered(rows, Strip(0, 3), 3, filter_type)  # a write would be a ValueError
 
     assert (rows == 7).all()
