@@ -106,7 +106,7 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
     if options.command == "farm-demo":
         return [[*module, "devtools.farm_demo", *_paths(options)]]
     if options.command == "bench":
-        flags = [name for name, given in (("--held-out", options.held_out), ("--quick", options.quick)) if given]
+        flags = [name for name, given in (("--tuning", options.tuning), ("--quick", options.quick)) if given]
         return [[*module, "benchmarks.bench", "--size", options.size, *flags, *_paths(options)]]
     if options.command == "locales":
         return [[*module, "devtools.locales"]]
@@ -329,7 +329,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--peers", metavar="DIR", nargs="+", help="folders of earlier packs to compare with in ComfyUI")
     bench.add_argument("--output", metavar="DIR", help="where to put tables and chart (default: bench-output)")
     bench.add_argument("--size", metavar="WxH", default="1024x1024", help="size of the pictures (default: 1024x1024)")
-    bench.add_argument("--held-out", action="store_true", help="use pictures that no constant was tuned on")
+    bench.add_argument("--tuning", action="store_true", help="use the pictures that the constants were tuned on")
     bench.add_argument(
         "--quick", action="store_true", help="one picture of each class, one run, 8 frames: a smoke test"
     )

@@ -1,9 +1,14 @@
-"""Draws the chart of speed against size, with one panel per kind of content and one point per engine."""
+"""Draws the chart of speed against size: one panel for each kind of content, one point for each engine.
+
+An engine's point is its geometric mean. Of this pack, every content is a dot, and the worst ones are ringed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+Point = tuple[float, float]  # size relative to Pillow's at level 4, times as fast
 
 # (marker, colour, marker size). OpenCV 9 is hollow, because it often coincides with Pillow 9.
 _STYLES = {
@@ -14,13 +19,15 @@ _STYLES = {
     "OpenCV 9": ("D", "none", 9),
     "fpng": ("v", "#e8871e", 8),
     "ours, zlib": ("*", "#f28c91", 11),
-    "ours, zlib-ng": ("*", "#c81d25", 15),
+    "ours": ("*", "#c81d25", 15),
 }
 _OUTLINE = {"OpenCV 9": "#3f9142"}
+_OURS = "ours"
+_COLUMNS = 4
 
 
-def draw(points: Mapping[str, Mapping[str, tuple[float, float]]], path: Path) -> None:
-    """Write the chart to `path`. `points`: panel title -> engine -> (size relative to Pillow's at level 4, MB/s).
+def draw(points: Mapping[str, Mapping[str, Sequence[Point]]], path: Path) -> None:
+    """Write the chart to `path`. `points`: panel title -> engine -> the mean, then each content.
 
     Raises ImportError if matplotlib is not installed.
     """
@@ -30,29 +37,40 @@ def draw(points: Mapping[str, Mapping[str, tuple[float, float]]], path: Path) ->
     from matplotlib import pyplot as plt  # noqa: PLC0415
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator  # noqa: PLC0415
 
-    figure, panels = plt.subplots(2, 4, figsize=(10, 6.4), sharex=True, sharey=True, layout="constrained")
+    rows = -(-len(points) // _COLUMNS)
+    shape = {"sharex": True, "sharey": True, "layout": "constrained"}
+    figure, panels = plt.subplots(rows, _COLUMNS, figsize=(10, 3.1 * rows), **shape)
+    for panel in panels.flat[len(points) :]:
+        panel.set_axis_off()
     for panel, (title, engines) in zip(panels.flat, points.items()):
         panel.axvline(1, color="#9aa5b1", linewidth=0.9, zorder=1)
         for name, (marker, colour, size) in _STYLES.items():
             if name in engines:
                 edge = _OUTLINE.get(name, "white")
                 style = {"color": colour, "markeredgecolor": edge, "markeredgewidth": 1.5 if colour == "none" else 0.6}
-                panel.plot(*engines[name], marker, markersize=size, label=name, zorder=3, **style)
+                panel.plot(*engines[name][0], marker, markersize=size, label=name, zorder=3, **style)
+        each = engines.get(_OURS, [])[1:]
+        if each:
+            colour = _STYLES[_OURS][1]
+            panel.plot(*zip(*each), ".", markersize=4, color=colour, alpha=0.5, label="ours, each content", zorder=2)
+            worst = [max(each), min(each, key=lambda point: point[1])]
+            ring = {"markersize": 10, "color": "none", "markeredgecolor": colour, "markeredgewidth": 1.2}
+            panel.plot(*zip(*worst), "o", label="ours, largest and slowest", zorder=2, **ring)
         panel.set_title(title, fontsize=11)
         panel.set(xscale="log", yscale="log")
         panel.grid(color="#e4e7eb", linewidth=0.7)
         panel.tick_params(labelsize=10)
         panel.spines[["top", "right"]].set_visible(False)
     for axis, ticks in (
-        (panels[0, 0].xaxis, (0.5, 0.7, 1, 1.5, 2, 3, 5, 10)),
-        (panels[0, 0].yaxis, (1, 10, 100, 1000)),
+        (panels[0, 0].xaxis, (0.2, 0.5, 1, 2, 5, 10)),
+        (panels[0, 0].yaxis, (0.1, 1, 10, 100)),
     ):
         axis.set_major_locator(FixedLocator(ticks))
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     handles, names = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False, columnspacing=1.2)
+    figure.legend(handles, names, loc="outside upper center", ncols=5, frameon=False, columnspacing=1.2)
     figure.supxlabel("size of the files, Pillow at level 4 = 1      (left is smaller)", fontsize=11)
-    figure.supylabel("MB of pixels per second, one core      (up is faster)", fontsize=11)
+    figure.supylabel("times as fast as Pillow at level 4, one core      (up is faster)", fontsize=11)
     figure.savefig(path, dpi=160, facecolor="white")
     plt.close(figure)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 import av
@@ -19,22 +20,30 @@ from io_utils.formats import zlib_engines
 from io_utils.formats.png import encode as png
 
 Pixels = npt.NDArray[Any]
+Result = TypeVar("Result")
 
 BASE = "Pillow 4"
+OURS = ("ours", "ours, zlib")  # with ISA-L and zlib-ng, and without
 
 
 @dataclass(frozen=True)
 class Engine:
     """A way to encode pixels as PNG.
 
-    encoder: takes (height, width, 3) uint8, converts it to the form the library needs and returns the function to time.
-    runs: how often to time it. package: the distribution that it comes from.
+    encoder: takes uint8 or uint16, converts it to the form the library needs and returns the function to time.
+    runs: how often to time it. package: the distribution that it comes from. channels: those that it writes.
     """
 
     name: str
     encoder: Callable[[Pixels], Callable[[], bytes]]
     runs: int
     package: str
+    channels: tuple[int, ...] = (1, 2, 3, 4)
+    channels_of_16_bits: tuple[int, ...] = (1,)
+
+    def writes(self, pixels: Pixels) -> bool:
+        channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+        return channels in (self.channels if pixels.dtype == np.uint8 else self.channels_of_16_bits)
 
 
 class WrongPixelsError(Exception):
@@ -43,7 +52,7 @@ class WrongPixelsError(Exception):
 
 def pillow(pixels: Pixels, level: int = 4) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png", compress_level=level)
+    Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels).save(buffer, "png", compress_level=level)
     return buffer.getvalue()
 
 
@@ -53,8 +62,8 @@ def engines() -> tuple[list[Engine], list[str]]:
         "pillow": _pillows,
         "opencv-python-headless": _opencvs,
         "fpng-py": _fpng,
-        "zlib-ng": _ours_with_zlib_ng,
-        "CPython": lambda: [Engine("ours, zlib", _ours(None), 7, "CPython")],
+        "zlib-ng": _ours,
+        "CPython": lambda: [Engine("ours, zlib", lambda pixels: without_accelerators(_encoder(pixels)), 7, "CPython")],
     }
     found, absent = [], []
     for package, make in makers.items():
@@ -67,6 +76,8 @@ def engines() -> tuple[list[Engine], list[str]]:
 
 def versions(found: list[Engine]) -> str:
     packages = dict.fromkeys(["numpy", *(engine.package for engine in found if engine.package != "CPython")])
+    if "zlib-ng" in packages:
+        packages["isal"] = None
     return ", ".join(f"{package} {metadata.version(package)}" for package in packages)
 
 
@@ -112,14 +123,17 @@ def _opencvs() -> list[Engine]:
 
     def encoder(*parameters: int) -> Callable[[Pixels], Callable[[], bytes]]:
         def prepare(pixels: Pixels) -> Callable[[], bytes]:
-            bgr = np.ascontiguousarray(pixels[..., ::-1])
+            order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(pixels.shape[-1] if pixels.ndim == 3 else 1)
+            bgr = np.ascontiguousarray(pixels[..., order] if order else pixels)
             return lambda: bytes(cv2.imencode(".png", bgr, parameters)[1])
 
         return prepare
 
-    package = "opencv-python-headless"
-    level_9 = (cv2.IMWRITE_PNG_COMPRESSION, 9)
-    return [Engine("OpenCV", encoder(), 3, package), Engine("OpenCV 9", encoder(*level_9), 1, package)]
+    levels = {"OpenCV": ((), 3), "OpenCV 9": ((cv2.IMWRITE_PNG_COMPRESSION, 9), 1)}
+    return [
+        Engine(name, encoder(*parameters), runs, "opencv-python-headless", (1, 3, 4), (1, 3, 4))
+        for name, (parameters, runs) in levels.items()
+    ]
 
 
 def _fpng() -> list[Engine]:
@@ -130,18 +144,25 @@ def _fpng() -> list[Engine]:
         samples = pixels.tobytes()
         return lambda: bytes(fpng_py.fpng_encode_image_to_memory(samples, width, height, channels))
 
-    return [Engine("fpng", encoder, 7, "fpng-py")]
+    return [Engine("fpng", encoder, 7, "fpng-py", channels=(3, 4), channels_of_16_bits=())]
 
 
-def _ours_with_zlib_ng() -> list[Engine]:
-    from zlib_ng import zlib_ng  # noqa: PLC0415 - may be absent
+def _ours() -> list[Engine]:
+    from isal import isal_zlib  # noqa: F401, PLC0415 - may be absent
+    from zlib_ng import zlib_ng  # noqa: F401, PLC0415 - may be absent
 
-    return [Engine("ours, zlib-ng", _ours(zlib_ng), 7, "zlib-ng")]
+    return [Engine("ours", _encoder, 7, "zlib-ng")]
 
 
-def _ours(zlib_ng: Any) -> Callable[[Pixels], Callable[[], bytes]]:
-    def encode(pixels: Pixels) -> bytes:
-        with mock.patch.object(zlib_engines, "zlib_ng", zlib_ng):
-            return png.encode_png(pixels)
+def _encoder(pixels: Pixels) -> Callable[[], bytes]:
+    return partial(png.encode_png, pixels)
 
-    return lambda pixels: lambda: encode(pixels)
+
+def without_accelerators(function: Callable[[], Result]) -> Callable[[], Result]:
+    """Return the function, run as if ISA-L and zlib-ng were not installed."""
+
+    def run() -> Result:
+        with mock.patch.multiple(zlib_engines, isal_zlib=None, zlib_ng=None):
+            return function()
+
+    return run

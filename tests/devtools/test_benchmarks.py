@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import corpus, measure
-from benchmarks.bench import ALL, TITLES
+from benchmarks.encoder import ALL, LARGE, OURS, TITLES, Measured, worst_table
 from benchmarks.engines import BASE, WrongPixelsError, check, engines, pillow
 from benchmarks.hosts import InProcess
 from benchmarks.linear import Repeated, browse_folder, listings, load_batch, one_frame_runs, save_batch
@@ -39,8 +39,48 @@ class TestCheck:
         assert base.encoder(pixels)() == pillow(pixels, 4)
 
 
-def test_every_kind_of_content_has_a_title():
-    assert list(TITLES) == [*corpus.KINDS, ALL]
+class TestCorpus:
+    @pytest.mark.parametrize("half", [corpus.TUNING, corpus.HELD_OUT], ids=["tuning", "held out"])
+    def test_every_content_can_be_drawn_in_any_size_and_encoded(self, half):
+        for content in half.names():
+            pixels = half.picture(content, (97, 65))
+            assert pixels.shape[:2] == (65, 97), content
+            check(encode_png(pixels), pixels, content)
+
+    def test_a_content_is_the_same_whenever_it_is_drawn(self):
+        for content in ("one_bit_dither", "text_9", "leaves_sharp"):
+            once, again = (corpus.HELD_OUT.picture(content, (64, 64)) for _ in range(2))
+            assert np.array_equal(once, again)
+
+    def test_both_halves_have_all_kinds_and_no_picture_is_in_both(self):
+        halves = [
+            {half.picture(name, (256, 256)).tobytes() for name in half.names()}
+            for half in (corpus.TUNING, corpus.HELD_OUT)
+        ]
+        assert not halves[0] & halves[1]
+        for half in (corpus.TUNING, corpus.HELD_OUT):
+            assert set(half.names().values()) == set(corpus.KINDS)
+
+    def test_every_kind_of_content_has_a_title(self):
+        assert list(TITLES) == [*corpus.KINDS, ALL]
+
+    def test_an_unknown_content_is_refused_by_name(self):
+        with pytest.raises(ValueError, match="unknown content 'sunset'"):
+            corpus.TUNING.picture("sunset", (8, 8))
+
+
+def test_the_table_of_the_worst_names_the_slowest_and_the_largest_content(capsys):
+    def measured(kind, content, seconds, length):
+        return Measured(kind, content, OURS[0], seconds, length, 1000, 1.0, 100)
+
+    rows = [measured(kind, f"{kind}_a", 0.1, 90) for kind in corpus.KINDS]
+    rows += [measured("mask", "slow", 0.5, 100), measured("mask", "large", 0.1, int(LARGE * 100) + 1)]
+    worst_table(measure.Report(), rows, OURS[0])
+    (line,) = (line for line in capsys.readouterr().out.split("\n") if TITLES["mask"] in line)
+    cells = [cell.strip() for cell in line.split("|")[2:-1]]
+    assert cells[0] == "3"
+    assert cells[2:4] == ["2.0 (slow)", "1"]
+    assert cells[5:] == ["1.110 (large)", "1"]
 
 
 class TestReport:

@@ -193,7 +193,7 @@ class TestCommands:
     def test_paths_of_bench_are_too_and_its_other_options_are_passed_on(self, dev, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         assert self.lines(dev, "bench") == [["-m", "benchmarks.bench", "--size", "1024x1024"]]
-        flags = ["--size", "1920x1080", "--held-out", "--quick"]
+        flags = ["--size", "1920x1080", "--tuning", "--quick"]
         here, a, b = str(tmp_path / "here"), str(tmp_path / "a"), str(tmp_path.parent / "b")
         assert self.lines(dev, "bench", "--peers", "a", "../b", "--output", "here", *flags) == [
             ["-m", "benchmarks.bench", *flags, "--output", here, "--peers", a, b]

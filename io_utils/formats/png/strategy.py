@@ -213,7 +213,8 @@ def predicted(rows: ByteArray, strips: Sequence[Strip], pixel_bytes: int) -> NDA
     def shares(equal: NDArray[np.bool_]) -> NDArray[np.float64]:
         # A row of a tile has at most TILES.width bytes, so a byte holds their sum: twice as fast as a wider type.
         sums = equal.view(np.uint8).sum(axis=2, dtype=np.uint8).sum(axis=0)
-        return sums / equal[:, 0].size
+        of_tiles: NDArray[np.float64] = sums / equal[:, 0].size
+        return of_tiles
 
     of_tiles = np.maximum(shares(equal_left), shares(equal_above))
     of_strips: NDArray[np.float64] = of_tiles.reshape(len(strips), TILES.number)
