@@ -63,7 +63,7 @@ class ContentClass(NamedTuple):
     sample: Tiling | Banding
     candidates: tuple[Setting, ...]
     slack: float = 1.07
-    patience: float = 2.4
+    patience: float = 2.3
     mixed: bool = False
 
 
@@ -80,18 +80,8 @@ def _settings(method: Method, *filter_types: int) -> tuple[Setting, ...]:
 
 TILES = Tiling(number=8, rows=2, width=128)  # of each strip: they tell the classes apart
 
-# What repeats has long runs and distant matches, which only whole rows show. Such content deflates so fast that they cost
-# little. Every filter type wins for some of it, with every method: a table with less is quicker, but worse.
-_REPEATING = tuple(
-    Setting(filter_type, method)
-    for method in (Method.QUICK, Method.RUNS, Method.MATCHES, Method.SEARCH)
-    for filter_type in (NONE, SUB, UP)
-)
-
 # A strip belongs to the first class whose limits it keeps.
 CONTENT_CLASSES = (
-    # Masks, flat colours, slow gradients, blank paper.
-    ContentClass("flat", above=0.97, sample=Banding(number=4, total=72_000), candidates=_REPEATING),
     ContentClass(
         "mixed",  # a photograph beside or above something flat
         above=-1,
@@ -104,8 +94,19 @@ CONTENT_CLASSES = (
             + _settings(Method.HUFFMAN, AVERAGE)
         ),
     ),
-    # Text, interfaces, drawings, depth maps, gradients.
-    ContentClass("plain", above=0.7, sample=Banding(number=3, total=36_000), candidates=_REPEATING, patience=2.5),
+    ContentClass(
+        "plain",  # masks, flat colours, text, interfaces, drawings, depth maps, gradients
+        above=0.7,
+        # Whole rows: such content has long runs and distant matches. It deflates so fast that they cost little.
+        sample=Banding(number=4, total=72_000),
+        # Every filter type wins for some of it, with every method: with fewer of them, choosing is quicker, but worse.
+        candidates=(
+            _settings(Method.QUICK, NONE, SUB, UP)
+            + _settings(Method.RUNS, NONE, SUB, UP)
+            + _settings(Method.MATCHES, NONE, SUB, UP)
+            + _settings(Method.SEARCH, NONE, SUB, UP)
+        ),
+    ),
     ContentClass(
         "smooth",  # denoised renders, steep gradients, few colours
         above=0.4,
@@ -138,7 +139,7 @@ CONTENT_CLASSES = (
 
 _STORED = Setting(NONE, Method.STORED)
 # A class that has fewer of the strips than this share gets as large a sample as if it had this share.
-_LEAST_SHARE = 0.6
+_LEAST_SHARE = 0.4
 MIXED = Mixed(worst_below=0.26, best_above=0.85)
 # Nanoseconds for each byte of a picture, whatever the setting: sampling, checksums, joining.
 _ALWAYS_NS = 0.3
