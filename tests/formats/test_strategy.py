@@ -222,7 +222,7 @@ CHANGES = [
     Change("smooth", None, "palette_256", 1.3, 1.2),
     Change("noisy", None, "line_art", 1.7, 1.8),
     Change("noisy", {"above": -1}, "noise_0", 1.0, 8),
-    Change("plain", {"slack": 1.0}, "depth_1", 0.92, 1.8),
+    Change("plain", {"slack": 1.0}, "depth_1", 0.92, 1.15),
     Change("plain", {"slack": 1.2}, "cel_shaded", 1.3, 0.8),
     Change("smooth", {"slack": 1.0}, "smooth_0", 0.95, 1.3),
     Change("smooth", {"slack": 1.2}, "bayer_2_bits", 1.1, 0.4),
