@@ -113,7 +113,7 @@ def jpeg(frame: Frame, quality: int) -> Frame:
     """Return the frame as a JPEG file shows it, colours at half resolution."""
     file = io.BytesIO()
     Image.fromarray(frame).save(file, "jpeg", quality=quality, subsampling="4:2:0")
-    with Image.open(file) as image:
+    with Image.open(file, formats=("JPEG",)) as image:
         return np.asarray(image.convert("RGB"))
 
 
