@@ -80,7 +80,8 @@ def _settings(method: Method, *filter_types: int) -> tuple[Setting, ...]:
 
 TILES = Tiling(number=8, rows=2, width=128)  # of each strip: they tell the classes apart
 
-# A strip belongs to the first class whose limits it keeps.
+# A strip belongs to the first class whose limits it keeps. Every class tries matches without a filter and with Sub: what looks
+# unpredictable may still repeat, as a steep sawtooth does.
 CONTENT_CLASSES = (
     ContentClass(
         "mixed",  # a photograph beside or above something flat
@@ -122,7 +123,7 @@ CONTENT_CLASSES = (
         "noisy",  # photographs, normals
         above=0.03,
         sample=Tiling(number=16, rows=2, width=256),
-        candidates=_settings(Method.HUFFMAN, AVERAGE, PAETH) + _settings(Method.QUICK, UP, AVERAGE, PAETH),
+        candidates=_settings(Method.HUFFMAN, AVERAGE, PAETH) + _settings(Method.QUICK, NONE, SUB, UP, AVERAGE, PAETH),
         # Quick matches take two thirds of the time of Huffman codes, and leave 5 to 9 % more of a photograph with noise.
         slack=1.03,
     ),
@@ -130,7 +131,9 @@ CONTENT_CLASSES = (
         "noise",
         above=-1,
         sample=Tiling(number=8, rows=3, width=192),
-        candidates=_settings(Method.HUFFMAN, AVERAGE) + _settings(Method.STORED, NONE),
+        candidates=(
+            _settings(Method.MATCHES, NONE, SUB) + _settings(Method.HUFFMAN, AVERAGE) + _settings(Method.STORED, NONE)
+        ),
         # Huffman codes take over 10 times as long as storing and have to save 3 %.
         slack=1.03,
         patience=100,
