@@ -114,6 +114,7 @@ CONTENT_CLASSES = (
             + _settings(Method.RUNS, AVERAGE)
             + _settings(Method.HUFFMAN, AVERAGE)
         ),
+        slack=1.03,
     ),
     ContentClass(
         "plain",  # masks, flat colours, text, interfaces, drawings, depth maps, gradients
@@ -123,10 +124,11 @@ CONTENT_CLASSES = (
         # Every filter type wins for some of it, with every method: with fewer of them, choosing is quicker, but worse.
         candidates=(
             _settings(Method.QUICK, NONE, SUB, UP)
-            + _settings(Method.RUNS, NONE, SUB, UP)
+            + _settings(Method.RUNS, NONE, SUB, UP, PAETH)
             + _settings(Method.MATCHES, NONE, SUB, UP)
             + _settings(Method.SEARCH, NONE, SUB, UP)
         ),
+        slack=1.05,
     ),
     ContentClass(
         "smooth",  # denoised renders, steep gradients, few colours
@@ -143,9 +145,14 @@ CONTENT_CLASSES = (
         "noisy",  # photographs, normals
         above=0.03,
         sample=Tiling(number=16, rows=2, width=256),
-        candidates=_settings(Method.HUFFMAN, AVERAGE, PAETH) + _settings(Method.QUICK, NONE, SUB, UP, AVERAGE, PAETH),
+        candidates=(
+            _settings(Method.HUFFMAN, NONE, AVERAGE, PAETH)
+            + _settings(Method.QUICK, NONE, SUB, UP, AVERAGE, PAETH)
+            + _settings(Method.SEARCH, NONE)
+        ),
         # Quick matches take two thirds of the time of Huffman codes, and leave 5 to 9 % more of a photograph with noise.
         slack=1.03,
+        patience=2.5,
     ),
     ContentClass(
         "noise",
@@ -201,14 +208,17 @@ def _groups(classes: Iterable[int]) -> list[tuple[int, list[int]]]:
 
 
 def _tried(content: ContentClass, sample: Sample) -> list[Tried]:
-    """Return what becomes of the sample with each candidate that has a chance."""
+    """Return what becomes of the sample with each candidate that has a chance, by what quick matches leave of it."""
     quick = [sample.tried(one) for one in content.candidates if one.method is Method.QUICK]
     limit = _HOPELESS * min((one.size for one in quick), default=math.inf)
     hopeless = {one.setting.filter_type for one in quick if one.size > limit}
+    affordable = content.patience * _ABOUT * min((one.ns for one in quick), default=math.inf)
     return quick + [
         sample.tried(one)
         for one in content.candidates
-        if one.method is not Method.QUICK and one.filter_type not in hopeless
+        if one.filter_type not in hopeless
+        and not (quick and compressor(one.method) == compressor(Method.QUICK))
+        and _ns(one, size=0) <= affordable
     ]
 
 
