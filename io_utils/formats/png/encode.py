@@ -22,7 +22,7 @@ import numpy as np
 from ..base import AnyPixels, ByteArray
 from ..zlib_engines import deflate, deflate_engine
 from .filters import Strip, filtered
-from .strategy import Setting, choose
+from .strategy import SMALL, Setting, choose
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # section 5.2
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> colour type: grey, grey + alpha, RGB, RGBA (11.2.1)
@@ -141,10 +141,13 @@ def _keyword(keyword: str) -> bytes:
 def _image_data(rows: ByteArray, pixel_bytes: int, threads: int) -> list[list[bytes]]:
     """Return the IDAT chunks, in parts: one for each strip, together one zlib stream (RFC 1950, section 2.2)."""
     strips = _strips(*rows.shape)
-    settings = choose(rows, strips, pixel_bytes)
     encode = partial(_encode_strip, rows, pixel_bytes)
-    with ThreadPoolExecutor(threads) if threads > 1 and len(strips) > 1 else nullcontext() as pool:
-        encoded = list((pool.map if pool else map)(encode, strips, settings))
+    if rows.size <= SMALL.largest:
+        encoded = [min((encode(strip, one) for one in SMALL.settings), key=_EncodedStrip.size) for strip in strips]
+    else:
+        settings = choose(rows, strips, pixel_bytes)
+        with ThreadPoolExecutor(threads) if threads > 1 and len(strips) > 1 else nullcontext() as pool:
+            encoded = list((pool.map if pool else map)(encode, strips, settings))
     streams = [strip.deflated for strip in encoded]
     streams[0].insert(0, b"\x78\x01")  # deflate, 32 KiB window, no preset dictionary, fast
     streams[-1].append(struct.pack(">I", _combined_adler32((strip.adler32, strip.length) for strip in encoded)))
@@ -167,6 +170,9 @@ class _EncodedStrip(NamedTuple):
     deflated: list[bytes]
     adler32: int
     length: int
+
+    def size(self) -> int:
+        return sum(map(len, self.deflated))
 
 
 def _encode_strip(rows: ByteArray, pixel_bytes: int, strip: Strip, setting: Setting) -> _EncodedStrip:

@@ -15,7 +15,8 @@ CONTENT_CLASSES holds every number of this decision; tests/formats/test_strategy
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import cycle
 from typing import NamedTuple
 
@@ -41,12 +42,21 @@ class Tiling(NamedTuple):
     rows: int
     width: int
 
+    def tiling(self, share: float, _: int) -> Tiling:
+        """Return the sample for a class that has this share of the strips: the fewer they are, the smaller it is."""
+        return self._replace(number=math.ceil(self.number * max(_LEAST_SHARE, share)))
+
 
 class Banding(NamedTuple):
     """A sample of a `number` of bands of whole rows, together about `total` bytes, two rows a band at least."""
 
     number: int
     total: float
+
+    def tiling(self, share: float, row_bytes: int) -> Tiling:
+        """The same for rows of this length."""
+        rows = int(self.total * max(_LEAST_SHARE, share) / self.number / row_bytes)
+        return Tiling(self.number, max(2, rows), row_bytes)
 
 
 class ContentClass(NamedTuple):
@@ -67,6 +77,13 @@ class ContentClass(NamedTuple):
     mixed: bool = False
 
 
+class Small(NamedTuple):
+    """A picture of at most `largest` bytes is encoded with each of `settings`, and the smallest result is kept."""
+
+    largest: int
+    settings: tuple[Setting, ...]
+
+
 class Mixed(NamedTuple):
     """A strip has two contents if its worst tile is predicted less than one of these, and its best one more than the other."""
 
@@ -77,6 +94,9 @@ class Mixed(NamedTuple):
 def _settings(method: Method, *filter_types: int) -> tuple[Setting, ...]:
     return tuple(Setting(filter_type, method) for filter_type in filter_types)
 
+
+# At 64 x 64 RGB sampling takes 0.4 to 0.6 ms, and one of these settings 0.01 to 0.2.
+SMALL = Small(largest=32 * 1024, settings=_settings(Method.SEARCH, NONE, UP))
 
 TILES = Tiling(number=8, rows=2, width=128)  # of each strip: they tell the classes apart
 
@@ -94,6 +114,7 @@ CONTENT_CLASSES = (
             + _settings(Method.RUNS, AVERAGE)
             + _settings(Method.HUFFMAN, AVERAGE)
         ),
+        slack=1.03,
     ),
     ContentClass(
         "plain",  # masks, flat colours, text, interfaces, drawings, depth maps, gradients
@@ -103,10 +124,11 @@ CONTENT_CLASSES = (
         # Every filter type wins for some of it, with every method: with fewer of them, choosing is quicker, but worse.
         candidates=(
             _settings(Method.QUICK, NONE, SUB, UP)
-            + _settings(Method.RUNS, NONE, SUB, UP)
+            + _settings(Method.RUNS, NONE, SUB, UP, PAETH)
             + _settings(Method.MATCHES, NONE, SUB, UP)
             + _settings(Method.SEARCH, NONE, SUB, UP)
         ),
+        slack=1.05,
     ),
     ContentClass(
         "smooth",  # denoised renders, steep gradients, few colours
@@ -123,9 +145,14 @@ CONTENT_CLASSES = (
         "noisy",  # photographs, normals
         above=0.03,
         sample=Tiling(number=16, rows=2, width=256),
-        candidates=_settings(Method.HUFFMAN, AVERAGE, PAETH) + _settings(Method.QUICK, NONE, SUB, UP, AVERAGE, PAETH),
+        candidates=(
+            _settings(Method.HUFFMAN, NONE, AVERAGE, PAETH)
+            + _settings(Method.QUICK, NONE, SUB, UP, AVERAGE, PAETH)
+            + _settings(Method.SEARCH, NONE)
+        ),
         # Quick matches take two thirds of the time of Huffman codes, and leave 5 to 9 % more of a photograph with noise.
         slack=1.03,
+        patience=2.5,
     ),
     ContentClass(
         "noise",
@@ -163,44 +190,36 @@ def choose(rows: ByteArray, strips: Sequence[Strip], pixel_bytes: int) -> list[S
     settings = [_STORED] * len(strips)
     for number, members in _groups(classify(predicted(rows, strips, pixel_bytes))):
         content = CONTENT_CLASSES[number]
-        parts = _parts(rows, [strips[member] for member in members], content, len(strips), pixel_bytes)
-        setting = quickest(_sizes(content, Sample(parts, pixel_bytes)), content)
+        tiling = content.sample.tiling(len(members) / len(strips), rows.shape[1])
+        pixels = tiles(rows, [strips[member] for member in members], tiling, pixel_bytes)
+        sample = Sample(pixels, pixel_bytes, whole_rows=isinstance(content.sample, Banding))
+        setting = quickest(_tried(content, sample), content)
         for member in members:
             settings[member] = setting
     return settings
 
 
-def _groups(classes: NDArray[np.intp]) -> list[tuple[int, list[int]]]:
+def _groups(classes: Iterable[int]) -> list[tuple[int, list[int]]]:
     """Return (class, strips) for all strips that share a setting: those of a class, but each one that is mixed alone."""
     groups: dict[tuple[int, int], list[int]] = {}
-    for strip, number in enumerate(classes.tolist()):
+    for strip, number in enumerate(classes):
         groups.setdefault((number, strip if CONTENT_CLASSES[number].mixed else 0), []).append(strip)
     return [(number, members) for (number, _), members in groups.items()]
 
 
-def _parts(
-    rows: ByteArray, members: Sequence[Strip], content: ContentClass, strips: int, pixel_bytes: int
-) -> list[ByteArray]:
-    """Return the sample of a class, whose strips are the `members`: the fewer of all strips they are, the smaller."""
-    sample, share = content.sample, max(_LEAST_SHARE, len(members) / strips)
-    if isinstance(sample, Tiling):
-        number = math.ceil(sample.number * share)
-        return tiles(rows, _spread(members, number), sample, pixel_bytes)
-    return bands(rows, _spread(members, sample.number), sample._replace(total=sample.total * share), pixel_bytes)
-
-
-def _spread(members: Sequence[Strip], number: int) -> list[Strip]:
-    """Return a `number` of the strips, evenly spread; the same one repeatedly where they are fewer."""
-    return [members[part * len(members) // number] for part in range(number)]
-
-
-def _sizes(content: ContentClass, sample: Sample) -> dict[Setting, float]:
-    """Return the size of the sample with each candidate that has a chance, as a share of the size before."""
-    quick = {one: sample.compressed(one) for one in content.candidates if one.method is Method.QUICK}
-    limit = _HOPELESS * min(quick.values(), default=0)
-    hopeless = {one.filter_type for one, size in quick.items() if size > limit}
-    others = [one for one in content.candidates if one not in quick and one.filter_type not in hopeless]
-    return quick | {one: sample.compressed(one) for one in others}
+def _tried(content: ContentClass, sample: Sample) -> list[Tried]:
+    """Return what becomes of the sample with each candidate that has a chance, by what quick matches leave of it."""
+    quick = [sample.tried(one) for one in content.candidates if one.method is Method.QUICK]
+    limit = _HOPELESS * min((one.size for one in quick), default=math.inf)
+    hopeless = {one.setting.filter_type for one in quick if one.size > limit}
+    affordable = content.patience * _ABOUT * min((one.ns for one in quick), default=math.inf)
+    return quick + [
+        sample.tried(one)
+        for one in content.candidates
+        if one.filter_type not in hopeless
+        and not (quick and compressor(one.method) == compressor(Method.QUICK))
+        and _ns(one, size=0) <= affordable
+    ]
 
 
 def predicted(rows: ByteArray, strips: Sequence[Strip], pixel_bytes: int) -> NDArray[np.float64]:
@@ -208,43 +227,44 @@ def predicted(rows: ByteArray, strips: Sequence[Strip], pixel_bytes: int) -> NDA
 
     Either by the byte of the pixel on the left or by the one above, whichever predicts more bytes of the tile.
     """
-    (pixels,) = tiles(rows, [strip for strip in strips for _ in range(TILES.number)], TILES, pixel_bytes)
-    below = pixels[1:] if len(pixels) > 1 else pixels
-    first = pixel_bytes if pixels.shape[2] > pixel_bytes else 0
-    equal_left = below[..., first:] == below[..., : pixels.shape[2] - first]
-    equal_above = below[..., first:] == pixels[: len(below), :, first:]
+    pixels = tiles(rows, strips, TILES._replace(number=TILES.number * len(strips)), pixel_bytes)
+    height, width = pixels.shape[1:]
+    top, first = min(1, height - 1), pixel_bytes if width > pixel_bytes else 0
+    below = pixels[:, top:, first:]
 
-    def shares(equal: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def shares(neighbours: ByteArray) -> NDArray[np.float64]:
         # A row of a tile has at most TILES.width bytes, so a byte holds their sum: twice as fast as a wider type.
-        sums = equal.view(np.uint8).sum(axis=2, dtype=np.uint8).sum(axis=0)
-        of_tiles: NDArray[np.float64] = sums / equal[:, 0].size
+        sums = (below == neighbours).view(np.uint8).sum(axis=2, dtype=np.uint8).sum(axis=1)
+        of_tiles: NDArray[np.float64] = sums / below[0].size
         return of_tiles
 
-    of_tiles = np.maximum(shares(equal_left), shares(equal_above))
+    of_tiles = np.maximum(shares(pixels[:, top:, : width - first]), shares(pixels[:, : height - top, first:]))
     of_strips: NDArray[np.float64] = of_tiles.reshape(len(strips), TILES.number)
     return of_strips
 
 
-def classify(shares: NDArray[np.float64]) -> NDArray[np.intp]:
+def classify(shares: NDArray[np.float64]) -> list[int]:
     """Return for each strip, of whose tiles these shares are predicted, the number of its class in CONTENT_CLASSES."""
-    mean = shares.mean(1)
-    two_contents = (shares.min(1) < MIXED.worst_below) & (shares.max(1) > MIXED.best_above)
-    # Where all strips have two contents, side by side, they have the same two.
-    one_content = np.concatenate([[False], ~two_contents, [False]])
-    mixed = two_contents & (one_content[:-2] | one_content[2:])
-    members = [(mean > one.above) & (mixed if one.mixed else True) for one in CONTENT_CLASSES]
-    classes: NDArray[np.intp] = np.argmax(members, axis=0)
+    of_strips = shares.tolist()  # of so few numbers, Python is three times as fast as numpy
+    two_contents = [min(tiles) < MIXED.worst_below and max(tiles) > MIXED.best_above for tiles in of_strips]
+    classes = []
+    for strip, tiles in enumerate(of_strips):
+        mean = sum(tiles) / len(tiles)
+        # Where all strips have two contents, side by side, they have the same two.
+        mixed = two_contents[strip] and not all(two_contents[max(0, strip - 1) : strip + 2])
+        classes.append(
+            next(number for number, one in enumerate(CONTENT_CLASSES) if mean > one.above and (mixed or not one.mixed))
+        )
     return classes
 
 
-def quickest(sizes: dict[Setting, float], content: ContentClass) -> Setting:
-    """Return the quickest setting of those that are small enough. `sizes`: after encoding, as a share of the size before."""
-    costs = {setting: _ns(setting, size) for setting, size in sizes.items()}
-    small = _ABOUT * (_LEAST + min(sizes.values()))
-    least = min(costs[setting] for setting, size in sizes.items() if _LEAST + size <= small)
-    affordable = [setting for setting, cost in costs.items() if cost <= content.patience * least]
-    small = content.slack * (_LEAST + min(sizes[setting] for setting in affordable))
-    return min((setting for setting in affordable if _LEAST + sizes[setting] <= small), key=lambda one: costs[one])
+def quickest(tried: Sequence[Tried], content: ContentClass) -> Setting:
+    """Return the quickest setting of those that are small enough."""
+    small = _ABOUT * min(one.size for one in tried)
+    least = min(one.ns for one in tried if one.size <= small)
+    affordable = [one for one in tried if one.ns <= content.patience * least]
+    small = content.slack * min(one.size for one in affordable)
+    return min((one for one in affordable if one.size <= small), key=lambda one: one.ns).setting
 
 
 def _ns(setting: Setting, size: float) -> float:
@@ -253,66 +273,68 @@ def _ns(setting: Setting, size: float) -> float:
     return _ALWAYS_NS + FILTER_NS[setting.filter_type] + chosen.in_ns + chosen.out_ns * size
 
 
-class Sample:
-    """Parts of a picture that stand for it."""
+class Tried(NamedTuple):
+    """A setting, the share of the size that it leaves, and the nanoseconds that it takes for each byte."""
 
-    def __init__(self, parts: Sequence[ByteArray], pixel_bytes: int) -> None:
-        """parts: small pictures of (rows, tiles side by side, bytes). The first row is there to predict the second one."""
-        self._parts = parts
+    setting: Setting
+    size: float
+    ns: float
+
+
+class Sample:
+    """Tiles of a picture that stand for it."""
+
+    def __init__(self, pixels: ByteArray, pixel_bytes: int, *, whole_rows: bool) -> None:
+        """pixels: (tiles, rows, bytes). A tile's first row is there to predict the second one."""
+        self._pixels = pixels
         self._pixel_bytes = pixel_bytes
+        self._whole_rows = whole_rows
         self._residuals: dict[int, ByteArray] = {}
 
     def residual(self, filter_type: int) -> ByteArray:
-        """Return the filtered bytes of all parts but their first rows, one after the other.
+        """Return the filtered bytes of all tiles but their first rows.
 
-        Whole rows are as they are in the file. Of tiles, each one's first pixel is left out: with it, Sub and Average
-        look 12 % worse than they are.
+        Whole rows are as they are in the file. Other tiles lie side by side, because in the file, too, a row is far from
+        the one above it. Their first pixels are left out: with them, Sub and Average look 12 % worse than they are.
         """
         if filter_type not in self._residuals:
-            self._residuals[filter_type] = np.concatenate([self._filtered(part, filter_type) for part in self._parts])
+            count, height, width = self._pixels.shape
+            # One small picture, in which only the first rows have another tile above them.
+            rows = self._pixels.reshape(-1, width)
+            lines = filtered(rows, Strip(0, len(rows)), self._pixel_bytes, filter_type).reshape(count, height, -1)
+            lines = lines[:, min(1, height - 1) :]
+            if not self._whole_rows:
+                first = 1 + (self._pixel_bytes if width > self._pixel_bytes else 0)
+                lines = lines[:, :, first:].swapaxes(0, 1)
+            self._residuals[filter_type] = lines.ravel()
         return self._residuals[filter_type]
 
-    def _filtered(self, part: ByteArray, filter_type: int) -> ByteArray:
-        height, count, width = part.shape
-        strip = Strip(min(1, height - 1), height)
-        lines = filtered(part.reshape(height, -1), strip, self._pixel_bytes, filter_type)
-        if count == 1:
-            return lines.ravel()
-        first = self._pixel_bytes if width > self._pixel_bytes else 0
-        return lines[:, 1:].reshape(-1, count, width)[:, :, first:].ravel()
-
-    def compressed(self, setting: Setting) -> float:
-        """Return the size after filtering and deflating, as a share of the size before."""
+    def tried(self, setting: Setting) -> Tried:
         residual = self.residual(setting.filter_type)
-        return sum(map(len, deflate(residual, setting.method, final=True))) / residual.size
+        size = _LEAST + sum(map(len, deflate(residual, setting.method, final=True))) / residual.size
+        return Tried(setting, size, _ns(setting, size))
 
 
-# Where in its strip a tile or band lies, as shares of height and width: evenly spread, whatever their number. M. Roberts's
+# Where in its strip a tile lies, as shares of height and width: evenly spread, whatever their number. M. Roberts's
 # R2 sequence, https://extremelearning.com.au/unreasonable-effectiveness-of-quasirandom-sequences/
 _PLACES = [(number * 0.7548776662 % 1, number * 0.5698402910 % 1) for number in range(1, 65)]
 
 
-def tiles(rows: ByteArray, strips: Sequence[Strip], tiling: Tiling, pixel_bytes: int) -> list[ByteArray]:
-    """Return one tile for each of `strips`, in which a strip may occur repeatedly, side by side as one small picture."""
-    row_bytes = rows.shape[1]
+def tiles(rows: ByteArray, strips: Sequence[Strip], tiling: Tiling, pixel_bytes: int) -> ByteArray:
+    """Return tiles of these strips, evenly spread over them, several of one strip if need be: (tiles, rows, bytes)."""
+    cut = [rows[tile] for tile in _tiles(tuple(strips), tiling, rows.shape[1], pixel_bytes)]
+    return np.concatenate(cut).reshape(len(cut), *cut[0].shape)
+
+
+@lru_cache  # the frames of a sequence have the same shape: 0.03 ms for each
+def _tiles(strips: tuple[Strip, ...], tiling: Tiling, row_bytes: int, pixel_bytes: int) -> list[tuple[slice, slice]]:
     width = max(pixel_bytes, min(tiling.width, row_bytes) // pixel_bytes * pixel_bytes)
-    height = min(1 + tiling.rows, *(strip.last - max(0, strip.first - 1) for strip in strips))
+    height = min(1 + tiling.rows, *(last - max(0, first - 1) for first, last in strips))
     columns = (row_bytes - width) // pixel_bytes + 1
-    cut = []
-    for (first, last), (down, right) in zip(strips, cycle(_PLACES)):
+    found = []
+    for number, (down, right) in zip(range(tiling.number), cycle(_PLACES)):
+        first, last = strips[number * len(strips) // tiling.number]
         top = max(0, first - 1)
         y, x = top + int(down * (last - top - height + 1)), int(right * columns) * pixel_bytes
-        cut.append(rows[y : y + height, x : x + width])
-    return [np.concatenate(cut, axis=1).reshape(height, len(cut), width)]
-
-
-def bands(rows: ByteArray, strips: Sequence[Strip], banding: Banding, pixel_bytes: int) -> list[ByteArray]:
-    """Return one band of whole rows for each of `strips`, in which a strip may occur repeatedly."""
-    wanted = 1 + max(2, int(banding.total / banding.number / rows.shape[1]))
-    cut = []
-    for (first, last), (down, _) in zip(strips, cycle(_PLACES)):
-        top = max(0, first - 1)
-        height = min(wanted, last - top)
-        y = top + int(down * (last - top - height + 1))
-        cut.append(rows[y : y + height, None])
-    return cut
+        found.append((slice(y, y + height), slice(x, x + width)))
+    return found
