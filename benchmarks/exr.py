@@ -88,7 +88,7 @@ def read_by_ffmpeg(data: bytes, height: int, row_bytes: int) -> Pixels:
     return pixels
 
 
-def by_openimageio(path: Path, compression: str, pixels: Pixels) -> bytes:
+def write_by_openimageio(path: Path, compression: str, pixels: Pixels) -> None:
     height, width, channels = pixels.shape
     spec = OpenImageIO.ImageSpec(width, height, channels, "half" if pixels.dtype == np.float16 else "float")
     spec["compression"] = compression
@@ -96,6 +96,10 @@ def by_openimageio(path: Path, compression: str, pixels: Pixels) -> bytes:
     file.open(str(path), spec)
     file.write_image(pixels)
     file.close()
+
+
+def by_openimageio(path: Path, compression: str, pixels: Pixels) -> bytes:
+    write_by_openimageio(path, compression, pixels)
     return path.read_bytes()
 
 

@@ -1,9 +1,14 @@
-"""JPEG files: pixels agree with other decoders, invalid metadata are ignored, damaged files are refused."""
+"""JPEG files: pixels agree with other decoders, invalid metadata are ignored, damaged files are refused, bytes are Pillow's."""
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import struct
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +19,14 @@ from PIL import Image, ImageFile
 
 from io_utils.errors import BrokenImageError
 from io_utils.formats import registry
+from io_utils.formats.jpeg import JPEG
 
 from .. import sample_files
+from ..disk import Fails, noise
 from ..sample_files import reaches_its_end
 
-INPUTS = Path(__file__).parents[1] / "inputs"
+PACK = Path(__file__).parents[2]
+INPUTS = PACK / "tests" / "inputs"
 GARBAGE = bytes(range(256))
 
 
@@ -335,3 +343,87 @@ class TestDamagedFile:
 
         with pytest.raises(BrokenImageError, match="12 bits per sample"):
             registry.decode(bytes(data))
+
+
+class TestWriting:
+    """The bytes are those that Pillow writes into memory, whatever the temporary folder does."""
+
+    @pytest.mark.parametrize("quality", [1, 75, 95, 100])
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_gives_the_bytes_that_pillow_writes_into_memory(self, channels: int, quality: int) -> None:
+        pixels = np.asarray(photograph())[..., :channels]
+
+        assert written(pixels, quality) == in_memory(pixels, quality, optimize=True)
+
+    def test_too_large_for_optimized_tables_gives_those_bytes_too(self) -> None:
+        pixels = noise(400, 400) // 128 * 255
+        with pytest.raises(OSError, match="broken data stream"):
+            in_memory(pixels, 92, optimize=True)
+
+        assert written(pixels, 92) == in_memory(pixels, 92)
+
+    def test_leaves_the_writing_to_the_system(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Pillow holds Python's lock while it encodes, unless it writes to the descriptor of a file by itself."""
+
+        class Watched(io.FileIO):
+            def write(self, data: object) -> int:
+                raise AssertionError("Python wrote the file")
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: Watched(tmp_path / "f", "w+b"))
+
+        data = written(np.asarray(photograph()), 95)
+
+        assert (tmp_path / "f").read_bytes() == data
+
+    def test_does_not_need_a_temporary_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pixels = np.asarray(photograph())
+        no_folder = Fails(tempfile.TemporaryFile, lambda *_: True, errno.ENOENT)
+        monkeypatch.setattr(tempfile, "TemporaryFile", no_folder)
+
+        assert written(pixels, 95) == in_memory(pixels, 95, optimize=True)
+        assert no_folder.fired == 1
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+    def test_does_not_need_space_for_temporary_files(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pixels = np.asarray(photograph())
+        full: list[io.FileIO] = []
+
+        def temporary_file(**_: object) -> io.FileIO:
+            full.append(io.FileIO("/dev/full", "r+b"))
+            return full[-1]
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", temporary_file)
+
+        assert written(pixels, 95) == in_memory(pixels, 95, optimize=True)
+        assert [file.closed for file in full] == [True]
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows has no setrlimit")
+    def test_does_not_trust_a_disk_that_takes_a_part(self) -> None:
+        """Under a limit of 1000 bytes on file sizes, the system accepts the first 1000, and Pillow reports no error."""
+        program = (
+            "import resource, signal, sys, tempfile; import numpy as np; from PIL import Image\n"
+            "from io_utils.formats.jpeg import encode_jpeg\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "pixels = np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(160, 200, 3)\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+            "with tempfile.TemporaryFile(buffering=0) as file:\n"
+            "    Image.fromarray(pixels).save(file, 'JPEG', quality=95, optimize=True)\n"
+            "    assert file.tell() == 1000\n"
+            "sys.stdout.buffer.write(encode_jpeg(pixels, 95))\n"
+        )
+        pixels = np.asarray(photograph())
+
+        done = subprocess.run(
+            [sys.executable, "-c", program], input=pixels.tobytes(), stdout=subprocess.PIPE, check=True, cwd=PACK
+        )
+
+        assert done.stdout == in_memory(pixels, 95, optimize=True)
+
+
+def written(pixels: np.ndarray, quality: int) -> bytes:
+    return JPEG.encode(pixels, quality=quality)
+
+
+def in_memory(pixels: np.ndarray, quality: int, **options: Any) -> bytes:
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    return jpeg_file(image, quality=quality, comment=b"", **options)

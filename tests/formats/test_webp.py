@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import corpus
 from io_utils.formats import registry, webp
 
+from .. import sample_files
 from ..disk import noise
 
 TEXT = {"prompt": json.dumps({"1": {"text": "naïve 日本"}}), "workflow": json.dumps({"nodes": [1, 2]})}
@@ -39,6 +41,16 @@ def ascii_tags(data: bytes) -> list[tuple[int, str]]:
 def ffmpeg_pixels(data: bytes) -> np.ndarray:
     with av.open(io.BytesIO(data), format="webp_pipe") as file:
         return next(file.decode(video=0)).to_ndarray(format="rgba")  # type: ignore[union-attr]
+
+
+def by_pillow(pixels: np.ndarray, **options: int) -> bytes:
+    return webp._without_padding(sample_files.file_of(Image.fromarray(pixels), "WEBP", lossless=True, **options))
+
+
+def with_alpha(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """As RGB, or as RGBA with the green channel as alpha."""
+    pixels = pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, 2)
+    return pixels[..., [0, 1, 2, 1][:channels]]
 
 
 class TestPixels:
@@ -69,6 +81,39 @@ class TestPixels:
         assert len(files[0]) < len(files[1])
         found = registry.decode(files[1]).astype(int)
         assert np.abs(found[..., 0] - ramp[..., 0]).mean() < 3
+
+
+class TestLossless:
+    """Quick settings for pictures like photographs; small files for those with repetitions or few colours."""
+
+    @pytest.mark.parametrize("channels", [3, 4])
+    @pytest.mark.parametrize("name", ["film_grain", "text_60", "slow_down", "mask_letters", "cartoon"])
+    @pytest.mark.parametrize("height", [1, 63, 64, 65, 200])
+    def test_two_other_decoders_read_exactly_the_pixels(self, name: str, height: int, channels: int) -> None:
+        pixels = with_alpha(corpus.HELD_OUT.picture(name, (200, height)), channels)
+
+        data = webp.WEBP.encode(pixels, TEXT, None)
+
+        np.testing.assert_array_equal(sample_files.by_opencv(data)[..., :channels], pixels)
+        np.testing.assert_array_equal(ffmpeg_pixels(data)[..., :channels], pixels)
+        assert webp.WEBP.encode(pixels, TEXT, None) == data
+
+    @pytest.mark.parametrize("name", ["film_grain", "shot_noise", "leaves_sharp"])
+    def test_a_photograph_is_written_quickly(self, name: str) -> None:
+        pixels = corpus.HELD_OUT.picture(name, (512, 512))
+        quick, small = by_pillow(pixels, method=0, quality=0), by_pillow(pixels, method=1, quality=20)
+        assert len(small) < len(quick) < 1.15 * len(small)
+
+        assert webp.WEBP.encode(pixels, {}, None) == quick
+
+    @pytest.mark.parametrize("name", ["text_60", "slow_down", "mask_letters", "id_matte", "black_and_white"])
+    def test_a_picture_that_the_quick_settings_make_far_larger_is_not(self, name: str) -> None:
+        pixels = corpus.HELD_OUT.picture(name, (512, 512))
+        pixels = pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, 2)
+        quick, small = by_pillow(pixels, method=0, quality=0), by_pillow(pixels, method=1, quality=20)
+        assert len(quick) > 1.2 * len(small)
+
+        assert webp.WEBP.encode(pixels, {}, None) == small
 
 
 class TestText:
