@@ -97,6 +97,8 @@ COMPRESSORS = {
 # 9 is 4 % faster than the default of 8 on Huffman codes, and 0.2 % smaller.
 _MEMORY_LEVEL = 9
 
+# Of compressed data that a library is given at once: it copies what it has not read when it has enough output. With 2 MB,
+# inflating a photograph 256 KiB at a time takes 10 % longer.
 _PIECE_BYTES = 1 << 16
 
 
@@ -118,16 +120,15 @@ def deflate(data: Any, method: Method, *, final: bool) -> list[bytes]:
 
 
 class Inflater:
-    """Reads a zlib stream that is given in pieces, a part at a time, with the fastest library installed."""
+    """Inflates a zlib stream a part at a time. `pieces` are the stream, cut anywhere."""
 
     def __init__(self, pieces: Iterable[memoryview]) -> None:
         self._inflater = inflate_engine().decompressobj()
-        # The libraries copy what they have not read yet on every call.
         self._input = (piece[at : at + _PIECE_BYTES] for piece in pieces for at in range(0, len(piece), _PIECE_BYTES))
         self._done = 0
 
     def read(self, length: int) -> bytes:
-        """The next `length` bytes that the stream holds. ValueError if there are fewer, or it is damaged."""
+        """The next `length` bytes of what the stream holds. Raises ValueError if there are fewer, or it is damaged."""
         parts = list(self._parts(length))
         if (found := sum(map(len, parts))) < length:
             raise ValueError(f"it holds only {self._done + found:,} bytes of picture")
@@ -135,20 +136,20 @@ class Inflater:
         return b"".join(parts)
 
     def finish(self) -> None:
-        """ValueError if the stream goes on, does not end, or its checksum is wrong."""
-        # Asked for another byte, the libraries read on to the checksum, and stop there if the stream is a bomb.
+        """Raise ValueError if the stream holds more, does not end, or has a wrong checksum."""
+        # Asking for one byte more makes the library read on to the checksum, and stops a decompression bomb there.
         if any(self._parts(1)):
             raise ValueError(f"it holds more than the {self._done:,} bytes of picture")
         if not self._inflater.eof:
             raise ValueError("its compressed data do not end")
 
     def _parts(self, length: int) -> Iterator[bytes]:
-        """Up to `length` bytes in parts, some of them empty."""
+        """Up to `length` bytes; fewer only if the stream ends. Parts may be empty."""
         try:
             while length and not self._inflater.eof:
                 given = self._inflater.unconsumed_tail or next(self._input, b"")
                 part = self._inflater.decompress(given, length)
-                if not (given or part):
+                if not (given or part):  # the library may hold output after it has read all input
                     return
                 yield part
                 length -= len(part)
