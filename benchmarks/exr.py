@@ -36,7 +36,7 @@ from io_utils.formats.exr.format import EXR
 from io_utils.formats.exr.layout import read_layout
 from io_utils.formats.file_type import FileColour, FileType
 from io_utils.formats.pixels import dequantise
-from io_utils.formats.zlib_engines import inflated
+from io_utils.formats.zlib_engines import Inflater
 
 KINDS = ("photo", "smooth", "text", "noise")
 ROUNDS = 3
@@ -76,7 +76,9 @@ def read_by_ffmpeg(data: bytes, height: int, row_bytes: int) -> Pixels:
         _, length = struct.unpack_from("<iI", data, offset)
         uncompressed = min(16, height - 16 * block) * row_bytes
         if length < uncompressed:
-            inflated(data[offset + 8 : offset + 8 + length], uncompressed)
+            block_stream = Inflater([memoryview(data)[offset + 8 : offset + 8 + length]])
+            block_stream.read(uncompressed)
+            block_stream.finish()
     decoder = av.CodecContext.create("exr", "r")
     decoder.thread_count = 1
     frame = decoder.decode(av.Packet(data))[0]

@@ -7,6 +7,7 @@ when inflating and with other, equally valid bytes when deflating.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from typing import Any, Literal, NamedTuple
 
@@ -96,6 +97,10 @@ COMPRESSORS = {
 # 9 is 4 % faster than the default of 8 on Huffman codes, and 0.2 % smaller.
 _MEMORY_LEVEL = 9
 
+# Of compressed data that a library is given at once: it copies what it has not read when it has enough output. With 2 MB,
+# inflating a photograph 256 KiB at a time takes 10 % longer.
+_PIECE_BYTES = 1 << 16
+
 
 def compressor(method: Method) -> Compressor:
     """The best compressor for `method` among those that are installed."""
@@ -114,17 +119,39 @@ def deflate(data: Any, method: Method, *, final: bool) -> list[bytes]:
     return [stream.compress(data), stream.flush(zlib.Z_FINISH if final else zlib.Z_SYNC_FLUSH)]
 
 
-def inflated(stream: bytes, length: int) -> bytes:
-    """Return the `length` bytes that a zlib stream holds. ValueError if it holds more or fewer, or is damaged."""
-    inflater = inflate_engine().decompressobj()
-    try:
-        # One byte more than expected makes the library read on to the checksum, and stops a decompression bomb there.
-        plain: bytes = inflater.decompress(stream, length + 1)
-    except Exception as error:  # isal_zlib.error, zlib_ng.error and zlib.error have no common base
-        raise ValueError(f"its compressed data are damaged: {error}") from error
-    if len(plain) != length:
-        much = f"{len(plain):,} of" if len(plain) < length else "more than the"
-        raise ValueError(f"it holds {much} {length:,} bytes of picture")
-    if not inflater.eof:
-        raise ValueError("its compressed data do not end")
-    return plain
+class Inflater:
+    """Inflates a zlib stream a part at a time. `pieces` are the stream, cut anywhere."""
+
+    def __init__(self, pieces: Iterable[memoryview]) -> None:
+        self._inflater = inflate_engine().decompressobj()
+        self._input = (piece[at : at + _PIECE_BYTES] for piece in pieces for at in range(0, len(piece), _PIECE_BYTES))
+        self._done = 0
+
+    def read(self, length: int) -> bytes:
+        """The next `length` bytes of what the stream holds. Raises ValueError if there are fewer, or it is damaged."""
+        parts = list(self._parts(length))
+        if (found := sum(map(len, parts))) < length:
+            raise ValueError(f"it holds only {self._done + found:,} bytes of picture")
+        self._done += length
+        return b"".join(parts)
+
+    def finish(self) -> None:
+        """Raise ValueError if the stream holds more, does not end, or has a wrong checksum."""
+        # Asking for one byte more makes the library read on to the checksum, and stops a decompression bomb there.
+        if any(self._parts(1)):
+            raise ValueError(f"it holds more than the {self._done:,} bytes of picture")
+        if not self._inflater.eof:
+            raise ValueError("its compressed data do not end")
+
+    def _parts(self, length: int) -> Iterator[bytes]:
+        """Up to `length` bytes; fewer only if the stream ends. Parts may be empty."""
+        try:
+            while length and not self._inflater.eof:
+                given = self._inflater.unconsumed_tail or next(self._input, b"")
+                part = self._inflater.decompress(given, length)
+                if not (given or part):  # the library may hold output after it has read all input
+                    return
+                yield part
+                length -= len(part)
+        except Exception as error:  # isal_zlib.error, zlib_ng.error and zlib.error have no common base
+            raise ValueError(f"its compressed data are damaged: {error}") from error

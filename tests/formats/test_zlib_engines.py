@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from io_utils.formats import zlib_engines
-from io_utils.formats.zlib_engines import Method, compressor, deflate
+from io_utils.formats.zlib_engines import Inflater, Method, compressor, deflate
 
 
 @pytest.fixture(params=["accelerators", "zlib"], autouse=True)
@@ -84,3 +84,41 @@ def test_each_method_finds_its_kind_of_redundancy() -> None:
         assert size(repeated, method) < 0.03
     assert size(repeated, Method.RUNS) > 0.9
     assert 1 < size(few_values, Method.STORED) < 1.001
+
+
+class TestInflater:
+    DATA = np.random.default_rng(4).integers(0, 9, 300_000, np.uint8).tobytes() + bytes(200_000)
+
+    @pytest.mark.parametrize("piece", [1, 1000, 1 << 20])
+    @pytest.mark.parametrize("part", [1000, 70_000, 500_000])
+    def test_reads_a_stream_that_is_cut_anywhere_in_parts_of_any_length(self, piece: int, part: int) -> None:
+        stream = zlib.compress(self.DATA)
+        inflater = Inflater([memoryview(stream)[at : at + piece] for at in range(0, len(stream), piece)])
+
+        parts = [inflater.read(min(part, len(self.DATA) - at)) for at in range(0, len(self.DATA), part)]
+        inflater.finish()
+
+        assert b"".join(parts) == self.DATA
+
+    @pytest.mark.parametrize("cut", [1, 4, 5, 1000])
+    def test_refuses_a_stream_that_is_cut_short(self, cut: int) -> None:
+        inflater = Inflater([memoryview(zlib.compress(self.DATA))[:-cut]])
+
+        with pytest.raises(ValueError, match=r"do not end|holds only"):
+            _read_all(inflater, len(self.DATA))
+
+    def test_refuses_a_wrong_checksum(self) -> None:
+        stream = bytearray(zlib.compress(self.DATA))
+        stream[-1] ^= 1
+
+        with pytest.raises(ValueError, match="damaged"):
+            _read_all(Inflater([memoryview(stream)]), len(self.DATA))
+
+    def test_refuses_a_stream_that_holds_a_byte_more(self) -> None:
+        with pytest.raises(ValueError, match="more than the 499,999 bytes"):
+            _read_all(Inflater([memoryview(zlib.compress(self.DATA))]), len(self.DATA) - 1)
+
+
+def _read_all(inflater: Inflater, length: int) -> None:
+    inflater.read(length)
+    inflater.finish()
