@@ -10,18 +10,15 @@ from pathlib import Path
 
 Point = tuple[float, float]  # size relative to Pillow's at level 4, times as fast
 
-# (marker, colour, marker size). OpenCV 9 is hollow, because it often coincides with Pillow 9.
 _STYLES = {
     "Pillow 1": ("o", "#9aa5b1", 7),
     "Pillow 4": ("s", "#52606d", 7),
     "Pillow 9": ("^", "#1f2933", 6),
     "OpenCV": ("P", "#3f9142", 8),
-    "OpenCV 9": ("D", "none", 9),
     "fpng": ("v", "#e8871e", 8),
     "ours, zlib": ("*", "#f28c91", 11),
     "ours": ("*", "#c81d25", 15),
 }
-_OUTLINE = {"OpenCV 9": "#3f9142"}
 _OURS = "ours"
 _COLUMNS = 4
 
@@ -46,8 +43,7 @@ def draw(points: Mapping[str, Mapping[str, Sequence[Point]]], path: Path) -> Non
         panel.axvline(1, color="#9aa5b1", linewidth=0.9, zorder=1)
         for name, (marker, colour, size) in _STYLES.items():
             if name in engines:
-                edge = _OUTLINE.get(name, "white")
-                style = {"color": colour, "markeredgecolor": edge, "markeredgewidth": 1.5 if colour == "none" else 0.6}
+                style = {"color": colour, "markeredgecolor": "white", "markeredgewidth": 0.6}
                 panel.plot(*engines[name][0], marker, markersize=size, label=name, zorder=3, **style)
         each = engines.get(_OURS, [])[1:]
         if each:
