@@ -58,6 +58,7 @@ class Table:
 def encoder_tables(bench: Bench) -> None:
     which = "tuning" if bench.options.tuning else "held out: not used to choose constants"
     width, height = bench.size
+    bench.report.line()
     bench.report.line(
         f"{width} x {height}, {len(bench.names)} contents ({which}); CPU time of one core; geometric means."
     )
@@ -80,6 +81,7 @@ def decoding_table(bench: Bench) -> None:
 def end_to_end_tables(bench: Bench) -> None:
     options = bench.options
     count, runs = (8, 1) if bench.quick else (60, 3)
+    bench.report.line()
     bench.report.line("In ComfyUI:" if options.comfyui else "In this process, without ComfyUI:")
     end_to_end.run(bench.report, options.comfyui, options.python, options.peers, bench.size, count, runs)
 
@@ -96,15 +98,15 @@ def one_frame_tables(bench: Bench) -> None:
 
 
 def loading_tables(bench: Bench) -> None:
-    from benchmarks import loading  # type: ignore[attr-defined,unused-ignore]
+    from benchmarks.loading import tables  # type: ignore[import-not-found,unused-ignore]
 
-    loading.tables(bench.report, bench.size, bench.quick)
+    tables(bench.report, bench.size, bench.quick)
 
 
 def kinds_tables(bench: Bench) -> None:
-    from benchmarks import kinds  # type: ignore[attr-defined,unused-ignore]
+    from benchmarks.kinds import tables  # type: ignore[import-not-found,unused-ignore]
 
-    kinds.tables(bench.report, bench.size, bench.quick)
+    tables(bench.report, bench.size, bench.quick)
 
 
 def exr_tables(bench: Bench) -> None:
@@ -113,10 +115,10 @@ def exr_tables(bench: Bench) -> None:
     exr.tables(bench.report, bench.size, exr.KINDS[:1] if bench.quick else exr.KINDS)
 
 
-def lock_table(bench: Bench) -> None:
-    from benchmarks import gil  # type: ignore[attr-defined,unused-ignore]
+def gil_table(bench: Bench) -> None:
+    from benchmarks.gil import lock_table  # type: ignore[import-not-found,unused-ignore]
 
-    gil.lock_table(bench.report, bench.size)
+    lock_table(bench.report, bench.size)
 
 
 def colour_table(bench: Bench) -> None:
@@ -141,7 +143,7 @@ TABLES = (
     Table("loading", "Loading", 20, loading_tables),
     Table("kinds", "WebP and JPEG", 30, kinds_tables),
     Table("exr", "EXR", 60, exr_tables),
-    Table("gil", "Python's lock", 25, lock_table),
+    Table("gil", "Python's lock", 25, gil_table),
     Table("colour", "Colour", 10, colour_table),
     Table("check", "Checking a sequence", 15, check_table),
 )
@@ -171,11 +173,11 @@ def run_tables(bench: Bench, tables: Sequence[Table]) -> list[list[str]]:
     for table in tables:
         bench.report.line()
         bench.report.line(f"## {table.heading}")
-        bench.report.line()
         start = time.perf_counter()
         try:
             table.run(bench)
         except ImportError as error:
+            bench.report.line()
             bench.report.line(f"Left out: {error}.")
         finally:
             torch.set_num_threads(threads)  # some tables need one
@@ -195,16 +197,16 @@ def _encoding_tables(report: Report, measured: Sequence[Measured], names: Sequen
             worst_table(report, measured, name)
 
 
-def _points(measured: Sequence[Measured]) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Title of a kind -> engine -> (size relative to Pillow's at level 4, times as fast): the mean, then each content."""
+def _points(measured: Sequence[Measured]) -> dict[str, dict[str, list[chart.Point]]]:
+    """Title of a kind -> engine -> (size relative to Pillow's at level 4, times as fast, name): the mean, then each content."""
     names = dict.fromkeys(row.engine for row in measured)
-    points: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    points: dict[str, dict[str, list[chart.Point]]] = {}
     for kind, title in TITLES.items():
         points[title] = {}
         for name in names:
-            if found := [(row.size, row.speed) for row in of(measured, kind, name)]:
-                sizes, speeds = zip(*found, strict=True)
-                points[title][name] = [(geometric_mean(sizes), geometric_mean(speeds)), *found]
+            if found := of(measured, kind, name):
+                mean = geometric_mean(row.size for row in found), geometric_mean(row.speed for row in found), ""
+                points[title][name] = [mean, *((row.size, row.speed, row.content) for row in found)]
     return points
 
 

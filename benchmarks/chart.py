@@ -1,6 +1,6 @@
 """Draws the chart of speed against size: one panel for each kind of content, one point for each engine.
 
-An engine's point is its geometric mean. Of this pack, every content is a dot, and the worst ones are ringed.
+An engine's point is its geometric mean. Of this pack, every content is a dot, and the two worst ones are ringed and named.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-Point = tuple[float, float]  # size relative to Pillow's at level 4, times as fast
+Point = tuple[float, float, str]  # size relative to Pillow's at level 4, times as fast, content
 
 _STYLES = {
     "Pillow 1": ("o", "#9aa5b1", 7),
@@ -44,14 +44,23 @@ def draw(points: Mapping[str, Mapping[str, Sequence[Point]]], path: Path) -> Non
         for name, (marker, colour, size) in _STYLES.items():
             if name in engines:
                 style = {"color": colour, "markeredgecolor": "white", "markeredgewidth": 0.6}
-                panel.plot(*engines[name][0], marker, markersize=size, label=name, zorder=3, **style)
+                panel.plot(*engines[name][0][:2], marker, markersize=size, label=name, zorder=3, **style)
         each = engines.get(_OURS, [])[1:]
         if each:
             colour = _STYLES[_OURS][1]
-            panel.plot(*zip(*each), ".", markersize=4, color=colour, alpha=0.5, label="ours, each content", zorder=2)
-            worst = [max(each), min(each, key=lambda point: point[1])]
+            sizes, speeds, _ = zip(*each)
+            panel.plot(sizes, speeds, ".", markersize=4, color=colour, alpha=0.5, label="ours, each content", zorder=2)
+            worst = dict.fromkeys((max(each), min(each, key=lambda point: point[1])))
             ring = {"markersize": 10, "color": "none", "markeredgecolor": colour, "markeredgewidth": 1.2}
-            panel.plot(*zip(*worst), "o", label="ours, largest and slowest", zorder=2, **ring)
+            sizes, speeds, _ = zip(*worst)
+            panel.plot(sizes, speeds, "o", label="ours, largest and slowest", zorder=2, **ring)
+            for place, (across, up, content) in enumerate(worst):
+                # The largest is named above its ring, the slowest below, so that the names do not meet.
+                beside = {"xytext": (0, -9 if place else 8), "textcoords": "offset points", "ha": "center"}
+                vertical = "top" if place else "bottom"
+                panel.annotate(
+                    content.replace("_", " "), (across, up), fontsize=8, color=colour, va=vertical, zorder=4, **beside
+                )
         panel.set_title(title, fontsize=11)
         panel.set(xscale="log", yscale="log")
         panel.grid(color="#e4e7eb", linewidth=0.7)

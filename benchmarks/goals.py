@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -98,7 +99,13 @@ def _listed(rows: Sequence[Measured], shown: Callable[[Measured], str]) -> str:
 def _mean(
     value: Callable[[Measured], float], kind: str | None = None
 ) -> Callable[[Sequence[Measured]], tuple[float, str]]:
-    return lambda rows: (geometric_mean(value(row) for row in rows if kind in (None, row.kind)), "")
+    """The geometric mean of the contents of a kind, or of all; NaN if there are none."""
+
+    def mean(rows: Sequence[Measured]) -> tuple[float, str]:
+        values = [value(row) for row in rows if kind in (None, row.kind)]
+        return (geometric_mean(values) if values else math.nan), ""
+
+    return mean
 
 
 def _share(holds: Callable[[Measured], bool]) -> Callable[[Sequence[Measured]], tuple[float, str]]:
