@@ -20,6 +20,7 @@ _STYLES = {
     "ours": ("*", "#c81d25", 15),
 }
 _OURS = "ours"
+_LEGEND = {"ours, zlib": "ours, without ISA-L and zlib-ng"}
 _COLUMNS = 4
 
 
@@ -44,16 +45,23 @@ def draw(points: Mapping[str, Mapping[str, Sequence[Point]]], path: Path) -> Non
         for name, (marker, colour, size) in _STYLES.items():
             if name in engines:
                 style = {"color": colour, "markeredgecolor": "white", "markeredgewidth": 0.6}
-                panel.plot(*engines[name][0][:2], marker, markersize=size, label=name, zorder=3, **style)
+                panel.plot(
+                    *engines[name][0][:2],
+                    marker,
+                    markersize=size,
+                    label=f"{_LEGEND.get(name, name)}: mean",
+                    zorder=3,
+                    **style,
+                )
         each = engines.get(_OURS, [])[1:]
         if each:
             colour = _STYLES[_OURS][1]
             sizes, speeds, _ = zip(*each)
-            panel.plot(sizes, speeds, ".", markersize=4, color=colour, alpha=0.5, label="ours, each content", zorder=2)
+            panel.plot(sizes, speeds, ".", markersize=4, color=colour, alpha=0.5, label="ours: each content", zorder=2)
             worst = dict.fromkeys((max(each), min(each, key=lambda point: point[1])))
             ring = {"markersize": 10, "color": "none", "markeredgecolor": colour, "markeredgewidth": 1.2}
             sizes, speeds, _ = zip(*worst)
-            panel.plot(sizes, speeds, "o", label="ours, largest and slowest", zorder=2, **ring)
+            panel.plot(sizes, speeds, "o", label="ours: the largest and the slowest", zorder=2, **ring)
             for place, (across, up, content) in enumerate(worst):
                 # The largest is named above its ring, the slowest below, so that the names do not meet.
                 beside = {"xytext": (0, -9 if place else 8), "textcoords": "offset points", "ha": "center"}
@@ -74,7 +82,7 @@ def draw(points: Mapping[str, Mapping[str, Sequence[Point]]], path: Path) -> Non
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     handles, names = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=5, frameon=False, columnspacing=1.2)
+    figure.legend(handles, names, loc="outside upper center", ncols=4, frameon=False, columnspacing=1.2)
     figure.supxlabel("size of the files, Pillow at level 4 = 1      (left is smaller)", fontsize=11)
     figure.supylabel("times as fast as Pillow at level 4, one core      (up is faster)", fontsize=11)
     figure.savefig(path, dpi=160, facecolor="white")
