@@ -135,15 +135,15 @@ def check_table(bench: Bench) -> None:
 
 
 TABLES = (
-    Table("encoder", "Encoder", 400, encoder_tables),
+    Table("encoder", "Encoder", 300, encoder_tables),
     Table("goals", "Goals of the encoder", 1, lambda bench: goals_table(bench.report, bench.measured)),
     Table("formats", "Other pixel formats", 15, lambda bench: formats(bench.report, bench.size)),
-    Table("decoding", "Decoding", 60, decoding_table),
-    Table("end-to-end", "End to end", 220, end_to_end_tables),
+    Table("decoding", "Decoding", 80, decoding_table),
+    Table("end-to-end", "End to end", 280, end_to_end_tables),
     Table("one-frame", "One frame a run", 20, one_frame_tables),
     Table("loading", "Loading", 20, loading_tables),
     Table("kinds", "WebP, JPEG, batches of EXR", 45, kinds_tables),
-    Table("exr", "EXR", 60, exr_tables),
+    Table("exr", "EXR", 70, exr_tables),
     Table("gil", "Python's lock", 25, gil_table),
     Table("colour", "Colour", 10, colour_table),
     Table("check", "Checking a sequence", 15, check_table),
@@ -213,7 +213,7 @@ def _points(measured: Sequence[Measured]) -> dict[str, dict[str, list[chart.Poin
 
 def _decoding_table(report: Report, pictures: dict[tuple[str, str], Pixels], quick: bool) -> None:
     """CPU time for decoding our files and Pillow's files of the same pictures, by our reader and by Pillow."""
-    runs = 1 if quick else 5
+    runs = 1 if quick else 3
     readers: dict[str, Callable[[bytes], object]] = {
         "this pack's reader": registry.decode,
         "Pillow": by_pillow,
