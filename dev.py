@@ -6,8 +6,8 @@
     python dev.py test [PYTEST ...]     run the tests, e.g. python dev.py test -k resume
     python dev.py test --coverage       the same, and fail if coverage of the pack is too low
     python dev.py lint                  run ruff and mypy; with Node.js, also TypeScript's checker and ESLint
-    python dev.py bench                 compare speed and size with other encoders; see bench-output/bench.md
-    python dev.py bench --comfyui DIR   also save and load in a real ComfyUI
+    python dev.py bench                 measure everything in 15 minutes; see bench-output/bench.md
+    python dev.py bench --comfyui DIR   the same, with a real ComfyUI end to end
     python dev.py locales               update locales/ from the nodes and the translations
     python dev.py release TAG           check that the tag, such as v1.2.3, is ready to be published
 
@@ -107,7 +107,8 @@ def commands(options: argparse.Namespace, rest: Sequence[str], python: Path) -> 
         return [[*module, "devtools.farm_demo", *_paths(options)]]
     if options.command == "bench":
         flags = [name for name, given in (("--tuning", options.tuning), ("--quick", options.quick)) if given]
-        return [[*module, "benchmarks.bench", "--size", options.size, *flags, *_paths(options)]]
+        only = ["--only", *options.only] if options.only else []
+        return [[*module, "benchmarks.bench", "--size", options.size, *flags, *only, *_paths(options)]]
     if options.command == "locales":
         return [[*module, "devtools.locales"]]
     if options.command == "release":
@@ -325,10 +326,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     names.add_parser("lint", help="ruff check, ruff format --check, mypy, tsc, eslint", allow_abbrev=False)
     bench = names.add_parser("bench", help="compare speed and size with other encoders", allow_abbrev=False)
-    bench.add_argument("--comfyui", metavar="DIR", help="also save and load in this ComfyUI")
+    bench.add_argument("--comfyui", metavar="DIR", help="save and load in this ComfyUI, end to end")
     bench.add_argument("--peers", metavar="DIR", nargs="+", help="folders of earlier packs to compare with in ComfyUI")
     bench.add_argument("--output", metavar="DIR", help="where to put tables and chart (default: bench-output)")
     bench.add_argument("--size", metavar="WxH", default="1024x1024", help="size of the pictures (default: 1024x1024)")
+    bench.add_argument("--only", metavar="TABLE", nargs="+", help="only these tables; a wrong name lists all")
     bench.add_argument("--tuning", action="store_true", help="use the pictures that the constants were tuned on")
     bench.add_argument(
         "--quick", action="store_true", help="one picture of each class, one run, 8 frames: a smoke test"

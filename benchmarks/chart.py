@@ -1,6 +1,6 @@
 """Draws the chart of speed against size: one panel for each kind of content, one point for each engine.
 
-An engine's point is its geometric mean. Of this pack, every content is a dot, and the worst ones are ringed.
+An engine's point is its geometric mean. Of this pack, every content is a dot, and the two worst ones are ringed and named.
 """
 
 from __future__ import annotations
@@ -8,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-Point = tuple[float, float]  # size relative to Pillow's at level 4, times as fast
+Point = tuple[float, float, str]  # size relative to Pillow's at level 4, times as fast, content
 
-# (marker, colour, marker size). OpenCV 9 is hollow, because it often coincides with Pillow 9.
 _STYLES = {
     "Pillow 1": ("o", "#9aa5b1", 7),
     "Pillow 4": ("s", "#52606d", 7),
     "Pillow 9": ("^", "#1f2933", 6),
     "OpenCV": ("P", "#3f9142", 8),
-    "OpenCV 9": ("D", "none", 9),
     "fpng": ("v", "#e8871e", 8),
     "ours, zlib": ("*", "#f28c91", 11),
     "ours": ("*", "#c81d25", 15),
 }
-_OUTLINE = {"OpenCV 9": "#3f9142"}
 _OURS = "ours"
+_LEGEND = {"ours, zlib": "ours, without ISA-L and zlib-ng"}
 _COLUMNS = 4
 
 
@@ -46,16 +44,31 @@ def draw(points: Mapping[str, Mapping[str, Sequence[Point]]], path: Path) -> Non
         panel.axvline(1, color="#9aa5b1", linewidth=0.9, zorder=1)
         for name, (marker, colour, size) in _STYLES.items():
             if name in engines:
-                edge = _OUTLINE.get(name, "white")
-                style = {"color": colour, "markeredgecolor": edge, "markeredgewidth": 1.5 if colour == "none" else 0.6}
-                panel.plot(*engines[name][0], marker, markersize=size, label=name, zorder=3, **style)
+                style = {"color": colour, "markeredgecolor": "white", "markeredgewidth": 0.6}
+                panel.plot(
+                    *engines[name][0][:2],
+                    marker,
+                    markersize=size,
+                    label=f"{_LEGEND.get(name, name)}: mean",
+                    zorder=3,
+                    **style,
+                )
         each = engines.get(_OURS, [])[1:]
         if each:
             colour = _STYLES[_OURS][1]
-            panel.plot(*zip(*each), ".", markersize=4, color=colour, alpha=0.5, label="ours, each content", zorder=2)
-            worst = [max(each), min(each, key=lambda point: point[1])]
+            sizes, speeds, _ = zip(*each)
+            panel.plot(sizes, speeds, ".", markersize=4, color=colour, alpha=0.5, label="ours: each content", zorder=2)
+            worst = dict.fromkeys((max(each), min(each, key=lambda point: point[1])))
             ring = {"markersize": 10, "color": "none", "markeredgecolor": colour, "markeredgewidth": 1.2}
-            panel.plot(*zip(*worst), "o", label="ours, largest and slowest", zorder=2, **ring)
+            sizes, speeds, _ = zip(*worst)
+            panel.plot(sizes, speeds, "o", label="ours: the largest and the slowest", zorder=2, **ring)
+            for place, (across, up, content) in enumerate(worst):
+                # The largest is named above its ring, the slowest below, so that the names do not meet.
+                beside = {"xytext": (0, -9 if place else 8), "textcoords": "offset points", "ha": "center"}
+                vertical = "top" if place else "bottom"
+                panel.annotate(
+                    content.replace("_", " "), (across, up), fontsize=8, color=colour, va=vertical, zorder=4, **beside
+                )
         panel.set_title(title, fontsize=11)
         panel.set(xscale="log", yscale="log")
         panel.grid(color="#e4e7eb", linewidth=0.7)
@@ -69,7 +82,7 @@ def draw(points: Mapping[str, Mapping[str, Sequence[Point]]], path: Path) -> Non
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     handles, names = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=5, frameon=False, columnspacing=1.2)
+    figure.legend(handles, names, loc="outside upper center", ncols=4, frameon=False, columnspacing=1.2)
     figure.supxlabel("size of the files, Pillow at level 4 = 1      (left is smaller)", fontsize=11)
     figure.supylabel("times as fast as Pillow at level 4, one core      (up is faster)", fontsize=11)
     figure.savefig(path, dpi=160, facecolor="white")

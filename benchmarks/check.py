@@ -82,27 +82,19 @@ def loaded(path: Path) -> None:
         image.load()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=10_000)
-    parser.add_argument("--size", type=parsed_size, default="256x144")
-    parser.add_argument("--decode", action="store_true", help="also decode every frame, which takes minutes")
-    parser.add_argument("--output", type=Path, default=Path("bench-output"))
-    options = parser.parse_args()
-    report = Report()
-    report.line(machine())
+def table(report: Report, frames: int, size: tuple[int, int], decode: bool) -> None:
     rows = []
     for name, writer in (("this pack", by_this_pack), ("OpenCV", by_opencv)):
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            paths = write(folder, options.frames, options.size, writer)
+            paths = write(folder, frames, size, writer)
             ways: dict[str, Callable[[], None]] = {
                 "os.stat": partial(each, os.stat, paths),
                 "Pillow, open": partial(each, opened, paths),
                 "Pillow, open and verify": partial(each, verified, paths),
                 "check, quick": partial(checked, folder, Thoroughness.QUICK),
             }
-            if options.decode:
+            if decode:
                 ways["Pillow, decode"] = partial(each, loaded, paths)
                 ways["check, decode every frame"] = partial(checked, folder, Thoroughness.DECODE)
             least = 0.0
@@ -123,8 +115,20 @@ def main() -> None:
                         f"{growth:.0f}",
                     ]
                 )
-    title = f"{options.frames:,} frames of {options.size[0]} x {options.size[1]}"
+    title = f"{frames:,} frames of {size[0]} x {size[1]}"
     report.table(title, ["seconds", "os.stat = 1", "CPU seconds", "MB more"], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--size", type=parsed_size, default="256x144")
+    parser.add_argument("--decode", action="store_true", help="also decode every frame, which takes minutes")
+    parser.add_argument("--output", type=Path, default=Path("bench-output"))
+    options = parser.parse_args()
+    report = Report()
+    report.line(machine())
+    table(report, options.frames, options.size, options.decode)
     options.output.mkdir(parents=True, exist_ok=True)
     report.write(options.output / "check.md")
 

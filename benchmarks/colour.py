@@ -47,11 +47,9 @@ def _required(convert: Convert | None) -> Convert:
     return convert
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=parsed_size, default="1024x1024")
-    width, height = parser.parse_args().size
+def table(report: Report, size: tuple[int, int]) -> None:
     torch.set_num_threads(1)
+    width, height = size
     pixels = np.random.default_rng(0).random((height, width, 3), dtype=np.float32)
     work = pixels.copy()
 
@@ -60,16 +58,23 @@ def main() -> None:
         return work
 
     copying, _ = cpu_seconds(9, fresh)
-    table: list[list[str]] = []
+    measured: list[list[str]] = []
     power = 0.0
     for name, convert in rows():
         convert(fresh())  # tables, memory
         seconds = cpu_seconds(9, lambda convert=convert: convert(fresh()))[0] - copying
         power = power or seconds
-        table.append([name, f"{seconds * 1e3 * 2**20 / (width * height):.1f}", times(seconds / power)])
+        measured.append([name, f"{seconds * 1e3 * 2**20 / (width * height):.1f}", times(seconds / power)])
+    report.table("conversion", ["CPU ms per megapixel", "numpy's power = 1"], measured)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=parsed_size, default="1024x1024")
+    size = parser.parse_args().size
     report = Report()
-    report.line(f"{machine()}; {width} x {height}")
-    report.table("conversion", ["CPU ms per megapixel", "numpy's power = 1"], table)
+    report.line(f"{machine()}; {size[0]} x {size[1]}")
+    table(report, size)
 
 
 if __name__ == "__main__":

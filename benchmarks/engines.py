@@ -63,7 +63,7 @@ def engines() -> tuple[list[Engine], list[str]]:
         "opencv-python-headless": _opencvs,
         "fpng-py": _fpng,
         "zlib-ng": _ours,
-        "CPython": lambda: [Engine("ours, zlib", lambda pixels: without_accelerators(_encoder(pixels)), 7, "CPython")],
+        "CPython": lambda: [Engine("ours, zlib", lambda pixels: without_accelerators(_encoder(pixels)), 3, "CPython")],
     }
     found, absent = [], []
     for package, make in makers.items():
@@ -121,19 +121,12 @@ def _opencvs() -> list[Engine]:
 
     cv2.setNumThreads(1)
 
-    def encoder(*parameters: int) -> Callable[[Pixels], Callable[[], bytes]]:
-        def prepare(pixels: Pixels) -> Callable[[], bytes]:
-            order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(pixels.shape[-1] if pixels.ndim == 3 else 1)
-            bgr = np.ascontiguousarray(pixels[..., order] if order else pixels)
-            return lambda: bytes(cv2.imencode(".png", bgr, parameters)[1])
+    def prepare(pixels: Pixels) -> Callable[[], bytes]:
+        order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(pixels.shape[-1] if pixels.ndim == 3 else 1)
+        bgr = np.ascontiguousarray(pixels[..., order] if order else pixels)
+        return lambda: bytes(cv2.imencode(".png", bgr)[1])
 
-        return prepare
-
-    levels = {"OpenCV": ((), 3), "OpenCV 9": ((cv2.IMWRITE_PNG_COMPRESSION, 9), 1)}
-    return [
-        Engine(name, encoder(*parameters), runs, "opencv-python-headless", (1, 3, 4), (1, 3, 4))
-        for name, (parameters, runs) in levels.items()
-    ]
+    return [Engine("OpenCV", prepare, 3, "opencv-python-headless", (1, 3, 4), (1, 3, 4))]
 
 
 def _fpng() -> list[Engine]:
@@ -144,14 +137,14 @@ def _fpng() -> list[Engine]:
         samples = pixels.tobytes()
         return lambda: bytes(fpng_py.fpng_encode_image_to_memory(samples, width, height, channels))
 
-    return [Engine("fpng", encoder, 7, "fpng-py", channels=(3, 4), channels_of_16_bits=())]
+    return [Engine("fpng", encoder, 5, "fpng-py", channels=(3, 4), channels_of_16_bits=())]
 
 
 def _ours() -> list[Engine]:
     from isal import isal_zlib  # noqa: F401, PLC0415 - may be absent
     from zlib_ng import zlib_ng  # noqa: F401, PLC0415 - may be absent
 
-    return [Engine("ours", _encoder, 7, "zlib-ng")]
+    return [Engine("ours", _encoder, 5, "zlib-ng")]
 
 
 def _encoder(pixels: Pixels) -> Callable[[], bytes]:

@@ -12,7 +12,7 @@ import argparse
 import io
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import partial
@@ -127,12 +127,12 @@ def check(data: bytes, pixels: Pixels, what: str) -> None:
             raise WrongPixelsError(f"{what}: OpenEXR reads different pixels")
 
 
-def compare(report: Report, size: tuple[int, int], folder: Path) -> None:
+def compare(report: Report, size: tuple[int, int], folder: Path, kinds: Sequence[str]) -> None:
     megapixels = size[0] * size[1] / 1e6
     writes, reads = [], []
     for depth, (dtype, filetype) in DEPTHS.items():
         for compression in ("ZIP", "DWAA"):
-            for kind in KINDS:
+            for kind in kinds:
                 image = torch.from_numpy(picture(kind, size))
                 assert TO_FILE is not None
                 pixels = TO_FILE(image.numpy().copy()).astype(dtype)
@@ -221,22 +221,32 @@ def run(calls: list[Callable[[], object]], count: int) -> None:
             future.result()
 
 
+def tables(report: Report, size: tuple[int, int], kinds: Sequence[str] = KINDS) -> None:
+    """Writing and reading on one thread."""
+    _single_threaded()
+    with tempfile.TemporaryDirectory() as folder:
+        compare(report, size, Path(folder), kinds)
+
+
+def _single_threaded() -> None:
+    torch.set_num_threads(1)
+    OpenImageIO.attribute("threads", 1)
+    OpenImageIO.attribute("exr_threads", -1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=parsed_size, default="1024x1024")
     parser.add_argument("--threads", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    OpenImageIO.attribute("threads", 1)
-    OpenImageIO.attribute("exr_threads", -1)
     report = Report()
     packages = ", ".join(f"{name} {metadata.version(name)}" for name in ("OpenEXR", "OpenImageIO", "av", "numpy"))
     report.line(f"{machine()}; {options.size[0]} x {options.size[1]} RGB; {packages}")
     if options.threads:
+        _single_threaded()
         threads(report, options.size)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        compare(report, options.size, Path(folder))
+    else:
+        tables(report, options.size)
 
 
 if __name__ == "__main__":

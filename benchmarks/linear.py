@@ -10,17 +10,20 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import torch
 
+from benchmarks.end_to_end import write_frames
 from benchmarks.hosts import InProcess, Prompt, node
 from benchmarks.measure import PeakMemory, Report, cpu_seconds, machine
 from io_utils.comfyui import browse
+from io_utils.formats.png.encode import encode_png
 
 SIDE = 64
 
@@ -99,17 +102,36 @@ def listings(folder: Path) -> Iterator[list[str]]:
         yield listed
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("counts", type=int, nargs="*", default=[100, 1000, 10000])
-    counts = parser.parse_args().counts
-    report = Report()
-    report.line(machine())
+def one_frame_table(report: Report, size: tuple[int, int], count: int) -> None:
+    """CPU time of a run that saves one photograph, and of its parts: the host with a sink, and the encoder alone."""
+    with tempfile.TemporaryDirectory(prefix="image-sequence-bench-") as base, InProcess(Path(base)) as host:
+        write_frames(Path(base), size, count)
+        source = {"source": node("BenchSource", count=count)}
+        photographs = np.load(Path(base) / "frames.npy")
+
+        def run(save: bool) -> None:
+            for number in range(count):
+                settings: dict[str, object] = {"filename_prefix": "one/f", "current_frame": number} if save else {}
+                kind = "ImageSequenceSaveFrame" if save else "BenchSink"
+                frame = node("BenchPick", images=["source", 0], index=number)
+                host.run({**source, "frame": frame, "save": node(kind, images=["frame", 0], **settings)})
+
+        run(save=False)
+        host_alone, _ = cpu_seconds(1, run, False)
+        saving, _ = cpu_seconds(1, run, True)
+        encoding, _ = cpu_seconds(1, lambda: [encode_png(pixels) for pixels in photographs])
+    seconds = {"saving": saving - host_alone, "of which encoding": encoding, "ComfyUI's part, not included": host_alone}
+    cells = [[title, f"{value / count * 1e3:.2f}"] for title, value in seconds.items()]
+    report.table(f"a run of one frame, {size[0]} x {size[1]}", ["CPU ms"], cells)
+
+
+def tables(report: Report, counts: Sequence[int]) -> None:
+    """One table for each job, with a row for each number of frames."""
     with tempfile.TemporaryDirectory(prefix="image-sequence-bench-") as base, InProcess(Path(base)) as host:
         host.host.node_classes["Repeated"] = Repeated
         for job in (save_batch, load_batch, browse_folder, one_frame_runs):
             rows = []
-            job(host, 10)  # imports, thread pools
+            job(host, 9)  # imports, thread pools
             for count in counts:
                 memory = PeakMemory(os.getpid())
                 with listings(host.output) as listed:
@@ -120,7 +142,16 @@ def main() -> None:
                     [f"{count}", f"{seconds / count * 1e3:.3f}", f"{len(listed)}", f"{growth:.0f}", f"{tensor:.0f}"]
                 )
             columns = ["CPU ms per frame", "listings", "peak growth, MiB", "of which images"]
-            report.table(job.__name__.replace("_", " "), columns, rows)
+            report.table(f"{job.__name__.replace('_', ' ')}, {SIDE} x {SIDE}", columns, rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("counts", type=int, nargs="*", default=[100, 1000, 10000])
+    counts = parser.parse_args().counts
+    report = Report()
+    report.line(machine())
+    tables(report, counts)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,9 @@ class Registry:
         return register
 
     def add(self, kind: str, name: str, maker: Maker) -> None:
+        """Register a content. Raises ValueError for a name that is taken: the name is the seed, too."""
+        if name in self._makers:
+            raise ValueError(f"name it differently: there is a content {name!r} already")
         self._makers[name] = kind, maker
 
     def names(self) -> dict[str, str]:

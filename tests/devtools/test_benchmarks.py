@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import corpus, measure
+from benchmarks import bench, corpus, measure
+from benchmarks.corpus.scenes import SAMPLES
 from benchmarks.encoder import ALL, LARGE, OURS, TITLES, Measured, worst_table
 from benchmarks.engines import BASE, WrongPixelsError, check, engines, pillow
+from benchmarks.goals import goals_table
 from benchmarks.hosts import InProcess
 from benchmarks.linear import Repeated, browse_folder, listings, load_batch, one_frame_runs, save_batch
 from io_utils.formats.png.encode import encode_png
@@ -41,25 +43,47 @@ class TestCheck:
 
 class TestCorpus:
     @pytest.mark.parametrize("half", [corpus.TUNING, corpus.HELD_OUT], ids=["tuning", "held out"])
-    def test_every_content_can_be_drawn_in_any_size_and_encoded(self, half):
+    def test_every_content_can_be_drawn_in_any_size(self, half):
         for content in half.names():
             pixels = half.picture(content, (97, 65))
             assert pixels.shape[:2] == (65, 97), content
+            assert pixels.dtype in (np.uint8, np.uint16), content
+
+    def test_the_tuning_contents_are_encoded_without_loss(self):
+        """The other half stays unseen: `dev.py bench` checks its files while it measures."""
+        for content in corpus.TUNING.names():
+            pixels = corpus.TUNING.picture(content, (97, 65))
             check(encode_png(pixels), pixels, content)
 
-    def test_a_content_is_the_same_whenever_it_is_drawn(self):
-        for content in ("one_bit_dither", "text_9", "leaves_sharp"):
-            once, again = (corpus.HELD_OUT.picture(content, (64, 64)) for _ in range(2))
-            assert np.array_equal(once, again)
+    @pytest.mark.parametrize(
+        ("half", "content"), [(corpus.TUNING, "one_bit_dither"), (corpus.HELD_OUT, "half_denoised")]
+    )
+    def test_a_content_is_the_same_whenever_it_is_drawn(self, half, content):
+        once, again = (half.picture(content, (64, 64)) for _ in range(2))
+        assert np.array_equal(once, again)
 
-    def test_both_halves_have_all_kinds_and_no_picture_is_in_both(self):
-        halves = [
-            {half.picture(name, (256, 256)).tobytes() for name in half.names()}
-            for half in (corpus.TUNING, corpus.HELD_OUT)
-        ]
-        assert not halves[0] & halves[1]
+    def test_both_halves_have_all_kinds(self):
         for half in (corpus.TUNING, corpus.HELD_OUT):
             assert set(half.names().values()) == set(corpus.KINDS)
+
+    def test_no_content_is_in_both_halves_neither_by_name_nor_by_its_pixels(self):
+        assert not set(corpus.TUNING.names()) & set(corpus.HELD_OUT.names())
+        tuning, held_out = (
+            {half.picture(name, (256, 256)).tobytes() for name in half.names()}
+            for half in (corpus.TUNING, corpus.HELD_OUT)
+        )
+        assert not tuning & held_out
+        assert len(held_out) == len(corpus.HELD_OUT.names())
+
+    def test_the_real_pictures_are_left_out_where_matplotlib_is_not_installed(self):
+        real = [name for name in corpus.HELD_OUT.names() if name.startswith("real_")]
+        assert bool(real) == SAMPLES.is_dir()
+
+    def test_a_name_is_given_once(self):
+        half = corpus.Registry()
+        half.add("mask", "moon", lambda rng, size: np.zeros(size, np.uint8))
+        with pytest.raises(ValueError, match="there is a content 'moon' already"):
+            half.add("photo", "moon", lambda rng, size: np.zeros(size, np.uint8))
 
     def test_every_kind_of_content_has_a_title(self):
         assert list(TITLES) == [*corpus.KINDS, ALL]
@@ -81,6 +105,96 @@ def test_the_table_of_the_worst_names_the_slowest_and_the_largest_content(capsys
     assert cells[0] == "3"
     assert cells[2:4] == ["2.0 (slow)", "1"]
     assert cells[5:] == ["1.110 (large)", "1"]
+
+
+class TestGoals:
+    def rows(self, *cells):
+        """Contents as (kind, seconds, bytes) beside Pillow's second and 1,000,000 bytes, with the accelerators and without."""
+        return [
+            Measured(kind, f"{kind}_{number}", engine, seconds, size, 3_000_000, 1.0, 1_000_000)
+            for number, (kind, seconds, size) in enumerate(cells)
+            for engine in OURS
+        ]
+
+    def table(self, rows, capsys):
+        goals_table(measure.Report(), rows)
+        lines = capsys.readouterr().out.split("\n")
+        cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| ")]
+        return {row[0]: row[1:] for row in cells}, "\n".join(lines)
+
+    def test_a_mean_is_compared_with_its_bound(self, capsys):
+        table, _ = self.table(self.rows(("photo", 0.1, 900_000), ("mask", 0.1, 900_000)), capsys)
+        assert table["times as fast, mean"] == ["at least 9.0", "10.0", "yes", "at least 5.0", "10.0", "yes"]
+        assert table["bytes, mean"] == ["at most 0.980", "0.900", "yes", "at most 1.150", "0.900", "yes"]
+
+    def test_nine_of_ten_contents_are_enough_and_eight_are_not(self, capsys):
+        contents = [("mask", 0.1, 900_000)] * 9 + [("mask", 0.5, 1_200_000)]
+        table, _ = self.table(self.rows(*contents), capsys)
+        shares = ["contents at most 1.10 of the bytes", "contents at least 5 times as fast"]
+        assert [table[title][1:3] for title in shares] == [["90%", "yes"]] * 2
+        table, _ = self.table(self.rows(*contents[1:], contents[-1]), capsys)
+        assert [table[title][1:3] for title in shares] == [["80%", "no"]] * 2
+
+    def test_a_content_on_the_bound_is_within_it(self, capsys):
+        table, _ = self.table(self.rows(("mask", 0.2, 1_100_000)), capsys)
+        assert table["contents at most 1.10 of the bytes"][1] == "100%"
+        assert table["contents at least 5 times as fast"][1] == "100%"
+
+    def test_a_file_that_is_only_a_few_bytes_larger_may_have_any_ratio(self, capsys):
+        rows = [Measured("mask", "tiny", OURS[0], 0.1, 21_000, 3_000_000, 1.0, 1_000)]
+        table, _ = self.table([*rows, *self.rows(("photo", 0.1, 1_300_000))], capsys)
+        assert table["bytes, largest"][1] == "21.000 (tiny)"
+        assert table["bytes, largest that differs by more than 20 kB"][1:3] == ["1.300 (photo_0)", "yes"]
+
+    def test_text_has_a_bound_of_its_own(self, capsys):
+        table, _ = self.table(self.rows(("photo", 0.1, 1_300_000), ("graphic", 0.1, 1_090_000)), capsys)
+        assert table["bytes, largest with text or lines"][:3] == ["at most 1.080", "1.090 (graphic_1)", "no"]
+
+    def test_the_misses_are_named_the_worst_first(self, capsys):
+        _, text = self.table(self.rows(("mask", 0.3, 1_200_000), ("noise", 0.5, 1_400_000)), capsys)
+        assert "ours, above 1.10 of the bytes: noise_1 1.40, mask_0 1.20." in text
+        assert "ours, below 5 times as fast: noise_1 2.0, mask_0 3.3." in text
+
+
+class TestTables:
+    def test_all_tables_together_fit_in_a_quarter_of_an_hour(self):
+        assert sum(table.seconds for table in bench.TABLES) < 15 * 60
+
+    def test_every_table_has_a_name_of_its_own_and_a_heading_in_the_readme_in_the_same_order(self):
+        assert len({table.name for table in bench.TABLES}) == len(bench.TABLES)
+        readme = (Path(bench.__file__).parent / "README.md").read_text(encoding="utf-8")
+        places = [readme.find(f"\n## {table.heading}\n") for table in bench.TABLES]
+        assert places == sorted(places)
+        assert -1 not in places
+
+    def test_a_table_whose_packages_are_absent_is_left_out_and_the_next_one_is_made(self, capsys):
+        def absent(bench):
+            raise ModuleNotFoundError("No module named 'rival'")
+
+        run = bench.Bench(bench._parser().parse_args(["--quick"]))
+        tables = [
+            bench.Table("a", "First", 1, absent),
+            bench.Table("b", "Second", 2, lambda bench: bench.report.line("made")),
+        ]
+        rows = bench.run_tables(run, tables)
+        assert [(name, budget) for name, _, budget in rows] == [("a", "1"), ("b", "2"), ("all", "3")]
+        out = [line for line in capsys.readouterr().out.split("\n") if line]
+        assert out == ["## First", "Left out: No module named 'rival'.", "## Second", "made"]
+
+    def test_a_wrong_pixel_stops_all(self):
+        def wrong(bench):
+            raise WrongPixelsError
+
+        run = bench.Bench(bench._parser().parse_args(["--quick"]))
+        with pytest.raises(WrongPixelsError):
+            bench.run_tables(run, [bench.Table("a", "First", 1, wrong)])
+
+    def test_a_table_that_does_not_exist_is_refused_with_the_names_of_all(self, capsys):
+        with pytest.raises(SystemExit):
+            bench._parser().parse_args(["--only", "sunset"])
+        message = capsys.readouterr().err
+        assert "sunset" in message
+        assert all(table.name in message for table in bench.TABLES)
 
 
 class TestReport:

@@ -199,6 +199,10 @@ class TestCommands:
             ["-m", "benchmarks.bench", *flags, "--output", here, "--peers", a, b]
         ]
 
+    def test_bench_passes_on_the_tables_that_are_wanted(self, dev):
+        only = ["--only", "goals", "exr"]
+        assert self.lines(dev, "bench", *only) == [["-m", "benchmarks.bench", "--size", "1024x1024", *only]]
+
     @pytest.mark.parametrize("folder", ["image-sequence-pack", "image_sequence_pack", "pack with spaces"])
     def test_tests_run_whatever_the_name_of_the_packs_folder(self, tmp_path, folder):
         root = tmp_path / folder
