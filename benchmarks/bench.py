@@ -98,14 +98,14 @@ def one_frame_tables(bench: Bench) -> None:
 
 
 def loading_tables(bench: Bench) -> None:
-    from benchmarks.loading import loading_table  # type: ignore[import-not-found,unused-ignore]
+    from benchmarks.loading import loading_table
 
     packs = (peer for peer in bench.options.peers if (peer / "comfyui_image_sequence.py").is_file())  # JW's
     loading_table(bench.report, bench.size, 2 if bench.quick else 12, next(packs, None))
 
 
 def kinds_tables(bench: Bench) -> None:
-    from benchmarks import kinds  # type: ignore[attr-defined,unused-ignore]
+    from benchmarks import kinds
 
     kinds.run(bench.report, bench.size, quick=bench.quick)
 
@@ -117,7 +117,7 @@ def exr_tables(bench: Bench) -> None:
 
 
 def gil_table(bench: Bench) -> None:
-    from benchmarks.gil import lock_table  # type: ignore[import-not-found,unused-ignore]
+    from benchmarks.gil import lock_table
 
     lock_table(bench.report, bench.size, 0.5 if bench.quick else 2.0)
 

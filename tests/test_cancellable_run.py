@@ -187,7 +187,37 @@ def test_cancel_is_noticed_while_a_long_item_is_in_progress(comfyui: ComfyUI, fo
 
     sys.modules["comfy.model_management"].throw_exception_if_processing_interrupted = notice  # type: ignore[attr-defined]
     with pytest.raises(InterruptProcessingException):
-        each(work, [1])
+        each(work, [1, 2])
+
+
+class TestASingleItem:
+    """Most runs of a render save one frame. Starting a thread for it would take longer than some frames do."""
+
+    def test_is_worked_on_in_the_calling_thread(self, comfyui: ComfyUI) -> None:
+        assert each(lambda item: (item, threading.current_thread()), [7]) == [(7, threading.current_thread())]
+        assert comfyui.shown == [(1, 1)]
+
+    def test_is_finished_before_a_cancel_passes_through(self, comfyui: ComfyUI) -> None:
+        finished: list[int] = []
+
+        def work(item: int) -> None:
+            comfyui.cancelled.set()
+            finished.append(item)
+
+        with pytest.raises(InterruptProcessingException):
+            each(work, [1])
+
+        assert finished == [1]
+        assert comfyui.shown == []
+
+    def test_is_not_begun_after_a_cancel(self, comfyui: ComfyUI) -> None:
+        comfyui.cancelled.set()
+        started: list[int] = []
+
+        with pytest.raises(InterruptProcessingException):
+            each(started.append, [1])
+
+        assert started == []
 
 
 def test_after_cancel_before_the_first_item_no_item_starts(comfyui: ComfyUI) -> None:

@@ -57,6 +57,60 @@ class TestWithoutComfyUI:
         assert host.silent_block() is None
 
 
+class Recording(importlib.abc.MetaPathFinder):
+    """Finds nothing, and records what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        self.asked.append(name)
+
+
+class TestComfyUIThatIsNotThere:
+    def test_is_looked_for_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        finder = Recording()
+        monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+
+        for _ in range(3):
+            host.folder("output")
+            host.metadata_disabled()
+
+        assert sorted(finder.asked) == ["comfy", "folder_paths"]
+
+    def test_is_found_once_its_modules_are_loaded(self, comfyui: Any, base: Path) -> None:
+        assert host.metadata_disabled() is False
+
+        comfyui("comfy.cli_args", args=SimpleNamespace(disable_metadata=True))
+
+        assert host.metadata_disabled() is True
+
+    def test_is_found_once_its_folder_is_on_the_path(
+        self, monkeypatch: pytest.MonkeyPatch, base: Path, tmp_path: Path
+    ) -> None:
+        assert host.folder("output") == base / "output"
+
+        (tmp_path / "folder_paths.py").write_text("def get_output_directory(): return '/comfyui/output'")
+        monkeypatch.syspath_prepend(tmp_path)
+
+        assert host.folder("output") == Path("/comfyui/output")
+        del sys.modules["folder_paths"]
+
+    def test_is_found_once_its_package_is_another_one(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        first = ModuleType("comfy")
+        first.__path__ = []
+        monkeypatch.setitem(sys.modules, "comfy", first)
+        assert host.metadata_disabled() is False
+
+        (tmp_path / "cli_args.py").write_text("class args: disable_metadata = True")
+        second = ModuleType("comfy")
+        second.__path__ = [str(tmp_path)]
+        monkeypatch.setitem(sys.modules, "comfy", second)
+
+        assert host.metadata_disabled() is True
+        del sys.modules["comfy.cli_args"]
+
+
 class TestWithComfyUI:
     def test_the_folders_are_looked_up_every_time(self, comfyui: Any) -> None:
         folder_paths = comfyui("folder_paths", get_output_directory=lambda: "/first")

@@ -46,6 +46,7 @@ class CacheWatch:
     def __init__(self) -> None:
         self._entries: OrderedDict[tuple[Hashable, Hashable], _Entry] = OrderedDict()
         self._settings: dict[Hashable, Hashable] = {}
+        self._files = 0  # of all entries; to count them would make a long render quadratic
 
     def generation(self, node_id: Hashable, settings: Hashable) -> str:
         """The value for IS_CHANGED: it changes once after the files recorded for these settings have changed.
@@ -56,12 +57,13 @@ class CacheWatch:
         self._settings[node_id] = settings
         entry = self._entry(node_id)
         if entry.watch is not None and entry.watch.lost():
-            entry.generation, entry.watch = entry.generation + 1, None
+            self._set_watch(entry, None)
+            entry.generation += 1
         return f"generation {entry.generation}"
 
     def record(self, node_id: Hashable, watch: Watch) -> None:
         """Call this after a run: `watch` replaces the record for the settings of this run."""
-        self._entry(node_id).watch = watch
+        self._set_watch(self._entry(node_id), watch)
 
     def record_read(self, node_id: Hashable, watch: Watch, files: Iterable[Path]) -> None:
         """Call this before a run reads `files`.
@@ -69,9 +71,9 @@ class CacheWatch:
         `watch` is for this run; `files` are watched for all runs with these settings.
         """
         entry = self._entry(node_id)
-        if not isinstance(entry.watch, FilesRead):
-            entry.watch = FilesRead()
-        entry.watch.add(watch, files)
+        read = entry.watch if isinstance(entry.watch, FilesRead) else FilesRead()
+        self._set_watch(entry, read)
+        read.add(watch, files)
 
     def record_files(
         self,
@@ -94,12 +96,13 @@ class CacheWatch:
         if node_id not in self._settings:  # nobody asks under --cache-none
             return
         entry = self._entry(node_id)
-        if not isinstance(entry.watch, FilesSaved):
-            entry.watch = FilesSaved()
-        entry.watch.add(files, stamps)
+        saved = entry.watch if isinstance(entry.watch, FilesSaved) else FilesSaved()
+        self._set_watch(entry, None)
+        saved.add(files, stamps)
+        self._set_watch(entry, saved)
         for other, settings in self._settings.items():
             watch = self._entries[other, settings].watch
-            if isinstance(watch, FilesSaved) and watch is not entry.watch and is_beside(other):
+            if isinstance(watch, FilesSaved) and watch is not saved and is_beside(other):
                 watch.accept(stamps)
         self._limit_files(entry)
 
@@ -113,15 +116,19 @@ class CacheWatch:
 
     def _limit_files(self, latest: _Entry) -> None:
         """Evict until at most MAX_FILES files are watched. The latest entry stays, however many it has."""
-        files = sum(entry.files for entry in self._entries.values())
-        while files > MAX_FILES and files > latest.files:
-            files -= self._evict().files
+        while self._files > MAX_FILES and self._files > latest.files:
+            self._evict()
 
-    def _evict(self) -> _Entry:
+    def _evict(self) -> None:
         (node_id, settings), entry = self._entries.popitem(last=False)
+        self._set_watch(entry, None)
         if self._settings.get(node_id) == settings:
             del self._settings[node_id]
-        return entry
+
+    def _set_watch(self, entry: _Entry, watch: Watch | None) -> None:
+        self._files -= entry.files
+        entry.watch = watch
+        self._files += entry.files
 
 
 def graph_key(prompt: Mapping[str, Any], node_id: str) -> str:

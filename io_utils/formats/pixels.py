@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,24 +54,58 @@ def quantise(
     if not image.dtype.is_floating_point:
         raise ValueError(f"IMAGE tensors are floating point from 0.0 to 1.0, not {image.dtype}.")
     values: NDArray[np.float32] = image.detach().to("cpu", torch.float32).numpy()
-    # A sum with a NaN is NaN, and takes a tenth of the time of isnan(). inf - inf is a false alarm, so isnan() counts.
-    with np.errstate(over="ignore", invalid="ignore"):
-        nan_count = int(np.isnan(values).sum()) if np.isnan(values.sum()) else 0
-    if nan_count and (convert or associate or np.issubdtype(dtype, np.floating)):
-        values = np.where(np.isnan(values), np.float32(0), values)
+    is_float = np.issubdtype(dtype, np.floating)
+    nan_count = 0
+    if is_float or convert is not None or mask is not None or associate:
+        values, nan_count = _without_nan(values)
     if convert is not None or mask is not None or (associate and values.shape[-1] in (2, 4)):
         values = _in_file_colour(values, mask, convert, associate=associate, lit=lit)
-    if np.issubdtype(dtype, np.floating):
+    if is_float:
         return _as_floating(values, dtype), nan_count
-    maximum = float(np.iinfo(np.dtype(dtype)).max)
-    # numpy, not torch: 1.3 ms against 5.9 for 1024 x 1024 x 3 on one core, and no thread pool inside our own threads.
-    with np.errstate(over="ignore"):  # the largest float32 values become inf, which is clipped to the maximum
-        scaled = np.multiply(values, np.float32(maximum))
-    scaled += np.float32(0.5)
-    if nan_count:
-        np.nan_to_num(scaled, copy=False, nan=0.0, posinf=maximum, neginf=0.0)
-    np.clip(scaled, 0, maximum, out=scaled)
-    return scaled.astype(dtype), nan_count
+    pixels, found = _as_integers(values, np.dtype(dtype))
+    return pixels, nan_count + found
+
+
+def _without_nan(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+    """`values` with 0 in place of NaN, copied if there are any, and how many there were."""
+    if not np.isnan(values.max()):  # NaN if any value is; a third of the time of isnan()
+        return values, 0
+    is_nan = np.isnan(values)
+    return np.where(is_nan, np.float32(0), values), int(is_nan.sum())
+
+
+# numpy, not torch: no thread pool inside our own threads. In blocks, the temporaries stay in the cache: 1.8 ms for
+# 1024 x 1024 x 3, against 3 for the whole frame at once; half and twice as many values differ by 10 %.
+_BLOCK_VALUES = 2**17
+
+
+def _as_integers(values: NDArray[np.float32], dtype: np.dtype[Any]) -> tuple[AnyPixels, int]:
+    """Unsigned integers, contiguous whatever the layout of `values`, and how many values were NaN."""
+    maximum = np.float32(np.iinfo(dtype).max)
+    pixels: AnyPixels = np.empty(values.shape, dtype)
+    rows = max(1, _BLOCK_VALUES // values[0].size)
+    buffer = np.empty_like(values[:rows])
+    nan_count = 0
+    with np.errstate(over="ignore", invalid="ignore"):  # the largest values become infinite; signalling NaNs
+        for first in range(0, len(values), rows):
+            block, target = values[first : first + rows], pixels[first : first + rows]
+            scaled = np.multiply(block, maximum, out=buffer[: len(block)])
+            low, high = scaled.min(), scaled.max()  # NaN if any value is
+            if np.isnan(high):
+                is_nan = np.isnan(scaled)
+                nan_count += int(is_nan.sum())
+                scaled[is_nan] = 0
+            scaled += np.float32(0.5)
+            if not (low >= 0 and high <= maximum):
+                np.clip(scaled, 0, maximum, out=scaled)
+            if scaled.flags.c_contiguous:
+                target[:] = scaled
+            else:
+                # VAE Decode gives channels one after the other. Interleaved as bytes: 3 ms, as floats 7.
+                narrow = scaled.astype(dtype)
+                for channel in range(values.shape[-1]):
+                    target[..., channel] = narrow[..., channel]
+    return pixels, nan_count
 
 
 def _in_file_colour(

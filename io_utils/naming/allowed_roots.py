@@ -132,9 +132,10 @@ def root_of(folder: str, kind: str, *, write: bool, shown: str | None = None) ->
         root, relative = _owner(text, [(root, os.path.realpath(root.path)) for root in roots.values()], shown, write)
     root.confirm_folder(root.path / relative, write=write, shown=shown)
     # Check the real path: a link in the output folder may lead to a share that is not mounted.
-    real = os.path.realpath(root.path / relative)
-    for listed in roots.values():
-        if not listed.kind and _is_inside(real, os.path.realpath(listed.path)) and not listed.path.is_dir():
+    by_operator = [listed for listed in roots.values() if not listed.kind]
+    real = os.path.realpath(root.path / relative) if by_operator else ""
+    for listed in by_operator:
+        if _is_inside(real, os.path.realpath(listed.path)) and not listed.path.is_dir():
             rule = f"lies in {str(listed.path)!r}, which {str(roots_file())!r} lists but which does not exist"
             fix = "Mount the folder if it is a network share or another disk, or create it: this pack never does."
             raise PathError(shown, rule, fix)

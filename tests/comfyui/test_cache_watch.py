@@ -540,6 +540,25 @@ class TestFilesThatMustStay:
 
         assert [each for each in settings if cache_watch.generation(NODE, each) != before[each]] == ["third"]
 
+    def test_are_not_counted_once_they_are_lost_or_recorded_again(
+        self, cache_watch: CacheWatch, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("io_utils.comfyui.cache_watch.MAX_FILES", 5)
+        (file, other) = folder.write("f_0.png", "f_1.png")
+        for content in (b"a", b"second", b"the third"):
+            cache_watch.generation(NODE, "first")
+            for _ in range(2):
+                cache_watch.record_files(NODE, [], {file: stamp(file), other: stamp(other)})
+            file.write_bytes(content)
+        before = cache_watch.generation(NODE, "first")
+        cache_watch.record_files(NODE, [], {file: stamp(file), other: stamp(other)})
+        cache_watch.generation(NODE, "second")
+        cache_watch.record_files(NODE, [], {file: stamp(file), other: stamp(other)})
+
+        folder.delete(file.name)
+
+        assert cache_watch.generation(NODE, "first") != before
+
 
 def replace(file: Path, content: bytes, modified_ns: int | None = None) -> None:
     """Put another file in its place, as the savers and other programs do."""

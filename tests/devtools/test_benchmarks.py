@@ -1,12 +1,13 @@
 """The tools of the benchmarks: a wrong file stops a benchmark, and its counts are correct."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import bench, corpus, measure
+from benchmarks import bench, corpus, gil, measure
 from benchmarks.corpus.scenes import SAMPLES
 from benchmarks.encoder import ALL, LARGE, OURS, TITLES, Measured, worst_table
 from benchmarks.engines import BASE, WrongPixelsError, check, engines, pillow
@@ -39,6 +40,16 @@ class TestCheck:
         pixels = corpus.frames("text", (40, 24), 0)
         base = next(engine for engine in engines()[0] if engine.name == BASE)
         assert base.encoder(pixels)() == pillow(pixels, 4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_share_of_the_lock_is_a_share():
+    try:
+        milliseconds, share = gil.share_with_lock("mask, PNG", (64, 64), 0.1)
+    except (OSError, LookupError) as error:
+        pytest.skip(str(error))
+    assert 0 < share <= 1
+    assert milliseconds > 0
 
 
 class TestCorpus:

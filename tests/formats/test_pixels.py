@@ -115,6 +115,24 @@ class TestQuantise:
 
         assert np.array_equal(quantise(arranged)[0], quantise(image)[0])
 
+    @pytest.mark.parametrize("layout", [(0, 1, 2), (2, 0, 1), (1, 0, 2)], ids=["interleaved", "planes", "columns"])
+    @pytest.mark.parametrize(("height", "width"), [(1, 70_000), (300, 301), (5000, 3)], ids=str)
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_a_picture_of_many_blocks_is_as_the_definition_says(
+        self, height: int, width: int, layout: tuple[int, ...], dtype: type
+    ) -> None:
+        values = np.random.default_rng(3).uniform(-0.2, 1.2, (height, width, 3)).astype(np.float32)
+        values[: height // 2] = values[: height // 2].clip(0, 1)
+        values[-1, -1] = [NAN, INF, -INF]
+        maximum = np.iinfo(dtype).max
+        expected = np.floor(np.nan_to_num(values).clip(0, 1) * np.float32(maximum) + np.float32(0.5))
+
+        arranged = np.ascontiguousarray(values.transpose(layout)).transpose(np.argsort(layout))
+        pixels, nan_count = quantise(torch.from_numpy(arranged), dtype)
+
+        np.testing.assert_array_equal(pixels, expected)
+        assert (pixels.dtype, nan_count) == (dtype, 1)
+
     def test_one_value_expanded_to_a_picture_is_a_flat_colour(self) -> None:
         assert np.unique(quantise(torch.tensor(0.5).expand(5, 7, 3))[0]).tolist() == [128]
 
