@@ -60,10 +60,10 @@ def _filter_into(out: ByteArray, rows: ByteArray, above: ByteArray, pixel_bytes:
         np.subtract(first, above[:, :pixel_bytes] >> 1, out=residual[:, :pixel_bytes])
         up = above[:, pixel_bytes:]
         # floor((left + up) / 2) in 8 bits: 0.6 ms for 3 MB, against 0.8 in uint16.
-        mean = left ^ up
+        mean = np.bitwise_xor(left, up, out=residual[:, pixel_bytes:])
         mean >>= 1
         mean += left & up
-        np.subtract(others, mean, out=residual[:, pixel_bytes:])
+        np.subtract(others, mean, out=mean)
 
 
 def _subtract_paeth(rows: ByteArray, left: ByteArray, above: ByteArray, corner: ByteArray, out: ByteArray) -> None:
