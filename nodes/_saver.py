@@ -24,7 +24,7 @@ from ..io_utils.saving.plan import Frame, Saved, SaveRequest
 from ..io_utils.saving.write import summary, write_frames, write_workflow
 from ..io_utils.wire import UNRENDERED
 from . import _colour, _tokens
-from ._inputs import ABSENT, hidden, lazy, listed, rows, some, widget
+from ._inputs import hidden, lazy, listed, rows, some, widget
 
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
 # The prompt with the nodes that others have added to it while they ran, and the change marks of all.
@@ -103,9 +103,17 @@ def encoding(request: type[SaveRequest]) -> dict[str, Any]:
     }
 
 
-def wired_companions(inputs: dict[str, Any]) -> list[str]:
-    """For check_lazy_status: remove mask, layers and metadata from `inputs`, and return the names of those that are wired."""
-    return [name for name in _COMPANIONS if inputs.pop(name, ABSENT) is not ABSENT]
+def wired_companions(inputs: dict[str, Any]) -> dict[str, Any]:
+    """For check_lazy_status: remove mask, layers and metadata from `inputs`, and return those that are wired."""
+    return {name: inputs.pop(name) for name in _COMPANIONS if name in inputs}
+
+
+def have_come(*values: Any) -> bool:
+    """For check_lazy_status: whether all lazy inputs have their values, so that nothing is left to find out before the save.
+
+    ComfyUI asks again once they have come. To look at the folders again would take 0.3 ms.
+    """
+    return all(value is not None and lazy(value) is not UNRENDERED for value in values)
 
 
 def companions(inputs: dict[str, Any]) -> list[Companions]:

@@ -105,7 +105,9 @@ class ImageSequenceSaveCounted:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
         request = read_lists(self, CountedRequest, inputs, **hidden.begin_run())
         counters = some(frame_counter, "frame_counter")
-        is_needed = request.needs_image(counters, has_layers="layers" in wired)
+        is_needed = _saver.have_come(image, *wired.values()) or request.needs_image(
+            counters, has_layers="layers" in wired
+        )
         return hidden.asking_for(["image", *wired]) if is_needed else []
 
     def save(self, frame_counter: Any, image: Any, **inputs: Any) -> dict[str, Any]:

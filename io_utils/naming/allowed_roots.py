@@ -182,10 +182,7 @@ def require_valid_in_any_folder(find: Callable[[str], object]) -> None:
 def _is_inside(real: str, root: str) -> bool:
     """Whether the real path `real` is `root` or below it. Compares whole names: '/out' is a prefix of '/out_evil'."""
     real, root = os.path.normcase(real), os.path.normcase(root)
-    try:
-        return os.path.commonpath([real, root]) == root
-    except ValueError:  # different drives
-        return False
+    return real == root or real.startswith(root if root.endswith(os.sep) else root + os.sep)
 
 
 def _is_drive(path: Path) -> bool:
