@@ -207,7 +207,7 @@ def _prompt_server() -> Any:
     return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
 
 
-# The modules that were not found, and where they were looked for. An import that fails takes 0.2 ms, and a saver's run
+# The modules that were not found, and where they were looked for. An import that fails takes 0.06 ms, and a saver's run
 # without ComfyUI asks for seven.
 _absent: dict[str, list[Any]] = {}
 

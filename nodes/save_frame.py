@@ -88,10 +88,9 @@ class ImageSequenceSaveFrame:
     def check_lazy_status(self, images: Any = None, **inputs: Any) -> list[str]:
         hidden, wired = _saver.Hidden.taken_from(inputs), _saver.wired_companions(inputs)
         row_requests = _row_requests(self, inputs, hidden.begin_run())
-        is_needed = _saver.have_come(images, *wired.values()) or any(
-            [request.needs_image(has_layers="layers" in wired) for request in row_requests]
-        )
-        return hidden.asking_for(["images", *wired]) if is_needed else []
+        come = _saver.have_come(images, *wired.values())
+        wanted = [come or request.needs_image(has_layers="layers" in wired) for request in row_requests]
+        return hidden.asking_for(["images", *wired]) if any(wanted) else []
 
     def save(self, images: Any, **inputs: Any) -> dict[str, Any]:
         hidden, companions = _saver.Hidden.taken_from(inputs), _saver.companions(inputs)
