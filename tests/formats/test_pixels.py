@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,6 +196,17 @@ class TestQuantiseToSixteenBits:
         pixels, _ = quantise(torch.tensor(values).reshape(1, -1, 1), np.uint16)
 
         assert pixels.reshape(-1).tolist() == [0, 0, 0, 1, 32768, 65535, 65535, 65535, 0]
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("edge", [-0.5, 0, 0.5, 1], ids=["-0.5", "0", "maximum + 0.5", "maximum + 1"])
+    def test_every_number_near_the_ends_of_the_range_is_clipped(self, dtype: Any, edge: float) -> None:
+        maximum = np.float32(np.iinfo(dtype).max)
+        middle = np.float32(edge if edge <= 0 else maximum + np.float32(edge)) / maximum
+        around = np.arange(-40, 41, dtype=np.float32) * np.spacing(np.float32(middle or 1e-4)) + middle
+
+        for value in around:  # each alone: one that is out of range must not help the others
+            (level,) = quantise(torch.tensor([[[float(value)]]]), dtype)[0].reshape(-1).tolist()
+            assert level == int(np.clip(value * maximum + np.float32(0.5), 0, maximum))
 
     @given(st.floats(0, 1, width=32))
     def test_the_error_is_at_most_half_a_level(self, value: float) -> None:

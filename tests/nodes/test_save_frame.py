@@ -295,6 +295,29 @@ class TestCheckLazyStatus:
         with pytest.raises(FileExistsError, match="exists already"):
             self.asks(node, "error")
 
+    @staticmethod
+    def asks_again(node: Any, images: Any, mask: Any) -> Any:
+        """What it asks for under "error", once other nodes have run."""
+        given = {"filename_prefix": ["shot"], "current_frame": [7], "on_existing": ["error"], "unique_id": ["1"]}
+        return node.check_lazy_status(images=images, mask=mask, prompt=[{}], extra_pnginfo=[None], **given)
+
+    def test_leaves_the_frame_to_the_save_once_everything_has_come(self, node: Any, output: Path) -> None:
+        file = put(output / "shot" / "shot_00007.png", 10)
+
+        assert self.asks_again(node, [shades(70)], [torch.zeros(1, 8, 8)]) == ["images", "mask"]
+
+        with pytest.raises(FileExistsError, match="exists already"):
+            save(node, [shades(70)], [7], ["shot"], on_existing=["error"])
+        assert on_disk(file.parent) == {"shot_00007.png": 10}
+
+    @pytest.mark.parametrize("mask", [(None,), None], ids=["not run", "not known"])
+    def test_looks_again_as_long_as_a_mask_is_missing(self, node: Any, output: Path, mask: Any) -> None:
+        assert "mask" in self.asks_again(node, [shades(70)], mask)
+
+        put(output / "shot" / "shot_00007.png")
+        with pytest.raises(FileExistsError, match="exists already"):
+            self.asks_again(node, [shades(70)], mask)
+
     @pytest.mark.parametrize("keep", [0, 30, -1])
     def test_asks_for_a_torn_frame(self, node: Any, output: Path, keep: int) -> None:
         tear(put(output / "shot" / "shot_00007.png"), keep)
