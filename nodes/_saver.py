@@ -111,7 +111,7 @@ def wired_companions(inputs: dict[str, Any]) -> dict[str, Any]:
 def have_come(*values: Any) -> bool:
     """For check_lazy_status: whether all lazy inputs have their values, so that nothing is left to find out before the save.
 
-    ComfyUI asks again once they have come. To look at the folders again would take 0.3 ms.
+    ComfyUI asks again once they have come. To look at the folders again would take 0.2 ms.
     """
     return all(value is not None and lazy(value) is not UNRENDERED for value in values)
 
