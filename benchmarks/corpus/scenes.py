@@ -51,7 +51,10 @@ class Traced:
 
 def _shipped(package: str, *folder: str) -> Path:
     """The folder of a package that may not be installed. It does not always exist."""
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:  # colour-science puts a stand-in for an absent Matplotlib into sys.modules
+        spec = None
     return Path(spec.origin if spec and spec.origin else package).parent.joinpath(*folder)
 
 
