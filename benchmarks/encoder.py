@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +27,7 @@ from benchmarks import corpus
 from benchmarks.engines import BASE, OURS, Engine, Pixels, check, engines, pillow, without_accelerators
 from benchmarks.measure import Report, cpu_seconds, geometric_mean, machine, parsed_size, times, wall_seconds
 from io_utils.formats.png import encode as png
-from io_utils.formats.png.strategy import CONTENT_CLASSES, Setting, choose, classify, predicted
+from io_utils.formats.png.strategy import CONTENT_CLASSES, Choice, Setting, choose, classify, predicted
 
 MODES = {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGBA"}
 FILTERS = ("none", "sub", "up", "average", "paeth")
@@ -183,7 +184,8 @@ def choices(report: Report, half: corpus.Registry, size: tuple[int, int]) -> Non
         pixels = half.picture(content, size)
         lines, pixel_bytes = png._rows_of_bytes(pixels), png._bytes_per_pixel(pixels)
         strips = png._strips(*lines.shape)
-        choosing, chosen = cpu_seconds(9, choose, lines, strips, pixel_bytes)
+        choosing, choices = cpu_seconds(9, choose, lines, strips, pixel_bytes)
+        chosen = [choice.setting for choice in choices]
         encoding, data = cpu_seconds(9, png.encode_png, pixels)
         classes = classify(predicted(lines, strips, pixel_bytes))
         candidates = {setting for number in classes for setting in CONTENT_CLASSES[number].candidates}
@@ -217,7 +219,8 @@ def _pypng(pixels: Pixels) -> bytes:
 
 
 def _bytes_with(setting: Setting, pixels: Pixels) -> int:
-    with mock.patch.object(png, "choose", lambda rows, strips, pixel_bytes: [setting] * len(strips)):
+    choice = Choice(setting, (), math.inf)
+    with mock.patch.object(png, "choose", lambda rows, strips, pixel_bytes: [choice] * len(strips)):
         return len(png.encode_png(pixels))
 
 

@@ -249,6 +249,18 @@ def normals_sphere(rng: Random, size: Size) -> Frame:
 
 
 @content("depth")
+def normals_planks(rng: Random, size: Size) -> Frame:
+    """A floor for a game: flat boards, each tilted a little, with rounded edges and worn joints."""
+    x, y = grid(size)
+    high, edge = max(16, size[1] // 5), max(2, size[1] // 128)
+    tilt = rng.normal(0, 0.05, 53)[np.floor(y / high).astype(np.intp) % 53]
+    slope = np.clip((y % high) / edge, 0, 1) - np.clip((high - y % high) / edge, 0, 1)
+    worn = (np.abs(slope) > 0.4) * 0.3 * spectrum(rng, size, 1.2)
+    slopes = np.stack([0.5 * worn, slope + tilt + worn, np.ones_like(x)], -1)
+    return rounded(slopes / np.linalg.norm(slopes, axis=-1, keepdims=True) / 2 + 0.5)
+
+
+@content("depth")
 def motion_smooth(rng: Random, size: Size) -> Frame:
     across, down = (0.5 + 0.24 * spectrum(rng, size, 2.6) for _ in range(2))
     return rounded(np.stack([across, down, np.full_like(down, 0.5)], -1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -78,7 +79,7 @@ def rows_of(pixels: Pixels) -> Pixels:
 
 def chosen(pixels: Pixels) -> set[Setting]:
     rows = rows_of(pixels)
-    return set(choose(rows, strips(rows), pixels.shape[-1]))
+    return {choice.setting for choice in choose(rows, strips(rows), pixels.shape[-1])}
 
 
 def size(pixels: Pixels, setting: Setting) -> int:
@@ -133,7 +134,7 @@ def test_strips_of_different_content_get_different_settings() -> None:
     pixels = np.concatenate([PICTURES["photograph"], PICTURES["black and white mask"], PICTURES["noise"]])
     rows = rows_of(pixels)
 
-    methods = [setting.method for setting in choose(rows, strips(rows, 3), 3)]
+    methods = [choice.setting.method for choice in choose(rows, strips(rows, 3), 3)]
 
     assert methods == [HUFFMAN, RUNS, STORED]
 
@@ -292,10 +293,10 @@ def encoded(pixels: Pixels) -> tuple[int, float]:
     """Return the bytes of the strips, and the time to encode them by the figures of the tables."""
     rows, strips, pixel_bytes = cut(pixels)
     total, time = 0, 0.0
-    for strip, setting in zip(strips, choose(rows, strips, pixel_bytes), strict=True):
-        deflated = sum(map(len, png._encode_strip(rows, pixel_bytes, strip, setting).deflated))
+    for strip, choice in zip(strips, choose(rows, strips, pixel_bytes), strict=True):
+        deflated = png._encode_strip(rows, pixel_bytes, strip, choice).size()
         raw = (strip.last - strip.first) * rows.shape[1]
-        total, time = total + deflated, time + raw * strategy._ns(setting, deflated / raw)
+        total, time = total + deflated, time + raw * strategy._ns(choice.setting, deflated / raw)
     return total, time
 
 
@@ -346,9 +347,32 @@ class TestContentClasses:
         self, name: str, content: str, method: Method, filter_type: int
     ) -> None:
         classes = [CONTENT_CLASSES[number].name for number in classify(shares(content))]
-        settings = choose(*cut(frame(content)))
+        settings = [choice.setting for choice in choose(*cut(frame(content)))]
 
         assert (name, Setting(filter_type, method)) in zip(classes, settings, strict=True)
+
+    @ACCELERATED
+    def test_a_strip_much_larger_than_its_sample_promised_is_encoded_anew(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Boards are flat, and no tile of a sample lies on some of the worn joints between them."""
+        size = len(png.encode_png(frame("normals_planks")))
+        monkeypatch.setattr(strategy, "SURPRISE", strategy.SURPRISE._replace(times=math.inf))
+
+        assert len(png.encode_png(frame("normals_planks"))) > 1.3 * size
+
+    def test_a_strip_as_small_as_its_sample_promised_is_encoded_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        tried = list[Setting]()
+        encode_with = png._encode_with
+
+        def noting(*arguments: Any) -> Any:
+            tried.append(arguments[-1])
+            return encode_with(*arguments)
+
+        monkeypatch.setattr(png, "_encode_with", noting)
+        png.encode_png(frame("photo_0"))
+
+        assert len(tried) == len(cut(frame("photo_0"))[1])
 
     def test_a_strip_with_two_contents_gets_a_setting_of_its_own(self) -> None:
         """A photograph above a page of text: their border is within a strip."""

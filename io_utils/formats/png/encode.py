@@ -22,7 +22,7 @@ import numpy as np
 from ..base import AnyPixels, ByteArray
 from ..zlib_engines import deflate, deflate_engine
 from .filters import Strip, filtered
-from .strategy import SMALL, Setting, choose
+from .strategy import Choice, Setting, choose
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # section 5.2
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> colour type: grey, grey + alpha, RGB, RGBA (11.2.1)
@@ -142,12 +142,9 @@ def _image_data(rows: ByteArray, pixel_bytes: int, threads: int) -> list[list[by
     """Return the IDAT chunks, in parts: one for each strip, together one zlib stream (RFC 1950, section 2.2)."""
     strips = _strips(*rows.shape)
     encode = partial(_encode_strip, rows, pixel_bytes)
-    if rows.size <= SMALL.largest:
-        encoded = [min((encode(strip, one) for one in SMALL.settings), key=_EncodedStrip.size) for strip in strips]
-    else:
-        settings = choose(rows, strips, pixel_bytes)
-        with ThreadPoolExecutor(threads) if threads > 1 and len(strips) > 1 else nullcontext() as pool:
-            encoded = list((pool.map if pool else map)(encode, strips, settings))
+    choices = choose(rows, strips, pixel_bytes)
+    with ThreadPoolExecutor(threads) if threads > 1 and len(strips) > 1 else nullcontext() as pool:
+        encoded = list((pool.map if pool else map)(encode, strips, choices))
     streams = [strip.deflated for strip in encoded]
     streams[0].insert(0, b"\x78\x01")  # deflate, 32 KiB window, no preset dictionary, fast
     streams[-1].append(struct.pack(">I", _combined_adler32((strip.adler32, strip.length) for strip in encoded)))
@@ -175,7 +172,15 @@ class _EncodedStrip(NamedTuple):
         return sum(map(len, self.deflated))
 
 
-def _encode_strip(rows: ByteArray, pixel_bytes: int, strip: Strip, setting: Setting) -> _EncodedStrip:
+def _encode_strip(rows: ByteArray, pixel_bytes: int, strip: Strip, choice: Choice) -> _EncodedStrip:
+    encoded = _encode_with(rows, pixel_bytes, strip, choice.setting)
+    if encoded.size() <= choice.most_bytes:
+        return encoded
+    others = (_encode_with(rows, pixel_bytes, strip, setting) for setting in choice.others)
+    return min(encoded, *others, key=_EncodedStrip.size)
+
+
+def _encode_with(rows: ByteArray, pixel_bytes: int, strip: Strip, setting: Setting) -> _EncodedStrip:
     lines = filtered(rows, strip, pixel_bytes, setting.filter_type)
     deflated = deflate(lines, setting.method, final=strip.last == len(rows))
     return _EncodedStrip(deflated, deflate_engine().adler32(lines), lines.size)
