@@ -88,9 +88,8 @@ class Run:
         if not items:
             return []
         show_done = self.progress_bar(steps_before + len(items) + steps_after)
-        if (
-            len(items) == 1
-        ):  # Cancel waits for items that have begun, so nothing needs to poll, and there need be no thread: 0.2 ms less
+        # Cancel waits for items that have begun, so nothing needs to poll, and there need be no thread: 0.2 ms less.
+        if len(items) == 1:
             self.raise_if_cancelled()
             result = work(items[0])
             self.raise_if_cancelled()
