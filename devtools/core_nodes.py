@@ -32,7 +32,8 @@ class EmptyImage:
             }
         }
 
-    def generate(self, width: int, height: int, batch_size: int, color: int) -> tuple[torch.Tensor]:
+    # The defaults are ComfyUI's: an input that has its function's default is not part of a frame's identity.
+    def generate(self, width: int, height: int, batch_size: int = 1, color: int = 0) -> tuple[torch.Tensor]:
         channels = [(color >> shift & 0xFF) / 0xFF for shift in (16, 8, 0)]
         return (torch.tensor(channels).repeat(batch_size, height, width, 1),)
 
