@@ -337,7 +337,8 @@ class Sample:
 
     def tried(self, setting: Setting) -> Tried:
         residual = self.residual(setting.filter_type)
-        size = _LEAST + sum(map(len, deflate(residual, setting.method, final=True))) / residual.size
+        deflated = sum(map(len, deflate(residual, setting.method, final=True))) - compressor(setting.method).once
+        size = _LEAST + deflated / residual.size
         return Tried(setting, size, _ns(setting, size))
 
 
