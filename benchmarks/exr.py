@@ -76,7 +76,7 @@ def read_by_ffmpeg(data: bytes, height: int, row_bytes: int) -> Pixels:
         _, length = struct.unpack_from("<iI", data, offset)
         uncompressed = min(16, height - 16 * block) * row_bytes
         if length < uncompressed:
-            block_stream = Inflater([memoryview(data)[offset + 8 : offset + 8 + length]])
+            block_stream = Inflater([memoryview(data)[offset + 8 : offset + 8 + length]], uncompressed)
             block_stream.read(uncompressed)
             block_stream.finish()
     decoder = av.CodecContext.create("exr", "r")

@@ -1,6 +1,7 @@
 """The only module that imports ComfyUI: folders, progress, cancel, --disable-metadata, HTTP.
 
-Every call asks ComfyUI again: importing the pack has no side effects, and settings may change between runs.
+Every call asks ComfyUI again: importing the pack has no side effects, and settings may change between runs. Only modules that were
+not there are not looked for again until there are other places to look in.
 Without ComfyUI the folders are below the current directory, nothing is cancelled and progress is discarded.
 The statements about ComfyUI in this module were checked in 0.3.64 and 0.19.3.
 """
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import is_
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -217,7 +219,7 @@ def _module(name: str) -> ModuleType | None:
         return loaded
     package, _, _ = name.rpartition(".")
     places = [sys.modules.get(package), *sys.path, *sys.meta_path]
-    if _absent.get(name) == places:
+    if len(before := _absent.get(name, ())) == len(places) and all(map(is_, before, places)):
         return None
     try:
         return importlib.import_module(name)

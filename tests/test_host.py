@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from aiohttp import ClientSession, web
@@ -77,6 +78,17 @@ class TestComfyUIThatIsNotThere:
             host.metadata_disabled()
 
         assert sorted(finder.asked) == ["comfy", "folder_paths"]
+
+    def test_is_looked_for_once_whatever_is_on_the_path(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Programs put objects of their own there."""
+        finder = Recording()
+        monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+        monkeypatch.setattr(sys, "path", [*sys.path, np.arange(3)])
+
+        host.metadata_disabled()
+        host.metadata_disabled()
+
+        assert finder.asked == ["comfy"]
 
     def test_is_found_once_its_modules_are_loaded(self, comfyui: Any, base: Path) -> None:
         assert host.metadata_disabled() is False

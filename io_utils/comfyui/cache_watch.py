@@ -122,7 +122,7 @@ class CacheWatch:
     def _evict(self) -> None:
         (node_id, settings), entry = self._entries.popitem(last=False)
         self._set_watch(entry, None)
-        if self._settings.get(node_id) == settings:
+        if node_id in self._settings and self._settings[node_id] == settings:
             del self._settings[node_id]
 
     def _set_watch(self, entry: _Entry, watch: Watch | None) -> None:

@@ -132,9 +132,10 @@ def deflate(data: Any, method: Method, *, final: bool) -> list[bytes]:
 
 
 class Inflater:
-    """Inflates a zlib stream a part at a time. `pieces` are the stream, cut anywhere."""
+    """Inflates a zlib stream a part at a time. `pieces` are the stream, cut anywhere; it must hold `length` bytes."""
 
-    def __init__(self, pieces: Iterable[memoryview]) -> None:
+    def __init__(self, pieces: Iterable[memoryview], length: int) -> None:
+        self._length = length
         self._inflater = inflate_engine().decompressobj()
         self._input = (piece[at : at + _PIECE_BYTES] for piece in pieces for at in range(0, len(piece), _PIECE_BYTES))
         self._done = 0
@@ -143,7 +144,7 @@ class Inflater:
         """The next `length` bytes of what the stream holds. Raises ValueError if there are fewer, or it is damaged."""
         parts = list(self._parts(length))
         if (found := sum(map(len, parts))) < length:
-            raise ValueError(f"it holds only {self._done + found:,} bytes of picture")
+            raise ValueError(f"it holds only {self._done + found:,} of {self._length:,} bytes of picture")
         self._done += length
         return b"".join(parts)
 
@@ -151,7 +152,7 @@ class Inflater:
         """Raise ValueError if the stream holds more, does not end, or has a wrong checksum."""
         # Asking for one byte more makes the library read on to the checksum, and stops a decompression bomb there.
         if any(self._parts(1)):
-            raise ValueError(f"it holds more than the {self._done:,} bytes of picture")
+            raise ValueError(f"it holds more than the {self._length:,} bytes of picture")
         if not self._inflater.eof:
             raise ValueError("its compressed data do not end")
 

@@ -201,6 +201,16 @@ class TestEviction:
         assert cache_watch.generation("1", 1) == before[1]  # forgotten: at worst, it is saved once more
         assert cache_watch.generation("3", 3) != before[3]
 
+    def test_a_node_that_comfyui_did_not_ask_about_is_evicted_too(self) -> None:
+        """With --cache-none, it asks about none."""
+        cache_watch = CacheWatch()
+        files = {n: Path(f"f_{n}.png") for n in range(MAX_ENTRIES + 2)}
+
+        for n, file in files.items():
+            cache_watch.record_read(n, Lost(), [file])
+
+        assert len(cache_watch._entries) == MAX_ENTRIES
+
     def test_an_evicted_entry_is_freed(self) -> None:
         class Settings:
             pass

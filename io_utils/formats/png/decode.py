@@ -130,7 +130,7 @@ def decode_png(data: bytes, header: Ihdr) -> Pixels:
     samples = np.empty(
         (header.height, header.width, _CHANNELS[header.colour_type]), np.uint16 if header.bit_depth > 8 else np.uint8
     )
-    stream = Inflater(png.stream)
+    stream = Inflater(png.stream, header.length)
     for where, _, row_bytes in header.passes:
         _decode_pass(header, stream, row_bytes, samples[where])
     stream.finish()
