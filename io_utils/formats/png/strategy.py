@@ -72,6 +72,7 @@ class ContentClass(NamedTuple):
 
     above: more than this share of a strip's bytes are predicted by the byte on the left or above.
     mixed: only strips on the border of two contents, as MIXED says. Each is sampled alone.
+    deep: what is also tried for RGB of 16 bits. A depth map has equal channels in it, which only matches find behind a filter.
     slack: a quicker candidate may be this much larger than the smallest one.
     patience: the smallest one must not take longer than this many times the quickest of those that are about as small.
     """
@@ -83,6 +84,7 @@ class ContentClass(NamedTuple):
     slack: float = 1.07
     patience: float = 2.3
     mixed: bool = False
+    deep: tuple[Setting, ...] = ()
 
 
 class Small(NamedTuple):
@@ -161,6 +163,7 @@ CONTENT_CLASSES = (
             + _settings(Method.RUNS, SUB)
             + _settings(Method.HUFFMAN, AVERAGE)
         ),
+        deep=_settings(Method.MATCHES, UP),
     ),
     ContentClass(
         "noisy",  # photographs, normals
@@ -174,6 +177,7 @@ CONTENT_CLASSES = (
         # Quick matches take two thirds of the time of Huffman codes, and leave 5 to 9 % more of a photograph with noise.
         slack=1.03,
         patience=2.5,
+        deep=_settings(Method.MATCHES, UP),
     ),
     ContentClass(
         "noise",
@@ -235,13 +239,14 @@ def _groups(classes: Iterable[int]) -> list[tuple[int, list[int]]]:
 
 def _tried(content: ContentClass, sample: Sample) -> list[Tried]:
     """Return what becomes of the sample with each candidate that has a chance, by what quick matches leave of it."""
-    quick = [sample.tried(one) for one in content.candidates if one.method is Method.QUICK]
+    candidates = content.candidates + (content.deep if sample.pixel_bytes > 4 else ())
+    quick = [sample.tried(one) for one in candidates if one.method is Method.QUICK]
     limit = _HOPELESS * min((one.size for one in quick), default=math.inf)
     hopeless = {one.setting.filter_type for one in quick if one.size > limit}
     affordable = content.patience * _ABOUT * min((one.ns for one in quick), default=math.inf)
     return quick + [
         sample.tried(one)
-        for one in content.candidates
+        for one in candidates
         if one.filter_type not in hopeless
         and not (quick and compressor(one.method) == compressor(Method.QUICK))
         and _ns(one, size=0) <= affordable
@@ -313,7 +318,7 @@ class Sample:
     def __init__(self, pixels: ByteArray, pixel_bytes: int, *, whole_rows: bool) -> None:
         """pixels: (tiles, rows, bytes). A tile's first row is there to predict the second one."""
         self._pixels = pixels
-        self._pixel_bytes = pixel_bytes
+        self.pixel_bytes = pixel_bytes
         self._whole_rows = whole_rows
         self._residuals: dict[int, ByteArray] = {}
 
@@ -327,10 +332,10 @@ class Sample:
             count, height, width = self._pixels.shape
             # One small picture, in which only the first rows have another tile above them.
             rows = self._pixels.reshape(-1, width)
-            lines = filtered(rows, Strip(0, len(rows)), self._pixel_bytes, filter_type).reshape(count, height, -1)
+            lines = filtered(rows, Strip(0, len(rows)), self.pixel_bytes, filter_type).reshape(count, height, -1)
             lines = lines[:, min(1, height - 1) :]
             if not self._whole_rows:
-                first = 1 + (self._pixel_bytes if width > self._pixel_bytes else 0)
+                first = 1 + (self.pixel_bytes if width > self.pixel_bytes else 0)
                 lines = lines[:, :, first:].swapaxes(0, 1)
             self._residuals[filter_type] = lines.ravel()
         return self._residuals[filter_type]
