@@ -31,7 +31,10 @@ def deflate_engine() -> Any:
 
 
 def inflate_engine() -> Any:
-    """The fastest zlib installed. ISA-L inflates in 40 % of the time of the standard library, zlib-ng in 75 %."""
+    """The fastest zlib installed.
+
+    ISA-L inflates in 40 to 55 % of the time of the standard library, zlib-ng in 45 (gradients) to 105 % (photographs).
+    """
     return isal_zlib or deflate_engine()
 
 
@@ -104,8 +107,9 @@ _MEMORY_LEVEL = 9
 # one strip in a few hundred comes out differently, with the same pixels. Up to 16 bytes take another way.
 _HEAD_BYTES = 16
 
-# Of compressed data that a library is given at once: it copies what it has not read when it has enough output. With 2 MB,
-# inflating a photograph 256 KiB at a time takes 10 % longer.
+# Of compressed data that a library is given at once: it copies what it has not read when it has enough output. A photograph in a
+# single chunk takes 3 to 12 % longer if it is given whole and has 1024 x 1024 pixels, and 1.6 to 2.1 times as long if it has
+# 3840 x 2160. Pieces four times as large are no slower.
 _PIECE_BYTES = 1 << 16
 
 
