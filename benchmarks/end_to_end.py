@@ -25,6 +25,7 @@ from unittest import mock
 import numpy as np
 
 from benchmarks import corpus, engines
+from benchmarks.engines import Pixels
 from benchmarks.hosts import Host, InProcess, Node, Prompt, RealServer, node
 from benchmarks.measure import PeakMemory, Report, parsed_size, times
 from devtools.comfyui_server import comfyui_python
@@ -88,9 +89,11 @@ def bench(report: Report, start: Start, base: Path, count: int, runs: int) -> No
     _bench_loading(report, start, plates, count, runs, tensor_bytes)
 
 
-def write_frames(base: Path, size: tuple[int, int], count: int) -> None:
-    """Write `count` different photographs for the probe nodes: uint8, (count, height, width, 3)."""
-    np.save(base / "frames.npy", np.stack([corpus.frames("photo", size, seed) for seed in range(count)]))
+def write_frames(base: Path, size: tuple[int, int], count: int, content: str = "photo") -> Pixels:
+    """Write `count` different pictures for the probe nodes. Returns them: uint8, (count, height, width, 3)."""
+    frames = np.stack([corpus.frames(content, size, seed) for seed in range(count)])
+    np.save(base / "frames.npy", frames)
+    return frames
 
 
 def _bench_saving(report: Report, start: Start, base: Path, count: int, runs: int) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """WebP, JPEG and EXR: what was before or what others do, against this pack: `python -m benchmarks.kinds [--size WxH] [--quick]`.
 
 CPU time on one core, least of several runs that take turns, and how many times as fast two threads are, in wall time, beside the
-share of the two cores that was free. OpenCV and FFmpeg decode every lossless file. EXR: saving and loading a batch in the stand-in
-for ComfyUI against OpenImageIO, called on one thread per core.
+share of the two cores that was free. OpenCV and FFmpeg decode every lossless WebP, OpenEXR every lossless EXR, and a JPEG must be
+Pillow's to the byte. EXR: saving and loading a batch in the stand-in for ComfyUI against OpenImageIO, called on one thread per core.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks import corpus
+from benchmarks import corpus, exr
 from benchmarks.engines import WrongPixelsError
-from benchmarks.exr import picture, read_by_openimageio, write_by_openimageio
 from benchmarks.hosts import InProcess, node
 from benchmarks.measure import Report, cpu_seconds, machine, parsed_size, wall_seconds
 from io_utils.formats.jpeg import JPEG
@@ -49,12 +50,17 @@ def run(report: Report, size: tuple[int, int], *, quick: bool = False) -> None:
             partial(WEBP.encode, pixels),
         )
         _, files = cells = _compared([before, ours], rounds)
-        _check(files[1], pixels, name)
+        check(files[1], pixels, name)
         lossless.append([name, *_cells(*cells)])
-        methods = [partial(_pillow, pixels, "WEBP", quality=QUALITY, method=method) for method in (4, 2)]
-        _, files = cells = _compared(methods, rounds)
-        quality = [_psnr(pixels, data) for data in files]
-        lossy.append([name, *_cells(*cells), f"{quality[0]:.2f}", f"{quality[1] - quality[0]:+.2f}"])
+        ours, faster = (
+            partial(WEBP.encode, pixels, quality=QUALITY),
+            partial(_pillow, pixels, "WEBP", quality=QUALITY, method=2),
+        )
+        _, files = cells = _compared([ours, faster], rounds)
+        decoded = [_decoded(data) for data in files]
+        likeness = [[measure(pixels, shown) for shown in decoded] for measure in (cv2.PSNR, ssim)]
+        pairs = [(f"{first:.2f}", f"{second - first:+.2f}") for first, second in likeness]
+        lossy.append([name, *_cells(*cells), *chain.from_iterable(pairs)])
         before, ours = (
             partial(_pillow, pixels, "JPEG", quality=QUALITY, comment=b"", optimize=True),
             partial(JPEG.encode, pixels, quality=QUALITY),
@@ -64,7 +70,8 @@ def run(report: Report, size: tuple[int, int], *, quick: bool = False) -> None:
             raise WrongPixelsError(f"{name}: this JPEG file is not Pillow's")
         jpeg.append([name, *_cells(*cells), *(_scaling(write, rounds) for write in (before, ours))])
     report.table("WebP, lossless", ["method 1, ms", "ours, ms", "times as fast", "bytes, method 1 = 1"], lossless)
-    columns = ["method 4 (ours), ms", "method 2, ms", "times as fast", "bytes, method 4 = 1", "PSNR, dB", "change"]
+    columns = ["ours (method 4), ms", "method 2, ms", "times as fast", "bytes, ours = 1"]
+    columns += ["PSNR, dB", "change", "SSIM, dB", "change"]
     report.table(f"WebP, quality {QUALITY}", columns, lossy)
     columns = ["into memory, ms", "ours, ms", "times as fast", "bytes", "into memory, 2 threads", "ours, 2 threads"]
     report.table(f"JPEG, quality {QUALITY}", columns, jpeg)
@@ -95,7 +102,8 @@ def _rgb(pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2))
 
 
-def _check(data: bytes, pixels: Pixels, what: str) -> None:
+def check(data: bytes, pixels: Pixels, what: str) -> None:
+    """Raise WrongPixelsError unless two decoders of WebP, independent of our code, give `pixels`."""
     by_opencv: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     with av.open(io.BytesIO(data), "r", format="webp_pipe") as file:
         by_ffmpeg = next(file.decode(video=0)).to_ndarray(format="rgb24")
@@ -103,9 +111,27 @@ def _check(data: bytes, pixels: Pixels, what: str) -> None:
         raise WrongPixelsError(f"{what}: OpenCV or FFmpeg reads different pixels")
 
 
-def _psnr(pixels: Pixels, data: bytes) -> float:
+def _decoded(data: bytes) -> Pixels:
     with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
-        return float(cv2.PSNR(pixels, np.asarray(image.convert("RGB"))))
+        return np.asarray(image.convert("RGB"))
+
+
+def ssim(pixels: Pixels, other: Pixels) -> float:
+    """The structural similarity of two pictures as FFmpeg measures it: the mean of three channels, -10 log10(1 - SSIM) dB."""
+    graph = av.filter.Graph()
+    compare, result = graph.add("ssim"), graph.add("buffersink")
+    frames = [av.VideoFrame.from_ndarray(picture, "rgb24") for picture in (pixels, other)]
+    sources = [
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1))
+        for frame in frames
+    ]
+    for place, source in enumerate(sources):
+        source.link_to(compare, 0, place)
+    compare.link_to(result)
+    graph.configure()
+    for source, frame in zip(sources, frames):
+        source.push(frame)
+    return float(result.pull().metadata["lavfi.ssim.dB"])
 
 
 def _scaling(write: Callable[[], bytes], rounds: int) -> str:
@@ -152,7 +178,7 @@ def _exr_batch(report: Report, size: tuple[int, int], count: int, rounds: int) -
 
     OpenImageIO.attribute("threads", 1)
     OpenImageIO.attribute("exr_threads", -1)
-    one = picture("photo", size)
+    one = exr.picture("photo", size)
     _Frames.images = torch.from_numpy(np.stack([np.roll(one, 37 * number, axis=0) for number in range(count)]))
     rows = []
     with tempfile.TemporaryDirectory(prefix="image-sequence-bench-") as base, InProcess(Path(base)) as host:
@@ -172,6 +198,10 @@ def _exr_batch(report: Report, size: tuple[int, int], count: int, rounds: int) -
                 rows.append(
                     [f"{what}, {compression}", *(f"{v:.0f}" for v in values), *(f"{ratio:.2f}" for ratio in ratios)]
                 )
+            if compression == "ZIP":
+                for number, image in enumerate(_Frames.images):
+                    data = (host.output / "ours" / f"{number:04d}.exr").read_bytes()
+                    exr.check(data, _halves(image), f"EXR, frame {number}")
     columns = ["ours, CPU ms a frame", "OpenImageIO", "CPU, OpenImageIO = 1", "seconds, OpenImageIO = 1"]
     report.table(f"EXR, half, {count} frames", columns, rows)
 
@@ -206,19 +236,22 @@ def _load(host: InProcess) -> None:
     host.run({"load": load, "sink": node("BenchSink", images=["load", 0])})
 
 
+def _halves(image: torch.Tensor) -> Pixels:
+    return image.to(torch.float16).numpy()
+
+
 def _save_by_openimageio(folder: Path, compression: str) -> None:
     def save(number: int) -> None:
-        halves = _Frames.images[number].to(torch.float16).numpy()
-        write_by_openimageio(folder / f"{number:04d}.exr", compression.lower(), halves)
+        exr.write_by_openimageio(folder / f"{number:04d}.exr", compression.lower(), _halves(_Frames.images[number]))
 
     _each(save, len(_Frames.images))
 
 
 def _load_by_openimageio(folder: Path) -> None:
-    images = torch.empty_like(_Frames.images)
+    images = np.empty(_Frames.images.shape, np.float32)
 
     def load(number: int) -> None:
-        images[number] = torch.from_numpy(read_by_openimageio(folder / f"{number:04d}.exr"))
+        images[number] = exr.read_by_openimageio(folder / f"{number:04d}.exr")
 
     _each(load, len(images))
 

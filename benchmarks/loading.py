@@ -1,7 +1,8 @@
 """What loading PNG frames costs: `python -m benchmarks.loading [--size WxH] [--frames N] [--pack DIR]`.
 
 CPU time of all threads for each frame of a batch, loaded by this pack, by Pillow in a loop, and by JW's own node if a folder
-of its pack is given. They take turns, and the minimum counts.
+of its pack is given. They take turns, and the minimum counts. A loader whose frames differ from those that were saved stops
+the benchmark.
 """
 
 from __future__ import annotations
@@ -9,48 +10,60 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import corpus
-from benchmarks.end_to_end import LOADERS, OURS
-from benchmarks.engines import pillow
-from benchmarks.hosts import InProcess, node
+from benchmarks.end_to_end import LOADERS, OURS, write_frames
+from benchmarks.engines import Pixels, pillow
+from benchmarks.hosts import InProcess, Node, Prompt, node
 from benchmarks.measure import Report, cpu_seconds, machine, parsed_size, times
 from io_utils.formats.png.encode import encode_png
 
 CONTENTS = ("photo", "depth", "text")
+WRITERS: dict[str, Callable[[Pixels], bytes]] = {"Pillow's files": pillow, "its own files": encode_png}
 ROUNDS = 3
 
 
 def loading_table(report: Report, size: tuple[int, int], count: int, pack: Path | None = None) -> None:
     """CPU time a frame for Pillow's files and ours of three contents, and how many times as fast this pack is."""
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="image-sequence-bench-") as base, InProcess(Path(base)) as host:
-        if pack is not None:
-            host.host.node_classes.update(_nodes_of(pack / "comfyui_image_sequence.py"))
-        loaders = {
-            name: make for name, make in LOADERS.items() if host.has(str(make(host.output, "", 1)["class_type"]))
-        }
-        for content in CONTENTS:
-            for whose, encode in (("Pillow's files", pillow), ("its own files", encode_png)):
-                folder = host.output / f"{content} {whose[:3]}"
-                folder.mkdir(parents=True)
-                for index in range(count):
-                    path = folder / f"{index:05d}.png"
-                    path.write_bytes(encode(corpus.frames(content, size, index)))
-                least = dict.fromkeys(loaders, float("inf"))
-                for _ in range(ROUNDS):
-                    for name, make in loaders.items():
-                        loader = make(host.output, folder.name, count)
-                        prompt = {"load": loader, "sink": node("BenchSink", images=["load", 0])}
-                        least[name] = min(least[name], cpu_seconds(1, host.run, prompt)[0])
-                ours = least[OURS]
-                cells = [f"{1000 * seconds / count:.1f}" for seconds in least.values()]
-                rows.append(
-                    [f"{content}, {whose}", *cells, *(times(least[name] / ours) for name in loaders if name != OURS)]
-                )
-    ratios = [f"{name} / {OURS}" for name in loaders if name != OURS]
-    report.table(f"loading {count} frames, CPU ms a frame", [*loaders, *ratios], rows)
+    nodes = {} if pack is None else _nodes_of(pack / "comfyui_image_sequence.py")
+    seconds: dict[str, dict[str, float]] = {}
+    for content in CONTENTS:
+        with tempfile.TemporaryDirectory(prefix="image-sequence-bench-") as base, InProcess(Path(base)) as host:
+            host.host.node_classes.update(nodes)
+            frames = write_frames(Path(base), size, count, content)
+            for whose, encode in WRITERS.items():
+                folder = host.output / whose
+                folder.mkdir()
+                for index, pixels in enumerate(frames):
+                    (folder / f"{index:05d}.png").write_bytes(encode(pixels))
+                seconds[f"{content}, {whose}"] = _least_seconds(host, folder.name, count)
+    loaders = list(next(iter(seconds.values())))
+    rivals = [name for name in loaders if name != OURS]
+    rows = [
+        [title, *(f"{1000 * least[name] / count:.1f}" for name in loaders)]
+        + [times(least[name] / least[OURS]) for name in rivals]
+        for title, least in seconds.items()
+    ]
+    columns = [*loaders, *(f"{name} / {OURS}" for name in rivals)]
+    report.table(f"loading {count} frames, CPU ms a frame", columns, rows)
+
+
+def _least_seconds(host: InProcess, folder: str, count: int) -> dict[str, float]:
+    """The least CPU time of each loader that is there. Raises ValueError if one loads wrong frames."""
+    loaders = {name: make(host.output, folder, count) for name, make in LOADERS.items()}
+    loaders = {name: loader for name, loader in loaders.items() if host.has(str(loader["class_type"]))}
+    least = dict.fromkeys(loaders, float("inf"))
+    for _ in range(ROUNDS):
+        for name, loader in loaders.items():
+            least[name] = min(least[name], cpu_seconds(1, host.run, _into("BenchSink", loader))[0])
+    for loader in loaders.values():
+        host.run(_into("BenchCheck", loader))
+    return least
+
+
+def _into(sink: str, loader: Node) -> Prompt:
+    return {"load": loader, "sink": node(sink, images=["load", 0])}
 
 
 def _nodes_of(path: Path) -> dict[str, type]:

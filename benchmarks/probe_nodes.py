@@ -8,7 +8,7 @@ It is copied into a ComfyUI that cannot import this repository, so it must not i
 from __future__ import annotations
 
 import time
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -128,6 +128,6 @@ def _frames(count: int) -> torch.Tensor:
     return _all_frames(_base() / "frames.npy")[:count]
 
 
-@cache
+@lru_cache(maxsize=1)  # frames of another folder would stay in memory
 def _all_frames(path: Path) -> torch.Tensor:
     return torch.from_numpy(np.load(path).astype(np.float32) / 255)

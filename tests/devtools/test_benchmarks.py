@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import bench, corpus, gil, measure
+from benchmarks import bench, corpus, gil, kinds, loading, measure
 from benchmarks.corpus.scenes import SAMPLES
 from benchmarks.encoder import ALL, LARGE, OURS, TITLES, Measured, worst_table
 from benchmarks.engines import BASE, WrongPixelsError, check, engines, pillow
@@ -15,6 +15,50 @@ from benchmarks.goals import goals_table
 from benchmarks.hosts import InProcess
 from benchmarks.linear import Repeated, browse_folder, listings, load_batch, one_frame_runs, save_batch
 from io_utils.formats.png.encode import encode_png
+from io_utils.formats.webp import WEBP
+
+# A pack of another author, whose node adds ERROR to every value that it loads.
+OTHER_PACK = """
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+
+class Load:
+    FUNCTION, CATEGORY, RETURN_TYPES = "run", "other", ("IMAGE",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        text, count = ("STRING", {"default": ""}), ("INT", {"default": 0})
+        inputs = {"path_pattern": text, "start_index": count, "frame_count": count, "ignore_missing_images": text}
+        return {"required": inputs}
+
+    def run(self, path_pattern, start_index, frame_count, ignore_missing_images):
+        files = (path_pattern.format(number) for number in range(frame_count))
+        frames = [np.asarray(Image.open(file), np.float32) / 255 + np.float32(ERROR) for file in files]
+        return (torch.from_numpy(np.stack(frames)),)
+
+
+NODE_CLASS_MAPPINGS = {"JWLoadImageSequence": Load}
+"""
+
+
+def printed_tables(capsys):
+    """The tables that were printed, by title: the titles of their columns, and the cells of each row."""
+    tables: dict[str, tuple[list[str], dict[str, list[str]]]] = {}
+    title = None
+    for line in capsys.readouterr().out.split("\n"):
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if not cells:
+            title = None
+        elif title is None:
+            title = cells[0]
+            tables[title] = cells[1:], {}
+        elif line.startswith("| "):
+            tables[title][1][cells[0]] = cells[1:]
+    return tables
 
 
 class TestCheck:
@@ -116,6 +160,78 @@ def test_the_table_of_the_worst_names_the_slowest_and_the_largest_content(capsys
     assert cells[0] == "3"
     assert cells[2:4] == ["2.0 (slow)", "1"]
     assert cells[5:] == ["1.110 (large)", "1"]
+
+
+class TestLoading:
+    def pack(self, folder, error):
+        (folder / "comfyui_image_sequence.py").write_text(f"ERROR = {error}\n{OTHER_PACK}")
+        return folder
+
+    def test_every_content_and_writer_has_a_row_and_every_loader_is_compared(self, tmp_path, capsys):
+        loading.loading_table(measure.Report(), (48, 32), 2, self.pack(tmp_path, error=0))
+        ((title, (columns, rows)),) = printed_tables(capsys).items()
+        assert title == "loading 2 frames, CPU ms a frame"
+        rivals = ["Pillow, one by one", "JW"]
+        assert columns == [*rivals, "this pack", *(f"{rival} / this pack" for rival in rivals)]
+        writers = ("Pillow's files", "its own files")
+        assert list(rows) == [f"{content}, {writer}" for content in ("photo", "depth", "text") for writer in writers]
+        assert all(float(cell) > 0 for cells in rows.values() for cell in cells)
+
+    def test_another_pack_is_left_out_where_it_is_absent(self, capsys):
+        loading.loading_table(measure.Report(), (48, 32), 2)
+        ((_, (columns, _)),) = printed_tables(capsys).items()
+        assert columns == ["Pillow, one by one", "this pack", "Pillow, one by one / this pack"]
+
+    def test_a_wrong_frame_stops_all(self, tmp_path, capsys):
+        with pytest.raises(ValueError, match="the loaded frames differ from the saved ones"):
+            loading.loading_table(measure.Report(), (48, 32), 2, self.pack(tmp_path, error=1e-6))
+        assert not printed_tables(capsys)
+
+
+class TestKinds:
+    def test_the_tables_have_their_rows_and_columns(self, capsys):
+        kinds.run(measure.Report(), (64, 48), quick=True)
+        tables = printed_tables(capsys)
+        assert {title: columns for title, (columns, _) in tables.items()} == {
+            "WebP, lossless": ["method 1, ms", "ours, ms", "times as fast", "bytes, method 1 = 1"],
+            "WebP, quality 90": [
+                *("ours (method 4), ms", "method 2, ms", "times as fast", "bytes, ours = 1"),
+                *("PSNR, dB", "change", "SSIM, dB", "change"),
+            ],
+            "JPEG, quality 90": [
+                *("into memory, ms", "ours, ms", "times as fast", "bytes"),
+                *("into memory, 2 threads", "ours, 2 threads"),
+            ],
+            "EXR, half, 4 frames": [
+                *("ours, CPU ms a frame", "OpenImageIO", "CPU, OpenImageIO = 1", "seconds, OpenImageIO = 1"),
+            ],
+        }
+        *pictures, batch = (list(rows) for _, rows in tables.values())
+        assert pictures == [["shot_noise", "leaves_sharp"]] * 3
+        assert batch == ["saving, ZIP", "loading, ZIP", "saving, DWAA", "loading, DWAA"]
+        for title, (columns, rows) in tables.items():
+            for cells in rows.values():
+                assert len([float(cell) for cell in cells]) == len(columns), title
+
+    def test_both_decoders_must_read_exactly_the_pixels_of_a_lossless_webp(self):
+        pixels = corpus.frames("photo", (37, 21), 0)
+        kinds.check(WEBP.encode(pixels), pixels, "a file")
+        other = pixels.copy()
+        other[20, 36, 2] ^= 1
+        with pytest.raises(WrongPixelsError, match="a file: "):
+            kinds.check(WEBP.encode(pixels), other, "a file")
+
+    @pytest.mark.parametrize(("one", "other"), [(100, 101), (100, 120), (90, 250)])
+    def test_the_similarity_of_flat_pictures_is_that_of_its_definition(self, one, other):
+        """Wang et al. 2004, equation 6: only the means differ. FFmpeg's constant is smaller, which counts in the dark only."""
+        constant = (0.01 * 255) ** 2
+        by_definition = (2 * one * other + constant) / (one**2 + other**2 + constant)
+        decibels = kinds.ssim(*(np.full((32, 48, 3), level, np.uint8) for level in (one, other)))
+        assert 1 - 10 ** (-decibels / 10) == pytest.approx(by_definition, abs=1e-4)
+
+    def test_equal_pictures_are_infinitely_similar(self):
+        pixels = corpus.frames("photo", (48, 32), 0)
+        assert kinds.ssim(pixels, pixels.copy()) == float("inf")
 
 
 class TestGoals:
