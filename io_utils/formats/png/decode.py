@@ -36,7 +36,7 @@ _LARGEST = 2**31 - 1  # of lengths and sides: 5.3, 7.1
 _MOST_CHUNKS = 1 << 18
 # Of the filtered rows that are decoded at once. With a whole frame, the buffers of each step leave the cache, and are new memory
 # until the allocator keeps some: the first frames of 1024 x 1024 take 3 to 7 ms of 23 longer, later ones 2 to 9 %, those of
-# 3840 x 2160 always 27 %. Half of this is up to 6 % slower, twice as much within 2 %.
+# 3840 x 2160 always 27 %. Half of this is up to 6 % slower, twice as much up to 5 %.
 _BLOCK_BYTES = 1 << 18
 _LARGEST_STORED = (1 << 16) - 1  # bytes in an uncompressed block of deflate
 _PAETH = 4  # the last of the filter types, 9.2
