@@ -177,6 +177,88 @@ class TestEveryKind:
         assert registry.read_header(io.BytesIO(turned)).extent == (5, 7)
 
 
+# Left column, top row, and steps of each pass: 8.1.
+ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+EVERY_FILTER = (4, 3, 2, 1, 0)
+
+
+class TestLargePicture:
+    """The decoder works on 256 KiB of rows at a time, and a row may depend on every row above it."""
+
+    WIDTH = 1001
+
+    def height(self, colour: int, depth: int, *, interlace: bool = False) -> int:
+        """Of a picture with more than 256 KiB, also in the last of its seven passes."""
+        return (1_200_000 if interlace else 300_000) * 8 // (self.WIDTH * KINDS[colour][0] * depth)
+
+    def rows(self, colour: int, depth: int, filters: tuple[int, ...], *, interlace: bool = False) -> list[bytes]:
+        """Random bytes as filtered rows, whose filter types are `filters` in turn. Any bytes are valid."""
+        rng, height = np.random.default_rng(5), self.height(colour, depth, interlace=interlace)
+        filter_types, pixel_bits = itertools.cycle(filters), KINDS[colour][0] * depth
+        return [
+            bytes([next(filter_types)]) + rng.bytes((len(range(left, self.WIDTH, right)) * pixel_bits + 7) // 8)
+            for left, top, right, down in (ADAM7 if interlace else [(0, 0, 1, 1)])
+            for _ in range(top, height, down)
+        ]
+
+    def file(self, colour: int, depth: int, rows: bytes, *, interlace: bool = False) -> bytes:
+        height = self.height(colour, depth, interlace=interlace)
+        ihdr = header(width=self.WIDTH, height=height, colour=colour, depth=depth, interlace=interlace)
+        colours = [(b"PLTE", palette(depth).astype(np.uint8).tobytes())] if colour == 3 else []
+        return whole(*colours, ihdr=ihdr, idat=zlib.compress(rows, 1))
+
+    def assert_decodes_as_in_libpng(self, data: bytes) -> None:
+        pixels, judge = registry.decode(data), by_opencv(data)
+        channels = {1: [0], 2: [0, 0, 0, 1]}.get(pixels.shape[-1], slice(None))  # OpenCV has no grey with alpha
+        np.testing.assert_array_equal(pixels[..., channels], judge.reshape(*judge.shape[:2], -1))
+
+    @pytest.mark.parametrize(("colour", "depth"), EVERY_KIND)
+    def test_of_every_kind_decodes_as_in_libpng(self, colour: int, depth: int) -> None:
+        self.assert_decodes_as_in_libpng(self.file(colour, depth, b"".join(self.rows(colour, depth, EVERY_FILTER))))
+
+    @pytest.mark.parametrize("interlace", [False, True], ids=["", "Adam7"])
+    @pytest.mark.parametrize("filter_type", EVERY_FILTER)
+    def test_with_every_filter_decodes_as_in_libpng(self, filter_type: int, interlace: bool) -> None:
+        rows = b"".join(self.rows(2, 8, (filter_type,), interlace=interlace))
+        self.assert_decodes_as_in_libpng(self.file(2, 8, rows, interlace=interlace))
+
+    @pytest.mark.parametrize("at", [0, 50, -1])
+    def test_with_an_invalid_filter_type_in_any_row_is_refused(self, at: int) -> None:
+        rows = self.rows(2, 8, EVERY_FILTER)
+        rows[at] = b"\5" + rows[at][1:]
+
+        with pytest.raises(BrokenImageError, match="row filter 5 is invalid"):
+            registry.decode(self.file(2, 8, b"".join(rows)))
+
+    @pytest.mark.parametrize("missing", [1, 1 + 3 * WIDTH, 100_000])
+    def test_without_its_last_bytes_is_refused(self, missing: int) -> None:
+        rows = b"".join(self.rows(2, 8, EVERY_FILTER))[:-missing]
+
+        with pytest.raises(BrokenImageError, match=f"holds only {len(rows):,} bytes"):
+            registry.decode(self.file(2, 8, rows))
+
+    def test_with_a_byte_more_is_refused(self) -> None:
+        rows = b"".join(self.rows(2, 8, EVERY_FILTER))
+
+        with pytest.raises(BrokenImageError, match=f"holds more than the {len(rows):,} bytes"):
+            registry.decode(self.file(2, 8, rows + b"\0"))
+
+    def test_in_as_few_bytes_as_deflate_can_is_no_bomb(self) -> None:
+        side = 1 << 12
+        data = whole(ihdr=header(width=side, height=side, colour=0), idat=zlib.compress(bytes(side * (1 + side)), 9))
+
+        assert side * side / len(data) > 1000
+        assert not registry.decode(data).any()
+
+    def test_in_a_file_that_is_long_enough_is_refused_if_its_image_data_are_not(self) -> None:
+        side = 1 << 13
+        data = whole((b"tEXt", bytes(side * side * 3 // 1000)), ihdr=header(width=side, height=side))
+
+        assert registry.read_header(io.BytesIO(data)).extent == (side, side)
+        with pytest.raises(BrokenImageError, match="cannot hold"):
+            registry.decode(data)
+
+
 # A small RGB picture that the corpus damages, and the same with a palette.
 RGB = samples(2, 8)
 ROWS = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in RGB)
