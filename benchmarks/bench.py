@@ -1,8 +1,8 @@
 """All tables of benchmarks/README.md, in its order, and the chart: `python dev.py bench [--only TABLE ...]`.
 
 Speed is megabytes of raw pixels per second of CPU time on one core (so other processes do not count), the best of
-several runs. Two independent decoders decode every file, and the result is compared with the original pixels; a difference
-stops the benchmark. The output folder gets `bench.md` (the tables), `bench.csv` (every picture) and `bench.png` (the chart).
+several runs. Two independent decoders decode every file that a table of encoders, readers or EXR is about, and the result is compared
+with the original pixels; a difference stops the benchmark. The output folder gets `bench.md` (the tables), `bench.csv` (every picture) and `bench.png` (the chart).
 All tables together take less than 15 minutes, with --quick 3; the last one says how long each took.
 """
 
@@ -21,9 +21,9 @@ import torch
 
 from benchmarks import chart, corpus, end_to_end
 from benchmarks.encoder import TITLES, Measured, chosen_contents, encode_all, formats, mean_table, of, worst_table
-from benchmarks.engines import BASE, OURS, Pixels, by_pillow, engines, pillow, versions
+from benchmarks.engines import BASE, OURS, Pixels, WrongPixelsError, by_pillow, check, engines, pillow, versions
 from benchmarks.goals import goals_table
-from benchmarks.measure import Report, cpu_seconds, geometric_mean, machine, parsed_size, times
+from benchmarks.measure import Report, cpu_seconds, existing_folder, geometric_mean, machine, parsed_size, times
 from io_utils.formats import registry
 from io_utils.formats.png import encode as png
 
@@ -212,8 +212,17 @@ def _points(measured: Sequence[Measured]) -> dict[str, dict[str, list[chart.Poin
 
 
 def _decoding_table(report: Report, pictures: dict[tuple[str, str], Pixels], quick: bool) -> None:
-    """CPU time for decoding our files and Pillow's files of the same pictures, by our reader and by Pillow."""
+    """CPU time for decoding our files and Pillow's files of the same pictures, by our reader and by Pillow.
+
+    Raises WrongPixelsError if a file or our reader is wrong.
+    """
     runs = 1 if quick else 3
+    for (_, name), pixels in pictures.items():
+        for write in (pillow, png.encode_png):
+            data = write(pixels)
+            check(data, pixels, name)
+            if not np.array_equal(registry.decode(data).reshape(pixels.shape), pixels):
+                raise WrongPixelsError(f"{name}: this pack reads different pixels")
     readers: dict[str, Callable[[bytes], object]] = {
         "this pack's reader": registry.decode,
         "Pillow": by_pillow,
@@ -258,9 +267,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, default=Path("bench-output"))
     names = [table.name for table in TABLES]
     parser.add_argument("--only", nargs="+", choices=names, metavar="TABLE", help=f"only these: {', '.join(names)}")
-    parser.add_argument("--comfyui", type=Path, help="save and load in the ComfyUI of this folder, end to end")
+    parser.add_argument(
+        "--comfyui", type=existing_folder, help="save and load in the ComfyUI of this folder, end to end"
+    )
     parser.add_argument("--python", type=Path, help="a Python with ComfyUI's requirements")
-    parser.add_argument("--peers", type=Path, nargs="+", default=[], help="folders of earlier packs to compare with")
+    parser.add_argument(
+        "--peers", type=existing_folder, nargs="+", default=[], help="folders of earlier packs to compare with"
+    )
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import gc
 import math
@@ -106,6 +107,15 @@ def machine() -> str:
 
 
 def parsed_size(text: str) -> tuple[int, int]:
-    """(width, height) from "1920x1080". Raises ValueError for anything else, which argparse reports."""
-    width, height = map(int, text.split("x"))
-    return width, height
+    """(width, height) from "1920x1080". Raises ArgumentTypeError for anything else, and below 16, where some contents are empty."""
+    width, times, height = text.partition("x")
+    if not (times and width.isdecimal() and height.isdecimal() and min(int(width), int(height)) >= 16):
+        raise argparse.ArgumentTypeError(f"write the size as 1920x1080, both at least 16, not {text!r}")
+    return int(width), int(height)
+
+
+def existing_folder(text: str) -> Path:
+    """The folder. Raises ArgumentTypeError if there is none."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
+    return Path(text)

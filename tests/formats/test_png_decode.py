@@ -234,7 +234,7 @@ class TestLargePicture:
     def test_without_its_last_bytes_is_refused(self, missing: int) -> None:
         rows = b"".join(self.rows(2, 8, EVERY_FILTER))[:-missing]
 
-        with pytest.raises(BrokenImageError, match=f"holds only {len(rows):,} bytes"):
+        with pytest.raises(BrokenImageError, match=rf"holds only {len(rows):,} of [\d,]+ bytes"):
             registry.decode(self.file(2, 8, rows))
 
     def test_with_a_byte_more_is_refused(self) -> None:
