@@ -114,8 +114,16 @@ _PIECE_BYTES = 1 << 16
 
 
 def compressor(method: Method) -> Compressor:
-    """The best compressor for `method` among those that are installed."""
-    return next(choice for choice in COMPRESSORS[method] if globals()[choice.library])
+    """The best compressor for `method` among those that are installed.
+
+    ISA-L's counts only beside zlib-ng. The standard library is so slow that next to ISA-L it would hardly ever be chosen:
+    of 57 difficult pictures, files would have 1.28 times the bytes of those made without ISA-L.
+    """
+    return next(
+        choice
+        for choice in COMPRESSORS[method]
+        if globals()[choice.library] and (zlib_ng or choice.library != "isal_zlib")
+    )
 
 
 def deflate(data: Any, method: Method, *, final: bool) -> list[bytes]:

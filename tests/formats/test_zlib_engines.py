@@ -43,6 +43,13 @@ def test_pieces_join_to_one_stream(method: Method) -> None:
     assert inflated(*(part for stream in streams for part in stream)) == b"".join(pieces)
 
 
+def test_isa_l_alone_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside it, the standard library would be too slow to be chosen, and files would be larger than without it."""
+    monkeypatch.setattr(zlib_engines, "zlib_ng", None)
+
+    assert compressor(Method.QUICK).library == "zlib"
+
+
 def test_pieces_of_different_methods_join_to_one_stream() -> None:
     """Strips of one picture are deflated by different libraries; ISA-L's must end at a byte boundary, too."""
     rng = np.random.default_rng(0)
