@@ -376,6 +376,9 @@ BROKEN = {
     "no zlib header": whole(idat=IDAT[2:]),
     "zlib method 7": whole(idat=b"\x77\x85" + IDAT[2:]),
     "a preset dictionary": whole(idat=b"\x78\xbb" + bytes(4) + IDAT[2:]),
+    "a preset dictionary a byte at a time": raw(
+        FIRST, *(chunk(b"IDAT", bytes([byte])) for byte in b"\x78\xbb" + bytes(4) + IDAT[2:]), END
+    ),
     "gzip": whole(idat=b"\x1f\x8b\x08" + bytes(7) + IDAT[2:-4]),
     "a reserved deflate block": whole(idat=b"\x78\x01\x07" + bytes(20)),
     "a distance too far back": whole(idat=b"\x78\x01" + bytes.fromhex("4b04220000") + bytes(8)),

@@ -18,6 +18,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import IO, Any
 
 import av
@@ -40,6 +41,7 @@ _MOST_CHUNKS = 1 << 18
 _BLOCK_BYTES = 1 << 18
 _LARGEST_STORED = (1 << 16) - 1  # bytes in an uncompressed block of deflate
 _PAETH = 4  # the last of the filter types, 9.2
+_DICTIONARY = 0x20  # in the second byte of a zlib stream; forbidden by 10.1
 _RATIO = 1032  # deflate packs at most this many bytes into one: https://zlib.net/zlib_tech.html
 # Adam7, 8.1: the first column and row of each pass, and its steps. A picture that is not interlaced has one pass.
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -128,6 +130,10 @@ def decode_png(data: bytes, header: Ihdr) -> Pixels:
     """
     png = _parse(data, header)
     header.require_room(sum(map(len, png.stream)))
+    if (head := [*islice(chain.from_iterable(png.stream), 2)])[1:] and head[1] & _DICTIONARY:
+        raise ValueError(
+            "its compressed data need a dictionary"
+        )  # ISA-L does not notice it if it gets a byte at a time
     samples = np.empty(
         (header.height, header.width, _CHANNELS[header.colour_type]), np.uint16 if header.bit_depth > 8 else np.uint8
     )
