@@ -196,3 +196,4 @@ def work_guard(lines: int, message: str = "it does far more work than it should"
         yield
     finally:
         sys.settrace(before)
+    assert left > 0, message  # also if somebody caught the error that stopped the work

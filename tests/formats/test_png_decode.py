@@ -23,7 +23,7 @@ from PIL import Image
 from io_utils.errors import BrokenImageError
 from io_utils.formats import registry
 
-from ..sample_files import by_opencv, reaches_its_end
+from ..sample_files import by_opencv, exif, reaches_its_end
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Colour type -> (channels, bit depths): specification, third edition, table 8.
@@ -243,6 +243,11 @@ class TestLargePicture:
         with pytest.raises(BrokenImageError, match=f"holds more than the {len(rows):,} bytes"):
             registry.decode(self.file(2, 8, rows + b"\0"))
 
+    def test_with_rows_that_are_larger_than_a_block_decodes_as_in_libpng(self) -> None:
+        width = 100_000
+        rows = b"".join(b"\4" + np.random.default_rng(6).bytes(3 * width) for _ in range(3))
+        self.assert_decodes_as_in_libpng(whole(ihdr=header(width=width, height=3), idat=zlib.compress(rows, 1)))
+
     def test_in_as_few_bytes_as_deflate_can_is_no_bomb(self) -> None:
         side = 1 << 12
         data = whole(ihdr=header(width=side, height=side, colour=0), idat=zlib.compress(bytes(side * (1 + side)), 9))
@@ -450,6 +455,7 @@ TRANSPARENCY = {
     "a key of three samples": whole((b"tRNS", b"\0".join([b"", *(bytes([value]) for value in RGB[0, 0].tolist())]))),
     "a key after the image": whole(after=[(b"tRNS", bytes(6))]),
 }
+USED = ("as many transparencies as colours", "two transparency chunks", "a key of three samples")
 
 
 class TestTransparency:
@@ -458,6 +464,24 @@ class TestTransparency:
         judge = by_opencv(TRANSPARENCY[name])
 
         np.testing.assert_array_equal(rgba(registry.decode(TRANSPARENCY[name])), rgba(judge))
+
+    @pytest.mark.parametrize("name", TRANSPARENCY)
+    def test_makes_alpha_if_it_is_used(self, name: str) -> None:
+        """An empty chunk, or one of another length, makes none. So nobody takes the picture for one with alpha."""
+        assert registry.decode(TRANSPARENCY[name]).shape[2] == (4 if name in USED else 3)
+
+    @pytest.mark.parametrize("name", TRANSPARENCY)
+    def test_is_announced_by_the_header_if_it_is_used(self, name: str) -> None:
+        """Memory is needed for the alpha that the header announces. What is behind the image is never used."""
+        announced = registry.read_header(io.BytesIO(TRANSPARENCY[name])).may_have_alpha
+
+        assert announced or name not in USED
+        assert not (announced and "after the image" in name)
+
+    def test_is_announced_also_behind_exif_data(self) -> None:
+        data = indexed((b"PLTE", PLTE), (b"eXIf", exif(6)), (b"tRNS", bytes(4)))
+
+        assert registry.read_header(io.BytesIO(data)).may_have_alpha
 
     @pytest.mark.parametrize("at", range(4, 13))
     def test_with_a_damaged_byte_is_refused(self, at: int) -> None:
@@ -503,12 +527,42 @@ class TestChunkThatDoesNotAffectThePixels:
             np.testing.assert_array_equal(registry.decode(data), np.rot90(RGB, turned))
             assert registry.read_header(io.BytesIO(data)).extent == ((5, 7) if turned else (7, 5))
 
+    def test_with_exif_data_counts_only_if_it_is_the_first_of_its_kind(self) -> None:
+        """As in libpng, which takes no data that begin with "Exif"."""
+        first, second = (chunk(b"eXIf", exif(turn).removeprefix(b"Exif\0\0")) for turn in (6, 3))
+        data = raw(FIRST, first, second, DATA, END)
+
+        np.testing.assert_array_equal(registry.decode(data), np.rot90(RGB, -1))
+        np.testing.assert_array_equal(registry.decode(data), by_opencv(data, cv2.IMREAD_COLOR))
+
+    @pytest.mark.parametrize("colour", [0, 4])
+    def test_is_ignored_if_it_is_the_palette_of_a_grey_picture(self, colour: int) -> None:
+        values = samples(colour, 8)
+        data = png_file(values, colour, 8)
+
+        np.testing.assert_array_equal(registry.decode(data[:33] + chunk(b"PLTE", PLTE) + data[33:]), values)
+
+
+# Found without reading the pixels: chunks that are cut or missing, that no chunk can be, and damage in the first and the last.
+INCOMPLETE = (
+    *("nothing", "half a signature", "a signature alone", "a signature that FTP broke"),
+    *("a signature without its high bit", "no IHDR", "text before IHDR", "an IHDR of 12 bytes", "an IHDR of 14 bytes"),
+    *("an empty IHDR", "no IDAT", "no IEND", "IEND cut", "IEND without its checksum", "IEND before the image"),
+    *("a name with a space", "a name of zeros", "a name of high bytes", "a wrong checksum of IHDR"),
+    *("a wrong checksum of IEND", "a length of IDAT too long by one", "a length of IDAT too short by one"),
+    *("a length beyond the end", "a length of 2^32 - 1", "a negative length of text", "text", "zeros"),
+)
+
 
 class TestBroken:
     @pytest.mark.parametrize("name", BROKEN)
     def test_files_are_refused(self, name: str) -> None:
         with pytest.raises(BrokenImageError, match=r"\w"):
             registry.decode(BROKEN[name])
+
+    @pytest.mark.parametrize("name", INCOMPLETE)
+    def test_files_without_all_of_their_chunks_are_not_whole(self, name: str) -> None:
+        assert not reaches_its_end(io.BytesIO(BROKEN[name]))
 
     @pytest.mark.parametrize("name", BROKEN)
     def test_files_have_an_extent_or_are_refused(self, name: str) -> None:

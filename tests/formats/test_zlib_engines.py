@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -124,6 +125,16 @@ class TestInflater:
 
         with pytest.raises(ValueError, match="damaged"):
             _read_all(stream, len(self.DATA))
+
+    def test_inflates_no_more_of_a_bomb_than_it_is_asked_for(self) -> None:
+        stream = zlib.compress(bytes(50_000_000))
+        tracemalloc.start()
+        try:
+            with pytest.raises(ValueError, match="more than the 1,000 bytes"):
+                _read_all(stream, 1000)
+            assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        finally:
+            tracemalloc.stop()
 
     def test_refuses_a_stream_that_holds_a_byte_more(self) -> None:
         with pytest.raises(ValueError, match="more than the 499,999 bytes"):

@@ -131,9 +131,8 @@ def decode_png(data: bytes, header: Ihdr) -> Pixels:
     png = _parse(data, header)
     header.require_room(sum(map(len, png.stream)))
     if (head := [*islice(chain.from_iterable(png.stream), 2)])[1:] and head[1] & _DICTIONARY:
-        raise ValueError(
-            "its compressed data need a dictionary"
-        )  # ISA-L does not notice it if it gets a byte at a time
+        # ISA-L does not notice it if it gets a byte at a time.
+        raise ValueError("its compressed data need a dictionary")
     samples = np.empty(
         (header.height, header.width, _CHANNELS[header.colour_type]), np.uint16 if header.bit_depth > 8 else np.uint8
     )
@@ -238,7 +237,7 @@ def is_whole(file: IO[bytes]) -> bool:
         end = position + 8 + size
         if not names and (name != b"IHDR" or size != 13):
             return False
-        if size > _LARGEST or end + 4 > length or not (name.isalpha() and name.isascii()):
+        if size > _LARGEST or end + 4 > length or not name.isalpha():
             return False
         if name in (b"IHDR", b"IEND"):
             contents = file.read(size)
@@ -262,7 +261,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
             raise ValueError("it ends inside a chunk")
         length, name = struct.unpack_from(">I4s", data, position)
         shown, end = name.decode("latin-1"), position + 8 + length
-        if not (name.isalpha() and name.isascii()):
+        if not name.isalpha():  # letters of ASCII, as these are bytes
             raise ValueError(f"{shown!r} is not a valid chunk name")
         if length > _LARGEST or end + 4 > len(data):
             raise ValueError(f"it ends inside its {shown} chunk")
@@ -357,10 +356,8 @@ def _remove_filters(decoder: Any, header: Ihdr, row_bytes: int, above: bytes, ro
     stream = chunk(b"IDAT", b"\x78\x01", *_stored(memoryview(above + rows)))  # FFmpeg looks for no checksum
     packet = av.Packet(b"".join((SIGNATURE, *chunk(b"IHDR", ihdr), *stream, *chunk(b"IEND"))))
     packet.is_keyframe = True  # otherwise FFmpeg adds it to the picture before
-    frames = decoder.decode(packet)
-    if not frames:
-        raise ValueError("it holds no picture")
-    plane = frames[0].planes[0]
+    (frame,) = decoder.decode(packet)
+    plane = frame.planes[0]
     lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return lines[1:height, : row_bytes - 1]
 
