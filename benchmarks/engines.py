@@ -84,8 +84,10 @@ def versions(found: list[Engine]) -> str:
 def check(data: bytes, pixels: Pixels, what: str) -> None:
     """Raise WrongPixelsError unless two decoders, independent of our code and of each other, give `pixels`."""
     decoders = (by_pypng if pixels.dtype == np.uint16 else by_pillow, by_pyav)
+    rows = pixels.reshape(len(pixels), -1)
     for decode in decoders:
-        if not np.array_equal(decode(data).reshape(pixels.shape), pixels):
+        decoded = decode(data)
+        if decoded.shape[:2] != pixels.shape[:2] or not np.array_equal(decoded.reshape(len(pixels), -1), rows):
             raise WrongPixelsError(f"{what}: {decode.__name__.removeprefix('by_')} reads different pixels")
 
 
@@ -95,8 +97,8 @@ def by_pillow(data: bytes) -> Pixels:
 
 
 def by_pypng(data: bytes) -> Pixels:
-    _, height, rows, _ = pypng.Reader(bytes=data).read()
-    return np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(height, -1)
+    width, height, rows, _ = pypng.Reader(bytes=data).read()
+    return np.vstack([np.asarray(row, np.uint16) for row in rows]).reshape(height, width, -1)
 
 
 def by_pyav(data: bytes) -> Pixels:
@@ -106,7 +108,8 @@ def by_pyav(data: bytes) -> Pixels:
     stored = np.dtype(">u2" if frame.format.components[0].bits > 8 else "u1")
     # PyAV cannot convert grey with alpha to an array. FFmpeg pads the rows of a plane.
     rows = np.frombuffer(bytes(samples), np.uint8).reshape(frame.height, samples.line_size)
-    return rows[:, : frame.width * frame.format.padded_bits_per_pixel // 8].copy().view(stored)
+    rows = rows[:, : frame.width * frame.format.padded_bits_per_pixel // 8].copy()
+    return rows.view(stored).reshape(frame.height, frame.width, -1)
 
 
 def _pillows() -> list[Engine]:

@@ -73,6 +73,14 @@ class TestCheck:
         with pytest.raises(WrongPixelsError, match="a file: "):
             check(encode_png(pixels), other, "a file")
 
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_of_another_shape_with_the_same_samples_is_found(self, dtype):
+        pixels = np.random.default_rng(0).integers(0, 256, (60, 50, 3), dtype)
+
+        for other in (pixels.reshape(50, 60, 3), pixels.reshape(60, 150, 1), pixels[:50]):
+            with pytest.raises(WrongPixelsError, match="a file: "):
+                check(encode_png(other), pixels, "a file")
+
     def test_every_installed_engine_writes_the_pixels_that_it_is_given(self):
         found, _ = engines()
         assert BASE in [engine.name for engine in found]
