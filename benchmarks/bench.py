@@ -1,8 +1,9 @@
 """All tables of benchmarks/README.md, in its order, and the chart: `python dev.py bench [--only TABLE ...]`.
 
 Speed is megabytes of raw pixels per second of CPU time on one core (so other processes do not count), the best of
-several runs. Two independent decoders decode every file that a table of encoders, readers or EXR is about, and the result is compared
-with the original pixels; a difference stops the benchmark. The output folder gets `bench.md` (the tables), `bench.csv` (every picture) and `bench.png` (the chart).
+several runs. Two independent decoders decode every file that a table of encoders, readers or EXR is about, and the result is
+compared with the original pixels; a difference stops the benchmark. The output folder gets `bench.md` (the tables), `bench.csv`
+(every picture) and `bench.png` (the chart).
 All tables together take less than 15 minutes, with --quick 3; the last one says how long each took.
 """
 

@@ -1,8 +1,8 @@
 """WebP, JPEG and EXR: what was before or what others do, against this pack: `python -m benchmarks.kinds [--size WxH] [--quick]`.
 
 CPU time on one core, least of several runs that take turns, and how many times as fast two threads are, in wall time, beside the
-share of the two cores that was free. OpenCV and FFmpeg decode every lossless WebP, OpenEXR every lossless EXR, and a JPEG must be
-Pillow's to the byte. EXR: saving and loading a batch in the stand-in for ComfyUI against OpenImageIO, called on one thread per core.
+share of the two cores that was free. OpenCV and FFmpeg decode every lossless WebP, OpenEXR and FFmpeg every lossless EXR, and a
+JPEG must be Pillow's to the byte. EXR: saving and loading a batch in the stand-in for ComfyUI against OpenImageIO, called on one thread per core.
 """
 
 from __future__ import annotations

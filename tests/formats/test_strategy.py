@@ -257,7 +257,7 @@ class Change(NamedTuple):
 # Each number, moved to either side, makes something larger or slower. Times are those of COMPRESSORS and FILTER_NS.
 CHANGES = [
     Change("plain", None, "mask_hard", 2.8, 0.6),
-    Change("smooth", None, "steep_per_channel", 1.0, 2.5),
+    Change("smooth", None, "steep_per_channel", 1.04, 2.5),
     Change("noisy", None, "grey_photograph", 1.0, 1.2),
     Change("noisy", {"above": -1}, "noise_0", 1.0, 8),
     Change("plain", {"slack": 1.0}, "depth_1", 0.92, 1.15),
