@@ -239,7 +239,11 @@ export const api = Object.assign(new EventTarget(), {
 
 
 class Site:
-    """Serves the page, the pack's web folder and frames, and records which frames were requested."""
+    """Serves the page, the pack's web folder and frames, and records which frames were requested, in order of arrival.
+
+    A request that the player has given up may arrive at any later time: before a test makes it give some up and then looks
+    at the order, it must let them end (`Stage.rests`).
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

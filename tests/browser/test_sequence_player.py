@@ -441,6 +441,8 @@ class TestAnotherRun:
     def test_a_chosen_frame_stays_and_shows_its_new_picture(self, stage, site):
         site.make("a", range(1, 9))
         stage.show("a", 1, 8)
+        stage.sees(1)
+        stage.rests()
         stage.slider.fill("5")
         stage.sees(5)
         stage.rests()
@@ -687,6 +689,8 @@ class TestExposure:
 
     def test_applies_to_the_file_at_100_percent_and_in_a_new_tab(self, stage, site, exposure):
         exposure.fill("-6")
+        self.reads(stage, "-2.0 stops")
+        stage.rests()
         stage.page.get_by_role("button", name="Show at 100 %").click()
         stage.page.locator(".seqplayer-zoomed").wait_for()
         stage.rests()
