@@ -219,7 +219,7 @@ def _pypng(pixels: Pixels) -> bytes:
 
 
 def _bytes_with(setting: Setting, pixels: Pixels) -> int:
-    choice = Choice(setting, (), math.inf)
+    choice = Choice(setting, math.inf)
     with mock.patch.object(png, "choose", lambda rows, strips, pixel_bytes: [choice] * len(strips)):
         return len(png.encode_png(pixels))
 

@@ -99,6 +99,8 @@ COMPRESSORS = {
         Compressor("zlib", 1, zlib.Z_DEFAULT_STRATEGY, 1.3, 25),
     ),
 }
+WINDOW = 32 * 1024  # how far back a match may begin (RFC 1951, section 2), in bytes
+
 # 9 is 4 % faster than the default of 8 on Huffman codes, and 0.2 % smaller.
 _MEMORY_LEVEL = 9
 

@@ -22,7 +22,7 @@ import numpy as np
 from ..base import AnyPixels, ByteArray
 from ..zlib_engines import deflate, deflate_engine
 from .filters import Strip, filtered
-from .strategy import Choice, Setting, choose
+from .strategy import Choice, Setting, alternatives, choose
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"  # section 5.2
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> colour type: grey, grey + alpha, RGB, RGBA (11.2.1)
@@ -176,8 +176,8 @@ def _encode_strip(rows: ByteArray, pixel_bytes: int, strip: Strip, choice: Choic
     encoded = _encode_with(rows, pixel_bytes, strip, choice.setting)
     if encoded.size() <= choice.most_bytes:
         return encoded
-    others = (_encode_with(rows, pixel_bytes, strip, setting) for setting in choice.others)
-    return min(encoded, *others, key=_EncodedStrip.size)
+    others = alternatives(rows, strip, pixel_bytes, choice.setting)
+    return min([encoded, *(_encode_with(rows, pixel_bytes, strip, one) for one in others)], key=_EncodedStrip.size)
 
 
 def _encode_with(rows: ByteArray, pixel_bytes: int, strip: Strip, setting: Setting) -> _EncodedStrip:
