@@ -255,11 +255,12 @@ def choose(rows: ByteArray, strips: Sequence[Strip], pixel_bytes: int) -> list[C
         has_whole_rows = isinstance(content.sample, Banding)
         sample = Sample(tiles(rows, of_class, tiling, pixel_bytes), pixel_bytes, whole_rows=has_whole_rows)
         chosen = quickest(_tried(content, sample), content)
-        chosen = _repeating(rows, of_class, pixel_bytes, chosen.size, has_whole_rows=has_whole_rows) or chosen
+        repeated = _repeating(rows, of_class, pixel_bytes, chosen.size, has_whole_rows=has_whole_rows)
         for member in members:
             first, last = strips[member]
+            # By the tiles in any case: the rows that show what is repeated may lie between two lines of text.
             promised = chosen.size * (last - first) * (1 + rows.shape[1])
-            choices[member] = Choice(chosen.setting, max(SURPRISE.above, SURPRISE.times * promised))
+            choices[member] = Choice(repeated or chosen.setting, max(SURPRISE.above, SURPRISE.times * promised))
     return choices
 
 
@@ -274,7 +275,7 @@ def alternatives(rows: ByteArray, strip: Strip, pixel_bytes: int, setting: Setti
 
 def _repeating(
     rows: ByteArray, of_class: Sequence[Strip], pixel_bytes: int, size: float, *, has_whole_rows: bool
-) -> Tried | None:
+) -> Setting | None:
     """Return the best setting for content that repeats itself; None if it does not.
 
     size: the share that its sample promises. has_whole_rows: that sample shows what is repeated along a row.
@@ -289,7 +290,7 @@ def _repeating(
     tried = sample.tried(first)
     if tried.size >= REPEATING.share * size or tried.size >= REPEATING.share * sample.tried(REPEATING.flat).size:
         return None
-    return min(tried, *map(sample.tried, others), key=lambda one: one.size)
+    return min(tried, *map(sample.tried, others), key=lambda one: one.size).setting
 
 
 def _period(rows: ByteArray, strip: Strip) -> int:
