@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from benchmarks import corpus
+from benchmarks.engines import check
 from io_utils.formats import zlib_engines
 from io_utils.formats.png import encode as png
 from io_utils.formats.png.encode import encode_png
@@ -165,6 +167,12 @@ class TestPixels:
     @CONTENT
     def test_all_content_survives_in_many_strips(self, pixels: Pixels) -> None:
         assert np.array_equal(by_pillow(encode_png(pixels)), pixels)
+
+    @pytest.mark.parametrize("content", corpus.HELD_OUT.names())
+    def test_what_people_save_survives(self, content: str) -> None:
+        """In strips of the usual size: one of these pictures could not be encoded, because one strip was unlike the others."""
+        pixels = corpus.HELD_OUT.picture(content, (1024, 1024))
+        check(encode_png(pixels), pixels, content)
 
     @pytest.mark.usefixtures("engine")
     def test_a_frame_of_several_full_strips_survives(self) -> None:
