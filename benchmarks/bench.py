@@ -4,7 +4,7 @@ Speed is megabytes of raw pixels per second of CPU time on one core (so other pr
 several runs. Two independent decoders decode every file that a table of encoders, readers or EXR is about, and the result is
 compared with the original pixels; a difference stops the benchmark. The output folder gets `bench.md` (the tables), `bench.csv`
 (every picture) and `bench.png` (the chart).
-All tables together take less than 15 minutes, with --quick 3; the last one says how long each took.
+All tables together take about 15 minutes (measured: 14 to 21), with --quick 3; the last one says how long each took.
 """
 
 from __future__ import annotations
