@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from functools import cache
 from itertools import pairwise
@@ -13,10 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from benchmarks import corpus
-from benchmarks.engines import pillow
+from benchmarks.engines import by_pillow, pillow
 from io_utils.formats import zlib_engines
 from io_utils.formats.png import encode as png
 from io_utils.formats.png import strategy
@@ -152,7 +150,7 @@ def test_a_repeated_texture_is_not_taken_for_a_photograph_or_noise(high: int, wi
     file = png.encode_png(wall)
 
     assert len(file) < 1.35 * len(pillow(wall))
-    assert np.array_equal(decoded(file), wall)
+    assert np.array_equal(by_pillow(file), wall)
 
 
 @ACCELERATED
@@ -164,7 +162,7 @@ def test_a_repeated_texture_may_be_lower_than_any_sample(high: int, wide: int, m
     file = png.encode_png(wall)
 
     assert len(file) < most * wall.nbytes
-    assert np.array_equal(decoded(file), wall)
+    assert np.array_equal(by_pillow(file), wall)
 
 
 @given(st.lists(st.sampled_from(["wallpaper", *PICTURES]), min_size=2, max_size=5), st.data())
@@ -177,7 +175,7 @@ def test_contents_one_above_the_other_survive(names: list[str], data: st.DataObj
         bands.append(content[: data.draw(st.integers(1, SIDE))])
     pixels = np.concatenate(bands)
 
-    assert np.array_equal(decoded(png.encode_png(pixels)), pixels)
+    assert np.array_equal(by_pillow(png.encode_png(pixels)), pixels)
 
 
 @ACCELERATED
@@ -196,7 +194,7 @@ def test_a_strip_larger_than_expected_may_have_the_setting_that_is_tried_for_suc
     pixels = frame("pixels_8").copy()
     pixels[880:1010] = frame(content)[300:430]
 
-    assert np.array_equal(decoded(png.encode_png(pixels)), pixels)
+    assert np.array_equal(by_pillow(png.encode_png(pixels)), pixels)
 
 
 @ACCELERATED
@@ -352,10 +350,6 @@ CHOSEN = [
     ("noisy", "grain", QUICK, AVERAGE),
     ("noise", "noise_0", STORED, NONE),
 ]
-
-
-def decoded(file: bytes) -> Pixels:
-    return np.asarray(Image.open(io.BytesIO(file)))
 
 
 @cache
